@@ -617,14 +617,16 @@ HFY_API const char *hfy_simd_text(hfy_isa isa); /* "scalar", "sse2", "avx2", "av
    side by side, +im first, equal to the bit. Backward stable: each is an eigenvalue of a matrix within a small multiple
    of eps of a (balanced); one alone in its row or column comes out exactly. re, im: n; may not overlap a. Cost about
    8 n^3; scratch about n^2 + 150 n doubles. Errors, nothing written: ARG (NULL, n = 0, too large to exist), NONFINITE
-   (an element of a), NOMEM, UNSUPPORTED (work->isa), CONVERGENCE (60 iterations for one eigenvalue; never seen). */
+   (an element of a, a result), NOMEM, UNSUPPORTED (work->isa), CONVERGENCE (60 iterations for one eigenvalue;
+   seen once in 100,000 matrices of elements hundreds of decades apart, else never). */
 HFY_API hfy_status hfy_eigenvalues(const double *a, size_t n, double *re, double *im, hfy_work *work);
 
 /* Right eigenvectors for `count` of the eigenvalues re[k] + i im[k] that hfy_eigenvalues found, by inverse iteration:
    vectors_re, vectors_im count x n, each of length 1 with its largest element real and positive (im[k] = 0: real).
    residual (count, or NULL): |A v - lambda v| / |A|_F, about eps; eps times what balancing scaled by where rows and
    columns of a differ by many decades. Equal eigenvalues get the same vector. Cost about 4 n^3 once, 12 n^2 a vector
-   (with residual 6 n^2 more); scratch about 4 n^2 doubles. Errors as hfy_eigenvalues; NONFINITE for re and im too. */
+   (with residual 6 n^2 more); scratch about 4 n^2 doubles. Errors as hfy_eigenvalues; NONFINITE for re and im too; ARG
+   for those that are larger than any eigenvalue of a. */
 HFY_API hfy_status hfy_eigenvectors(const double *a, size_t n, const double *re, const double *im, size_t count,
                                     double *vectors_re, double *vectors_im, double *residual, hfy_work *work);
 
@@ -1192,7 +1194,10 @@ HFY_API hfy_status hfy_file_npy_header(const size_t *shape, size_t rank, void *b
 #ifndef HFY_NO_STDIO
 /* The same on files. hfy_file_npy_info reads the header only, so that the caller can make room; hfy_file_npy_read
    checks the file's length against the shape before it reads the elements into out (untouched on every error but an
-   IO error midway).
+   IO error midway). A pipe, which has no length, passes through scratch of all its elements.
+   hfy_file_npy_write writes path.part beside the file, which then takes its place (of a link: the link's): what fails
+   leaves the old file as it was and nothing beside it. What is there already and empty, a pipe or a device, is written
+   in place. On Windows, where nothing is renamed over a file, the old one is removed once the new one is complete.
    Errors: ARG, IO (open, read, write), FORMAT, NOMEM. */
 HFY_API hfy_status hfy_file_npy_info(const char *path, hfy_npy *info, hfy_work *work);
 HFY_API hfy_status hfy_file_npy_read(const char *path, hfy_real *out, size_t capacity, hfy_npy *info, hfy_work *work);
@@ -1249,8 +1254,8 @@ HFY_API hfy_status hfy_file_safetensors_encode(const hfy_param *table, size_t en
                                                void *bytes, size_t capacity, size_t *size, hfy_work *work);
 
 #ifndef HFY_NO_STDIO
-/* The same on files. Errors: as above, IO (open, read, write), and NOMEM of more scratch: the header and 8 bytes an
-   element to read. Also then params is untouched. */
+/* The same on files, pipes too. Errors: as above, IO (open, read, write), and NOMEM of more scratch: the header and 8
+   bytes an element to read. Also then params is untouched, and the old file, as with hfy_file_npy_write. */
 HFY_API hfy_status hfy_file_safetensors_read(const char *path, const hfy_param *table, size_t entries,
                                              hfy_real *params, hfy_work *work);
 HFY_API hfy_status hfy_file_safetensors_write(const char *path, const hfy_param *table, size_t entries,
@@ -1637,7 +1642,7 @@ HFY_API hfy_status hfy_theory_dimension(double beta, double k, double c, double 
 /* Left side minus right side of the inequality by which MHN's other theorems promise N patterns of length K sqrt(d-1):
    they are stored if it is >= 0 and 1 < 2 (N-1) N beta M^2 (A294). (The placements of A3 and A4 do not exist in
    general: HFY, footnote 7.)
-   Errors: ARG (NULL, law, dim below 2, beta or k not above 0, c below 1). */
+   Errors: ARG (NULL, law, dim below 2, beta or k not above 0, c below 1), NONFINITE (both sides are beyond double). */
 typedef enum hfy_theory_law {
   HFY_THEORY_PLACED,  /* A3, A4 (A306): N = c^(d-1) patterns; A3 is c = 4, A4 c = 8 */
   HFY_THEORY_EXPECTED /* A7 (A376): N = c^((d-1)/4) random patterns, for their expected least separation */
@@ -1851,7 +1856,8 @@ typedef enum hfy_binary_rule {
 
 /* weights[j*dim + k] for `count` patterns of dim finite numbers, stride apart (0 = dim); self_coupling 0 zeroes the
    diagonal. Dependent patterns are fine. Cost: count dim^2 multiply-adds, PSEUDO_INVERSE also count^2 dim; scratch:
-   count dim and dim^2 doubles, and count^2. Errors, nothing written: ARG (NULL, sizes), NOMEM, NONFINITE (patterns). */
+   count dim and dim^2 doubles, and count^2. Errors, nothing written: ARG (NULL, sizes), NOMEM, NONFINITE (patterns; a
+   result beyond hfy_real). */
 HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
                                       size_t stride, int self_coupling, hfy_real *weights, hfy_work *work);
 
@@ -2054,7 +2060,8 @@ typedef struct hfy_kernel_report { /* every pointer optional, one entry a state 
 HFY_API hfy_status hfy_kernel_recall(const hfy_kernel *kernel, const uint64_t *states, size_t n, uint64_t *out,
                                      const hfy_kernel_report *report, hfy_work *work);
 
-/* h: n x N; the potentials of n packed states are h e^shift. shift: n, 0 but for RBF; or NULL: 0, h may underflow. */
+/* h: n x N; the potentials of n packed states are h e^shift. shift: n, 0 but for RBF; or NULL: 0, h may underflow.
+   NONFINITE: alpha; a potential beyond double (some states before it are written then). */
 HFY_API hfy_status hfy_kernel_potentials(const hfy_kernel *kernel, const uint64_t *states, size_t n, double *h,
                                          double *shift, hfy_work *work);
 
@@ -2101,7 +2108,8 @@ typedef struct hfy_kernel_geometry {
 
 /* At n points x (n x N, any finite numbers). direct, indirect: n x N force vectors, or NULL; geometry: n, or NULL.
    In the indirect force of an RBF the difference x - xi is taken first, so a stored pattern's own term is exactly 0.
-   Cost: 2 P N multiply-adds a point, one by one. NONFINITE: in x. */
+   Cost: 2 P N multiply-adds a point, one by one. NONFINITE: in x or alpha; what is asked for is beyond double (points
+   before it are written then). */
 HFY_API hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const double *x, size_t n, double *direct,
                                      double *indirect, hfy_kernel_geometry *geometry, hfy_work *work);
 
@@ -2136,7 +2144,9 @@ typedef struct hfy_kernel_fisher {
 } hfy_kernel_fisher;
 
 /* neuron: 0 .. N-1. a: its P dual variables, not kernel->alpha's. gram: P x P or NULL. lambda >= 0, damping >= 0 (0:
-   damped values are NaN). gradient, step: P each, K r and the natural step, or NULL. Cost: P^3/6; with damping P^3. */
+   damped values are NaN). gradient, step: P each, K r and the natural step, or NULL. Cost: P^3/6; with damping P^3.
+   Errors: as above, SINGULAR (equal patterns: no natural step; all else is written), NONFINITE (a; loss, gradient, its
+   square or sharpness beyond double). */
 HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuron, const double *a, const double *gram,
                                           double lambda, double damping, hfy_kernel_fisher *fisher, double *gradient,
                                           double *step, hfy_work *work);
@@ -2159,8 +2169,8 @@ typedef struct hfy_kernel_path {
 
 /* Runs eta, lambda (0 = 0.1, 0.01) for `steps` steps from 0, twice, so that nothing of the way is stored. in_logits 1:
    progress and deviation in h = K a, the model's natural parameters, instead of a: straightness is the same, distances
-   are not. damping: for the fisher array. Errors: as above; ARG (steps 0), NONFINITE (a run that diverged). Cost: 2 P^2
-   a step, the fisher array as hfy_kernel_information each step, and one eigenproblem of P. */
+   are not. damping: for the fisher array. Errors: as above; ARG (steps 0), NONFINITE (a run that diverged, or stayed).
+   Cost: 2 P^2 a step, the fisher array as hfy_kernel_information each step, and one eigenproblem of P. */
 HFY_API hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, const double *gram, double eta,
                                      double lambda, size_t steps, int in_logits, double damping, hfy_kernel_path *path,
                                      hfy_work *work);
@@ -2213,7 +2223,7 @@ HFY_API hfy_status hfy_rate_weights(const hfy_rate *rate, const double *r, size_
 
 /* What there is to say about each row of sparse weights; NULL members are left out. */
 typedef struct hfy_rate_rows {
-  hfy_status *status;  /* dim: OK, INFEASIBLE, CONVERGENCE */
+  hfy_status *status;  /* dim: OK, INFEASIBLE, CONVERGENCE, NONFINITE */
   size_t *active;      /* dim: inequalities that hold with equality */
   double *multipliers; /* dim x count: w_i = sum over mu of lambda_mu r^mu off the diagonal; <= 0 where r_i^mu = 0 */
 } hfy_rate_rows;
@@ -2221,8 +2231,9 @@ typedef struct hfy_rate_rows {
    w.r^mu <= theta - margin where r_i^mu = 0  (eq. 4, sharp rectifier), by a dual active-set method (Goldfarb, Idnani)
    on the Gram matrix. margin >= 0 (the paper: 0). Dense patterns are the case without inequalities. Rows are
    independent: one that has no solution becomes 0, its status says so, all others are right, and the call returns
-   INFEASIBLE (or CONVERGENCE: 20 count + 100 steps were not enough). The method ends with a certificate, so
-   INFEASIBLE is a proof up to rounding. Cost: seconds for dim 300 at 0.9 of the capacity.
+   INFEASIBLE (or CONVERGENCE: 20 count + 100 steps were not enough; NONFINITE: g^-1, or what is reckoned with it, is
+   beyond double). The method ends with a certificate, so INFEASIBLE is a proof up to rounding. NONFINITE with nothing
+   written: |r^mu|^2 overflows, or is below 1e-280. Cost: seconds for dim 300 at 0.9 of the capacity.
    Scratch: count^2 + workers (m^2 + m count + 8 count) doubles, m = min(count, dim). */
 HFY_API hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, const double *r, size_t count, size_t dim,
                                            double margin, double *w, const hfy_rate_rows *rows, hfy_work *work);
@@ -2262,7 +2273,7 @@ HFY_API hfy_status hfy_rate_stability(const hfy_rate *rate, const double *w, con
 typedef struct hfy_rate_search {
   double low, high; /* bracket; both 0: theta* - 2 .. theta* + <r>/<d>, averages over the patterns (eq. 16, 17) */
   size_t grid;      /* points of the first look, >= 3; 0 = 17 */
-  size_t steps;     /* of the golden section around the best one; 0 = 20 */
+  size_t steps;     /* of the golden section around the best one; 0 = 20; at most 200 are made */
   size_t sample;    /* patterns looked at, evenly spread; 0 = all */
   double margin;    /* sparse: as in hfy_rate_weights_sparse */
   int worst;        /* 1: minimise the largest abscissa; 0: the mean over the patterns */
@@ -2340,7 +2351,8 @@ typedef struct hfy_rate_grid {
   size_t sigmas;
 } hfy_rate_grid;
 /* The unit of the grid with the largest alpha_S at theta* for a cv: *best (theta = theta*) and *alpha_s. Ties: the
-   first, power outer. If none is stable: best->power NaN, *alpha_s 0. Averages that overflow count 0. 20 us a point. */
+   first, power outer. If none is stable: best->power NaN, *alpha_s 0. Averages that overflow count 0. 20 us a point,
+   at most 1,000,000 of them. */
 HFY_API hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *grid, hfy_rate *best, double *alpha_s,
                                     hfy_work *work);
 
@@ -2379,19 +2391,20 @@ typedef struct hfy_rate_options {
   double tol;      /* settled once max|dx/dt| <= tol (1 + max|x|); 0 = 1e-9; below 0: never, the run ends on time */
   double rtol;     /* > 0: Dormand-Prince 5(4) with this relative tolerance; 0: classical Runge-Kutta 4 */
   int voltage;     /* 1: states are voltages, dv/dt = -v + W g(v - theta) (eq. 1); 0: rates (eq. 2) */
+  size_t max_steps; /* of each state, rejected ones too; 0 = 1,000,000. Large weights make steps small: see dt */
 } hfy_rate_options;
 
 /* What became of each state; NULL members are left out. n_states each. */
 typedef struct hfy_rate_outcome {
-  hfy_status *status; /* OK, CONVERGENCE (not settled in time), NONFINITE (diverged) */
+  hfy_status *status; /* OK, CONVERGENCE (not settled in time, or max_steps were too few), NONFINITE (diverged) */
   double *time;       /* when it ended */
   double *speed;      /* max|dx/dt| there */
   size_t *steps;      /* steps taken, rejected ones too */
 } hfy_rate_outcome;
 /* Runs n_states states (rows of dim) from `start` to `end` (may be start). Each stage is one matrix product for all
    states that still run; a state's bits do not depend on the others. Diverged: above 1e6 (1 + max|start|) or not
-   finite: the last finite state is in its row. Returns OK if all settled (or tol < 0 and none diverged), else what the
-   first other row came to; end and outcome are written all the same. Scratch: 12 n_states dim doubles. */
+   finite: the last finite state is in its row. Returns OK if all settled (or tol < 0 and all ran to the end), else what
+   the first other row came to; end and outcome are written all the same. Scratch: 12 n_states dim doubles. */
 HFY_API hfy_status hfy_rate_simulate(const hfy_rate *rate, const double *w, size_t dim, const double *start,
                                      size_t n_states, const hfy_rate_options *options, double *end,
                                      const hfy_rate_outcome *outcome, hfy_work *work);
@@ -2614,8 +2627,8 @@ HFY_COLD_ hfy_status hfy_base_rows_(hfy_work *work, size_t rows, size_t n, const
 }
 
 /* --- scratch ---
-   A room's `plan` function takes its arrays from an arena, which counts them and hands out what its room allows; if that
-   was too little, it runs again once there is enough. So the worst case and the layout can never disagree. */
+   A room's `plan` function takes its arrays from an arena, which counts them and hands out what its room allows; if
+   that was too little, it runs again once there is enough. So the worst case and the layout can never disagree. */
 typedef struct hfy_base_arena_ {
   unsigned char *base;
   size_t used, room;
@@ -4222,7 +4235,7 @@ HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const hfy_simd_ti
     HFY_UNROLL_ for (j = 0; j < queries; j++)
       HFY_UNROLL_ for (i = 0; i < rows; i++) (j ? (HFY_S_ *)t->out[j] : out)[i] = sum[j * rows + i];
     if (!--more) break;
-    HFY_UNROLL_ for (i = 0; i < rows; i++) x[i] = (const HFY_S_ *)((const char *)x[i] + t->step);
+    HFY_UNROLL_ for (i = 0; i < rows; i++) x[i] = (const HFY_S_ *)(const void *)((const char *)x[i] + t->step);
   }
 }
 
@@ -5923,8 +5936,33 @@ HFY_COLD_ void hfy_linalg_general_plan_(hfy_base_arena_ *arena, size_t n, int ve
   e->counts = HFY_TAKE_(arena, size_t, hfy_base_times_(n, 2));
 }
 
-/* Osborne's balancing in powers of two: rows and columns of like norm, but for those zero off the diagonal. */
-HFY_COLD_ void hfy_linalg_balance_(double *a, size_t n, double *scale) {
+/* The largest |x|; NaN or infinity if there is one. */
+HFY_PRIVATE_ double hfy_linalg_largest_(const double *x, size_t n) {
+  double most = 0;
+  size_t i;
+  for (i = 0; i < n; i++) {
+    double v = fabs(x[i]);
+    if (!hfy_base_is_finite_(v)) return v;
+    if (v > most) most = v;
+  }
+  return most;
+}
+
+/* A power of two that brings the largest of a into [1/2, 1); 0 if one is not finite, 1 if all are 0. */
+HFY_COLD_ double hfy_linalg_unit_(const double *a, size_t n) {
+  const double big = hfy_linalg_largest_(a, n);
+  int exponent;
+  if (!hfy_base_is_finite_(big)) return 0;
+  if (!(big > 0)) return 1;
+  (void)frexp(big, &exponent);
+  return ldexp(1.0, exponent < -1000 ? 1000 : exponent > 1000 ? -1000 : -exponent);
+}
+
+/* Osborne's balancing in powers of two: rows and columns of like norm, but for those zero off the diagonal. Only then
+   all is brought to size 1, so that nothing underflows that balancing makes large: the power of two is returned. */
+HFY_COLD_ double hfy_linalg_balance_(double *a, size_t n, double *scale) {
+  const double half = ldexp(1, -64); /* of sums: they may be of the largest numbers */
+  double unit;
   size_t i, j, pass;
   int moved = 1;
   for (i = 0; i < n; i++) scale[i] = 1;
@@ -5932,8 +5970,8 @@ HFY_COLD_ void hfy_linalg_balance_(double *a, size_t n, double *scale) {
     moved = 0;
     for (i = 0; i < n; i++) {
       double c = 0, r = 0, f = 1, sum;
-      for (j = 0; j < n; j++) c += j != i ? fabs(a[j * n + i]) : 0;
-      for (j = 0; j < n; j++) r += j != i ? fabs(a[i * n + j]) : 0;
+      for (j = 0; j < n; j++) c += j != i ? half * fabs(a[j * n + i]) : 0;
+      for (j = 0; j < n; j++) r += j != i ? half * fabs(a[i * n + j]) : 0;
       if (!(c > 0) || !(r > 0)) continue;
       sum = c + r;
       for (; c < r / 2 && f < 1e150; f *= 2) c *= 4;
@@ -5941,10 +5979,13 @@ HFY_COLD_ void hfy_linalg_balance_(double *a, size_t n, double *scale) {
       if (!((c + r) / f < 0.95 * sum) || !(scale[i] * f > 1e-150 && scale[i] * f < 1e150)) continue;
       moved = 1;
       scale[i] *= f;
-      for (j = 0; j < n; j++) a[i * n + j] /= f;
-      for (j = 0; j < n; j++) a[j * n + i] *= f;
+      for (j = 0; j < n; j++) a[i * n + j] /= j != i ? f : 1; /* the diagonal stays: between the two it may overflow */
+      for (j = 0; j < n; j++) a[j * n + i] *= j != i ? f : 1;
     }
   }
+  unit = hfy_linalg_unit_(a, n * n);
+  for (i = 0; i < n * n; i++) a[i] *= unit;
+  return unit;
 }
 
 /* e->h <- Q^T h Q, upper Hessenberg, in panels (Quintana-Orti, van de Geijn): only a panel's own columns are kept up to
@@ -6038,8 +6079,8 @@ typedef struct hfy_linalg_sweep_ {
 HFY_PRIVATE_ size_t hfy_linalg_split_(double *h, size_t n, size_t high, double norm) {
   for (; high; high--) {
     double *row = h + high * n + high - 1; /* the subdiagonal element, the diagonal one */
-    const double s = fabs(h[(high - 1) * (n + 1)]) + fabs(row[1]);
-    if (!(fabs(row[0]) <= DBL_EPSILON * (s > 0 ? s : norm))) continue;
+    const double s = fabs(h[(high - 1) * (n + 1)]) + fabs(row[1]), least = 1e-134 * norm; /* its square is a double */
+    if (!(fabs(row[0]) <= DBL_EPSILON * (s > least ? s : s > 0 ? least : norm))) continue;
     row[0] = 0;
     break;
   }
@@ -6206,35 +6247,13 @@ HFY_COLD_ void hfy_linalg_order_(double *re, double *im, size_t n) {
   }
 }
 
-/* The largest |x|; NaN or infinity if there is one. */
-HFY_PRIVATE_ double hfy_linalg_largest_(const double *x, size_t n) {
-  double most = 0;
-  size_t i;
-  for (i = 0; i < n; i++) {
-    double v = fabs(x[i]);
-    if (!hfy_base_is_finite_(v)) return v;
-    if (v > most) most = v;
-  }
-  return most;
-}
-
-/* A power of two that brings the largest of a into [1/2, 1); 0 if one is not finite, 1 if all are 0. */
-HFY_COLD_ double hfy_linalg_unit_(const double *a, size_t n) {
-  const double big = hfy_linalg_largest_(a, n);
-  int exponent;
-  if (!hfy_base_is_finite_(big)) return 0;
-  if (!(big > 0)) return 1;
-  (void)frexp(big, &exponent);
-  return ldexp(1.0, exponent < -1000 ? 1000 : exponent > 1000 ? -1000 : -exponent);
-}
-
-/* Eigenvalues of a (n x n, finite) in order, with scratch of hfy_linalg_general_plan_(n). */
+/* Eigenvalues of a (n x n) in order, with scratch of hfy_linalg_general_plan_(n). NONFINITE: an element, a result. */
 HFY_COLD_ hfy_status hfy_linalg_eigenvalues_(const hfy_simd_ *simd, const double *a, size_t n, double *re, double *im,
                                              const hfy_linalg_general_ *e) {
-  const double unit = hfy_linalg_unit_(a, n * n);
+  double unit;
   size_t *rows = e->counts, *columns = e->counts + n, *index = e->index, left = n, i, j, alone = 0;
   hfy_status status;
-  if (!(unit > 0)) return HFY_ERR_NONFINITE;
+  if (!hfy_base_is_finite_(hfy_linalg_largest_(a, n * n))) return HFY_ERR_NONFINITE;
   memset(rows, 0, 2 * n * sizeof *rows);
   for (i = 0; i < n; i++) {
     index[i] = i;
@@ -6257,15 +6276,16 @@ HFY_COLD_ hfy_status hfy_linalg_eigenvalues_(const hfy_simd_ *simd, const double
     i = left; /* from the end again */
   }
   for (i = 0; i < left; i++)
-    for (j = 0; j < left; j++) e->h[i * left + j] = unit * a[index[i] * n + index[j]];
-  hfy_linalg_balance_(e->h, left, e->scale);
+    for (j = 0; j < left; j++) e->h[i * left + j] = a[index[i] * n + index[j]];
+  unit = hfy_linalg_balance_(e->h, left, e->scale);
   hfy_linalg_hessenberg_(simd, left, e);
   status = hfy_linalg_qr_sweeps_(simd, left, re + alone, im + alone, e);
   if (status) return status;
   for (i = alone; i < n; i++) re[i] /= unit;
   for (i = alone; i < n; i++) im[i] /= unit;
   hfy_linalg_order_(re, im, n);
-  return HFY_OK;
+  return hfy_base_is_finite_(0 * hfy_linalg_largest_(re, n) + 0 * hfy_linalg_largest_(im, n)) ? HFY_OK
+                                                                                              : HFY_ERR_NONFINITE;
 }
 
 /* Scratch of eigenvectors beside that of the reduction. A complex row or vector: real parts, then imaginary ones. */
@@ -6273,7 +6293,7 @@ typedef struct hfy_linalg_vectors_ {
   hfy_linalg_general_ eigen;
   double *u, *m, *x, *best; /* n complex rows of U, the multipliers; a vector and the best so far */
   unsigned char *swapped;
-  double norm, unit; /* of the Hessenberg matrix; what a was scaled by */
+  double norm, unit; /* of the Hessenberg matrix; what it was scaled by */
 } hfy_linalg_vectors_;
 
 HFY_COLD_ void hfy_linalg_vectors_plan_(hfy_base_arena_ *arena, size_t n, hfy_linalg_vectors_ *s) {
@@ -6290,10 +6310,9 @@ HFY_COLD_ hfy_status hfy_linalg_vectors_begin_(const hfy_simd_ *simd, const doub
                                                hfy_linalg_vectors_ *s) {
   double *h = s->eigen.h;
   size_t i, j;
-  s->unit = hfy_linalg_unit_(a, n * n);
+  memcpy(h, a, n * n * sizeof *h);
+  s->unit = hfy_linalg_balance_(h, n, s->eigen.scale);
   if (!(s->unit > 0)) return HFY_ERR_NONFINITE;
-  for (i = 0; i < n * n; i++) h[i] = s->unit * a[i];
-  hfy_linalg_balance_(h, n, s->eigen.scale);
   hfy_linalg_hessenberg_(simd, n, &s->eigen);
   s->norm = 0;
   for (i = 0; i < n; i++) {
@@ -6373,9 +6392,11 @@ HFY_PRIVATE_ double hfy_linalg_shifted_solve_(const hfy_linalg_vectors_ *s, size
 HFY_PRIVATE_ void hfy_linalg_vector_(size_t n, double re, double im, double *vr, double *vi,
                                   const hfy_linalg_vectors_ *s) {
   double *x = s->x, norm = 0, big = 0, cr = 1, ci = 0, most = 0;
+  const double far = s->unit * (fabs(re) + fabs(im)); /* by rounding it may be larger than any of the balanced H */
+  const double shrink = s->unit * (far > 2 * s->norm ? 2 * s->norm / far : 1);
   size_t i, c;
   int pass;
-  hfy_linalg_shifted_factor_(s, n, s->unit * re, s->unit * im);
+  hfy_linalg_shifted_factor_(s, n, shrink * re, shrink * im);
   for (i = 0; i < 2 * n; i++) x[i] = i < n ? 1 - 0.5 * (double)(i % 7) / 7 : 0; /* in no special position */
   for (pass = 0; pass < 3; pass++) { /* the residual is 1 / growth: fewer passes serve a defective matrix best */
     const double grown = hfy_linalg_shifted_solve_(s, n);
@@ -6433,7 +6454,10 @@ HFY_COLD_ hfy_status hfy_linalg_eigen_(const double *a, size_t n, const char *mi
     *found = HFY_TAKE_(&arena, double, hfy_base_times_(2, n));
   }
   if (!status && (status = hfy_linalg_eigenvalues_(simd, a, n, *found, *found + n, &scratch)))
-    hfy_base_fail_(work, status, "an eigenvalue of a did not converge in %z iterations", (size_t)HFY_LINALG_QR_MOST_);
+    hfy_base_fail_(work, status,
+                   status == HFY_ERR_NONFINITE ? "an eigenvalue of a is beyond double"
+                                               : "an eigenvalue of a did not converge in %z iterations",
+                   (size_t)HFY_LINALG_QR_MOST_);
   return status;
 }
 
@@ -6448,13 +6472,15 @@ HFY_API HFY_SMALL_ hfy_status hfy_eigenvalues(const double *a, size_t n, double 
   return hfy_base_close_(w, &local, status);
 }
 
-/* |A v - lambda v| / |A|_F, everything scaled, so that no square overflows. */
+/* |A v - lambda v| / |A|_F, everything scaled by unit, so that no square overflows. */
 HFY_PRIVATE_ double hfy_linalg_residual_(const double *a, size_t n, double re, double im, const double *x,
                                          const double *y, double unit) {
   double sum = 0, norm = 0;
   size_t i, j;
+  re *= unit;
+  im *= unit;
   for (i = 0; i < n; i++) {
-    double s = -unit * (re * x[i] - im * y[i]), t = -unit * (re * y[i] + im * x[i]);
+    double s = -(re * x[i] - im * y[i]), t = -(re * y[i] + im * x[i]);
     for (j = 0; j < n; j++) {
       const double one = unit * a[i * n + j];
       s += one * x[j];
@@ -6474,6 +6500,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_eigenvectors(const double *a, size_t n, const 
   const hfy_simd_ *simd = hfy_simd_choose_(w);
   hfy_linalg_vectors_ scratch;
   hfy_status status = simd ? hfy_linalg_check_square_(a, n, 0, w) : HFY_ERR_UNSUPPORTED;
+  double unit, most;
   size_t k;
   if (!status && !hfy_base_fits_(count, n, sizeof *a))
     status = hfy_base_fail_(w, HFY_ERR_ARG, "count %z, n %z: vectors of that size cannot exist", count, n);
@@ -6482,12 +6509,18 @@ HFY_API HFY_SMALL_ hfy_status hfy_eigenvectors(const double *a, size_t n, const 
   for (k = 0; !status && k < count; k++)
     if (!hfy_base_is_finite_(re[k]) || !hfy_base_is_finite_(im[k]))
       status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "eigenvalue %z is not finite", k);
+  most = status || !count ? 0 : hfy_linalg_largest_(a, n * n);
+  unit = status || !count ? 1 : hfy_linalg_unit_(a, n * n);
+  for (k = 0; !status && k < count; k++)
+    if (fabs(unit * re[k]) + fabs(unit * im[k]) > 2 * (double)n * (unit * most))
+      status = hfy_base_fail_(w, HFY_ERR_ARG, "eigenvalue %z is %g + %g i; elements up to %g have none so large", k,
+                              re[k], im[k], most);
   while (hfy_base_layout_(&arena, w, &status)) hfy_linalg_vectors_plan_(&arena, n, &scratch);
   if (!status && count) status = hfy_linalg_vectors_begin_(simd, a, n, &scratch);
   for (k = 0; !status && k < count; k++) {
     double *x = vectors_re + k * n, *y = vectors_im + k * n;
     hfy_linalg_vector_(n, re[k], im[k], x, y, &scratch);
-    if (residual) residual[k] = hfy_linalg_residual_(a, n, re[k], im[k], x, y, scratch.unit);
+    if (residual) residual[k] = hfy_linalg_residual_(a, n, re[k], im[k], x, y, unit);
   }
   return hfy_base_close_(w, &local, status);
 }
@@ -6781,6 +6814,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_linalg_eigen(const double *a, size_t n, double
     for (j = 0; j <= i; j++) copy[i * n + j] = copy[j * n + i] = a[i * n + j];
   if (hfy_linalg_symmetric_run_(&s, copy, found, turned)) {
     status = hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "QL did not converge on a matrix of %z rows", n);
+  } else if (!hfy_base_is_finite_(hfy_linalg_largest_(found, n))) {
+    status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "an eigenvalue of a is beyond double");
   } else {
     memcpy(values, found, n * sizeof *found);
     if (vectors) memcpy(vectors, turned, n * n * sizeof *turned);
@@ -6889,7 +6924,11 @@ HFY_COLD_ hfy_status hfy_linalg_svd_all_(hfy_linalg_svd_ *s, const double *a, si
     s->values = HFY_TAKE_(&arena, double, hfy_base_min_(rows, columns));
     hfy_linalg_svd_plan_(&arena, rows, columns, s);
   }
-  if (status || !hfy_linalg_svd_run_(s, a, rows, columns, s->values, unit)) return status;
+  if (status) return status;
+  status = hfy_linalg_svd_run_(s, a, rows, columns, s->values, unit);
+  if (!status && !hfy_base_is_finite_(s->values[0]))
+    return hfy_base_fail_(w, HFY_ERR_NONFINITE, "the largest singular value of a is beyond double");
+  if (!status) return HFY_OK;
   return hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "the rotations did not converge on %z x %z", rows, columns);
 }
 
@@ -6920,6 +6959,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_linalg_pinv(const double *a, size_t rows, size
   r = rows >= columns ? s.v : s.matrix;
   if (!(cut > 0)) cut = (double)s.tall * DBL_EPSILON;
   while (kept < s.wide && s.values[kept] > cut * s.values[0]) kept++;
+  if (kept && !hfy_base_is_finite_((double)kept / s.values[kept - 1]))
+    status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "1 over the singular value %g is beyond double", s.values[kept - 1]);
+  if (status) return hfy_base_close_(w, &local, status);
   for (i = 0; i < kept; i++)
     for (j = 0; j < columns; j++) r[i * columns + j] /= s.values[i];
   hfy_linalg_multiply_(s.eigen.simd, columns, rows, kept, hfy_linalg_turned_(r, columns), hfy_linalg_rows_(l, rows),
@@ -7094,10 +7136,11 @@ HFY_COLD_ double hfy_linalg_sturm_(const double *a, const double *b, size_t n) {
   return high;
 }
 
-/* The largest eigenvalue of a symmetric operator, y = A v: Lanczos, all vectors orthogonal. room: most (dim + 2). */
+/* The largest eigenvalue of a symmetric operator, y = A v, infinite if A v is: Lanczos, all vectors orthogonal; scaled
+   by a power of two, as its squares may be beyond double. room: most (dim + 2). */
 HFY_COLD_ double hfy_linalg_lanczos_(void (*apply)(const void *context, const double *v, double *y),
                                      const void *context, size_t dim, size_t most, double *room, double *y) {
-  double *basis = room, *a = room + most * dim, *b = a + most, value = 0, previous = -1, norm;
+  double *basis = room, *a = room + most * dim, *b = a + most, value = 0, previous = -1, norm, unit = 1;
   size_t j, k, d;
   hfy_rng rng = hfy_rng_seed(1);
   int twice, still = 0;
@@ -7107,6 +7150,9 @@ HFY_COLD_ double hfy_linalg_lanczos_(void (*apply)(const void *context, const do
   for (j = 0; j < most; j++) {
     double *v = basis + j * dim;
     apply(context, v, y);
+    if (!j) unit = hfy_linalg_unit_(y, dim);
+    if (!(unit > 0)) return HUGE_VAL;
+    for (d = 0; d < dim; d++) y[d] *= unit;
     a[j] = hfy_linalg_dot_(v, y, dim);
     for (twice = 0; twice < 2; twice++)
       for (k = 0; k <= j; k++) hfy_linalg_axpy_(-hfy_linalg_dot_(basis + k * dim, y, dim), basis + k * dim, y, dim);
@@ -7117,7 +7163,7 @@ HFY_COLD_ double hfy_linalg_lanczos_(void (*apply)(const void *context, const do
     previous = value;
     for (d = 0; d < dim; d++) v[dim + d] = y[d] / b[j];
   }
-  return value;
+  return value / unit;
 }
 
 #endif /* HFY_HAS_LINALG_ */
@@ -9657,8 +9703,8 @@ HFY_COLD_ hfy_status hfy_sep_check_(const hfy_sep *sep, size_t rows, size_t n, c
 }
 
 /* Takes the arrays that any link of the chain needs. own_row: a prediction is wanted besides the caller's array. */
-HFY_PRIVATE_ void hfy_sep_plan_(hfy_base_arena_ *arena, const hfy_simd_ *simd, const hfy_sep *sep, size_t n, int own_row,
-                             hfy_sep_scratch_ *s) {
+HFY_PRIVATE_ void hfy_sep_plan_(hfy_base_arena_ *arena, const hfy_simd_ *simd, const hfy_sep *sep, size_t n,
+                                int own_row, hfy_sep_scratch_ *s) {
   int list = 0, sorts = 0, powers = 0, bounds = 0, plus = sep->plus != NULL;
   memset(s, 0, sizeof *s);
   s->simd = simd;
@@ -14846,17 +14892,17 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_decode(const void *bytes, siz
   return hfy_base_close_(w, &local, status);
 }
 
-/* The file of a table whose elements are `total`, in scratch: *bytes, *size. */
+/* The file of a table whose elements are `total`, in scratch: *bytes, *size, and room for `more` behind it. */
 #define HFY_FILE_ENTRY_ 256
 HFY_COLD_ hfy_status hfy_file_compose_(const hfy_param *table, size_t entries, const hfy_real *params, size_t total,
-                                       unsigned char **bytes, size_t *size, hfy_work *work) {
+                                       size_t more, unsigned char **bytes, size_t *size, hfy_work *work) {
   const size_t n = sizeof *params, room = hfy_base_times_(hfy_base_plus_(entries, 1), HFY_FILE_ENTRY_);
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status = HFY_OK;
   char *text = NULL;
   size_t at, k, i, sum = 0;
   while (hfy_base_layout_(&arena, work, &status))
-    text = HFY_TAKE_(&arena, char, hfy_base_plus_(room, total * n));
+    text = HFY_TAKE_(&arena, char, hfy_base_plus_(hfy_base_plus_(room, total * n), more));
   if (status) return status;
   at = hfy_base_put_(text, room, 0, "8 bytes.{");
   for (k = 0; k < entries; k++) {
@@ -14897,7 +14943,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_encode(const hfy_param *table
   size_t total, needed = 0;
   hfy_status status = hfy_base_null_(w, !size ? "size" : NULL);
   if (!status) status = hfy_param_check_(table, entries, params, &total, w);
-  if (!status) status = hfy_file_compose_(table, entries, params, total, &file, &needed, w);
+  if (!status) status = hfy_file_compose_(table, entries, params, total, 0, &file, &needed, w);
   if (!status && bytes && capacity < needed)
     status = hfy_base_fail_(w, HFY_ERR_ARG, "capacity is %z; the file has %z bytes", capacity, needed);
   if (!status && bytes) memcpy(bytes, file, needed);
@@ -14910,14 +14956,17 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_encode(const hfy_param *table
 
 #define HFY_FILE_CHUNK_ 65536 /* bytes read at a time; a whole number of elements of every type */
 
-/* Are all of the elements there? Leaves the file at the first. */
+HFY_COLD_ hfy_status hfy_file_lacks_(size_t left, const hfy_npy *info, const char *path, hfy_work *work) {
+  return hfy_base_fail_(work, HFY_ERR_FORMAT, "%z bytes of the elements are missing, of %z: %s", left,
+                        info->count * info->item_size, path);
+}
+
+/* Are all of the elements there? Leaves the file at the first, its end having been sought. */
 HFY_COLD_ hfy_status hfy_file_holds_(FILE *file, const hfy_npy *info, const char *path, unsigned char *chunk,
                                      hfy_work *work) {
-  const long offset = (long)info->data_offset;
+  const long offset = (long)info->data_offset, end = ftell(file);
   size_t left = info->count * info->item_size;
-  long end = -1;
   int failed = 0;
-  if (!fseek(file, 0, SEEK_END)) end = ftell(file);
   if (end >= 0) {
     uint64_t beyond = end > offset ? (uint64_t)(end - offset) : 0;
     left = beyond < left ? left - (size_t)beyond : 0;
@@ -14933,9 +14982,22 @@ HFY_COLD_ hfy_status hfy_file_holds_(FILE *file, const hfy_npy *info, const char
   }
   if (failed || fseek(file, offset, SEEK_SET))
     return hfy_base_fail_(work, HFY_ERR_IO, "could not find the length of %s", path);
-  if (left)
-    return hfy_base_fail_(work, HFY_ERR_FORMAT, "%z bytes of the elements are missing, of %z: %s", left,
-                          info->count * info->item_size, path);
+  return left ? hfy_file_lacks_(left, info, path, work) : HFY_OK;
+}
+
+/* The elements of what cannot be sought in, all at once. */
+HFY_COLD_ hfy_status hfy_file_pour_(FILE *file, const hfy_npy *info, const char *path, hfy_real *out, hfy_work *work) {
+  const size_t size = info->count * info->item_size;
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  unsigned char *bytes = NULL;
+  hfy_status status = HFY_OK;
+  size_t got;
+  while (hfy_base_layout_(&arena, work, &status)) bytes = HFY_TAKE_(&arena, unsigned char, hfy_base_plus_(size, 1));
+  if (status) return status;
+  got = fread(bytes, 1, size, file);
+  if (ferror(file)) return hfy_base_fail_(work, HFY_ERR_IO, "reading failed midway: %s", path);
+  if (got < size) return hfy_file_lacks_(size - got, info, path, work);
+  hfy_file_fill_(info, bytes, 0, info->count, out);
   return HFY_OK;
 }
 
@@ -14964,8 +15026,8 @@ HFY_COLD_ hfy_status hfy_file_begin_(FILE *file, const char *path, hfy_npy *info
   return hfy_file_parse_(header, end, path, info, work);
 }
 
-HFY_COLD_ hfy_status hfy_file_open_(const char *path, const char *mode, FILE **file, hfy_work *work) {
-  *file = path ? fopen(path, mode) : NULL;
+HFY_COLD_ hfy_status hfy_file_open_(const char *path, FILE **file, hfy_work *work) {
+  *file = path ? fopen(path, "rb") : NULL;
   if (!path) return hfy_base_null_(work, "path");
   return *file ? HFY_OK : hfy_base_fail_(work, HFY_ERR_IO, "could not open %s", path);
 }
@@ -14974,7 +15036,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_npy_info(const char *path, hfy_npy *info,
   hfy_work local, *w = hfy_base_open_(work, &local);
   FILE *file = NULL;
   hfy_status status = hfy_base_null_(w, !path ? "path" : !info ? "info" : NULL);
-  if (!status) status = hfy_file_open_(path, "rb", &file, w);
+  if (!status) status = hfy_file_open_(path, &file, w);
   if (!status) status = hfy_file_begin_(file, path, info, NULL, w);
   if (file) fclose(file);
   return hfy_base_close_(w, &local, status);
@@ -14986,6 +15048,7 @@ HFY_COLD_ hfy_status hfy_file_read_(FILE *file, const char *path, hfy_real *out,
   size_t at = 0, got = 0, want = 0;
   hfy_status status = hfy_file_begin_(file, path, info, &chunk, work);
   if (!status) status = hfy_file_room_(info, out, capacity, work);
+  if (!status && fseek(file, 0, SEEK_END)) return hfy_file_pour_(file, info, path, out, work);
   if (!status) status = hfy_file_holds_(file, info, path, chunk, work);
   if (status) return status;
   if (info->count && hfy_file_is_verbatim_(info)) {
@@ -15005,31 +15068,54 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_npy_read(const char *path, hfy_real *out,
   hfy_work local, *w = hfy_base_open_(work, &local);
   FILE *file;
   hfy_npy found;
-  hfy_status status = hfy_file_open_(path, "rb", &file, w);
+  hfy_status status = hfy_file_open_(path, &file, w);
   if (!status) status = hfy_file_read_(file, path, out, capacity, &found, w);
   if (file) fclose(file);
   if (!status && info) *info = found;
   return hfy_base_close_(w, &local, status);
 }
 
+#define HFY_FILE_PART_ ".part"
+/* Writes head and data beside path, as `part` (room for both names), and renames that; see hfy_file_npy_write. */
+HFY_COLD_ hfy_status hfy_file_replace_(const char *path, char *part, const void *head, size_t head_size,
+                                       const void *data, size_t data_size, hfy_work *work) {
+  FILE *file = fopen(path, "r+b");
+  int in_place = file && (fseek(file, 0, SEEK_END) || !ftell(file)), failed;
+  if (file) fclose(file);
+  if (!file && (file = fopen(path, "rb")) != NULL) { /* a directory, or not ours to write */
+    fclose(file);
+    return hfy_base_fail_(work, HFY_ERR_IO, "could not open %s to write", path);
+  }
+  hfy_base_put_(part, SIZE_MAX, hfy_base_put_(part, SIZE_MAX, 0, path), in_place ? "" : HFY_FILE_PART_);
+  file = fopen(part, "wb");
+  if (!file) return hfy_base_fail_(work, HFY_ERR_IO, "could not open %s", part);
+  failed = fwrite(head, 1, head_size, file) != head_size;
+  if (!failed && data_size) failed = fwrite(data, 1, data_size, file) != data_size;
+  if (fclose(file)) failed = 1; /* buffered bytes may fail only here */
+#ifdef _WIN32
+  if (!failed && !in_place) (void)remove(path);
+#endif
+  if (!failed && !in_place) failed = rename(part, path) != 0;
+  if (!failed) return HFY_OK;
+  if (!in_place) (void)remove(part);
+  return hfy_base_fail_(work, HFY_ERR_IO, "writing failed: %s", path);
+}
+
 HFY_API HFY_SMALL_ hfy_status hfy_file_npy_write(const char *path, const hfy_real *data, const size_t *shape,
                                                  size_t rank, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_base_arena_ arena = {NULL, 0, 0};
   unsigned char header[256];
   size_t size = 0, count = 0;
-  FILE *file;
-  int failed;
+  char *part = NULL;
   hfy_status status = hfy_base_null_(w, !path ? "path" : NULL);
   if (!status) status = hfy_file_header_(shape, rank, header, &size, w);
   if (status) return status;
   hfy_file_count_(shape, rank, sizeof *data, &count);
   if (!data && count) return hfy_base_null_(w, "data");
-  status = hfy_file_open_(path, "wb", &file, w);
-  if (status) return status;
-  failed = fwrite(header, 1, size, file) != size;
-  if (!failed && count) failed = fwrite(data, sizeof *data, count, file) != count;
-  if (fclose(file)) failed = 1; /* buffered bytes may fail only here */
-  return failed ? hfy_base_fail_(w, HFY_ERR_IO, "writing failed: %s", path) : HFY_OK;
+  while (hfy_base_layout_(&arena, w, &status)) part = HFY_TAKE_(&arena, char, strlen(path) + sizeof HFY_FILE_PART_);
+  if (!status) status = hfy_file_replace_(path, part, header, size, data, count * sizeof *data, w);
+  return hfy_base_close_(w, &local, status);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_read(const char *path, const hfy_param *table, size_t entries,
@@ -15041,7 +15127,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_read(const char *path, const 
   FILE *file = NULL;
   size_t total, got = 0, length = 0, most = 0;
   hfy_status status = hfy_param_check_(table, entries, params, &total, w);
-  if (!status) status = hfy_file_open_(path, "rb", &file, w);
+  if (!status) status = hfy_file_open_(path, &file, w);
   if (!status) got = fread(first, 1, sizeof first, file);
   if (!status && !ferror(file)) status = hfy_file_length_(first, got < 8 ? got : SIZE_MAX, path, &length, w);
   most = 8 + length + hfy_base_times_(total, 8) + 1; /* one more than a file of F64 that fits */
@@ -15062,17 +15148,16 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_read(const char *path, const 
 HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_write(const char *path, const hfy_param *table, size_t entries,
                                                          const hfy_real *params, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
+  const size_t more = path ? strlen(path) + sizeof HFY_FILE_PART_ : 0;
   unsigned char *bytes = NULL;
-  FILE *file = NULL;
   size_t total, size = 0;
   hfy_status status = hfy_param_check_(table, entries, params, &total, w);
-  if (!status) status = hfy_file_compose_(table, entries, params, total, &bytes, &size, w);
-  if (!status) status = hfy_file_open_(path, "wb", &file, w);
-  if (!status && fwrite(bytes, 1, size, file) != size) status = HFY_ERR_IO;
-  if (file && fclose(file)) status = HFY_ERR_IO; /* buffered bytes may fail only here */
-  if (file && status) hfy_base_fail_(w, status, "writing failed: %s", path);
+  if (!status) status = hfy_base_null_(w, path ? NULL : "path");
+  if (!status) status = hfy_file_compose_(table, entries, params, total, more, &bytes, &size, w);
+  if (!status) status = hfy_file_replace_(path, (char *)bytes + size, bytes, size, NULL, 0, w);
   return hfy_base_close_(w, &local, status);
 }
+#undef HFY_FILE_PART_
 #undef HFY_FILE_CHUNK_
 #endif
 #undef HFY_FILE_HEADER_MAX_
@@ -17845,8 +17930,8 @@ HFY_COLD_ hfy_status hfy_theory_survey_(const hfy_net *full, double *each, doubl
   if (mean) memset(mean, 0, full->dim * sizeof *mean);
   for (i = 0; i < full->count; i++) {
     const double *x = hfy_theory_key_(full, i, room), square = hfy_linalg_dot_(x, x, full->dim);
-    if (!hfy_base_is_finite_(square))
-      return hfy_base_fail_(work, HFY_ERR_NONFINITE, "net->keys: NaN or infinity in pattern %z", i);
+    if (!(square < DBL_MAX / 16)) /* or sums of a few of them overflow */
+      return hfy_base_fail_(work, HFY_ERR_NONFINITE, "net->keys: NaN or infinity in pattern %z, or its square is", i);
     if (square > *most) *most = square;
     if (each) each[i] = square;
     if (mean) hfy_linalg_axpy_(1 / (double)full->count, x, mean, full->dim);
@@ -17922,6 +18007,11 @@ HFY_PRIVATE_ void hfy_theory_rows_(void *context, size_t worker) {
   }
 }
 
+/* m/beta, which no separation reaches if it overflows */
+HFY_COLD_ double hfy_theory_lead_(double margin, double beta) {
+  return margin / beta < DBL_MAX ? margin / beta : DBL_MAX;
+}
+
 HFY_API HFY_SMALL_ hfy_status hfy_theory_separate(const hfy_net *net, const hfy_theory_separation *out,
                                                   hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
@@ -17942,7 +18032,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_separate(const hfy_net *net, const hfy_
   if (!g.simd) return HFY_ERR_UNSUPPORTED;
   n = full.count;
   g.full = &full;
-  g.threshold = margin / full.beta;
+  g.threshold = hfy_theory_lead_(margin, full.beta);
   g.workers = hfy_base_min_(hfy_base_workers_(), (n - 1) / size + 1);
   all = hfy_base_times_(g.workers, n);
   g.own = 2 * hfy_base_min_(n, size) * full.dim + size * size +
@@ -18001,7 +18091,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_retrieves(const hfy_net *net, const hfy
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_net full;
-  double margin = 0, *q = NULL, *room = NULL, *score = NULL, *sorted = NULL;
+  double margin = 0, threshold, *q = NULL, *room = NULL, *score = NULL, *sorted = NULL;
   size_t k = 1, j, n, *best = NULL;
   hfy_status status = hfy_theory_resolve_(net, n_queries, &full, w);
   if (!status) status = hfy_theory_margin_(&full, &margin, &k, w);
@@ -18010,6 +18100,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_retrieves(const hfy_net *net, const hfy
   if (!hfy_base_fits_(n_queries, k, sizeof *chosen))
     return hfy_base_fail_(w, HFY_ERR_ARG, "n_queries is %z; chosen cannot exist", n_queries);
   n = full.count;
+  threshold = hfy_theory_lead_(margin, full.beta);
   while (hfy_base_layout_(&arena, w, &status)) {
     q = HFY_TAKE_(&arena, double, full.dim);
     room = HFY_TAKE_(&arena, double, full.dim);
@@ -18024,7 +18115,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_retrieves(const hfy_net *net, const hfy
     if (!one) one = hfy_theory_scores_(&full, j, q, score, &seen, room);
     if (!one && seen >= k) {
       double kth = hfy_base_largest_(score, n, k, NULL, best, sorted);
-      slack[j] = seen > k ? kth - hfy_base_kth_largest_(sorted, n, k + 1) - margin / full.beta : HUGE_VAL;
+      slack[j] = seen > k ? kth - hfy_base_kth_largest_(sorted, n, k + 1) - threshold : HUGE_VAL;
       if (chosen) memcpy(chosen + j * k, best, k * sizeof *best);
     } else if (!status) {
       status = one ? hfy_net_failed_(w, one, j)
@@ -18069,14 +18160,16 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_bound_energy(const hfy_net *net, const 
   by_entropy = square / 2 + entropy / full.beta;
   if (upper) *upper = by_entropy < 2 * square ? by_entropy : 2 * square;
   for (j = 0; lower && j < n_queries; j++) {
-    double best = -HUGE_VAL;
+    double best = -HUGE_VAL, least = 0;
     hfy_status one = hfy_theory_query_(&full, queries + j * full.dim, q);
     for (i = 0; !one && i < full.count; i++) {
       const double *x = hfy_theory_key_(&full, i, room), dot = hfy_linalg_dot_(x, q, full.dim);
       if (i && !(dot > best)) continue;
       best = dot;
-      lower[j] = hfy_theory_apart_(x, q, full.dim) / 2;
+      least = hfy_theory_apart_(x, q, full.dim) / 2;
     }
+    if (!hfy_base_is_finite_(least)) one = HFY_ERR_NONFINITE;
+    if (!one) lower[j] = least;
     if (one && !status) status = hfy_net_failed_(w, one, j);
   }
   return hfy_base_close_(w, &local, status);
@@ -18115,7 +18208,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere 
   const double pi = 3.14159265358979323846;
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_status status = hfy_theory_sphere_(sphere, out, w);
-  double d, m, angle, lost, x, zeta, h, y;
+  double d, m, angle, lost, half, zeta, h, y;
   if (status || (status = hfy_theory_number_("sphere->margin", sphere->margin, HFY_THEORY_FROM_0_, w))) return status;
   if (!(sphere->angle >= 0 && sphere->angle < pi / 2))
     return hfy_base_should_(w, "", "sphere->angle", sphere->angle, "above 0 and below pi/2, or 0 for pi/3");
@@ -18125,20 +18218,20 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere 
   d = sphere->dim;
   m = sphere->radius;
   angle = sphere->angle > 0 ? sphere->angle : pi / 3;
-  lost = sphere->margin / (2 * sphere->beta * m);
-  x = sphere->margin / (sphere->beta * m * m);
-  out->placed_log = 0.5 * log(2 * pi * d) + log(cos(angle)) - (d - 1) * log(sin(angle));
+  half = sqrt(sphere->margin / 2) / sqrt(sphere->beta) / m; /* half^2 = m/(2 beta M^2); no part overflows before it */
+  lost = half * (sqrt(sphere->margin / 2) / sqrt(sphere->beta));
+  out->placed_log = 0.5 * (log(2 * pi) + log(d)) + log(cos(angle)) - (d - 1) * log(sin(angle));
   out->placed_count = exp(out->placed_log);
   out->placed_radius = m / 2 * hfy_theory_versine_(angle) - lost;
-  out->zeta_limit = x > 2 ? 0 : x > 0 ? 1 / (2 * asin(sqrt(x / 2))) : HUGE_VAL; /* arccos(1-x) */
+  out->zeta_limit = half > 1 ? 0 : half > 0 ? 1 / (2 * asin(half)) : HUGE_VAL; /* arccos(1 - 2 half^2) */
   if (!(zeta > 0)) zeta = out->zeta_limit > 1 ? sqrt(out->zeta_limit) : 1;
   if (!(zeta < DBL_MAX)) zeta = 2; /* margin 0: no limit, any will do */
   out->zeta = zeta;
   h = (d - 1) / 2; /* log Gamma(h + 1/2) - log Gamma(h), from 100 on by its series, as the two would cancel */
   y = 1 / (h * h);
   y = h < 100 ? lgamma(h + 0.5) - lgamma(h) : 0.5 * log(h) - (1 / 8.0 - y * (1 / 192.0 - y / 640)) / h;
-  out->kappa = exp(y) / ((d - 1) * sqrt(pi));
-  out->random_log = 0.5 * log(2 * sphere->failure / out->kappa) + (d - 1) / 2 * log(zeta);
+  out->kappa = exp(y) / sqrt(pi) / (d - 1);
+  out->random_log = 0.5 * (log(2 * sphere->failure) - y + 0.5 * log(pi) + log(d - 1)) + (d - 1) / 2 * log(zeta);
   out->random_count = exp(out->random_log);
   out->random_radius = m / 2 * hfy_theory_versine_(1 / zeta) - lost;
   return HFY_OK;
@@ -18196,38 +18289,52 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_capacity_softmax(const hfy_theory_spher
   const double omega = 0.567143290409783873; /* W_0(1) */
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_status status = hfy_theory_sphere_(sphere, out, w);
-  double d, k2, p, b, u;
+  double d, k, p, b, u, lambert, size, log_b, log_c;
   if (status) return status;
   d = sphere->dim - 1;
-  k2 = sphere->radius * sphere->radius / d;
+  k = sphere->radius / sqrt(d);
   p = sphere->failure;
-  b = 2 * k2 * sphere->beta / 5;
-  out->a = 2 / d * (1 + log(2 * sphere->beta * k2 * p * d));
+  b = 0.4 * (k * sphere->beta * k);
+  size = 2 * log(sphere->radius) + log(sphere->beta); /* log beta M^2; products may be beyond double, logarithms not */
+  out->a = 2 / d * (1 + log(2 * p) + size);
   out->b = b;
-  u = out->a + log(b);
-  out->c = b / hfy_theory_lambert_exp(u);
+  log_b = size + log(0.4 / d);
+  u = out->a + log_b;
+  lambert = hfy_theory_lambert_exp(u);
+  out->c = b / lambert;
+  log_c = log(out->c);
+  if (!(lambert >= 1 && b >= DBL_MIN && out->c <= DBL_MAX)) {
+    log_c = lambert - out->a; /* W + log W = u = a + log b, b = c W; of small ones, next to c = 1, this is sharper */
+    out->c = exp(log_c);
+  }
   out->c_needed = exp(4 / d * log(2 / sqrt(p)));
-  out->c_bound = u > 0 ? b * exp(-u / (1 + u) * log(u)) : b / log((omega * exp(u) + 1) / (omega * (1 + omega)));
-  out->log_count = 0.5 * log(p) + d / 4 * log(out->c);
+  out->c_bound = exp(log_b - (u > 0 ? u / (1 + u) * log(u) : log(log((omega * exp(u) + 1) / (omega * (1 + omega))))));
+  out->log_count = 0.5 * log(p) + d / 4 * log_c;
   out->count = exp(out->log_count);
-  out->holds = out->c >= out->c_needed;
+  out->holds = log_c >= 4 / d * log(2 / sqrt(p));
   return HFY_OK;
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_theory_dimension(double beta, double k, double c, double failure, double *dim,
                                                    hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  double a, b, x, root = 1;
+  double a, b, x, size, part, root = 1;
   hfy_status status = hfy_base_null_(w, !dim ? "dim" : NULL);
   if (status || (status = hfy_theory_number_("beta", beta, HFY_THEORY_ABOVE_0_, w)) ||
       (status = hfy_theory_number_("k", k, HFY_THEORY_ABOVE_0_, w)) ||
       (status = hfy_theory_number_("c", c, HFY_THEORY_ABOVE_0_, w)) ||
       (status = hfy_theory_number_("failure", failure, HFY_THEORY_SHARE_, w)))
     return status;
-  a = log(c) / 2 - k * k * beta / (5 * c);
-  b = 1 + log(2 * failure * beta * k * k);
+  part = k / sqrt(c);
+  size = 2 * log(k) + log(beta); /* log beta k^2, which may itself be beyond double, as may a and e^-b */
+  a = log(c) / 2 - part * beta / 5 * part;
+  b = 1 + log(2 * failure) + size;
   x = a * exp(-b);
-  if ((a > 0 || a < 0) && hfy_theory_lambert(a > 0 ? 0 : -1, x, &root, NULL))
+  if (!(fabs(x) <= DBL_MAX)) /* a e^-b in logarithms */
+    x = a > 0 ? HUGE_VAL : -exp((hfy_base_is_finite_(a) ? log(-a) : size - log(5) - log(c)) - b);
+  if (a > 0 && !(x < DBL_MAX))
+    root = hfy_theory_lambert_exp(log(a) - b);
+  else if ((a > 0 || a < 0) && hfy_theory_lambert(a > 0 ? 0 : -1, x, &root, NULL))
     return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED,
                           "c is %g: Theorem A6 has no dimension for it (a e^-b is %g, below -1/e)", c, x);
   *dim = 1 + (a > 0 || a < 0 ? root / a : exp(-b)); /* the limit of W(x)/a */
@@ -18236,9 +18343,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_dimension(double beta, double k, double
 
 HFY_API HFY_SMALL_ hfy_status hfy_theory_slack(hfy_theory_law law, double dim, double beta, double k, double c,
                                                double *slack, hfy_work *work) {
-  const double two_pi = 6.283185307179586476925, d = dim - 1, m2 = k * k * d; /* M^2 */
+  const double pi = 3.14159265358979323846, d = dim - 1;
   hfy_work local, *w = hfy_base_open_(work, &local);
-  double log_n, shrink, separation;
+  double log_n, rest, part;
   hfy_status status = hfy_base_null_(w, !slack ? "slack" : NULL);
   if (!status && (unsigned)law > HFY_THEORY_EXPECTED)
     return hfy_base_fail_(w, HFY_ERR_ARG, "law is %z; it should be one of hfy_theory_law", (size_t)law);
@@ -18248,9 +18355,12 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_slack(hfy_theory_law law, double dim, d
       (status = hfy_theory_number_("c", c, HFY_THEORY_FROM_1_, w)))
     return status;
   log_n = (law == HFY_THEORY_PLACED ? d : d / 4) * log(c);
-  shrink = 1 - log(d) / d;
-  separation = law == HFY_THEORY_PLACED ? m2 * hfy_theory_versine_(two_pi / c) : m2 / (5 * c) * shrink * shrink;
-  *slack = separation - 2 * exp(-log_n) / beta - (log(2 * beta * m2) + 2 * log_n) / beta;
+  part = law == HFY_THEORY_PLACED ? sqrt(2) * sin(pi / c) : (1 - log(d) / d) / sqrt(5) / sqrt(c);
+  part *= k * sqrt(d); /* part^2: the separation */
+  rest = 2 * exp(-log_n) + (log(2 * d) + 2 * log(k) + log(beta) + 2 * log_n);
+  part = hfy_base_is_finite_(rest / beta) ? part * part - rest / beta : (part * beta * part - rest) / beta;
+  if (hfy_base_is_nan_(part)) return hfy_base_fail_(w, HFY_ERR_NONFINITE, "both sides are beyond double");
+  *slack = part;
   return HFY_OK;
 }
 
@@ -18539,11 +18649,11 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_
       if (p[i] > p[top]) top = i;
     }
     for (i = 0; i < full.count; i++) others += i == top ? 0 : p[i]; /* 1 - top without cancellation */
-    by_largest = 2 * full.beta * (double)full.count * square;
-    norms->by_spectrum = 2 * full.beta * hfy_linalg_lanczos_(hfy_theory_apply_, &op, dim, steps, basis, y) * most;
-    norms->by_largest = by_largest * most;
+    by_largest = 2 * full.beta * (double)full.count * square; /* may overflow: not times 0 then */
+    norms->by_spectrum = 2 * full.beta * (hfy_linalg_lanczos_(hfy_theory_apply_, &op, dim, steps, basis, y) * most);
+    norms->by_largest = most > 0 ? by_largest * most : 0;
     norms->by_spread = full.beta * spread;
-    norms->by_top = others <= 0.5 ? by_largest * others * (1 - others) : HUGE_VAL;
+    norms->by_top = !(others <= 0.5) ? HUGE_VAL : others > 0 ? by_largest * others * (1 - others) : 0;
   }
   op.weight = p; /* math 15, Jacobian */
   op.centre = centre;
@@ -19344,23 +19454,35 @@ typedef struct hfy_binary_rules_ {
   const hfy_simd_ *simd;
   double *x, *dual;           /* count x dim: the patterns; themselves, or the rows of (X^+)^T = (X X^T)^+ X */
   double *gram, *sum, *gemm;  /* count x count, dim x dim */
+  double unit;                /* a power of two that x is scaled by, and dual by its inverse */
   hfy_binary_pinv_ pinv;
 } hfy_binary_rules_;
 
-/* Checks all but the outputs, fills x and dual. square: is sum wanted? */
+/* Are they numbers of hfy_real? */
+HFY_COLD_ hfy_status hfy_binary_in_range_(const double *x, size_t n, double scale, const char *name, hfy_work *w) {
+  size_t i;
+  for (i = 0; i < n; i++)
+    if (!(fabs(scale * x[i]) <= HFY_REAL_MAX_))
+      return hfy_base_fail_(w, HFY_ERR_NONFINITE, "%s[%z] is %g, beyond the range", name, i, scale * x[i]);
+  return HFY_OK;
+}
+
+/* Checks all but the outputs, fills x and dual. square: is sum dim x dim, or dim? */
 HFY_PRIVATE_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
                                       size_t stride, int square, hfy_binary_rules_ *s, hfy_work *w) {
   const size_t most = count > dim ? count : dim;
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status;
+  size_t i;
   memset(s, 0, sizeof *s);
+  s->unit = 1;
   s->simd = hfy_simd_choose_(w);
   if (!s->simd) return HFY_ERR_UNSUPPORTED;
   status = hfy_binary_one_of_("rule", rule, HFY_BINARY_PSEUDO_INVERSE, "binary_rule", w);
   if (!status) status = hfy_binary_check_rows_(patterns, count, dim, stride, "patterns", w);
   while (hfy_base_layout_(&arena, w, &status)) {
     s->x = s->dual = HFY_TAKE_(&arena, double, count * dim);
-    s->sum = HFY_TAKE_(&arena, double, square ? dim * dim : 0);
+    s->sum = HFY_TAKE_(&arena, double, square ? dim * dim : dim);
     s->gemm = HFY_TAKE_(&arena, double, hfy_linalg_gemm_scratch_(most, most, most, sizeof(double)));
     if (rule == HFY_BINARY_HEBBIAN) continue;
     s->dual = HFY_TAKE_(&arena, double, count * dim);
@@ -19370,6 +19492,8 @@ HFY_PRIVATE_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *p
   if (status) return status;
   (void)hfy_linalg_widen_(patterns, stride ? stride : dim, count, dim, s->x);
   if (rule == HFY_BINARY_HEBBIAN) return HFY_OK;
+  s->unit = hfy_linalg_unit_(s->x, count * dim);
+  for (i = 0; i < count * dim; i++) s->x[i] *= s->unit; /* for the squares; the weights stay the same */
   hfy_linalg_gram_(s->simd, count, dim, hfy_linalg_rows_(s->x, dim), s->gram, s->gemm);
   memcpy(s->dual, s->x, count * dim * sizeof(double));
   if (!hfy_binary_pinv_run_(&s->pinv, s->gram, s->dual, 1e-12 * (double)count)) return HFY_OK;
@@ -19387,8 +19511,9 @@ HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patt
   if (!status) {
     hfy_linalg_multiply_(s.simd, dim, dim, count, hfy_linalg_turned_(s.x, dim), hfy_linalg_rows_(s.dual, dim),
                          hfy_linalg_set_(s.sum, dim), s.gemm);
-    for (i = 0; i < dim * dim; i++) weights[i] = (hfy_real)s.sum[i];
-    for (i = 0; !self_coupling && i < dim; i++) weights[i * dim + i] = 0;
+    for (i = 0; !self_coupling && i < dim; i++) s.sum[i * dim + i] = 0;
+    status = hfy_binary_in_range_(s.sum, dim * dim, 1, "weights", w);
+    for (i = 0; !status && i < dim * dim; i++) weights[i] = (hfy_real)s.sum[i];
   }
   return hfy_base_close_(w, &local, status);
 }
@@ -19398,9 +19523,15 @@ HFY_API hfy_status hfy_binary_net(hfy_binary_rule rule, const hfy_real *patterns
   const int inverse = rule == HFY_BINARY_PSEUDO_INVERSE;
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_binary_rules_ s;
-  size_t i, j;
+  size_t i;
   hfy_status status = hfy_base_null_(w, !net ? "net" : inverse && !keys ? "keys" : NULL);
   if (!status) status = hfy_binary_dual_(rule, patterns, count, dim, stride, 0, &s, w);
+  if (!status && inverse) status = hfy_binary_in_range_(s.dual, count * dim, s.unit, "keys", w);
+  if (!status && coupling) { /* the diagonal of the weights */
+    memset(s.sum, 0, dim * sizeof *s.sum);
+    for (i = 0; i < count * dim; i++) s.sum[i % dim] += s.x[i] * s.dual[i];
+    status = hfy_binary_in_range_(s.sum, dim, 1, "coupling", w);
+  }
   if (!status) {
     memset(net, 0, sizeof *net);
     net->dim = dim;
@@ -19409,12 +19540,8 @@ HFY_API hfy_status hfy_binary_net(hfy_binary_rule rule, const hfy_real *patterns
     net->key_stride = inverse ? dim : stride;
     net->values = inverse ? patterns : NULL;
     net->value_stride = inverse ? stride : 0;
-    for (i = 0; inverse && i < count * dim; i++) keys[i] = (hfy_real)s.dual[i];
-    for (j = 0; coupling && j < dim; j++) { /* the diagonal of the weights */
-      double sum = 0;
-      for (i = 0; i < count; i++) sum += s.x[i * dim + j] * s.dual[i * dim + j];
-      coupling[j] = (hfy_real)sum;
-    }
+    for (i = 0; inverse && i < count * dim; i++) keys[i] = (hfy_real)(s.unit * s.dual[i]);
+    for (i = 0; coupling && i < dim; i++) coupling[i] = (hfy_real)s.sum[i];
     net->self_coupling = coupling;
     net->beta = 1;
     net->sep.kind = HFY_SEP_IDENTITY;
@@ -20333,6 +20460,8 @@ HFY_COLD_ hfy_status hfy_kernel_check_training_(hfy_kernel_fit_ *f, const hfy_ke
     if (o->resume && l != 1 && l != 2 && (l != 7 || o->trainer == HFY_KERNEL_PAPER) &&
         !(fabs(o->state[l] - head[l]) <= 0))
       return hfy_base_fail_(w, HFY_ERR_ARG, "state was not left by this training (trainer, sizes, lambda, gamma, eta)");
+    if (o->resume && (l == 1 || l == 2) && !(o->state[l] >= 0 && o->state[l] <= 1e15)) /* 1 becomes a size_t */
+      return hfy_base_fail_(w, HFY_ERR_ARG, "state was not left by this training (trainer, sizes, lambda, gamma, eta)");
   }
   return hfy_kernel_check_finite_(o->gram, f->P * f->P, "gram", w);
 }
@@ -20372,7 +20501,7 @@ HFY_COLD_ hfy_status hfy_kernel_fit_run_(hfy_kernel_fit_ *f, hfy_work *w) {
   size_t j;
   hfy_kernel_make_gram_(&f->view);
   out->gram_largest = hfy_kernel_largest_(&f->view, NULL, 0);
-  out->stability = o->eta * (out->gram_largest * out->gram_largest / 4 + o->lambda * out->gram_largest) / 2;
+  out->stability = o->eta * out->gram_largest * (out->gram_largest / 4 + o->lambda) / 2;
   out->unstable = o->trainer == HFY_KERNEL_PAPER && out->stability >= 1;
   if (f->newton)
     hfy_base_parallel_(f->tasks, hfy_kernel_newton_task_, f);
@@ -20392,6 +20521,7 @@ HFY_COLD_ hfy_status hfy_kernel_fit_run_(hfy_kernel_fit_ *f, hfy_work *w) {
   if (!(o->lambda > 0)) return HFY_OK;
   hfy_kernel_times_gram_(f, f->R, f->next);
   out->gap = out->loss - hfy_kernel_sum_(f, hfy_kernel_each_dual_);
+  if (hfy_base_is_nan_(out->gap)) out->gap = HUGE_VAL; /* the dual is beyond double: nothing is known */
   return HFY_OK;
 }
 
@@ -20437,6 +20567,14 @@ HFY_PRIVATE_ double hfy_kernel_alpha_(const hfy_kernel *k, size_t at) {
   return k->alpha ? k->alpha[at] : k->alpha_float ? (double)k->alpha_float[at] : (double)k->alpha_bytes[at];
 }
 
+HFY_COLD_ hfy_status hfy_kernel_check_alpha_(const hfy_kernel *k, hfy_work *w) {
+  size_t i;
+  for (i = 0; i < k->count * k->dim; i++)
+    if (!hfy_base_is_finite_(hfy_kernel_alpha_(k, i)))
+      return hfy_base_fail_(w, HFY_ERR_NONFINITE, "alpha[%z] is not finite", i);
+  return HFY_OK;
+}
+
 /* NaN stays NaN, and then nothing is skipped. */
 HFY_COLD_ void hfy_kernel_bounds_(const hfy_kernel *k, double *bound) {
   size_t i, j;
@@ -20452,10 +20590,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_bound(const hfy_kernel *kernel, double 
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_view_ v;
   hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_RECALL_, !bound ? "bound" : NULL, &v, w);
-  size_t i;
-  for (i = 0; !status && i < v.k.count * v.k.dim; i++)
-    if (!hfy_base_is_finite_(hfy_kernel_alpha_(&v.k, i)))
-      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "alpha[%z] is not finite", i);
+  if (!status) status = hfy_kernel_check_alpha_(&v.k, w);
   if (!status) hfy_kernel_bounds_(&v.k, bound);
   return hfy_base_close_(w, &local, status);
 }
@@ -20575,7 +20710,7 @@ HFY_KERNEL_ONCE_ void hfy_kernel_fields_(const hfy_kernel_view_ *v, hfy_kernel_s
     uint32_t least;
     hfy_kernel_distances_(v, states + a * v->words, P, s->d);
     least = relative ? hfy_kernel_least_(v, s->d) : 0;
-    if (shift) shift[a] = -4 * v->k.gamma * least;
+    if (shift) shift[a] = v->k.gamma * (-4.0 * least); /* gamma may be large: 0 stays 0 */
     hfy_kernel_values_(v, s->d, s->tally, least, k);
     if (dense) continue;
     memset(s->h + a * N, 0, N * sizeof *s->h);
@@ -20870,10 +21005,17 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_potentials(const hfy_kernel *kernel, co
   hfy_kernel_walk_ walk;
   hfy_status status = hfy_kernel_open_walk_(kernel, HFY_KERNEL_DOUBLE_, n && !h ? "h" : NULL, states, n, &walk, w);
   const size_t words = walk.view.words, N = walk.view.k.dim;
+  double shifts[HFY_KERNEL_BATCH_];
   size_t from, m;
+  if (!status) status = hfy_kernel_check_alpha_(&walk.view.k, w);
   for (from = 0; !status && from < n; from += m) {
     m = hfy_base_min_(HFY_KERNEL_BATCH_, n - from);
-    hfy_kernel_fields_(&walk.view, walk.slot, states + from * words, m, shift != NULL, shift ? shift + from : NULL);
+    hfy_kernel_fields_(&walk.view, walk.slot, states + from * words, m, shift != NULL, shifts);
+    if (!hfy_base_is_finite_(hfy_linalg_largest_(walk.slot->h, m * N))) {
+      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "a potential of states %z .. is beyond double", from);
+      break;
+    }
+    if (shift) memcpy(shift + from, shifts, m * sizeof *shift);
     memcpy(h + from * N, walk.slot->h, m * N * sizeof(double));
   }
   return hfy_base_close_(w, &local, status);
@@ -21052,7 +21194,8 @@ HFY_COLD_ void hfy_kernel_force_(const hfy_kernel_view_ *v, const double *x, dou
   }
 }
 
-HFY_COLD_ void hfy_kernel_geometry_(const double *x, double *fd, double *fi, double *sum, size_t N,
+/* room: 2 N */
+HFY_COLD_ void hfy_kernel_geometry_(const double *x, const double *fd, const double *fi, double *room, size_t N,
                                     hfy_kernel_geometry *g) {
   const double fd_most = hfy_linalg_largest_(fd, N), fi_most = hfy_linalg_largest_(fi, N);
   size_t j;
@@ -21060,15 +21203,16 @@ HFY_COLD_ void hfy_kernel_geometry_(const double *x, double *fd, double *fi, dou
   g->potential = hfy_linalg_dot_(x, fd, N);
   g->direct = hfy_linalg_dot_(fd, fd, N);
   g->indirect = hfy_linalg_dot_(fi, fi, N);
-  for (j = 0; j < N; j++) sum[j] = fd[j] + fi[j];
-  g->sharpness = hfy_linalg_dot_(sum, sum, N);
+  for (j = 0; j < N; j++) room[j] = fd[j] + fi[j];
+  g->sharpness = hfy_linalg_dot_(room, room, N);
   g->undefined = !(fd_most > 0 && fi_most > 0);
   if (g->undefined) return;
   for (j = 0; j < N; j++) { /* each scaled first: at large gamma the indirect force is tiny */
-    fd[j] /= fd_most;
-    fi[j] /= fi_most;
+    room[j] = fd[j] / fd_most;
+    room[N + j] = fi[j] / fi_most;
   }
-  g->interference = hfy_linalg_dot_(fd, fi, N) / sqrt(hfy_linalg_dot_(fd, fd, N) * hfy_linalg_dot_(fi, fi, N));
+  g->interference = hfy_linalg_dot_(room, room + N, N) /
+                    sqrt(hfy_linalg_dot_(room, room, N) * hfy_linalg_dot_(room + N, room + N, N));
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const double *x, size_t n, double *direct,
@@ -21077,22 +21221,31 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const 
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_kernel_view_ v;
   hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_DOUBLE_, n && !x ? "x" : NULL, &v, w);
-  double *fd = NULL, *fi, *apart;
+  double *fd = NULL, *fi, *apart, sizes;
+  hfy_kernel_geometry g;
   const size_t N = v.k.dim;
   size_t i;
+  if (!status) status = hfy_kernel_check_alpha_(&v.k, w);
   if (!status && !hfy_base_fits_(n, N, sizeof(double)))
     status = hfy_base_fail_(w, HFY_ERR_ARG, "n is %z: so many points cannot exist", n);
   for (i = 0; !status && i < n; i++)
     if (!hfy_base_is_finite_(hfy_linalg_largest_(x + i * N, N)))
       status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "x holds NaN or infinity in row %z", i);
-  while (hfy_base_layout_(&arena, w, &status)) fd = HFY_TAKE_(&arena, double, hfy_base_times_(N, 3));
+  while (hfy_base_layout_(&arena, w, &status)) fd = HFY_TAKE_(&arena, double, hfy_base_times_(N, 4));
   for (i = 0; !status && i < n; i++, x += N) {
     fi = fd + N;
     apart = fi + N;
     hfy_kernel_force_(&v, x, fd, fi, apart);
+    sizes = 0 * hfy_linalg_largest_(fd, 2 * N);
+    if (geometry) hfy_kernel_geometry_(x, fd, fi, apart, N, &g);
+    if (geometry) sizes += 0 * g.potential + 0 * g.direct + 0 * g.indirect + 0 * g.sharpness;
+    if (!hfy_base_is_finite_(sizes)) {
+      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "the forces at point %z, or their squares, are beyond double", i);
+      break;
+    }
     if (direct) memcpy(direct + i * N, fd, N * sizeof(double));
     if (indirect) memcpy(indirect + i * N, fi, N * sizeof(double));
-    if (geometry) hfy_kernel_geometry_(x, fd, fi, apart, N, geometry + i);
+    if (geometry) geometry[i] = g;
   }
   return hfy_base_close_(w, &local, status);
 }
@@ -21342,6 +21495,7 @@ HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuro
                                           double *step, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_course_ c;
+  hfy_kernel_fisher found;
   hfy_status status;
   memset(&c, 0, sizeof c);
   c.neuron = neuron;
@@ -21352,7 +21506,14 @@ HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuro
   if (!status) {
     memcpy(c.a, a, c.P * sizeof(double));
     hfy_kernel_gradient_(&c);
-    hfy_kernel_measure_(&c, fisher);
+    hfy_kernel_measure_(&c, &found);
+    if (!hfy_base_is_finite_(0 * hfy_linalg_largest_(c.g, c.P) + 0 * found.loss + 0 * found.euclidean +
+                             0 * found.sharpness))
+      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "loss %g, |gradient|^2 %g, sharpness %g: not all are doubles",
+                              found.loss, found.euclidean, found.sharpness);
+  }
+  if (!status) {
+    *fisher = found;
     if (gradient) memcpy(gradient, c.g, c.P * sizeof(double));
     if (step && !c.singular) memcpy(step, c.step, c.P * sizeof(double));
     if (c.singular) status = hfy_kernel_singular_(w);
@@ -21371,6 +21532,7 @@ HFY_COLD_ hfy_status hfy_kernel_goal_(hfy_kernel_course_ *c) {
   memcpy(c->goal, c->in_logits ? c->h : c->a, P * sizeof(double));
   memcpy(c->ends, c->variance, P * sizeof(double));
   c->out.length = sqrt(hfy_linalg_dot_(c->goal, c->goal, P));
+  if (!(c->out.length > 0)) return HFY_ERR_NONFINITE;
   for (i = 0; i < P; i++) c->goal[i] /= c->out.length;
   hfy_kernel_fisher_(c);
   hfy_kernel_symmetric_(c->fisher, P);
@@ -21379,7 +21541,8 @@ HFY_COLD_ hfy_status hfy_kernel_goal_(hfy_kernel_course_ *c) {
   for (i = 0; i < P; i++) sum += c->values[i];
   c->out.fisher_1 = c->values[0];
   c->out.fisher_2 = P > 1 ? c->values[1] : 0;
-  c->out.concentration = c->values[0] / sum;
+  c->out.concentration = sum > 0 ? c->values[0] / sum : 0;
+  if (!hfy_base_is_finite_(sum)) return HFY_ERR_NONFINITE;
   c->out.ambiguous = P > 1 && c->values[0] < 1.01 * c->values[1];
   c->out.last_principal = SIZE_MAX;
   return HFY_OK;
@@ -21426,7 +21589,9 @@ HFY_COLD_ hfy_status hfy_kernel_go_(hfy_kernel_course_ *c, int measured, hfy_wor
   memset(c->a, 0, c->P * sizeof(double));
   for (t = 0;; t++) {
     hfy_kernel_gradient_(c);
-    if (!hfy_base_is_finite_(hfy_linalg_largest_(c->g, c->P))) return hfy_kernel_left_range_(t, w);
+    if (!hfy_base_is_finite_(0 * hfy_linalg_dot_(c->g, c->g, c->P) + 0 * hfy_linalg_dot_(c->a, c->a, c->P) +
+                             0 * hfy_linalg_dot_(c->h, c->h, c->P)))
+      return hfy_kernel_left_range_(t, w);
     if (measured) hfy_kernel_place_(c, t);
     if (t == c->steps) return HFY_OK;
     if (measured) hfy_kernel_gain_(c, t);
@@ -21453,8 +21618,10 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t
   status = hfy_kernel_open_course_(kernel, gram, c.out.fisher != NULL, !path ? "path" : NULL, &c, w);
   if (!status && !steps) status = hfy_base_fail_(w, HFY_ERR_ARG, "steps is 0: a path of no steps has no direction");
   if (!status) status = hfy_kernel_go_(&c, 0, w);
-  if (!status && hfy_kernel_goal_(&c))
-    status = hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "QL did not converge on the Fisher information");
+  if (!status && (status = hfy_kernel_goal_(&c)))
+    hfy_base_fail_(w, status, status == HFY_ERR_NONFINITE ? "the way is %g long, G* has the eigenvalue %g: out of range"
+                                                          : "QL did not converge on the Fisher information",
+                   c.out.length, c.out.fisher_1);
   if (!status) status = hfy_kernel_go_(&c, 1, w);
   c.out.path /= c.out.length;
   if (!status) *path = c.out;
@@ -21828,9 +21995,14 @@ HFY_COLD_ hfy_status hfy_rate_keys_(const hfy_rate_dense_ *s, hfy_real *keys, hf
     for (nu = mu + 1; nu < p; nu++) hfy_linalg_axpy_(-s->t[mu * p + nu], s->q + nu * n, row, n);
     for (i = 0; i < n; i++) row[i] /= s->t[mu * p + mu];
   }
+  for (i = 0; i < p * n; i++) s->v[i] += s->gamma[i % n] * s->in->r[i];
+  if (hfy_rate_numbers_("keys: row", s->q, p, n, &real, s->in->work) ||
+      hfy_rate_numbers_("values: row", s->v, p, n, &real, s->in->work) ||
+      hfy_rate_numbers_("self_coupling: row", s->gamma, 1, n, &real, s->in->work))
+    return HFY_ERR_NONFINITE;
   for (i = 0; i < p * n; i++) {
     keys[i] = (hfy_real)s->q[i];
-    values[i] = (hfy_real)(s->v[i] + s->gamma[i % n] * s->in->r[i]);
+    values[i] = (hfy_real)s->v[i];
   }
   for (i = 0; i < n; i++) self_coupling[i] = (hfy_real)s->gamma[i];
   return HFY_OK;
@@ -21886,6 +22058,7 @@ typedef struct hfy_rate_sparse_ {
   size_t most, used, tasks; /* most: active constraints; used: units that are not silent throughout */
   unsigned char *alive;     /* dim: not silent throughout */
   double theta, margin, *w;
+  double mean; /* of the rates that are not 0 */
   const hfy_rate_rows *report;
   hfy_rate_row_ *row; /* tasks */
   hfy_status *status;   /* dim */
@@ -21920,14 +22093,27 @@ HFY_COLD_ void hfy_rate_plan_sparse_(hfy_rate_in_ *in, double margin, double *w,
   }
 }
 
-HFY_COLD_ void hfy_rate_gram_(hfy_rate_sparse_ *s) {
+HFY_COLD_ hfy_status hfy_rate_gram_(hfy_rate_sparse_ *s) {
   const size_t p = s->in->count, n = s->in->dim;
-  size_t i;
+  double sum = 0;
+  size_t i, some = 0;
   hfy_linalg_gram_(s->in->simd, p, n, hfy_linalg_rows_(s->in->r, n), s->gram, s->gemm);
+  for (i = 0; i < p; i++) {
+    const double square = s->gram[i * (p + 1)];
+    if (!(square >= 1e-280 && square <= DBL_MAX) && hfy_linalg_largest_(s->in->r + i * n, n) > 0)
+      return hfy_base_fail_(s->in->work, HFY_ERR_NONFINITE, "r: the square of pattern %z is %g; it should be a double",
+                            i, square);
+  }
   memset(s->alive, 0, n);
-  for (i = 0; i < p * n; i++)
-    if (s->in->r[i] > 0) s->alive[i % n] = 1;
+  for (i = 0; i < p * n; i++) {
+    if (!(s->in->r[i] > 0)) continue;
+    s->alive[i % n] = 1;
+    sum += s->in->r[i];
+    some++;
+  }
+  s->mean = some ? sum / (double)some : 1;
   for (i = 0; i < n; i++) s->used += s->alive[i];
+  return HFY_OK;
 }
 
 /* x <- L^-1 x over the active; x <- L^-T x */
@@ -22030,14 +22216,14 @@ HFY_COLD_ size_t hfy_rate_row_begin_(hfy_rate_row_ *row) {
   return next;
 }
 
-/* The inequality that is violated most, in units of its own length; count: none is. */
+/* The inequality that is violated most, in units of its own length for rates of mean 1; count: none is. */
 HFY_PRIVATE_ size_t hfy_rate_row_worst_(const hfy_rate_row_ *row) {
   double worst = 1e-10, own, v;
   size_t mu, p = row->all->in->count;
   for (mu = 0; mu < row->all->in->count; mu++) {
     if (row->r[mu] > 0 || row->on[mu] || !(row->s[mu] > 0)) continue;
     own = hfy_rate_own_(row, mu);
-    v = own > 0 ? row->s[mu] / sqrt(own) : row->s[mu] > 1e-10 ? HUGE_VAL : 0;
+    v = own > 0 ? row->s[mu] / sqrt(own) * row->all->mean : row->s[mu] > 1e-10 ? HUGE_VAL : 0;
     if (!(v > worst)) continue;
     worst = v;
     p = mu;
@@ -22045,7 +22231,7 @@ HFY_PRIVATE_ size_t hfy_rate_row_worst_(const hfy_rate_row_ *row) {
   return p;
 }
 
-/* Steps until constraint p is active or found redundant; INFEASIBLE if it can be neither (Farkas). */
+/* Steps until constraint p is active or found redundant; INFEASIBLE if it can be neither (Farkas), NONFINITE. */
 HFY_COLD_ hfy_status hfy_rate_row_enter_(hfy_rate_row_ *row, size_t p) {
   const double own = hfy_rate_own_(row, p), *gram = row->all->gram + p * row->all->in->count;
   double lambda = 0;
@@ -22065,7 +22251,8 @@ HFY_COLD_ hfy_status hfy_rate_row_enter_(hfy_rate_row_ *row, size_t p) {
       drop = a;
     }
     t = sign * (part < whole ? part : whole);
-    if (!hfy_base_is_finite_(t)) return HFY_ERR_INFEASIBLE;
+    if (!hfy_base_is_finite_(t))
+      return full && hfy_base_is_finite_(row->s[p]) && !hfy_base_is_nan_(t) ? HFY_ERR_INFEASIBLE : HFY_ERR_NONFINITE;
     lambda -= t;
     for (a = 0; a < row->k; a++) row->u[a] += t * row->d[a];
     if (!full) {
@@ -22087,15 +22274,17 @@ HFY_COLD_ hfy_status hfy_rate_row_enter_(hfy_rate_row_ *row, size_t p) {
 HFY_COLD_ hfy_status hfy_rate_row_solve_(hfy_rate_row_ *row, size_t i, double *w, size_t *tight) {
   const hfy_rate_in_ *in = row->all->in;
   const size_t count = in->count;
+  hfy_status status;
   size_t next, round, p, a, mu;
   memset(w, 0, in->dim * sizeof *w);
   row->i = i;
   next = hfy_rate_row_begin_(row);
+  if (!hfy_base_is_finite_(hfy_linalg_largest_(row->b, count))) return HFY_ERR_NONFINITE;
   for (round = 0; round < 20 * count + 100; round++) {
     while (next < count && !(row->r[next] > 0)) next++;
     p = next < count ? next++ : hfy_rate_row_worst_(row);
     if (p == count) break;
-    if (hfy_rate_row_enter_(row, p)) return HFY_ERR_INFEASIBLE;
+    if ((status = hfy_rate_row_enter_(row, p))) return status;
   }
   if (round == 20 * count + 100) return HFY_ERR_CONVERGENCE;
   for (round = 0; round < 3; round++) { /* refined: what is active holds exactly */
@@ -22112,7 +22301,13 @@ HFY_COLD_ hfy_status hfy_rate_row_solve_(hfy_rate_row_ *row, size_t i, double *w
   for (mu = 0; mu < count; mu++) /* ascending: the bits do not depend on the order of entering */
     if (row->on[mu]) hfy_linalg_axpy_(row->lambda[mu], in->r + mu * in->dim, w, in->dim);
   w[i] = 0;
-  return HFY_OK;
+  if (hfy_base_is_finite_(0 * hfy_linalg_largest_(w, in->dim) + 0 * hfy_linalg_largest_(row->s, count) +
+                          0 * hfy_linalg_largest_(row->lambda, count)))
+    return HFY_OK;
+  memset(w, 0, in->dim * sizeof *w);
+  memset(row->lambda, 0, count * sizeof *row->lambda);
+  *tight = 0;
+  return HFY_ERR_NONFINITE;
 }
 
 HFY_COLD_ void hfy_rate_rows_share_(void *context, size_t task) {
@@ -22150,10 +22345,12 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, cons
   while (hfy_base_layout_(&in.arena, k, &status)) hfy_rate_plan_sparse_(&in, margin, w, &s);
   if (status) return status;
   s.report = rows;
-  hfy_rate_gram_(&s);
+  if ((status = hfy_rate_gram_(&s))) return hfy_base_close_(k, &local, status);
   status = hfy_rate_run_rows_(&s);
   if (status == HFY_ERR_INFEASIBLE)
     hfy_base_fail_(k, status, "row %z has no solution, nor have %z others of %z", s.first, s.failed - 1, dim);
+  else if (status == HFY_ERR_NONFINITE)
+    hfy_base_fail_(k, status, "row %z: the solution, or what leads to it, is beyond double", s.first);
   else if (status)
     hfy_base_fail_(k, status, "row %z was not settled in %z steps", s.first, 20 * count + 100);
   return hfy_base_close_(k, &local, status);
@@ -22200,6 +22397,7 @@ HFY_COLD_ void hfy_rate_plan_at_(hfy_rate_in_ *in, size_t sample, hfy_rate_jacob
 /* At each pattern of a share: the Jacobian (eq. 5) of the units that are not silent, its eigenvalues; silent: -1. */
 HFY_COLD_ void hfy_rate_at_share_(void *context, size_t task) {
   const hfy_rate_jacobians_ *s = (const hfy_rate_jacobians_ *)context;
+  const double small = 1e-154; /* no square of what is finite overflows, and 1 counts */
   const size_t dim = s->in->dim;
   hfy_rate_task_ *t = &s->task[task];
   size_t *unit = t->unit, k, a, b, i;
@@ -22215,16 +22413,16 @@ HFY_COLD_ void hfy_rate_at_share_(void *context, size_t task) {
       double *j = t->j + a * n;
       for (b = 0; b < n; b++) j[b] = d * (row2 ? row[unit[b]] + s->by * row2[unit[b]] : row[unit[b]]);
       j[a] -= 1;
-      for (b = 0; b < n; b++) sum += j[b] * j[b];
+      for (b = 0; b < n; b++) sum += small * j[b] * (small * j[b]);
       for (i = 0; n < dim && i < dim; i++)
-        if (!(r[i] > 0)) sum += d * d * row[i] * row[i];
+        if (!(r[i] > 0)) sum += small * d * row[i] * (small * d * row[i]);
     }
     t->n = n;
     memset(t->im, 0, dim * sizeof *t->im);
     for (i = n; i < dim; i++) t->re[i] = -1;
     s->status[k] = n ? hfy_linalg_eigenvalues_(s->in->simd, t->j, n, t->re, t->im, &t->eigen) : HFY_OK;
     s->abscissa[k] = n < dim && !(t->re[0] > -1) ? -1 : t->re[0];
-    s->stable[k] = s->abscissa[k] < -1e-9 * (1 + sqrt(sum + (double)(dim - n)));
+    s->stable[k] = s->abscissa[k] < -1e-9 * (1 + sqrt(sum) / small + sqrt((double)(dim - n)));
   }
 }
 
@@ -22235,7 +22433,7 @@ HFY_COLD_ hfy_status hfy_rate_run_at_(hfy_rate_jacobians_ *s) {
   for (k = 0; k < s->sample; k++)
     if (s->status[k])
       return hfy_base_fail_(s->in->work, s->status[k], "the Jacobian at pattern %z %s", k,
-                            s->status[k] == HFY_ERR_NONFINITE ? "is not finite: a slope is out of range"
+                            s->status[k] == HFY_ERR_NONFINITE ? "is out of range, or its spectrum"
                                                               : "has an eigenvalue that did not converge");
   return HFY_OK;
 }
@@ -22461,7 +22659,7 @@ HFY_COLD_ hfy_status hfy_rate_search_(hfy_rate_hunt_ *hunt) {
   }
   low = o->low + cell * (double)(at ? at - 1 : 0);
   high = o->low + cell * (double)hfy_base_min_(at + 1, o->grid - 1);
-  for (i = 0; i < o->steps + 2; i++) {
+  for (i = 0; i < hfy_base_min_(o->steps, 200) + 2; i++) {
     const int right = i < 2 ? (int)i : !(f[0] < f[1]); /* the side that stays, once both points are there */
     if (i > 1) {
       *(right ? &low : &high) = x[!right];
@@ -22522,7 +22720,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_threshold(const hfy_rate *rate, const dou
       hunt.at.w2 = HFY_TAKE_(&in.arena, double, dim * dim);
     }
   }
-  if (!status && hunt.zeros) hfy_rate_gram_(&hunt.sparse);
+  if (!status && hunt.zeros) status = hfy_rate_gram_(&hunt.sparse);
   if (!status && !hunt.zeros) status = hfy_rate_parts_(&dense, made, hunt.at.w2);
   if (!status && own) status = hfy_rate_bracket_(&in, o);
   if (!status && !(status = hfy_rate_search_(&hunt))) {
@@ -22586,7 +22784,11 @@ HFY_COLD_ hfy_status hfy_rate_average_(const hfy_rate *rate, const double *r, co
   t.lambda_ave = -1 + t.dbar * m / t.rbar;
   t.lambda_mem = -1 + t.crphi / t.crr;
   t.tau_mem = t.cphiphi > 0 ? t.crphi / (sqrt(t.crr) * sqrt(t.cphiphi)) : 0;
-  t.alpha_s_bulk = t.gap > 1e-14 * t.crr ? t.gap * t.gap / (t.delta + t.gap * t.gap) : 0;
+  if (t.gap > 1e-14 * t.crr) { /* gap^2/(delta + gap^2), whose parts may be beyond double */
+    const double deviation = sqrt(t.crr) / sqrt(t.gap), h = sqrt(t.vd) * fabs(m) / sqrt(t.gap) * deviation;
+    const double e = sqrt(t.d2) * sqrt(t.ve) / sqrt(t.gap) * deviation, c = t.vd > 0 ? sqrt(t.vd) * (t.crh / t.gap) : 0;
+    t.alpha_s_bulk = 1 / (1 + (e * e + c * c + h * h));
+  }
   t.alpha_s = t.lambda_mem < 0 && t.lambda_ave < 0 && t.tau_mem > 0.9 ? t.alpha_s_bulk : 0;
   t.theta_bulk = -t.hbar;
   t.theta_ave = -t.hbar + t.rbar / t.dbar;
@@ -22860,11 +23062,12 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *g
   size_t i, j;
   if (status || (status = hfy_base_null_(w, !best ? "best" : !alpha_s ? "alpha_s" : NULL))) return status;
   if (grid && (grid->powers || grid->sigmas)) g = *grid;
-  if (!g.powers || !g.sigmas || !(g.power > 0) || !(g.power_step >= 0) ||
+  if (!g.powers || !g.sigmas || hfy_base_times_(g.powers, g.sigmas) > 1000000 || !(g.power > 0) ||
+      !(g.power_step >= 0) ||
       !hfy_base_is_finite_(g.power + g.power_step * (double)g.powers) ||
       !hfy_base_is_finite_(g.log_sigma + g.log_sigma_step * (double)g.sigmas))
     return hfy_base_fail_(w, HFY_ERR_ARG, "grid: %z powers from %g and %z sigmas; both should be at least 1, powers "
-                          "above 0 and ascending", g.powers, g.power, g.sigmas);
+                          "above 0 and ascending, a million points at most", g.powers, g.power, g.sigmas);
   if ((status = hfy_rate_lay_(&nodes, g.power, cv, w))) return status; /* the smallest power needs the most */
   for (i = 0; i < g.powers; i++)
     for (j = 0; j < g.sigmas; j++) {
@@ -22962,20 +23165,23 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_solve_replica(const hfy_rate *rate, doubl
 HFY_API HFY_SMALL_ hfy_status hfy_rate_circular_law(double alpha, double tau, double sigma_x, double sigma_y, double c,
                                                     hfy_rate_disc *disc, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  const double ratio = sigma_x / sigma_y, spread = ratio * ratio * (1 - tau * tau), room = c - tau * ratio;
-  const double under = spread + room * room;
+  const double ratio = sigma_x / sigma_y, spread = ratio * sqrt(1 - tau * tau), room = c - tau * ratio;
+  const double radius = spread * sqrt(alpha / (1 - alpha)), far = spread / room;
   hfy_status status = hfy_rate_number_("alpha", alpha, &hfy_rate_open_, w);
   if (!status && !(fabs(tau) <= 1)) status = hfy_base_should_(w, "", "tau", tau, "in -1 .. 1");
   if (status || (status = hfy_rate_number_("sigma_x", sigma_x, &hfy_rate_above_0_, w)) ||
       (status = hfy_rate_number_("sigma_y", sigma_y, &hfy_rate_above_0_, w)) ||
       (status = hfy_rate_number_("c", c, &hfy_rate_finite_, w)) || (status = hfy_base_null_(w, disc ? NULL : "disc")))
     return status;
-  disc->centre = -c + tau * ratio;
-  disc->radius = sqrt(spread * (alpha / (1 - alpha)));
+  if (!hfy_base_is_finite_(fabs(room) + radius))
+    return hfy_base_fail_(w, HFY_ERR_NONFINITE, "the disc around %g of radius %g leaves the range of double", -room,
+                          radius);
+  disc->centre = -room;
+  disc->radius = radius;
   disc->lambda_plus = disc->centre + disc->radius;
   disc->lambda_minus = disc->centre - disc->radius;
   disc->median = disc->radius * sqrt((1 - alpha) / (2 - alpha));
-  disc->alpha_s = room > 0 && under > 0 ? room * room / under : 0;
+  disc->alpha_s = room > 0 ? 1 / (1 + far * far) : 0;
   return HFY_OK;
 }
 
@@ -23078,6 +23284,8 @@ HFY_COLD_ void hfy_rate_settle_(hfy_rate_run_ *run) {
     if (!s->steps && !hfy_base_is_finite_(s->speed)) continue;
     s->status = run->o.tol < 0 ? HFY_OK : HFY_ERR_CONVERGENCE;
     if (s->steps && s->time >= run->o.duration) continue;
+    s->status = HFY_ERR_CONVERGENCE;
+    if (s->steps >= run->o.max_steps) continue;
     s->ended = 0;
     if (s->dt * (1 + 1e-9) >= run->o.duration - s->time) s->dt = run->o.duration - s->time;
     run->list[live++] = who;
@@ -23155,6 +23363,7 @@ HFY_COLD_ void hfy_rate_integrate_(hfy_rate_run_ *run) {
   size_t l, s;
   if (!(run->o.duration > 0)) run->o.duration = 1000;
   if (fabs(run->o.tol) <= 0) run->o.tol = 1e-9;
+  if (!run->o.max_steps) run->o.max_steps = 1000000;
   memset(run->state, 0, run->states * sizeof *run->state);
   for (l = 0; l < run->states; l++) {
     const double dt = run->o.dt > 0 ? run->o.dt : hfy_rate_first_(run, run->x + l * n);
@@ -23215,9 +23424,10 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_simulate(const hfy_rate *rate, const doub
     if (outcome && outcome->steps) outcome->steps[i] = s->steps;
     if (!status && s->status)
       status = hfy_base_fail_(k, s->status,
-                              s->status == HFY_ERR_NONFINITE ? "state %z diverged at time %g"
-                                                             : "state %z had not settled at time %g (speed %g)",
-                              i, s->time, s->speed);
+                              s->status == HFY_ERR_NONFINITE
+                                  ? "state %z diverged at time %g"
+                                  : "state %z had not settled at time %g (speed %g, %z steps of dt %g)",
+                              i, s->time, s->speed, s->steps, s->dt);
   }
   return hfy_base_close_(k, &local, status);
 }

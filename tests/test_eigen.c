@@ -366,6 +366,41 @@ TEST(badly_scaled) {
   }
 }
 
+/* elements anywhere between 1e-300 and 1e300: what is OK is finite, of unit length, and belongs to a */
+TEST(any_exponents) {
+  static const double far[4] = {1e30, 1e300, -1, 0};
+  hfy_rng rng = hfy_rng_seed(17);
+  size_t trial, n, i, k, refused = 0;
+  CHECK(hfy_eigenvalues(far, 2, re, im, NULL) == HFY_OK);
+  CHECK_NEAR(re[0] / 5e29, 1, 1e-14);
+  CHECK_NEAR(im[0] / 1e150, 1, 1e-14);
+  CHECK(hfy_eigenvectors(far, 2, re, im, 2, vr, vi, residual, NULL) == HFY_OK);
+  CHECK_NEAR(vr[0], 1, 1e-14);
+  CHECK_NEAR(vi[1] / 1e-150, 1, 1e-14);
+  for (trial = 0; trial < 3000; trial++) {
+    hfy_status status;
+    n = 1 + trial % 6;
+    for (i = 0; i < n * n; i++) a[i] = normal(&rng) * pow(10, 616 * hfy_rng_uniform(&rng) - 308);
+    if (trial % 3 == 1) a[trial % (n * n)] = 1.7e308; /* sums beyond double */
+    for (i = 0; i < n * n && trial % 5 == 0; i++) a[i] = hfy_rng_uniform(&rng) < 0.6 ? 0 : a[i];
+    for (i = 0; i < n * n && trial % 7 == 0; i++) a[i] = 1.6e308;
+    status = hfy_eigenvalues(a, n, re, im, NULL);
+    refused += status == HFY_ERR_NONFINITE;
+    if (!CHECK(status == HFY_OK || status == HFY_ERR_NONFINITE) || status) continue;
+    CHECK(hfy_eigenvectors(a, n, re, im, n, vr, vi, residual, NULL) == HFY_OK);
+    for (k = 0; k < n; k++) {
+      double length = 0;
+      for (i = 0; i < n; i++) length += vr[k * n + i] * vr[k * n + i] + vi[k * n + i] * vi[k * n + i];
+      CHECK(fabs(re[k]) <= DBL_MAX && fabs(im[k]) <= DBL_MAX && fabs(length - 1) < 1e-13 && residual[k] < 2);
+    }
+  }
+  CHECK(refused > 100 && refused < 1000);
+  re[0] = 1e10; /* no eigenvalue of a, however wrong */
+  memset(a, 0, sizeof a);
+  vr[0] = 7;
+  CHECK(hfy_eigenvectors(a, 2, re, im, 1, vr, vi, NULL, NULL) == HFY_ERR_ARG && vr[0] == 7);
+}
+
 TEST(small_matrices_by_hand) {
   static const double twice[4] = {1, 1, 0, 1}, rotation[4] = {0, -1, 1, 0}, real2[4] = {4, 1, 2, 3};
   static const double near[4] = {1, 1e-9, 1e-9, 1};
@@ -440,6 +475,7 @@ int main(int argc, char **argv) {
   RUN(orthogonal_and_permutations);
   RUN(companions);
   RUN(badly_scaled);
+  RUN(any_exponents);
   RUN(small_matrices_by_hand);
   RUN(instruction_sets_agree);
   RUN(bad_arguments);

@@ -13,6 +13,8 @@ static long tell_fails; /* ftell does not know, as for lengths beyond a long */
 #undef fread
 #undef fwrite
 #undef fclose
+#undef fseek
+#undef rename
 #include "check.h"
 
 #define PATH "test_file_" CHECK_PRECISION ".tmp"
@@ -318,7 +320,9 @@ TEST(preambles_that_are_not) {
       if (cut >= size - 4) CHECK_CONTAINS(work.message, "bytes of elements; the shape needs 4");
       CHECK_EQ(x, 7);
       write_file(copy, cut);
+      seek_fails = cut & 1;
       CHECK(hfy_file_npy_read(PATH, &x, 1, &info, &work) == HFY_ERR_FORMAT);
+      seek_fails = 0;
       if (cut < 6) CHECK_CONTAINS(work.message, "not a .npy file");
       if (cut >= 6 && cut < size - 4) CHECK_CONTAINS(work.message, "inside its header");
       if (cut >= size - 4) CHECK_CONTAINS(work.message, "bytes of the elements are missing, of 4: " PATH);
@@ -596,9 +600,10 @@ TEST(long_files) /* beyond one chunk, in every way of reading */
         write_file(bytes, size);
         free(bytes);
         tell_fails = type & 1;
+        seek_fails = type == 2; /* a pipe */
         memset(got, 0, count * sizeof *got);
         CHECK(hfy_file_npy_read(PATH, got, count, NULL, NULL) == HFY_OK);
-        tell_fails = 0;
+        tell_fails = seek_fails = 0;
         for (r = 0; r < rows; r++)
           for (c = 0; c < columns; c++) {
             size_t place = fortran ? c * rows + r : r * columns + c;
@@ -648,15 +653,12 @@ TEST(too_little_room) {
 }
 
 TEST(input_and_output_fail) {
-  hfy_real x[64], few[64];
+  hfy_real x[64];
   hfy_npy info;
   size_t shape[1] = {6}, i;
   long step;
   hfy_work work = {0};
-  for (i = 0; i < 64; i++) {
-    x[i] = 7;
-    few[i] = 5;
-  }
+  for (i = 0; i < 64; i++) x[i] = 7;
   CHECK_FAILS(hfy_file_npy_read("no/such/file.npy", x, 6, &info, &work), HFY_ERR_IO, &work,
               "could not open no/such/file.npy");
   CHECK_FAILS(hfy_file_npy_info("no/such/file.npy", &info, &work), HFY_ERR_IO, &work, "could not open");
@@ -688,14 +690,14 @@ TEST(input_and_output_fail) {
               "1 bytes of the elements are missing, of 4");
   CHECK_EQ(x[0], 7);
   tell_fails = 0;
-  for (step = 0; step < 2; step++) {
-    writes_left = step;
-    CHECK_FAILS(hfy_file_npy_write(PATH, few, shape, 1, &work), HFY_ERR_IO, &work, "writing failed: " PATH);
+  seek_fails = 1; /* a pipe, cut off and failing: found out before anything is written */
+  CHECK_FAILS(hfy_file_npy_read(PATH, x, 6, &info, &work), HFY_ERR_FORMAT, &work, "1 bytes of the elements are missing");
+  for (step = 0; step < 4; step++) {
+    reads_left = step;
+    CHECK_FAILS(hfy_file_npy_read(PATH, x, 6, &info, &work), HFY_ERR_IO, &work, "reading failed");
   }
-  writes_left = -1;
-  close_fails = 1;
-  CHECK_FAILS(hfy_file_npy_write(PATH, few, shape, 1, &work), HFY_ERR_IO, &work, "writing failed: " PATH);
-  close_fails = 0;
+  reads_left = -1, seek_fails = 0;
+  CHECK_EQ(x[0], 7);
   write_file(numpy_f4, sizeof numpy_f4 - 1); /* bytes after the array are someone else's */
   {
     FILE *file = fopen(PATH, "ab");
@@ -705,6 +707,66 @@ TEST(input_and_output_fail) {
   CHECK_EQ(x[1], -2.5);
   remove(PATH);
   hfy_work_free(&work);
+}
+
+/* Whatever fails of a write: the old file is whole and nothing lies beside it. */
+TEST(writes_that_fail) {
+  static const char old[] = "what was there before";
+  const size_t shape[1] = {6}, empty = 0;
+  hfy_real x[6] = {1, 2, 3, 4, 5, 6}, y[6];
+  hfy_work work = {0};
+  FILE *file;
+  int step;
+  write_file(old, sizeof old);
+  for (step = 0; step < 5; step++) {
+    writes_left = step < 2 ? step : -1;
+    close_fails = step == 2, rename_fails = step == 3, seek_fails = step == 4;
+    CHECK(hfy_file_npy_write(PATH, x, shape, 1, &work) == (step < 4 ? HFY_ERR_IO : HFY_OK));
+    if (step < 4) CHECK_CONTAINS(work.message, "writing failed: " PATH);
+    if (step < 4) CHECK(is_intact(PATH, old, sizeof old));
+    close_fails = rename_fails = seek_fails = 0;
+  }
+  CHECK(hfy_file_npy_read(PATH, y, 6, NULL, &work) == HFY_OK && !memcmp(x, y, sizeof x)); /* in place, as into a pipe */
+  CHECK(hfy_file_npy_write(PATH, NULL, &empty, 1, &work) == HFY_OK && hfy_file_npy_read(PATH, y, 0, NULL, &work) == HFY_OK);
+  CHECK_FAILS(hfy_file_npy_write(".", x, shape, 1, &work), HFY_ERR_IO, &work, ".");
+  file = fopen("/dev/full", "r+b");
+  if (file) {
+    fclose(file);
+    CHECK_FAILS(hfy_file_npy_write("/dev/full", x, shape, 1, &work), HFY_ERR_IO, &work, "writing failed: /dev/full");
+    file = fopen("/dev/full", "r+b"); /* it is what it was */
+    CHECK(file && fgetc(file) == 0);
+    if (file) fclose(file);
+  }
+  remove(PATH);
+  writes_left = 0; /* there was none, and there is none */
+  CHECK(hfy_file_npy_write(PATH, x, shape, 1, &work) == HFY_ERR_IO && hfy_file_npy_info(PATH, NULL, NULL) == HFY_ERR_ARG);
+  writes_left = -1;
+  file = fopen(PATH, "rb");
+  CHECK(!file);
+  hfy_work_free(&work);
+}
+
+/* Each bit of a file flipped: an answer or a refusal, alike from memory, from disk and from a pipe. */
+TEST(bits_that_flip) {
+  unsigned char bytes[sizeof numpy_i8_big - 1];
+  hfy_real x[3][8];
+  hfy_status status[3];
+  size_t bit, i, way;
+  for (bit = 0; bit < 8 * sizeof bytes; bit++) {
+    memcpy(bytes, numpy_i8_big, sizeof bytes);
+    bytes[bit / 8] = (unsigned char)(bytes[bit / 8] ^ (1u << bit % 8));
+    for (i = 0; i < 24; i++) x[i / 8][i % 8] = 77;
+    status[0] = hfy_file_npy_decode(bytes, sizeof bytes, x[0], 8, NULL, NULL);
+    write_file(bytes, sizeof bytes);
+    for (way = 1; way < 3; way++) {
+      seek_fails = way == 2;
+      status[way] = hfy_file_npy_read(PATH, x[way], 8, NULL, NULL);
+      CHECK(status[way] == status[0] && !memcmp(x[way], x[0], sizeof x[0]));
+    }
+    seek_fails = 0;
+    CHECK(status[0] == HFY_OK ? x[0][7] >= 77 : x[0][0] >= 77);
+  }
+  remove(PATH);
 }
 
 /* Whatever is done to a header: an answer, and nothing read that is not there. */
@@ -778,6 +840,8 @@ int main(int argc, char **argv) {
   RUN(long_files);
   RUN(too_little_room);
   RUN(input_and_output_fail);
+  RUN(writes_that_fail);
+  RUN(bits_that_flip);
   RUN(bytes_that_lie);
   return CHECK_END();
 }

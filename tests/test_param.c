@@ -12,6 +12,8 @@
 #undef fread
 #undef fwrite
 #undef fclose
+#undef fseek
+#undef rename
 #include "check.h"
 
 #define PATH "test_param_" CHECK_PRECISION ".tmp"
@@ -615,12 +617,16 @@ TEST(files) {
   }
   CHECK(all_are(x, 6, 77));
   CHECK(hfy_file_safetensors_read(PATH, table, 2, x, &work) == HFY_OK && pair_is_there(x));
-  writes_left = 0;
-  CHECK_FAILS(hfy_file_safetensors_write(PATH, table, 2, x, &work), HFY_ERR_IO, &work, "writing failed: " PATH);
-  writes_left = -1;
-  close_fails = 1;
-  CHECK_FAILS(hfy_file_safetensors_write(PATH, table, 2, x, &work), HFY_ERR_IO, &work, "writing failed: " PATH);
-  close_fails = 0;
+  for (i = 0; i < 3; i++) {
+    writes_left = i ? -1 : 0;
+    close_fails = i == 1, rename_fails = i == 2;
+    CHECK_FAILS(hfy_file_safetensors_write(PATH, table, 2, x, &work), HFY_ERR_IO, &work, "writing failed: " PATH);
+    CHECK(is_intact(PATH, bytes, size));
+  }
+  close_fails = rename_fails = 0;
+  seek_fails = 1; /* a pipe */
+  CHECK(hfy_file_safetensors_read(PATH, table, 2, x, &work) == HFY_OK && pair_is_there(x));
+  seek_fails = 0;
   CHECK(hfy_file_safetensors_write(PATH, table, 2, x, NULL) == HFY_OK);
   fill(x, 6, 77);
   CHECK(hfy_file_safetensors_read(PATH, table, 2, x, &work) == HFY_OK && pair_is_there(x) && !work.message[0]);

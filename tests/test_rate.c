@@ -1345,6 +1345,71 @@ TEST(runs_that_settle_run_out_and_diverge) {
   hfy_work_free(&work);
 }
 
+/* Stiff weights, steps as small and times as long as they come: every run ends, and nothing is NaN. */
+TEST(no_run_goes_on_for_ever) {
+  static const double tols[] = {0, 1e-14, 1e-300, -1}, rtols[] = {0, 1e-16, 1e-3, 1e-320};
+  const double stiff[4] = {0, 0, 0, -1e12}, zeros[2] = {0, 0};
+  hfy_rate one = unit(1, 1, 0);
+  hfy_rng rng = hfy_rng_seed(91);
+  hfy_rate_options o;
+  hfy_rate_outcome out;
+  hfy_status status;
+  hfy_work work;
+  size_t trial, steps = 0, i, ended[10] = {0};
+  double y[3], x[3], w[9];
+  memset(&o, 0, sizeof o), memset(&work, 0, sizeof work), memset(&out, 0, sizeof out);
+  out.status = &status, out.steps = &steps;
+  CHECK_FAILS(hfy_rate_simulate(&one, stiff, 2, zeros, 1, &o, y, &out, &work), HFY_ERR_CONVERGENCE, &work,
+              "1000000 steps");
+  CHECK(steps == 1000000 && status == HFY_ERR_CONVERGENCE && y[0] > 0 && y[1] > 0);
+  for (trial = 0; trial < 600 / FEWER; trial++) {
+    one = unit(pow(10, 4 * hfy_rng_uniform(&rng) - 3), trial & 1 ? 1 : 0, hfy_rng_normal(&rng));
+    for (i = 0; i < 9; i++) w[i] = hfy_rng_sign(&rng) * pow(10, (trial & 2 ? 600 : 20) * hfy_rng_uniform(&rng) - 292);
+    for (i = 0; i < 3; i++) x[i] = hfy_rng_normal(&rng) * pow(10, (trial & 4 ? 300 : 0) * hfy_rng_uniform(&rng));
+    o.dt = trial & 8 ? 0 : pow(10, 616 * hfy_rng_uniform(&rng) - 308);
+    o.duration = trial & 16 ? 0 : pow(10, 616 * hfy_rng_uniform(&rng) - 308);
+    o.tol = tols[trial % 4], o.rtol = rtols[trial / 4 % 4], o.voltage = trial & 32 ? 1 : 0, o.max_steps = 50;
+    (void)hfy_rate_simulate(&one, w, 3, x, 1, &o, y, &out, &work);
+    CHECK(steps <= 50 && !is_nan(y[0] + y[1] + y[2]) && (status || steps || o.tol >= 0));
+    ended[status]++;
+  }
+  CHECK(ended[HFY_OK] && ended[HFY_ERR_CONVERGENCE] && ended[HFY_ERR_NONFINITE]);
+  hfy_work_free(&work);
+}
+
+/* Whatever the power and the size of the rates: a row that is OK fulfils its constraints, all others are 0. */
+TEST(sparse_rows_are_never_nan) {
+  static const double powers[] = {1e-3, 0.01, 0.3, 1, 30}, sizes[] = {1e-300, 1e-150, 1e-20, 1, 1e100, 1e200};
+  const size_t n = 6, p = 4;
+  size_t trial, i, j, k, ended[10] = {0};
+  double w[36];
+  for (trial = 0; trial < 300; trial++) {
+    double *r = patterns(1200 + trial, p, n, 1, 0.7);
+    const hfy_rate one = unit(powers[trial % 5], 0, trial % 7 ? -0.5 : 1e308);
+    hfy_status status;
+    hfy_rate_rows rows;
+    sparse_rows(&rows, p, n);
+    for (i = 0; i < p * n; i++) r[i] *= sizes[trial / 5 % 6];
+    for (i = 0; i < 36; i++) w[i] = 77;
+    status = hfy_rate_weights_sparse(&one, r, p, n, 0, w, &rows, NULL);
+    ended[status]++;
+    for (i = 0; i < n && w[0] < 77; i++) {
+      CHECK(rows.status[i] == HFY_OK || rows.status[i] == HFY_ERR_INFEASIBLE || rows.status[i] == HFY_ERR_NONFINITE);
+      for (j = 0; j < n; j++) CHECK(rows.status[i] ? !(w[i * n + j] > 0 || w[i * n + j] < 0) : fabs(w[i * n + j]) <= DBL_MAX);
+      for (k = 0; k < p && !rows.status[i]; k++) {
+        double sum = 0, want_ = one.theta;
+        const double all = norm(w + i * n, n) * norm(r + k * n, n);
+        for (j = 0; j < n; j++) sum += w[i * n + j] * r[k * n + j];
+        if (r[k * n + i] > 0) want_ += hfy_rate_inverse(&one, r[k * n + i]);
+        CHECK(r[k * n + i] > 0 ? fabs(sum - want_) <= 1e-9 * (1 + all) : sum <= want_ + 1e-9 * (1 + all));
+      }
+    }
+    CHECK(w[0] < 77 || status == HFY_ERR_NONFINITE);
+    free(r), rows_free(&rows);
+  }
+  CHECK(ended[HFY_OK] > 20 && ended[HFY_ERR_INFEASIBLE] && ended[HFY_ERR_NONFINITE] > 20);
+}
+
 TEST(basins) {
   const size_t n = 60;
   double *r = patterns(111, 6, n, 2, 1), *w = doubles(n * n), a, noise, again;
@@ -1725,6 +1790,8 @@ int main(int argc, char **argv) {
   RUN(batches_are_one_by_one);
   RUN(the_jacobian_predicts_return_and_departure);
   RUN(runs_that_settle_run_out_and_diverge);
+  RUN(no_run_goes_on_for_ever);
+  RUN(sparse_rows_are_never_nan);
   RUN(basins);
   RUN(basins_count_the_starts_that_return);
   RUN(asymmetry);

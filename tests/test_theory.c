@@ -1462,6 +1462,54 @@ TEST(numbers_out_of_range) {
   CHECK_FAILS(hfy_theory_classify(NULL, 1, 8, &operating, NULL, &work), HFY_ERR_ARG, &work, "sizes is NULL");
 }
 
+static double close_to(double got, double want) {
+  return got > want || got < want ? fabs(got - want) / (fabs(want) < 1e-300 ? 1e-300 : fabs(want)) : 0;
+}
+static double log_close_to(double got, double want) {
+  return got > want || got < want ? fabs(got - want) / (1 + fabs(want)) : 0;
+}
+
+/* Everything hangs on beta M^2, and lengths scale with M: so the same numbers from 1e-150 to 1e150. Never NaN. */
+TEST(capacities_at_any_scale) {
+  hfy_rng rng = hfy_rng_seed(19);
+  size_t trial;
+  for (trial = 0; trial < 4000; trial++) {
+    const double unit = ldexp(1, (int)below(&rng, 900) - 450), mild = pow(10, 4 * hfy_rng_uniform(&rng) - 2);
+    const double wild = pow(10, 631 * hfy_rng_uniform(&rng) - 323), c = trial % 4 ? 1 + wild : 4;
+    hfy_theory_sphere s[2];
+    hfy_theory_exact e[2];
+    hfy_theory_softmax m[2];
+    double slack[2][2] = {{0}}, dim[2] = {0, 0};
+    hfy_status status[2];
+    int i, k;
+    memset(s, 0, sizeof s);
+    s[0].dim = trial % 3 ? 2 + (double)below(&rng, 100) : wild < 2 ? 2 : wild;
+    s[0].radius = mild, s[0].beta = trial % 5 ? 10 / mild : wild, s[0].margin = trial % 7 ? hfy_rng_uniform(&rng) : 0;
+    s[0].failure = trial % 11 ? 0.01 : wild < 1 ? wild : 1;
+    s[1] = s[0];
+    s[1].radius *= unit, s[1].beta /= unit, s[1].beta /= unit;
+    if (!(s[1].beta > 1e-290 && s[1].beta < 1e290 && s[0].beta > 1e-290 && s[0].beta < 1e290)) s[1] = s[0];
+    for (i = 0; i < 2; i++) {
+      const double *x = (const double *)&e[i], *y = (const double *)&m[i];
+      CHECK(hfy_theory_capacity_exact(&s[i], &e[i], NULL) == HFY_OK);
+      CHECK(hfy_theory_capacity_softmax(&s[i], &m[i], NULL) == HFY_OK);
+      for (k = 0; k < 9; k++) CHECK(x[k] <= HUGE_VAL);
+      for (k = 0; k < 7; k++) CHECK(y[k] <= HUGE_VAL);
+      for (k = 0; k < 2; k++)
+        CHECK(hfy_theory_slack((hfy_theory_law)k, s[i].dim, s[i].beta, s[i].radius, c, &slack[k][i], NULL) !=
+                  HFY_ERR_ARG && slack[k][i] <= HUGE_VAL);
+      status[i] = hfy_theory_dimension(s[i].beta, s[i].radius, trial % 4 ? wild : 1.5, s[i].failure, &dim[i], NULL);
+      CHECK((status[i] == HFY_OK || status[i] == HFY_ERR_UNSUPPORTED) && dim[i] <= HUGE_VAL);
+    }
+    CHECK(close_to(e[1].zeta_limit, e[0].zeta_limit) < 1e-11 && log_close_to(e[1].random_log, e[0].random_log) < 1e-9);
+    if (s[1].radius > s[0].radius || s[1].radius < s[0].radius)
+      CHECK(close_to(e[1].random_radius / unit, e[0].random_radius) < 1e-6);
+    CHECK(log_close_to(m[1].log_count, m[0].log_count) < 1e-9 && close_to(m[1].c, m[0].c) < 1e-9);
+    CHECK(m[0].holds == m[1].holds && log_close_to(m[1].a, m[0].a) < 1e-9);
+    CHECK(status[0] == status[1] && close_to(dim[1], dim[0]) < 1e-6);
+  }
+}
+
 /* Every function with a buffer too small says how much would do, writes nothing, and works in exactly that. */
 TEST(memory_of_the_caller) {
   static unsigned char room[1 << 22];
@@ -1557,6 +1605,7 @@ int main(int argc, char **argv) {
   RUN(nets_that_the_theory_does_not_cover);
   RUN(sets_and_rows_out_of_range);
   RUN(numbers_out_of_range);
+  RUN(capacities_at_any_scale);
   RUN(memory_of_the_caller);
   hfy_work_free(&work);
   return CHECK_END();

@@ -370,6 +370,20 @@ static hfy_status run_slack(hfy_work *w) {
 static hfy_status run_capacity_binary(hfy_work *w) {
   return hfy_theory_capacity_binary(0.1, 50, &out.scalar, out.bound, w);
 }
+static const hfy_theory_sphere sphere = {50, 1, 5, 0.1, 0.01, 0, 0};
+static hfy_status run_capacity_exact(hfy_work *w) {
+  return hfy_theory_capacity_exact(&sphere, (hfy_theory_exact *)(void *)out.table, w);
+}
+static hfy_status run_capacity_softmax(hfy_work *w) {
+  return hfy_theory_capacity_softmax(&sphere, (hfy_theory_softmax *)(void *)out.table, w);
+}
+static hfy_status run_jacobian_softmax(hfy_work *w) {
+  return hfy_theory_jacobian_softmax(weights, B, N, 1, out.number, out.bound, w);
+}
+static hfy_status run_settles(hfy_work *w) {
+  const hfy_net net = a_net();
+  return hfy_theory_settles(&net, six, 2, keys, (hfy_theory_metastability *)(void *)out.table, w);
+}
 static hfy_status run_lambert(hfy_work *w) { return hfy_theory_lambert(0, 2, &out.scalar, w); }
 static hfy_status run_recall_begin(hfy_work *w) {
   hfy_recall_state state;
@@ -417,6 +431,7 @@ static hfy_status run_kernel_train(hfy_work *w) {
   how.trainer = (hfy_kernel_trainer)which_trainer;
   return hfy_kernel_train(&kernel, &how, out.table, &out.trained, w);
 }
+static hfy_status run_kernel_bound(hfy_work *w) { return hfy_kernel_bound(&kernel, out.table, w); }
 static hfy_status run_kernel_quantize(hfy_work *w) {
   return hfy_kernel_quantize(kernel_alpha, KP * KN, out.quantized, &out.scalar, w);
 }
@@ -528,6 +543,9 @@ static hfy_status run_rate_theory_of(hfy_work *w) {
 static hfy_status run_rate_at_load(hfy_work *w) {
   return hfy_rate_at_load(&averages, 0.3, &out.load, w);
 }
+static hfy_status run_rate_bulk_load(hfy_work *w) {
+  return hfy_rate_bulk_load(&soft_unit, 0.5, 1, 50, &out.scalar, w);
+}
 static hfy_status run_rate_bulk_edge(hfy_work *w) {
   return hfy_rate_bulk_edge(&soft_unit, 1, 0.3, 1, 0, &out.scalar, w);
 }
@@ -569,6 +587,22 @@ static hfy_status run_npy_decode(hfy_work *w) { return hfy_file_npy_decode(file,
 static hfy_status run_npy_header(hfy_work *w) {
   return hfy_file_npy_header(six, 2, out.bytes, sizeof out.bytes, &out.size, w);
 }
+static const hfy_param a_param = {"a", 0, 6, 1, {6, 0, 0}, HFY_PARAM_NORMAL, 0, 0, 0};
+static hfy_status run_param_init(hfy_work *w) {
+  hfy_rng rng = hfy_rng_seed(9);
+  return hfy_param_init(&a_param, 1, &rng, out.real, w);
+}
+static hfy_status run_safe_encode(hfy_work *w) {
+  return hfy_file_safetensors_encode(&a_param, 1, keys, out.bytes, sizeof out.bytes, &out.size, w);
+}
+static hfy_status run_safe_decode(hfy_work *w) {
+  static unsigned char bytes[256];
+  static size_t size;
+  if (!size && hfy_file_safetensors_encode(&a_param, 1, keys, bytes, sizeof bytes, &size, NULL)) size = 0;
+  return hfy_file_safetensors_decode(bytes, size, &a_param, 1, out.real, w);
+}
+static hfy_status run_safe_write(hfy_work *w) { return hfy_file_safetensors_write(path, &a_param, 1, keys, w); }
+static hfy_status run_safe_read(hfy_work *w) { return hfy_file_safetensors_read(path, &a_param, 1, out.real, w); }
 static hfy_status run_npy_write(hfy_work *w) { return hfy_file_npy_write(path, keys, six, 2, w); }
 static hfy_status run_npy_info(hfy_work *w) { return hfy_file_npy_info(path, &out.npy, w); }
 static hfy_status run_npy_read(hfy_work *w) { return hfy_file_npy_read(path, out.real, 6, &out.npy, w); }
@@ -713,6 +747,10 @@ static size_t each_call(void (*judge)(run_call *run, const char *name)) {
   judge(run_slack, "theory_slack");
   judge(run_capacity_binary, "theory_capacity_binary");
   judge(run_lambert, "theory_lambert");
+  judge(run_capacity_exact, "theory_capacity_exact");
+  judge(run_capacity_softmax, "theory_capacity_softmax");
+  judge(run_jacobian_softmax, "theory_jacobian_softmax");
+  judge(run_settles, "theory_settles");
   for (i = 0; i < 3; i++) how_to_recall.kind = (hfy_recall_kind)i, judge(run_recall_begin, "recall_begin");
   for (which_rule = 0; which_rule < 2; which_rule++) {
     judge(run_binary_weights, "binary_weights");
@@ -740,6 +778,7 @@ static size_t each_call(void (*judge)(run_call *run, const char *name)) {
   for (which_trainer = HFY_KERNEL_EXACT; which_trainer <= HFY_KERNEL_RAW; which_trainer++)
     judge(run_kernel_train, "kernel_train");
   judge(run_kernel_quantize, "kernel_quantize");
+  judge(run_kernel_bound, "kernel_bound");
   judge(run_kernel_net, "kernel_net");
   for (i = 0; i < 6; i++) {
     which_kernel = kernel;
@@ -769,6 +808,7 @@ static size_t each_call(void (*judge)(run_call *run, const char *name)) {
   judge(run_rate_theory_of, "rate_theory_of");
   judge(run_rate_at_load, "rate_at_load");
   judge(run_rate_bulk_edge, "rate_bulk_edge");
+  judge(run_rate_bulk_load, "rate_bulk_load");
   judge(run_rate_optimum, "rate_optimum");
   judge(run_rate_capacity, "rate_capacity");
   judge(run_rate_replica, "rate_solve_replica");
@@ -781,6 +821,12 @@ static size_t each_call(void (*judge)(run_call *run, const char *name)) {
   if (hfy_file_npy_write(path, keys, six, 2, NULL)) check_report(0, __FILE__, __LINE__, "a file to read");
   judge(run_npy_info, "npy_info");
   judge(run_npy_read, "npy_read");
+  judge(run_param_init, "param_init");
+  judge(run_safe_encode, "safetensors_encode");
+  judge(run_safe_decode, "safetensors_decode");
+  judge(run_safe_write, "safetensors_write");
+  if (hfy_file_safetensors_write(path, &a_param, 1, keys, NULL)) check_report(0, __FILE__, __LINE__, "a file to read");
+  judge(run_safe_read, "safetensors_read");
   remove(path);
   return 0;
 }

@@ -1,0 +1,401 @@
+/* test_wild.c: theory, recall, binary, kernel, rate and linalg on whatever numbers there are: HFY_OK never comes with NaN
+   (but where the manual says so), an error leaves the outputs alone, and every call ends. WILD_SEED and WILD_TRIALS in
+   the environment give other draws and more of them. */
+#ifndef TEST_LINKED /* the Makefile links all that need the public interface only with one implementation */
+#define HFY_IMPLEMENTATION
+#endif
+#include "../hfy.h"
+#include "check.h"
+
+enum { MOST = 8, ROOM = 512 };
+static hfy_rng rng;
+static hfy_work work;
+static int mood;             /* of a trial: what numbers are like */
+static size_t trial, answers;
+static double flat;          /* the number of a trial with equal ones */
+static double a[ROOM], b[ROOM], c[ROOM];
+static hfy_real x[ROOM], y[ROOM], z[ROOM];
+
+/* all that calls write */
+static struct outputs {
+  double d[4][ROOM];
+  hfy_real r[3][ROOM];
+  size_t n[2][ROOM];
+} out, before;
+
+static size_t pick(size_t n) { return below(&rng, n); }
+
+static double any(void) {
+  static const double few[] = {0, -0.0, 1, -1, 0.5, 2, 1e-5, -3, 1e300, -1e300, 1e-300, 1e-320, 5e-324, 1e154, 1e-154};
+  const size_t how = mood == 6 ? pick(6) : pick(40) ? (size_t)mood : pick(6);
+  const uint64_t bits = hfy_rng_u64(&rng);
+  double raw;
+  memcpy(&raw, &bits, sizeof raw);
+  switch (how) {
+  case 1: return few[pick(COUNT(few))];
+  case 2: return hfy_rng_sign(&rng) * pow(10, 600 * hfy_rng_uniform(&rng) - 300);
+  case 3: return flat;
+  case 4: return raw;
+  case 5: return pick(3) ? hfy_rng_normal(&rng) : pick(2) ? HUGE_VAL : HUGE_VAL - HUGE_VAL;
+  case 7: return hfy_rng_sign(&rng) * pow(10, 20 * hfy_rng_uniform(&rng) - 10);
+  default: return hfy_rng_normal(&rng);
+  }
+}
+static double above(void) { return fabs(any()); }
+static hfy_real real(void) {
+  const double v = any();
+  return fabs(v) > REAL_MAX ? (hfy_real)(v > 0 ? HUGE_VAL : -HUGE_VAL) : (hfy_real)v;
+}
+static void draw(double *v, int positive) {
+  size_t i;
+  for (i = 0; i < ROOM; i++) v[i] = positive ? above() : any();
+}
+static void draw_reals(hfy_real *v, int signs) {
+  size_t i;
+  for (i = 0; i < ROOM; i++) v[i] = signs ? (hfy_real)hfy_rng_sign(&rng) : real();
+}
+
+static int some_nan(const double *v, size_t n) {
+  size_t i;
+  for (i = 0; i < n && (v[i] <= 0 || v[i] > 0);) i++;
+  return i < n;
+}
+static int some_real_nan(const hfy_real *v, size_t n) {
+  size_t i;
+  for (i = 0; i < n && ((double)v[i] <= 0 || (double)v[i] > 0);) i++;
+  return i < n;
+}
+
+/* After each call: what it wrote has no NaN; what failed wrote nothing (hfy_kernel_information: but a singular K). */
+static void judge(const char *name, hfy_status status, size_t doubles, size_t reals) {
+  size_t i;
+  int ok = (unsigned)status <= HFY_ERR_FORMAT && (status == HFY_OK) == !work.message[0];
+  for (i = 0; i < 4 && !status; i++) ok &= !some_nan(out.d[i], doubles);
+  for (i = 0; i < 4 * doubles && !status && strstr(name, "linalg"); i++) ok &= fabs(out.d[i % 4][i / 4]) <= DBL_MAX;
+  for (i = 0; i < 3 && !status; i++) ok &= !some_real_nan(out.r[i], reals);
+  if (status && status != HFY_ERR_SINGULAR) ok &= same_bits(&out, &before, sizeof out);
+  answers += !status;
+  if (!CHECK(ok)) printf("      (%s, trial %d, mood %d: %d %s)\n", name, (int)trial, mood, (int)status, work.message);
+  out = before;
+}
+static void judge_struct(const char *name, hfy_status status, const void *numbers, size_t bytes) {
+  double v[64];
+  memcpy(v, numbers, bytes);
+  judge(name, status, 0, 0);
+  if (!status && !CHECK(!some_nan(v, bytes / sizeof *v))) {
+    size_t i;
+    printf("      (%s, trial %d, mood %d:", name, (int)trial, mood);
+    for (i = 0; i < bytes / sizeof *v; i++) printf(" %g", v[i]);
+    printf(")\n");
+  }
+}
+#define STRUCT(name, status, object) judge_struct(name, status, &(object), sizeof(object))
+
+static void wild_linalg(void) {
+  const size_t n = 1 + pick(MOST), m = 1 + pick(MOST);
+  size_t i, j, rank;
+  hfy_status status = hfy_eigenvalues(a, n, out.d[0], out.d[1], &work);
+  memcpy(b, out.d, sizeof out.d[0]);
+  memcpy(c, out.d[1], sizeof out.d[1]);
+  judge("hfy_eigenvalues", status, n, 0);
+  if (!status) judge("hfy_eigenvectors", hfy_eigenvectors(a, n, b, c, n, out.d[0], out.d[1], out.d[2], &work), n, 0);
+  judge("hfy_eigenvectors", hfy_eigenvectors(a, n, b, c, 1, out.d[0], out.d[1], out.d[2], &work), 1, 0);
+  judge("hfy_rate_henrici", hfy_rate_henrici(a, n, out.d[0], &work), 1, 0);
+  for (i = 0; i < n; i++)
+    for (j = 0; j < i; j++) a[j * n + i] = a[i * n + j];
+  judge("hfy_linalg_eigen", hfy_linalg_eigen(a, n, out.d[0], out.d[1], &work), n, 0);
+  judge("hfy_linalg_svd", hfy_linalg_svd(a, n, m, out.d[0], out.d[1], out.d[2], &work), m < n ? m : n, 0);
+  judge("hfy_linalg_pinv", hfy_linalg_pinv(a, n, m, pick(2) ? 0 : above(), out.d[0], &rank, &work), n * m, 0);
+}
+
+static hfy_net a_net(void) {
+  hfy_net net;
+  memset(&net, 0, sizeof net);
+  net.dim = 1 + pick(MOST);
+  net.count = 1 + pick(MOST);
+  net.keys = x;
+  net.beta = pick(2) ? 0 : above();
+  if (pick(2)) net.sep.kind = (hfy_sep_kind)pick(12);
+  if (pick(4) == 0) net.sep.alpha = above();
+  if (pick(4) == 0) net.sep.gamma = above();
+  if (pick(4) == 0) net.sep.k = above();
+  if (pick(4) == 0) net.bias = y;
+  return net;
+}
+
+static void wild_theory(void) {
+  const hfy_net net = a_net();
+  const size_t count = net.count, dim = net.dim, set[3] = {pick(count), pick(count), pick(count)};
+  hfy_theory_separation all;
+  hfy_theory_convergence converge;
+  hfy_theory_metastability settle;
+  hfy_theory_association association;
+  hfy_theory_sphere sphere;
+  hfy_theory_exact exact;
+  hfy_theory_softmax softmax;
+  hfy_theory_jacobian_norm norms;
+  int i;
+  memset(&all, 0, sizeof all);
+  all.separation = out.d[0], all.rival = out.n[0], all.radius = out.d[1], all.radius_bound = out.d[2];
+  judge("hfy_theory_separate", hfy_theory_separate(&net, &all, &work), count, 0);
+  judge("hfy_theory_retrieves", hfy_theory_retrieves(&net, z, 1, out.d[0], NULL, &work), 1, 0);
+  judge("hfy_theory_bound_energy", hfy_theory_bound_energy(&net, z, 0, NULL, out.d[1], &work), 1, 0);
+  judge("hfy_theory_jacobian", hfy_theory_jacobian(&net, z, out.d[0], NULL, &work), dim * dim, 0);
+  STRUCT("hfy_theory_jacobian", hfy_theory_jacobian(&net, z, NULL, &norms, &work), norms);
+  memset(&converge, 0, sizeof converge), memset(&settle, 0, sizeof settle); /* steps and flags read as tiny numbers */
+  STRUCT("hfy_theory_converges", hfy_theory_converges(&net, set[0], pick(2) ? z : NULL, &converge, &work), converge);
+  STRUCT("hfy_theory_settles", hfy_theory_settles(&net, set, 1 + pick(2), pick(2) ? z : NULL, &settle, &work), settle);
+  STRUCT("hfy_theory_associates", hfy_theory_associates(&net, set, 1 + pick(2), &association, &work), association);
+  sphere.dim = pick(2) ? 2 + above() : above(), sphere.radius = above(), sphere.beta = above();
+  sphere.margin = pick(2) ? 0 : above(), sphere.failure = pick(2) ? hfy_rng_uniform(&rng) : above();
+  sphere.angle = pick(2) ? 0 : above(), sphere.zeta = pick(2) ? 0 : 1 + above();
+  memset(&softmax, 0, sizeof softmax);
+  STRUCT("hfy_theory_capacity_exact", hfy_theory_capacity_exact(&sphere, &exact, &work), exact);
+  STRUCT("hfy_theory_capacity_softmax", hfy_theory_capacity_softmax(&sphere, &softmax, &work), softmax);
+  judge("hfy_theory_dimension",
+        hfy_theory_dimension(sphere.beta, sphere.radius, above(), sphere.failure, out.d[0], &work), 1, 0);
+  for (i = 0; i < 2; i++)
+    judge("hfy_theory_slack", hfy_theory_slack((hfy_theory_law)i, sphere.dim, sphere.beta, sphere.radius, 1 + above(),
+                                               out.d[0], &work), 1, 0);
+  judge("hfy_theory_capacity_binary", hfy_theory_capacity_binary(above(), 1 + above(), out.d[0], out.d[1], &work), 1, 0);
+  judge("hfy_theory_lambert", hfy_theory_lambert(-(int)pick(2), any(), out.d[0], &work), 1, 0);
+  judge("hfy_theory_jacobian_softmax",
+        hfy_theory_jacobian_softmax(z, 1, 1 + pick(MOST), above(), out.d[0], out.d[1], &work), 1, 0);
+  judge("hfy_theory_metastable", hfy_theory_metastable(z, 1, 1 + pick(MOST), above(), out.n[0], &work), 0, 0);
+}
+
+static void wild_recall(void) {
+  const hfy_net net = a_net();
+  hfy_recall how;
+  hfy_recall_state state;
+  size_t item[2] = {0, 0}, made;
+  hfy_status status;
+  memset(&how, 0, sizeof how), memset(&state, 0, sizeof state);
+  how.kind = (hfy_recall_kind)pick(3), how.inner_steps = pick(2), how.bare_cue = (int)pick(2);
+  if (!pick(3)) how.penalty = above();
+  if (!pick(3)) how.decay = above();
+  if (!pick(3)) how.transition = above();
+  if (!pick(3)) how.boost = 1 + above();
+  if (!pick(3)) how.rho = above();
+  state.left = out.d[0], state.query = out.r[0], state.weights = out.r[1];
+  status = hfy_recall_begin(&net, &how, z, &state, &work);
+  if (!status) {
+    CHECK(!some_nan(out.d[0], net.count) && !some_real_nan(out.r[0], net.dim) && !some_real_nan(out.r[1], net.count));
+    if (!hfy_recall_next(&net, &how, &state, item, &work))
+      if (!CHECK(!some_nan(out.d[0], net.count) && !some_real_nan(out.r[0], net.dim) &&
+                 !some_real_nan(out.r[1], net.count)))
+        printf("      (hfy_recall_next, trial %d, kind %d)\n", (int)trial, (int)how.kind);
+    out = before;
+  } else {
+    judge("hfy_recall_begin", status, net.count, net.count);
+  }
+  (void)hfy_recall_all(&net, &how, z, 2, item, &made, &work);
+  judge("hfy_recall_bias", hfy_recall_bias(above(), 1, 2, MOST, out.r[0], &work), 0, 0);
+  judge("hfy_recall_levenshtein", hfy_recall_levenshtein(item, 2, item, 2, out.n[0], out.d[0], &work), 1, 0);
+}
+
+static void wild_binary(void) {
+  const size_t dim = 1 + pick(MOST), count = 1 + pick(MOST), queries = 1 + pick(3);
+  hfy_binary m;
+  hfy_net net;
+  hfy_binary_report report;
+  int rule;
+  memset(&m, 0, sizeof m), memset(&report, 0, sizeof report);
+  for (rule = 0; rule < 2; rule++) {
+    judge("hfy_binary_weights", hfy_binary_weights((hfy_binary_rule)rule, z, count, dim, 0, (int)pick(2), out.r[0], &work),
+          0, dim * dim);
+    judge("hfy_binary_net", hfy_binary_net((hfy_binary_rule)rule, z, count, dim, 0, rule ? out.r[0] : NULL,
+                                           pick(2) ? out.r[1] : NULL, &net, &work), 0, rule ? count * dim : 0);
+  }
+  if (pick(2)) draw_reals(x, 1);
+  if (pick(2)) draw_reals(y, 1);
+  m.dim = dim, m.count = count, m.patterns = x, m.weights = z, m.kind = (hfy_binary_kind)pick(4);
+  m.order = (hfy_binary_order)pick(3), m.degree = pick(2) ? 0 : pick(2) ? floor(above()) : 2 + (double)pick(511);
+  m.max_sweeps = 1 + pick(4);
+  report.energy = out.d[0];
+  judge("hfy_binary_recall", hfy_binary_recall(&m, y, queries, out.r[0], &report, &work), queries * (m.max_sweeps + 1),
+        queries * dim);
+  judge("hfy_binary_energy", hfy_binary_energy(&m, y, queries, out.d[0], NULL, &work), queries, 0);
+}
+
+static void wild_kernel(void) {
+  static uint64_t packed[MOST * 2];
+  hfy_kernel k;
+  hfy_kernel_training t;
+  hfy_kernel_result result;
+  hfy_kernel_geometry geometry;
+  hfy_kernel_spectrum spectrum;
+  hfy_kernel_fisher fisher;
+  hfy_kernel_path path;
+  hfy_net net;
+  hfy_status status;
+  signed char bytes[ROOM];
+  double scale = 0;
+  memset(&k, 0, sizeof k), memset(&t, 0, sizeof t), memset(&path, 0, sizeof path);
+  k.dim = 1 + pick(2 * MOST), k.count = 1 + pick(MOST), k.patterns = packed;
+  CHECK(hfy_kernel_random(k.count, k.dim, &rng, packed, &work) == HFY_OK);
+  if (k.count > 1 && !pick(3)) packed[1] = packed[0]; /* twice the same */
+  k.kind = (hfy_kernel_kind)pick(3);
+  if (pick(2)) k.gamma = above();
+  if (pick(2)) k.degree = 1 + (double)pick(64);
+  if (pick(3) == 0) k.offset = above();
+  t.trainer = (hfy_kernel_trainer)pick(6), t.max_iterations = pick(40);
+  if (pick(2)) t.lambda = above();
+  if (pick(3) == 0) t.eta = above();
+  if (pick(4) == 0) t.tol = above();
+  if (pick(4) == 0) t.unpenalised = 1;
+  judge("hfy_kernel_gram", hfy_kernel_gram(&k, out.d[0], &work), k.count * k.count, 0);
+  memset(&result, 0, sizeof result);
+  status = hfy_kernel_train(&k, &t, out.d[0], &result, &work);
+  if (status == HFY_ERR_CONVERGENCE && t.trainer == HFY_KERNEL_EXACT) { /* written all the same */
+    CHECK(!some_nan(out.d[0], k.dim * k.count) && !some_nan(&result.residual, 5));
+    out = before;
+  }
+  judge("hfy_kernel_train", status, k.dim * k.count, 0);
+  if (!status && !CHECK(!some_nan(&result.residual, 5)))
+    printf("      (train %d, trial %d mood %d: %g %g %g %g %g)\n", (int)t.trainer, (int)trial, mood, result.residual,
+           result.loss, result.gap, result.gram_largest, result.stability);
+  status = hfy_kernel_quantize(a, 1 + pick(ROOM), bytes, &scale, &work);
+  CHECK(status || !some_nan(&scale, 1));
+  k.alpha = a;
+  judge("hfy_kernel_bound", hfy_kernel_bound(&k, out.d[0], &work), k.dim, 0);
+  judge("hfy_kernel_net", hfy_kernel_net(&k, out.r[0], out.r[1], &net, &work), 0, k.dim);
+  judge("hfy_kernel_potentials", hfy_kernel_potentials(&k, packed, 1, out.d[0], out.d[1], &work), k.dim, 0);
+  judge("hfy_kernel_stored", hfy_kernel_stored(&k, out.d[0], out.d[1], &work), 1, 0);
+  memset(&geometry, 0, sizeof geometry);
+  judge("hfy_kernel_forces", hfy_kernel_forces(&k, b, 1, out.d[0], out.d[1], NULL, &work), k.dim, 0);
+  STRUCT("hfy_kernel_forces", hfy_kernel_forces(&k, b, 1, NULL, NULL, &geometry, &work), geometry);
+  STRUCT("hfy_kernel_spectra", hfy_kernel_spectra(&k, NULL, &spectrum, NULL, NULL, NULL, NULL, &work), spectrum);
+  status = hfy_kernel_information(&k, pick(k.dim), b, NULL, above(), pick(2) ? 0 : above(), &fisher, out.d[0], NULL, &work);
+  judge("hfy_kernel_information", status, k.count, 0);
+  if (!status && !CHECK(!some_nan(&fisher.loss, 3) && !some_nan(&fisher.sharpness, 1)))
+    printf("      (information, trial %d mood %d: %g %g %g %g)\n", (int)trial, mood, fisher.loss, fisher.euclidean,
+           fisher.riemannian, fisher.sharpness);
+  path.progress = out.d[0], path.deviation = out.d[1], path.principal = out.d[2], path.tail = out.d[3];
+  judge("hfy_kernel_follow", hfy_kernel_follow(&k, pick(k.dim), NULL, pick(2) ? 0 : above(), pick(2) ? 0 : above(), 5,
+                                               (int)pick(2), 0, &path, &work), 5, 0);
+}
+
+static void wild_rate(void) {
+  const size_t n = 1 + pick(MOST), p = 1 + pick(MOST);
+  hfy_rate unit;
+  hfy_rate_options o;
+  hfy_rate_outcome outcome;
+  hfy_rate_averages averages;
+  hfy_rate_load load;
+  hfy_rate_modes modes;
+  hfy_rate_replica replica;
+  hfy_rate_disc disc;
+  hfy_rate_search search;
+  hfy_rate_grid grid;
+  hfy_rate_basin_options basin;
+  hfy_net net;
+  hfy_status status, ended[3];
+  size_t i;
+  memset(&o, 0, sizeof o), memset(&outcome, 0, sizeof outcome), memset(&search, 0, sizeof search);
+  unit.power = pick(2) ? 1 : pick(2) ? 3 * hfy_rng_uniform(&rng) : above();
+  unit.sigma = pick(2) ? 0 : above(), unit.theta = pick(2) ? 0 : any();
+  if (unit.power > 0 && unit.power <= DBL_MAX && unit.sigma <= DBL_MAX && fabs(unit.theta) <= DBL_MAX) {
+    const double v = any(), g = hfy_rate_g(&unit, v), r = above();
+    if (fabs(v) <= DBL_MAX) CHECK(!some_nan(&g, 1));
+    out.d[0][0] = hfy_rate_inverse(&unit, r), out.d[1][0] = hfy_rate_slope_at(&unit, r);
+    if (r <= DBL_MAX && !CHECK(!some_nan(out.d[0], 1) && !some_nan(out.d[1], 1)))
+      printf("      (inverse, slope_at of %g: %g, %g; power %g, sigma %g)\n", r, out.d[0][0], out.d[1][0], unit.power,
+             unit.sigma);
+    out.d[0][0] = hfy_rate_slope(&unit, v);
+    if (fabs(v) <= DBL_MAX && !CHECK(!some_nan(out.d[0], 1)))
+      printf("      (slope of %g, power %g, sigma %g)\n", v, unit.power, unit.sigma);
+    out = before;
+  }
+  draw(b, 1);
+  if (pick(2))
+    for (i = 0; i < ROOM; i++) b[i] = pick(3) && b[i] <= DBL_MAX ? b[i] : 0;
+  judge("hfy_rate_patterns", hfy_rate_patterns(&rng, above(), above(), p, n, out.d[0], &work), p * n, 0);
+  judge("hfy_rate_perturb", hfy_rate_perturb(&rng, b, p, n, 0.1, 0.5, out.d[0], &work), 0, 0);
+  judge("hfy_rate_weights", hfy_rate_weights(&unit, b, p, n, (int)pick(2), out.d[0], &work), n * n, 0);
+  status = hfy_rate_weights_sparse(&unit, b, p, n, pick(2) ? 0 : above(), out.d[0], NULL, &work);
+  CHECK(!some_nan(out.d[0], n * n));
+  out = before;
+  judge("hfy_rate_net", hfy_rate_net(&unit, b, p, n, (int)pick(2), 1, out.r[0], out.r[1], out.r[2], &net, &work), 0, n);
+  judge("hfy_rate_jacobian", hfy_rate_jacobian(&unit, a, b, n, out.d[0], &work), n * n, 0);
+  memset(&modes, 0, sizeof modes);
+  judge("hfy_rate_spectrum", hfy_rate_spectrum(&unit, a, b, n, out.d[0], out.d[1], NULL, &work), n, 0);
+  STRUCT("hfy_rate_spectrum", (status = hfy_rate_spectrum(&unit, a, b, n, c, c + n, &modes, &work), status), modes);
+  judge("hfy_rate_stability", hfy_rate_stability(&unit, a, b, p, n, out.d[0], NULL, &work), p, 0);
+  search.grid = 3, search.steps = 1 + pick(3);
+  judge("hfy_rate_threshold", hfy_rate_threshold(&unit, b, p, n, &search, out.d[0], out.d[1], &work), 1, 0);
+  c[0] = hfy_rate_asymmetry(a, n);
+  for (i = 0; i < n * n && fabs(a[i]) <= DBL_MAX;) i++;
+  CHECK(i < n * n || !some_nan(c, 1));
+  STRUCT("hfy_rate_theory_of", hfy_rate_theory_of(&unit, b, pick(2) ? NULL : b + 9, p, (int)pick(2), &averages, &work),
+         averages);
+  if (mood % 2 == 0) {
+    status = hfy_rate_theory(&unit, above(), (int)pick(2), &averages, &work);
+    STRUCT("hfy_rate_theory", status, averages);
+    if (!status) STRUCT("hfy_rate_at_load", hfy_rate_at_load(&averages, hfy_rng_uniform(&rng), &load, &work), load);
+    if (pick(20) == 0)
+      judge("hfy_rate_bulk_edge", hfy_rate_bulk_edge(&unit, above(), hfy_rng_uniform(&rng), (int)pick(2), pick(3) * 99,
+                                                     out.d[0], &work), 1, 0);
+    memset(&grid, 0, sizeof grid);
+    grid.power = above(), grid.power_step = above(), grid.powers = 1 + pick(2);
+    grid.log_sigma = any(), grid.log_sigma_step = any(), grid.sigmas = 1 + pick(2);
+    if (pick(10) == 0 && !hfy_rate_optimum(above(), &grid, &unit, c, &work)) CHECK(!some_nan(c, 1));
+  }
+  judge("hfy_rate_capacity", hfy_rate_capacity(above(), out.d[0], out.d[1], &work), 1, 0);
+  STRUCT("hfy_rate_solve_replica",
+         hfy_rate_solve_replica(&unit, pick(2) ? 0 : above(), hfy_rng_uniform(&rng), above(), &replica, &work), replica);
+  STRUCT("hfy_rate_circular_law",
+         hfy_rate_circular_law(hfy_rng_uniform(&rng), 2 * hfy_rng_uniform(&rng) - 1, above(), above(), any(), &disc, &work),
+         disc);
+  o.dt = pick(2) ? 0 : above(), o.duration = pick(2) ? 0 : above(), o.tol = pick(2) ? 0 : any();
+  o.rtol = pick(2) ? 0 : above(), o.voltage = (int)pick(2), o.max_steps = 1 + pick(200);
+  draw(c, 0);
+  outcome.time = out.d[1], outcome.speed = out.d[2], outcome.status = ended;
+  status = hfy_rate_simulate(&unit, a, n, c, 1 + pick(3), &o, out.d[0], &outcome, &work);
+  if (status == HFY_ERR_CONVERGENCE || status == HFY_ERR_NONFINITE) {
+    CHECK(!some_nan(out.d[0], n) && !some_nan(out.d[1], 1));
+    out = before;
+  }
+  judge("hfy_rate_simulate", status, n, 0);
+  memset(&basin, 0, sizeof basin);
+  basin.trials = 2, basin.bisections = 2, basin.run = o, basin.run.voltage = 0, basin.most = pick(2) ? 0 : above();
+  judge("hfy_rate_basin", hfy_rate_basin(&unit, a, b, n, &rng, &basin, out.d[0], &work), 1, 0);
+}
+
+typedef void room(void);
+static void run(room *one) {
+  const char *seed = getenv("WILD_SEED"), *trials = getenv("WILD_TRIALS");
+  const size_t most = trials ? (size_t)strtoul(trials, NULL, 10) : 700 / FEWER;
+  size_t i;
+  for (trial = 0; trial < most; trial++) {
+    rng = hfy_rng_seed((seed ? strtoul(seed, NULL, 10) * 1000003u : 0) + trial);
+    mood = (int)pick(8);
+    flat = 0;
+    flat = any();
+    draw(a, 0), draw(b, 0), draw_reals(x, 0), draw_reals(y, 0), draw_reals(z, 0);
+    for (i = 0; i < ROOM && pick(2); i++) x[i] = z[i];
+    memset(&before, 0x44, sizeof before); /* no NaN */
+    out = before;
+    one();
+  }
+  hfy_work_free(&work);
+}
+
+TEST(linalg) { run(wild_linalg); }
+TEST(theory) { run(wild_theory); }
+TEST(recall) { run(wild_recall); }
+TEST(binary) { run(wild_binary); }
+TEST(kernel) { run(wild_kernel); }
+TEST(rate) { run(wild_rate); }
+
+int main(int argc, char **argv) {
+  CHECK_BEGIN(argc, argv);
+  RUN(linalg);
+  RUN(theory);
+  RUN(recall);
+  RUN(binary);
+  RUN(kernel);
+  RUN(rate);
+  CHECK(argc > 1 || answers > 5000); /* not all was refused */
+  return CHECK_END();
+}
