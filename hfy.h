@@ -14988,7 +14988,7 @@ HFY_COLD_ hfy_status hfy_file_holds_(FILE *file, const hfy_npy *info, const char
 /* The elements of what cannot be sought in, all at once. */
 HFY_COLD_ hfy_status hfy_file_pour_(FILE *file, const hfy_npy *info, const char *path, hfy_real *out, hfy_work *work) {
   const size_t size = info->count * info->item_size;
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   unsigned char *bytes = NULL;
   hfy_status status = HFY_OK;
   size_t got;
@@ -15104,7 +15104,7 @@ HFY_COLD_ hfy_status hfy_file_replace_(const char *path, char *part, const void 
 HFY_API HFY_SMALL_ hfy_status hfy_file_npy_write(const char *path, const hfy_real *data, const size_t *shape,
                                                  size_t rank, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   unsigned char header[256];
   size_t size = 0, count = 0;
   char *part = NULL;
@@ -22785,9 +22785,9 @@ HFY_COLD_ hfy_status hfy_rate_average_(const hfy_rate *rate, const double *r, co
   t.lambda_mem = -1 + t.crphi / t.crr;
   t.tau_mem = t.cphiphi > 0 ? t.crphi / (sqrt(t.crr) * sqrt(t.cphiphi)) : 0;
   if (t.gap > 1e-14 * t.crr) { /* gap^2/(delta + gap^2), whose parts may be beyond double */
-    const double deviation = sqrt(t.crr) / sqrt(t.gap), h = sqrt(t.vd) * fabs(m) / sqrt(t.gap) * deviation;
+    const double deviation = sqrt(t.crr) / sqrt(t.gap), a = sqrt(t.vd) * fabs(m) / sqrt(t.gap) * deviation;
     const double e = sqrt(t.d2) * sqrt(t.ve) / sqrt(t.gap) * deviation, c = t.vd > 0 ? sqrt(t.vd) * (t.crh / t.gap) : 0;
-    t.alpha_s_bulk = 1 / (1 + (e * e + c * c + h * h));
+    t.alpha_s_bulk = 1 / (1 + (e * e + c * c + a * a));
   }
   t.alpha_s = t.lambda_mem < 0 && t.lambda_ave < 0 && t.tau_mem > 0.9 ? t.alpha_s_bulk : 0;
   t.theta_bulk = -t.hbar;
