@@ -11163,10 +11163,21 @@ HFY_PRIVATE_ double hfy_post_tanh_slope_(double x) {
 }
 
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ int hfy_post_finite_(const hfy_real *x, size_t n) {
+  const int two = sizeof *x == sizeof(float); /* numbers in 64 bits: their signs, the lowest bits of exponents */
+  const uint64_t sign = two ? UINT64_C(0x8000000080000000) : UINT64_C(1) << 63;
+  const uint64_t one = two ? UINT64_C(0x0080000000800000) : UINT64_C(1) << 52;
+  uint64_t bits = 0, met = 0;
   size_t i;
-  int finite = 1;
-  for (i = 0; i < n; i++) finite &= hfy_base_is_finite_((double)x[i]);
-  return finite;
+  for (i = 0; i + two < n; i += 1 + (size_t)two) {
+    memcpy(&bits, x + i, sizeof bits);
+    met |= (bits & ~sign) + one; /* an exponent of ones carries into the sign's place */
+  }
+  if (i < n) {
+    bits = 0;
+    memcpy(&bits, x + i, sizeof *x);
+    met |= (bits & ~sign) + one;
+  }
+  return !(met & sign);
 }
 
 /* e^log_scale x with half = e^(log_scale/2): in two steps, so that only the product can overflow. */
@@ -11187,7 +11198,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_status hfy_post_row_(const hfy_post *post, c
   switch (post->kind) {
   case HFY_POST_NONE:
     if (!scaled) {
-      memmove(q, z, n * sizeof *q);
+      if (q != z) memmove(q, z, n * sizeof *q);
       return HFY_OK;
     }
     for (i = 0; i < n; i++) row[i] = hfy_post_unscale_((double)z[i], half);
@@ -11758,6 +11769,7 @@ typedef struct hfy_net_fast_ {
   size_t kth;        /* lists: candidates count from the best (1), or by rank from the kth best */
   double margin;     /* lists: how far below */
   double negligible; /* sums: weights this far below the running maximum add nothing: -log */
+  double least;      /* e^-negligible */
   size_t capacity;   /* lists: candidates of one query */
   size_t workers;    /* that share one tile's keys */
 #ifdef HFY_HAS_INDEX_
@@ -11981,7 +11993,7 @@ HFY_PRIVATE_ void hfy_net_place_(const hfy_net_run_ *run, size_t j, hfy_net_scra
 /* Seats query `who` in place j. */
 HFY_PRIVATE_ void hfy_net_admit_(const hfy_net_run_ *run, const hfy_real *queries, size_t who, size_t j,
                                  hfy_net_scratch_ *s) {
-  size_t d, dim = run->net.dim;
+  const size_t dim = run->net.dim;
   hfy_net_walk_ *w = s->walk + j;
   memset(w, 0, sizeof *w);
   w->who = who;
@@ -11989,8 +12001,7 @@ HFY_PRIVATE_ void hfy_net_admit_(const hfy_net_run_ *run, const hfy_real *querie
   w->single = SIZE_MAX;
   hfy_net_place_(run, j, s);
   memcpy(w->q, queries + who * dim, dim * sizeof *w->q);
-  for (d = 0; d < dim; d++)
-    if (!hfy_base_is_finite_((double)w->q[d])) w->status = HFY_ERR_NONFINITE;
+  if (!hfy_post_finite_(w->q, dim)) w->status = HFY_ERR_NONFINITE;
 }
 
 /* Sums start from -0: a weight of 1 then copies its row to the bit, the sign of zeros included. */
@@ -12150,6 +12161,10 @@ HFY_PRIVATE_ void hfy_net_project_all_(const hfy_net_run_ *run, const hfy_real *
                                        const hfy_net_rows_ *rows, hfy_net_scratch_ *s, hfy_real *z) {
   size_t from = 0, to, end, n = run->net.count, size = nq * rows->width;
   hfy_net_zero_(z, size);
+  if (n <= run->fold) { /* there is nothing to add up: the same bits */
+    run->simd->combine(weight, n, nq, rows->at, rows->stride, n, rows->width, z, rows->width);
+    return;
+  }
   while (from < n) {
     hfy_net_zero_(s->sum, size);
     for (end = hfy_base_min_(from + run->segment, n); from < end; from = to) {
@@ -12225,17 +12240,18 @@ HFY_PRIVATE_ int hfy_net_turns_(const hfy_net_run_ *run, hfy_net_walk_ *w) {
 HFY_PRIVATE_ int hfy_net_step_(const hfy_net_run_ *run, hfy_net_walk_ *w, double log_scale, int moves,
                                hfy_net_scratch_ *s) {
   const hfy_net *net = &run->net;
+  hfy_real *f = net->post.kind ? s->f : w->z; /* none: where it is */
   size_t d;
   int stops = w->step + 1 >= w->limit;
   w->residual = 0;
   if (moves) {
     hfy_net_uncouple_(net, w->q, w->z, &log_scale);
-    w->status = hfy_post_row_(&net->post, w->z, log_scale, w->q, net->dim, s->f, &s->post);
+    w->status = hfy_post_row_(&net->post, w->z, log_scale, w->q, net->dim, f, &s->post);
     if (w->status) return 0;
-    w->residual = run->simd->apart(s->f, w->q, net->dim);
+    w->residual = run->simd->apart(f, w->q, net->dim);
     for (d = 0; net->step < 1 && d < net->dim; d++)
-      w->q[d] = (hfy_real)((double)w->q[d] + net->step * ((double)s->f[d] - (double)w->q[d]));
-    if (!(net->step < 1)) memcpy(w->q, s->f, net->dim * sizeof *w->q);
+      w->q[d] = (hfy_real)((double)w->q[d] + net->step * ((double)f[d] - (double)w->q[d]));
+    if (!(net->step < 1)) memcpy(w->q, f, net->dim * sizeof *w->q);
     if (run->path)
       memcpy(run->path + ((w->who - run->first) * run->states + (run->states > 1 ? w->step + 1 : 0)) * net->dim, w->q,
              net->dim * sizeof *w->q);
@@ -12268,20 +12284,20 @@ HFY_COLD_ void hfy_net_report_(const hfy_report *r, size_t who, size_t n, const 
   }
 }
 
-/* The answer, and what the report asks. gathered: what the readout made of p. */
+/* The answer, and what the report asks. gathered: what the readout made of p; NULL: there is none. */
 HFY_PRIVATE_ void hfy_net_answer_(const hfy_net_run_ *run, hfy_net_walk_ *w, const hfy_net_weights_ *p,
                                   hfy_real *gathered) {
   const hfy_report *r = run->report;
   size_t d, width = run->readout.at ? run->readout.width : run->net.dim;
   double scale = p->log_scale > 0 || p->log_scale < 0 ? exp(p->log_scale) : 1;
   w->ended = 1;
-  for (d = 0; run->readout.at && d < width; d++) {
-    double v = scale * (double)gathered[d];
-    if (!(fabs(v) <= HFY_REAL_MAX_)) w->status = HFY_ERR_NONFINITE;
-    gathered[d] = (hfy_real)v;
+  for (d = 0; gathered && scale != 1 && d < width; d++) {
+    const double v = scale * (double)gathered[d];
+    gathered[d] = fabs(v) <= HFY_REAL_MAX_ ? (hfy_real)v : (hfy_real)HUGE_VAL;
   }
+  if (gathered && !hfy_post_finite_(gathered, width)) w->status = HFY_ERR_NONFINITE;
   if (w->status) return;
-  if (run->out) memcpy(run->out + w->who * width, run->readout.at ? gathered : w->q, width * sizeof *run->out);
+  if (run->out) memcpy(run->out + w->who * width, gathered ? gathered : w->q, width * sizeof *run->out);
   if (!r) return;
   if (r->steps) r->steps[w->who] = w->step;
   if (r->residual) r->residual[w->who] = w->residual;
@@ -12305,7 +12321,7 @@ HFY_PRIVATE_ hfy_status hfy_net_walk_plainly_(const hfy_net_run_ *run, size_t wh
     stops = hfy_net_step_(run, w, p.log_scale, moves, s);
     if (w->status || !stops) continue;
     if (run->readout.at) hfy_net_read_(run, who, &p, s, s->out);
-    hfy_net_answer_(run, w, &p, s->out);
+    hfy_net_answer_(run, w, &p, run->readout.at ? s->out : NULL);
     if (!run->report || !run->report->energy) break;
   }
   if (run->report && run->report->status) run->report->status[who] = w->status;
@@ -12447,7 +12463,7 @@ HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_
   }
   if (exponential) {
     sum->sum += run->simd->softmax(theta, n, (hfy_real)sum->top, theta);
-    run->simd->cut(theta, n, exp(-negligible));
+    run->simd->cut(theta, n, run->fast.least);
     return 1;
   }
   sum->status = hfy_sep_elementwise_(&run->net.sep, theta, n, theta);
@@ -12790,8 +12806,8 @@ HFY_PRIVATE_ int hfy_net_blas_(const hfy_net_run_ *run, const hfy_real *weight, 
 }
 #endif
 
-/* Sums: one worker's fold of a segment, rows from .. to-1. */
-HFY_PRIVATE_ void hfy_net_fold_(const hfy_net_pass_ *pass, size_t from, size_t to, hfy_net_stream_ *t) {
+/* Sums: a fold into t->fold and t->part, rows from .. to-1; what is negligible beside t->sum is left out. */
+HFY_PRIVATE_ void hfy_net_fold_(const hfy_net_pass_ *pass, size_t from, size_t to, const hfy_net_stream_ *t) {
   const hfy_net_run_ *run = pass->run;
   const hfy_net_rows_ *rows = pass->rows;
   const size_t width = rows->width, nq = pass->nq;
@@ -12814,8 +12830,6 @@ HFY_PRIVATE_ void hfy_net_fold_(const hfy_net_pass_ *pass, size_t from, size_t t
       run->simd->combine(t->scores, run->block, nq, rows->at + from * rows->stride, rows->stride, n, width, t->part,
                          width);
   }
-  for (j = 0; j < nq; j++)
-    hfy_net_merge_(run, t->sum + j, t->z + j * width, t->fold + j, t->part + j * width, width);
 }
 
 /* One worker's segment: from + i segments. */
@@ -12826,14 +12840,19 @@ HFY_PRIVATE_ void hfy_net_segment_(void *context, size_t i) {
   hfy_net_tile_ *tile = &pass->s->fast;
   hfy_net_stream_ *t = tile->stream + i;
   size_t from = pass->from + i * run->segment, to = hfy_base_min_(from + run->segment, pass->limit), n, j;
-  if (sums) hfy_net_zero_(t->z, pass->nq * pass->rows->width);
+  const size_t width = sums ? pass->rows->width : 0;
+  if (sums) hfy_net_zero_(t->z, pass->nq * width);
   for (j = 0; j < pass->nq; j++) {
     if (sums)
       hfy_net_clear_sum_(t->sum + j, -HUGE_VAL);
     else if (t->list != tile->list)
       hfy_net_clear_list_(t->list + j, tile->list[j].top);
   }
-  for (; sums && from < to; from += run->fold) hfy_net_fold_(pass, from, hfy_base_min_(from + run->fold, to), t);
+  for (; sums && from < to; from += run->fold) {
+    hfy_net_fold_(pass, from, hfy_base_min_(from + run->fold, to), t);
+    for (j = 0; j < pass->nq; j++)
+      hfy_net_merge_(run, t->sum + j, t->z + j * width, t->fold + j, t->part + j * width, width);
+  }
   for (; from < to; from += n) {
     n = hfy_base_min_(run->block, to - from);
     hfy_net_block_(run, pass->nq, from, n, t->scores, pass->s);
@@ -12859,6 +12878,11 @@ HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, size_t nq, const
       hfy_net_clear_sum_(s->sums + j, -HUGE_VAL);
     else
       hfy_net_clear_list_(s->fast.list + j, -HUGE_VAL);
+  }
+  if (sums && pass.limit <= run->fold) { /* there is nothing to merge: the same bits */
+    const hfy_net_stream_ first = *s->fast.stream, all = {first.scores, NULL, NULL, NULL, s->sums, s->sums, z, z};
+    hfy_net_fold_(&pass, 0, pass.limit, &all);
+    pass.from = pass.limit;
   }
   for (; pass.from < pass.limit; pass.from += streams * run->segment) {
     size_t segments = hfy_base_min_((pass.limit - pass.from - 1) / run->segment + 1, streams);
@@ -13157,6 +13181,7 @@ HFY_COLD_ void hfy_net_mode_of_(hfy_net_run_ *run, int rows) {
   fast->kth = hfy_sep_by_rank_(sep) ? (size_t)ceil(sep->k) : 1;
   fast->margin = hfy_sep_link_margin_(sep);
   fast->negligible = log(2 * (double)net->count / HFY_REAL_EPS_);
+  fast->least = exp(-fast->negligible);
   fast->exponential = method == HFY_SEP_BY_SOFTMAX_ || method == HFY_SEP_BY_EXP_;
   fast->mode = HFY_NET_ROWS_;
   if (rows || sep->plus) return;
