@@ -11847,13 +11847,22 @@ typedef struct hfy_net_weights_ {
 } hfy_net_weights_;
 
 /* Dropout of the weights that the readout sees: each is multiplied by 0 or 1/(1-rate), by a hash of (seed, bag, head,
-   row, pattern), so that it does not matter how the work is shared out. Query `who` is row row0 + who % rows of head
-   head + who / rows; rows 0: all are of one head. */
+   row, pattern), so that it does not matter how the work is shared out. A query's number is its row. */
 typedef struct hfy_net_drop_ {
   uint64_t seed;
   double rate; /* 0 <= rate < 1 */
-  size_t bag, head, row0, rows;
+  size_t bag, head;
 } hfy_net_drop_;
+
+/* What layers ask of a net besides; all of it may be 0 or NULL. */
+typedef struct hfy_net_more_ {
+  const hfy_net_drop_ *drop;
+  size_t query_row, out_row; /* where rows of queries and of out lie, and of their gradients; 0: one after another */
+  hfy_real *path;            /* as hfy_net_run_ has it: written by the way there, read by the way back */
+  int latest;
+  const hfy_real *lost;      /* the way back: above 0 where query `who` had no answer, at who % rows: it adds nothing */
+  size_t rows;
+} hfy_net_more_;
 
 /* A call: its net with every default filled in. */
 typedef struct hfy_net_run_ {
@@ -11863,11 +11872,15 @@ typedef struct hfy_net_run_ {
   hfy_net_rows_ values, readout; /* readout.at NULL: none */
   const hfy_real *queries;
   hfy_real *out;            /* or NULL */
-  hfy_real *path;           /* the states of queries from `first` on, states x D each (1: the last); or NULL */
+  size_t query_row, out_row; /* rows of theirs are so far apart */
+  hfy_real *path;           /* states of queries from `first` on, after each step but the last, states x D each, NaN
+                               behind a step that was the last; or (latest) the last state of each; or NULL */
   size_t first, states;
+  int latest;
   const hfy_report *report; /* or NULL */
   const hfy_net_drop_ *drop; /* or NULL */
   int moves;                /* 0: a last step, into a readout, leaves the state alone */
+  int names;                /* 1: the heaviest row is asked for */
   size_t block, fold, segment; /* rows: folds are whole blocks, segments whole folds */
   size_t tile, whole;          /* queries side by side; with whole rows of scores: 1 and 1 here */
 #ifndef HFY_PLAIN
@@ -11918,7 +11931,9 @@ HFY_COLD_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, hfy_ne
   run->readout.at = full->readout;
   run->readout.stride = full->readout_stride;
   run->readout.width = full->readout_dim;
-  run->moves = 1;
+  run->query_row = full->dim;
+  run->out_row = full->readout ? full->readout_dim : full->dim;
+  run->moves = run->names = 1;
   run->tile = run->whole = 1;
   fit = HFY_NET_BLOCK_BYTES_ / hfy_base_times_(full->dim, sizeof(hfy_real)) & ~(size_t)7;
   run->block = hfy_base_min_(fit < 8 ? 8 : hfy_base_min_(fit, 512), (full->count | 7) + 1);
@@ -11935,6 +11950,18 @@ HFY_PRIVATE_ void hfy_net_call_of_(hfy_net_run_ *run, const hfy_real *queries, h
   run->out = out;
   run->report = report;
   run->moves = !run->readout.at || (report && (report->energy || report->residual));
+  run->names = report && report->best;
+}
+
+/* What layers ask besides, or NULL; whether all states are kept or the latest. */
+HFY_PRIVATE_ void hfy_net_more_of_(hfy_net_run_ *run, const hfy_net_more_ *more, int latest) {
+  run->latest = latest;
+  run->states = latest ? 1 : run->net.max_steps - 1;
+  if (!more) return;
+  run->drop = more->drop; /* needs the weights themselves */
+  run->path = more->path;
+  if (more->query_row) run->query_row = more->query_row;
+  if (more->out_row) run->out_row = more->out_row;
 }
 
 HFY_COLD_ double *hfy_net_plan_norms_(hfy_base_arena_ *arena, const hfy_net *net) {
@@ -11990,6 +12017,11 @@ HFY_PRIVATE_ void hfy_net_place_(const hfy_net_run_ *run, size_t j, hfy_net_scra
   s->walk[j].mark = s->mark ? s->mark + at : NULL;
 }
 
+/* Where the state after a step of query `who` is kept. */
+HFY_PRIVATE_ hfy_real *hfy_net_state_(const hfy_net_run_ *run, size_t who, size_t step) {
+  return run->path + ((who - run->first) * run->states + (run->latest ? 0 : step)) * run->net.dim;
+}
+
 /* Seats query `who` in place j. */
 HFY_PRIVATE_ void hfy_net_admit_(const hfy_net_run_ *run, const hfy_real *queries, size_t who, size_t j,
                                  hfy_net_scratch_ *s) {
@@ -12000,7 +12032,8 @@ HFY_PRIVATE_ void hfy_net_admit_(const hfy_net_run_ *run, const hfy_real *querie
   w->limit = run->net.max_steps;
   w->single = SIZE_MAX;
   hfy_net_place_(run, j, s);
-  memcpy(w->q, queries + who * dim, dim * sizeof *w->q);
+  memcpy(w->q, queries + who * run->query_row, dim * sizeof *w->q);
+  if (run->path && run->latest) memcpy(hfy_net_state_(run, who, 0), w->q, dim * sizeof *w->q);
   if (!hfy_post_finite_(w->q, dim)) w->status = HFY_ERR_NONFINITE;
 }
 
@@ -12022,8 +12055,7 @@ HFY_PRIVATE_ void hfy_net_add_(const hfy_real *HFY_RESTRICT_ part, size_t n, hfy
 #ifdef HFY_HAS_LAYER_
 /* Where the dice of query `who` start; pattern i has the i-th of them. */
 HFY_PRIVATE_ uint64_t hfy_net_drop_dice_(const hfy_net_drop_ *drop, size_t who) {
-  const size_t rows = drop->rows ? drop->rows : SIZE_MAX;
-  const size_t of[3] = {drop->bag, drop->head + who / rows, drop->row0 + who % rows};
+  const size_t of[3] = {drop->bag, drop->head, who};
   hfy_rng rng = hfy_rng_seed(drop->seed);
   size_t i;
   for (i = 0; i < 3; i++) rng.state = hfy_rng_u64(&rng) ^ (uint64_t)of[i];
@@ -12252,9 +12284,8 @@ HFY_PRIVATE_ int hfy_net_step_(const hfy_net_run_ *run, hfy_net_walk_ *w, double
     for (d = 0; net->step < 1 && d < net->dim; d++)
       w->q[d] = (hfy_real)((double)w->q[d] + net->step * ((double)f[d] - (double)w->q[d]));
     if (!(net->step < 1)) memcpy(w->q, f, net->dim * sizeof *w->q);
-    if (run->path)
-      memcpy(run->path + ((w->who - run->first) * run->states + (run->states > 1 ? w->step + 1 : 0)) * net->dim, w->q,
-             net->dim * sizeof *w->q);
+    if (run->path && (w->step + 1 < net->max_steps || (run->latest && !net->readout)))
+      memcpy(hfy_net_state_(run, w->who, w->step), w->q, net->dim * sizeof *w->q);
     stops |= w->residual <= net->tol;
   }
   w->step++;
@@ -12297,7 +12328,9 @@ HFY_PRIVATE_ void hfy_net_answer_(const hfy_net_run_ *run, hfy_net_walk_ *w, con
   }
   if (gathered && !hfy_post_finite_(gathered, width)) w->status = HFY_ERR_NONFINITE;
   if (w->status) return;
-  if (run->out) memcpy(run->out + w->who * width, gathered ? gathered : w->q, width * sizeof *run->out);
+  if (run->path && !run->latest && w->step <= run->states)
+    *hfy_net_state_(run, w->who, w->step - 1) = (hfy_real)hfy_base_nan_();
+  if (run->out) memcpy(run->out + w->who * run->out_row, gathered ? gathered : w->q, width * sizeof *run->out);
   if (!r) return;
   if (r->steps) r->steps[w->who] = w->step;
   if (r->residual) r->residual[w->who] = w->residual;
@@ -12449,7 +12482,7 @@ HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_
     return 0;
   }
   if (top > sum->top) {
-    for (i = 0; (double)theta[i] < top;) i++;
+    for (i = 0; run->names && (double)theta[i] < top;) i++;
     sum->best = from + i;
     if (exponential && sum->sum > 0) {
       double shrink = top - sum->top < negligible ? exp(sum->top - top) : 0;
@@ -13331,7 +13364,7 @@ HFY_PRIVATE_ void hfy_net_share_(void *context, size_t i) {
 }
 
 HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
-                                       const hfy_report *report, const hfy_net_drop_ *drop, hfy_work *w) {
+                                       const hfy_report *report, const hfy_net_more_ *more, hfy_work *w) {
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_net_run_ run;
   hfy_net_call_ call = {&run, NULL, 0, n_queries, 0};
@@ -13340,8 +13373,8 @@ HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queri
   hfy_status status = hfy_net_begin_(net, n_queries, &run, w);
   if (status) return status;
   hfy_net_call_of_(&run, queries, out, report);
-  run.drop = drop; /* needs the weights themselves */
-  status = hfy_net_choose_(&run, n_queries, drop || energies || (report && report->weights), &call.walks, w);
+  hfy_net_more_of_(&run, more, more && more->latest);
+  status = hfy_net_choose_(&run, n_queries, run.drop || energies || (report && report->weights), &call.walks, w);
   if (!status) status = hfy_net_check_call_(&run.net, queries, n_queries, out, report, w);
   while (hfy_base_layout_(&arena, w, &status)) {
     run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net);
@@ -13515,6 +13548,7 @@ typedef struct hfy_net_one_ {
 typedef struct hfy_net_back_ {
   hfy_net_run_ run;
   const hfy_grad *grad;
+  const hfy_net_more_ *more;            /* or NULL */
   const hfy_real *dout;
   hfy_sep_grad sep;                     /* what is asked for of the separation */
   double *asked[HFY_NET_NUMBERS_];      /* where numbers are added, or NULL */
@@ -13524,8 +13558,7 @@ typedef struct hfy_net_back_ {
   int opens, solves, reads, tries;      /* now: q, theta, p, z; u; through the readout; p of all steps, no more */
   double step;
   hfy_net_one_ *one, failed;
-  size_t *steps;                        /* n_queries: how the walks went */
-  hfy_status *status;
+  hfy_status *status;                   /* n_queries: how the walks went */
   hfy_real *q, *z, *df, *dz, *pull, *v; /* D; pull: K'theta', then beta q; v: readout_dim */
   hfy_real *theta, *y, *dy, *turned;    /* N, theta is y unless it is needed; tasks x TURN x tile */
   double *dq, *u, *want, *rest, *way;   /* D; but for dq implicit only: rest = want - (1 - J')u */
@@ -13590,13 +13623,13 @@ HFY_PRIVATE_ void hfy_net_back_check_(hfy_net_back_ *b, size_t l, hfy_net_scratc
 /* q, theta, p and z of queries from .. to-1. */
 HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, hfy_net_scratch_ *s) {
   const hfy_net_run_ *run = &b->run;
-  const size_t dim = run->net.dim, n = run->net.count, nq = to - from, states = run->states;
-  const int checks = b->solves || !run->path;
-  size_t l, d;
+  const size_t dim = run->net.dim, n = run->net.count, nq = to - from, width = run->readout.width;
+  const int checks = b->solves || !(run->path || (b->more && b->more->lost)); /* nobody has been there */
+  size_t l;
   for (l = from; l < to; l++) {
     const hfy_net_one_ *one = b->one + l;
-    const hfy_real *q = run->queries + one->who * dim;
-    if (run->path) q = run->path + ((one->who - run->first) * states + (states > 1 ? one->step - 1 : 0)) * dim;
+    const hfy_real *q = run->queries + one->who * run->query_row;
+    if (run->path && (run->latest || one->step > 1)) q = hfy_net_state_(run, one->who, one->step - 2);
     memcpy(b->q + l * dim, q, dim * sizeof *q);
   }
   hfy_net_norms_(run, b->q + from * dim, nq, b->inverse_q + from);
@@ -13608,7 +13641,7 @@ HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, 
       one->status = hfy_sep_fill_(&run->net.sep, b->theta + l * n, n, one->who, b->y + l * n, NULL, &s->sep);
     if (one->status) hfy_net_back_fail_(b, l, one->status, one->why, one->off);
   }
-  if (!b->reads || b->solves) {
+  if ((!b->reads || b->solves) && (checks || run->net.post.kind)) {
     hfy_net_project_all_(run, b->y + from * n, nq, &run->values, s, b->z + from * dim);
     for (l = from; l < to; l++) {
       double log_scale = 0;
@@ -13616,12 +13649,10 @@ HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, 
       if (checks && !b->one[l].status) hfy_net_back_check_(b, l, s);
     }
   } else if (checks) {
-    hfy_real *out = b->v + from * run->readout.width;
-    hfy_net_project_all_(run, b->y + from * n, nq, &run->readout, s, out);
+    hfy_net_project_all_(run, b->y + from * n, nq, &run->readout, s, b->v + from * width);
     for (l = from; l < to; l++)
-      for (d = 0; d < run->readout.width; d++, out++)
-        if (!b->one[l].status && !hfy_base_is_finite_((double)*out))
-          hfy_net_back_fail_(b, l, HFY_ERR_NONFINITE, NULL, 0);
+      if (!b->one[l].status && !hfy_post_finite_(b->v + l * width, width))
+        hfy_net_back_fail_(b, l, HFY_ERR_NONFINITE, NULL, 0);
   }
 }
 
@@ -13701,7 +13732,7 @@ HFY_PRIVATE_ void hfy_net_back_step_(hfy_net_back_ *b, size_t from, size_t to, i
 HFY_PRIVATE_ void hfy_net_back_read_(hfy_net_back_ *b, size_t from, size_t to, int adds, hfy_net_scratch_ *s) {
   const size_t width = b->run.readout.width, dim = b->run.net.dim;
   size_t l;
-  for (l = from; l < to; l++) memcpy(b->v + l * width, b->dout + b->one[l].who * width, width * sizeof *b->v);
+  for (l = from; l < to; l++) memcpy(b->v + l * width, b->dout + b->one[l].who * b->run.out_row, width * sizeof *b->v);
   for (l = from; l < to; l++)
     if (b->one[l].status) memset(b->v + l * width, 0, width * sizeof *b->v);
   memset(b->dq + from * dim, 0, (to - from) * dim * sizeof *b->dq);
@@ -13926,7 +13957,7 @@ HFY_PRIVATE_ void hfy_net_back_leave_(hfy_net_back_ *b) {
   size_t l, i, kept = 0;
   for (l = 0; l < b->live; l++) {
     const hfy_net_one_ *one = b->one + l;
-    hfy_real *to = b->grad->queries ? b->grad->queries + one->who * dim : NULL;
+    hfy_real *to = b->grad->queries ? b->grad->queries + one->who * b->run.query_row : NULL;
     if (b->grad->implicit && b->grad->residual && one->residual >= 0) b->grad->residual[one->who] = one->residual;
     if (one->status && (!b->failed.status || one->who < b->failed.who)) b->failed = *one;
     if (one->status) continue;
@@ -13942,35 +13973,42 @@ HFY_PRIVATE_ void hfy_net_back_leave_(hfy_net_back_ *b) {
   b->live = kept;
 }
 
+/* How many steps a query on its way made; where dout or its start is no good, why. */
+HFY_PRIVATE_ void hfy_net_back_admit_(hfy_net_back_ *b, size_t who, size_t l) {
+  const hfy_net_run_ *run = &b->run;
+  const size_t dim = run->net.dim, width = run->readout.at ? run->readout.width : dim;
+  const int lost = b->more && b->more->lost && b->more->lost[who % b->more->rows] > 0;
+  const hfy_real *dout = b->dout + who * run->out_row;
+  hfy_net_one_ *one = b->one + l;
+  size_t d;
+  memset(one, 0, sizeof *one);
+  one->who = who;
+  one->residual = -1;
+  for (d = 0; d < dim; d++) b->dq[l * dim + d] = lost || run->readout.at ? 0 : (double)dout[d];
+  if (lost) return;
+  one->step = 1;
+  while (run->path && !run->latest && one->step <= run->states) {
+    if (hfy_base_is_nan_((double)*hfy_net_state_(run, who, one->step - 1))) break;
+    one->step++;
+  }
+  one->status = b->status ? b->status[who] : HFY_OK;
+  if (!hfy_post_finite_(run->queries + who * run->query_row, dim)) one->status = HFY_ERR_NONFINITE;
+  if (one->status || hfy_post_finite_(dout, width)) return;
+  one->status = HFY_ERR_NONFINITE;
+  one->why = "dout should be finite";
+  for (d = 0; hfy_base_is_finite_((double)dout[d]);) d++;
+  one->off = (double)dout[d];
+}
+
 /* Seats `live` queries from `first` on and walks them there. */
 HFY_PRIVATE_ void hfy_net_back_seat_(hfy_net_back_ *b, size_t first) {
-  hfy_net_run_ *run = &b->run;
-  const size_t dim = run->net.dim, width = run->readout.at ? run->readout.width : dim;
-  size_t l, d;
-  b->call.first = run->first = first;
+  size_t l;
+  b->run.first = b->call.walks ? first : 0;
+  b->call.first = first;
   b->call.n_queries = b->live;
-  for (l = 0; run->path && l < b->live; l++)
-    memcpy(run->path + l * run->states * dim, run->queries + (first + l) * dim, dim * sizeof *run->path);
   for (l = 0; l < b->call.walks; l++) b->call.scratch[l].failure = HFY_OK;
   hfy_base_parallel_(b->call.walks, hfy_net_share_, &b->call);
-  for (l = 0; l < b->live; l++) {
-    hfy_net_one_ *one = b->one + l;
-    const hfy_real *q = run->queries + (first + l) * dim, *dout = b->dout + (first + l) * width;
-    memset(one, 0, sizeof *one);
-    one->who = first + l;
-    one->residual = -1;
-    one->step = b->steps && run->states > 1 ? b->steps[one->who] : 1;
-    one->status = b->status ? b->status[one->who] : HFY_OK;
-    for (d = 0; d < dim; d++)
-      if (!hfy_base_is_finite_((double)q[d])) one->status = HFY_ERR_NONFINITE;
-    for (d = 0; d < width && !one->status; d++) {
-      if (hfy_base_is_finite_((double)dout[d])) continue;
-      one->status = HFY_ERR_NONFINITE;
-      one->why = "dout should be finite";
-      one->off = (double)dout[d];
-    }
-    for (d = 0; d < dim; d++) b->dq[l * dim + d] = run->readout.at ? 0 : (double)dout[d];
-  }
+  for (l = 0; l < b->live; l++) hfy_net_back_admit_(b, first + l, l);
 }
 
 /* A tile of queries, there and back. */
@@ -13979,7 +14017,7 @@ HFY_PRIVATE_ void hfy_net_back_tile_(hfy_net_back_ *b, size_t first) {
   size_t l;
   hfy_net_back_seat_(b, first);
   hfy_net_back_leave_(b);
-  if (b->run.states > 1 && (b->run.net.sep.plus || b->run.net.sep.kind == HFY_SEP_EXP)) {
+  if (!b->run.latest && (b->run.net.sep.plus || b->run.net.sep.kind == HFY_SEP_EXP)) {
     b->tries = 1; /* slopes may be beyond hfy_real where the step is not: so that a query that fails adds nothing */
     hfy_net_back_round_(b, 1, reads, 0);
     b->tries = 0;
@@ -14041,9 +14079,8 @@ HFY_COLD_ void hfy_net_plan_back_(hfy_base_arena_ *arena, size_t n_queries, hfy_
     hfy_net_scratch_ counted;
     hfy_net_plan_tile_(arena, run, 0, b->call.scratch ? b->call.scratch + i : &counted);
   }
-  b->steps = HFY_TAKE_(arena, size_t, b->call.walks ? n_queries : 0);
   b->status = HFY_TAKE_(arena, hfy_status, b->call.walks ? n_queries : 0);
-  run->path = HFY_TAKE_(arena, hfy_real, b->call.walks ? hfy_base_times_(run->states, states) : 0);
+  if (b->call.walks) run->path = HFY_TAKE_(arena, hfy_real, hfy_base_times_(run->states, states));
   b->scratch = HFY_TAKE_(arena, hfy_net_scratch_, b->tasks);
   for (i = 0; i < b->tasks; i++) {
     hfy_net_scratch_ counted, *s = b->scratch ? b->scratch + i : &counted;
@@ -14082,10 +14119,10 @@ HFY_COLD_ hfy_status hfy_net_choose_back_(hfy_net_back_ *b, size_t n_queries, in
   const size_t most = hfy_base_workers_();
   size_t path;
   hfy_status status;
-  run->states = grad->implicit ? 1 : hfy_base_plus_(net->max_steps, 1);
   path = hfy_base_times_(hfy_base_times_(run->states, net->dim), sizeof(hfy_real));
   b->tile = hfy_base_min_(hfy_net_few_rows_(net), n_queries ? n_queries : 1);
-  if (b->tile > HFY_NET_PATH_BYTES_ / path) b->tile = HFY_NET_PATH_BYTES_ / path ? HFY_NET_PATH_BYTES_ / path : 1;
+  if (walks && b->tile > HFY_NET_PATH_BYTES_ / path)
+    b->tile = HFY_NET_PATH_BYTES_ / path ? HFY_NET_PATH_BYTES_ / path : 1;
   b->tasks = hfy_base_times_(hfy_base_times_(b->tile, net->count), net->dim) / HFY_NET_TURNED_ + 1;
   b->tasks = hfy_base_min_(hfy_base_min_(b->tasks, most), (net->count - 1) / HFY_NET_TURN_ + 1);
   b->shares = b->tasks; /* these add up as they go */
@@ -14098,11 +14135,9 @@ HFY_COLD_ hfy_status hfy_net_choose_back_(hfy_net_back_ *b, size_t n_queries, in
   return status;
 }
 
-/* hfy_retrieve_vjp, with a dropout or NULL. out: NULL, or receives what hfy_net_retrieve_ gives. Takes a work that is
-   open. */
-HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, size_t n_queries,
-                                  const hfy_real *dout, hfy_real *out, const hfy_grad *grad,
-                                  const hfy_net_drop_ *drop, hfy_work *w) {
+/* hfy_retrieve_vjp, and what layers ask besides: or NULL. Takes a work that is open. */
+HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, size_t n_queries, const hfy_real *dout,
+                                  const hfy_grad *grad, const hfy_net_more_ *more, hfy_work *w) {
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_net_back_ b;
   hfy_report report;
@@ -14115,14 +14150,14 @@ HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, s
   if (!status) status = hfy_base_null_(w, grad ? NULL : "grad");
   if (!status) status = hfy_net_check_grad_(net, &b.run.net, grad, &b, w);
   if (status) return status;
-  hfy_net_call_of_(&b.run, queries, out, &report);
-  b.run.drop = drop;
+  hfy_net_call_of_(&b.run, queries, NULL, &report);
+  hfy_net_more_of_(&b.run, more, grad->implicit);
   b.grad = grad;
+  b.more = more;
   b.dout = dout;
-  status = hfy_net_choose_back_(&b, n_queries, out || grad->implicit || b.run.net.max_steps > 1, w);
+  status = hfy_net_choose_back_(&b, n_queries, !b.run.path && b.run.states, w);
   while (hfy_base_layout_(&arena, w, &status)) hfy_net_plan_back_(&arena, n_queries, &b);
   if (status) return status;
-  report.steps = b.steps;
   report.status = b.status;
   hfy_net_prepare_(&b.run);
   for (first = 0; first < n_queries; first += b.tile) {
@@ -14137,7 +14172,7 @@ HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, s
 HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries, size_t n_queries, const hfy_real *dout,
                                     const hfy_grad *grad, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  return hfy_base_close_(w, &local, hfy_net_vjp_(net, queries, n_queries, dout, NULL, grad, NULL, w));
+  return hfy_base_close_(w, &local, hfy_net_vjp_(net, queries, n_queries, dout, grad, NULL, w));
 }
 
 #undef HFY_SIM_BLAS_
@@ -15223,14 +15258,16 @@ HFY_API HFY_SMALL_ hfy_status hfy_layer_params(const hfy_layer *layer, const cha
 typedef struct hfy_layer_side_ {
   size_t part, rows, width, n; /* which side; rows that come in, as wide; numbers a head */
   size_t held, all;            /* rows a head has room for, with extra patterns; of all heads (fixed: rows) */
+  size_t row, step;            /* in head and used: from row to row, from head to head (fixed: 0) */
   int fixed, shares;           /* as in hfy_layer_full_; room and dx are those of the side before */
   hfy_post norm;               /* NONE or LAYERNORM */
   const hfy_real *given, *x;   /* rows x width; the same normalised (given itself where RAW) */
   const hfy_real *from, *used; /* what is projected: x, or of CONNECTED values r->joint; head or x, after norm_space */
-  hfy_real *head;              /* heads x held x n: projected, with room for extra patterns; NULL: fixed */
+  hfy_real *head;              /* held x heads x n: projected, with room for extra patterns; NULL: fixed */
   hfy_real *room, *seen;       /* scratch of x and used, or NULL */
   hfy_real *clean;             /* backward: given with rows that are not finite as 0, where there are such */
-  hfy_real *dhead, *dx;        /* all x n; rows x width, or NULL */
+  hfy_real *dhead, *dx;        /* all x n; where the gradient of x goes, rows x width: scratch, dhead (fixed) or dgiven
+                                  (no norm); or NULL */
   hfy_real *dgiven, *dgain;    /* where the gradients of given, of the norm's weight and bias go, or NULL */
 } hfy_layer_side_;
 
@@ -15269,16 +15306,15 @@ typedef struct hfy_layer_run_ {
   int dropping, fold;
   hfy_layer_side_ side[HFY_LAYER_SIDES_];
   hfy_layer_bag_ bag;            /* where the walk over the bags is: hfy_layer_next_ */
-  hfy_net net;                   /* of a head in it, what that drops out (drop: NULL or &dice), where its mask begins */
+  hfy_net net;                   /* of a head in it, what it drops out, what else is asked, where its mask begins */
   hfy_net_drop_ dice;
-  const hfy_net_drop_ *drop;
-  size_t mask_at;
-  hfy_real *lost, *o, *path;     /* tape: rows that have no answer; what heads say, rows x heads x value_width; folding:
-                                    z of a bag's steps, heads x rows x stored_width, the last's x projected_width */
-  hfy_real *said;                /* (folding: heads x) most x value_width: a part of o or of dheads, head by head */
-  hfy_real *q, *u, *y, *du, *dq, *dy; /* folding, of a bag: heads x most x head_width, stored_width or the wider */
+  hfy_net_more_ more;
+  size_t mask_at, states;        /* states on the tape of each row and head */
+  hfy_real *lost, *o, *path;     /* tape: rows that have no answer; what heads say, rows x heads x value_width; states
+                                    as a net's path, heads x rows; folding: z of a bag's steps, heads x rows x
+                                    stored_width, the last's x projected_width */
+  hfy_real *q, *dq, *u, *y, *du, *dy; /* folding, of a bag: most x keys; heads x most x stored_width or the wider */
   hfy_real *joint, *djoint;      /* CONNECTED: stored rows x keys */
-  hfy_real *flat;                /* rows x what all heads take of them */
   hfy_real *dout, *dheads;       /* dout without lost rows; the cotangent of o */
   hfy_real *bias, *dbias, *zero; /* most x many (a row of padding: many); GAUSSIAN: most + many */
   size_t *visible, *steps;       /* most */
@@ -15393,6 +15429,8 @@ HFY_COLD_ void hfy_layer_take_side_(hfy_layer_run_ *r, size_t part) {
   s->rows = part ? r->stored : l->queries ? l->queries : r->rows;
   s->held = s->rows + (part ? r->full.extras * (l->memories ? 1 : in->bags) : 0);
   s->all = s->fixed ? s->rows : l->heads * s->held;
+  s->row = s->fixed ? s->n : l->heads * s->n;
+  s->step = s->fixed ? 0 : s->n;
   if (part == HFY_LAYER_Q_)
     s->given = l->queries ? hfy_layer_at_(r, HFY_LAYER_POOLING_, 0) : in->state ? in->state : in->stored;
   else if (l->memories)
@@ -15462,6 +15500,7 @@ HFY_COLD_ hfy_status hfy_layer_begin_(hfy_layer_run_ *r, const hfy_layer *layer,
   r->bags = r->l->memories && in->bags && !whole && !in->mask && !in->causal && !r->dropping ? 1 : in->bags;
   status = hfy_layer_count_(r, w);
   r->fold = !status && !plain && hfy_layer_folds_(r);
+  r->states = r->l->implicit ? 1 : r->l->extra_steps;
   for (i = 0; !status && i < HFY_LAYER_SIDES_; i++) hfy_layer_take_side_(r, i);
   if (status || !params) return status;
   r->tools.simd = hfy_simd_choose_(w);
@@ -15508,8 +15547,8 @@ HFY_COLD_ size_t hfy_layer_lay_(hfy_layer_run_ *r, hfy_real *tape) {
   r->o = hfy_layer_take_(tape, &at, r->rows * r->full.values);
   for (i = 0; i < (r->fold ? 1 : HFY_LAYER_SIDES_); i++)
     if (!r->side[i].fixed) r->side[i].head = hfy_layer_take_(tape, &at, r->side[i].all * r->side[i].n);
-  if (r->fold)
-    r->path = hfy_layer_take_(tape, &at, l->heads * r->rows * (l->extra_steps * l->stored_width + l->projected_width));
+  i = r->fold ? l->extra_steps * l->stored_width + l->projected_width : r->states * l->head_width;
+  r->path = hfy_layer_take_(tape, &at, l->heads * r->rows * i);
   return at;
 }
 
@@ -15523,80 +15562,51 @@ HFY_COLD_ void hfy_layer_multiply_(const hfy_layer_tools_ *t, size_t m, size_t n
   if (m && n) hfy_base_parallel_(p.tasks, hfy_linalg_product_task_, &p);
 }
 
-/* y = x W^T + b; W: n x k; b and the gradients, which are added to: or NULL. */
+/* y = x W^T + b; W: n x k; b and the gradients, which are added to: or NULL. Rows of y are `row` apart. */
 typedef struct hfy_layer_map_ {
   const hfy_real *w, *b;
   hfy_real *dw, *db;
-  size_t n, k;
+  size_t n, k, row;
 } hfy_layer_map_;
 
 /* x: m rows. */
 HFY_COLD_ void hfy_layer_apply_(const hfy_layer_tools_ *t, const hfy_layer_map_ *f, const hfy_real *x, size_t m,
                                 hfy_real *y) {
-  const size_t n = f->n;
   size_t i;
-  for (i = 0; f->b && i < m; i++) memcpy(y + i * n, f->b, n * sizeof *y);
-  hfy_layer_multiply_(t, m, n, f->k, hfy_linalg_rows_(x, f->k), hfy_linalg_turned_(f->w, f->k),
-                      f->b ? hfy_linalg_add_(y, n) : hfy_linalg_set_(y, n));
+  for (i = 0; f->b && i < m; i++) memcpy(y + i * f->row, f->b, f->n * sizeof *y);
+  hfy_layer_multiply_(t, m, f->n, f->k, hfy_linalg_rows_(x, f->k), hfy_linalg_turned_(f->w, f->k),
+                      f->b ? hfy_linalg_add_(y, f->row) : hfy_linalg_set_(y, f->row));
 }
 
 /* What dy adds to dx, or NULL, and to the map's gradients. */
 HFY_PRIVATE_ void hfy_layer_apply_back_(const hfy_layer_tools_ *t, const hfy_layer_map_ *f, const hfy_real *x, size_t m,
                                         const hfy_real *dy, hfy_real *dx) {
   const size_t n = f->n, k = f->k;
+  const hfy_linalg_view_ y = hfy_linalg_rows_(dy, f->row);
   size_t i, j;
-  if (dx) hfy_layer_multiply_(t, m, k, n, hfy_linalg_rows_(dy, n), hfy_linalg_rows_(f->w, k), hfy_linalg_add_(dx, k));
-  if (f->dw)
-    hfy_layer_multiply_(t, n, k, m, hfy_linalg_turned_(dy, n), hfy_linalg_rows_(x, k), hfy_linalg_add_(f->dw, k));
+  if (dx) hfy_layer_multiply_(t, m, k, n, y, hfy_linalg_rows_(f->w, k), hfy_linalg_add_(dx, k));
+  if (f->dw) hfy_layer_multiply_(t, n, k, m, hfy_linalg_flip_(y), hfy_linalg_rows_(x, k), hfy_linalg_add_(f->dw, k));
   for (i = 0; f->db && i < m; i++)
-    for (j = 0; j < n; j++) f->db[j] += dy[i * n + j];
+    for (j = 0; j < n; j++) f->db[j] += dy[i * f->row + j];
 }
 
-/* A map among the parameters; a side's projection from row `first` of its weights on: n rows of them. */
+/* A map among the parameters, y as wide as it; a side's projection to all heads, to head h alone. */
 HFY_COLD_ hfy_layer_map_ hfy_layer_map_at_(const hfy_layer_run_ *r, size_t weight, size_t bias, size_t first, size_t n,
                                            size_t k) {
   const hfy_layer_map_ map = {hfy_layer_at_(r, weight, first * k), hfy_layer_at_(r, bias, first),
-                              hfy_layer_to_(r, weight, first * k), hfy_layer_to_(r, bias, first), n, k};
+                              hfy_layer_to_(r, weight, first * k), hfy_layer_to_(r, bias, first), n, k, n};
   return map;
 }
-HFY_COLD_ hfy_layer_map_ hfy_layer_map_of_(const hfy_layer_run_ *r, size_t side, size_t first, size_t n) {
-  return hfy_layer_map_at_(r, HFY_LAYER_WEIGHT_ + side, HFY_LAYER_BIAS_ + side, first, n, r->full.takes[side]);
+HFY_COLD_ hfy_layer_map_ hfy_layer_map_of_(const hfy_layer_run_ *r, size_t side) {
+  return hfy_layer_map_at_(r, HFY_LAYER_WEIGHT_ + side, HFY_LAYER_BIAS_ + side, 0, r->l->heads * r->full.n[side],
+                           r->full.takes[side]);
 }
-
-/* y, head by head y_step apart, to r->flat, rows x heads x n of a side, or back. */
-HFY_PRIVATE_ void hfy_layer_flat_(const hfy_layer_run_ *r, size_t n, size_t rows, hfy_real *y, size_t y_step,
-                                  int back) {
-  const size_t heads = r->l->heads;
-  size_t i, h;
-  for (i = 0; i < rows; i++)
-    for (h = 0; h < heads; h++) {
-      hfy_real *const flat = r->flat + (i * heads + h) * n, *const at = y + h * y_step + i * n;
-      memcpy(back ? at : flat, back ? flat : at, n * sizeof *y);
-    }
-}
-
-/* Rows x, x_step apart for the heads (0: all have the same, and one product does), through their projections: y, y_step
-   apart. */
-HFY_COLD_ void hfy_layer_heads_(const hfy_layer_run_ *r, size_t side, const hfy_real *x, size_t x_step, size_t rows,
-                                hfy_real *y, size_t y_step) {
-  const size_t heads = r->l->heads, n = r->full.n[side];
-  size_t h;
-  for (h = 0; h < (x_step ? heads : 1); h++) {
-    const hfy_layer_map_ map = hfy_layer_map_of_(r, side, h * n, x_step ? n : heads * n);
-    hfy_layer_apply_(&r->tools, &map, x + h * x_step, rows, x_step ? y + h * y_step : r->flat);
-  }
-  if (!x_step) hfy_layer_flat_(r, n, rows, y, y_step, 1);
-}
-HFY_COLD_ void hfy_layer_heads_back_(const hfy_layer_run_ *r, size_t side, const hfy_real *x, size_t x_step,
-                                     size_t rows, hfy_real *dy, size_t y_step, hfy_real *dx) {
-  const size_t heads = r->l->heads, n = r->full.n[side];
-  size_t h;
-  if (!x_step) hfy_layer_flat_(r, n, rows, dy, y_step, 0);
-  for (h = 0; h < (x_step ? heads : 1); h++) {
-    const hfy_layer_map_ map = hfy_layer_map_of_(r, side, h * n, x_step ? n : heads * n);
-    hfy_layer_apply_back_(&r->tools, &map, x + h * x_step, rows, x_step ? dy + h * y_step : r->flat,
-                          dx ? dx + h * x_step : NULL);
-  }
+HFY_COLD_ hfy_layer_map_ hfy_layer_map_head_(const hfy_layer_run_ *r, size_t side, size_t h) {
+  const size_t n = r->full.n[side];
+  hfy_layer_map_ map = hfy_layer_map_at_(r, HFY_LAYER_WEIGHT_ + side, HFY_LAYER_BIAS_ + side, h * n, n,
+                                         r->full.takes[side]);
+  map.row = r->l->heads * n;
+  return map;
 }
 
 /* The mean of a row and 1/sqrt(var + eps), in double; four sums, or each would wait for the one before. */
@@ -15635,13 +15645,15 @@ HFY_PRIVATE_ void hfy_layer_normalise_(const hfy_post *norm, const hfy_real *x, 
   }
 }
 
-/* The other way: dy at rows x becomes dx; dgain, or NULL: added to, the bias's part behind it. */
+/* The other way: what dy at rows x gives dx: added to, or dy itself, which becomes it; or NULL. dgain, or NULL: added
+   to, the bias's part behind it. */
 HFY_PRIVATE_ void hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy_post *norm, const hfy_real *x,
-                                         size_t rows, size_t n, hfy_real *dy, hfy_real *dgain) {
+                                         size_t rows, size_t n, hfy_real *dy, hfy_real *dgain, hfy_real *dx) {
   double *sum = t->sum;
+  const double keep = dx == dy ? 0 : 1;
   size_t i;
   for (i = 0; i < 2 * n; i++) sum[i] = 0;
-  for (; rows--; x += n, dy += n) {
+  for (; rows--; x += n, dy += n, dx = dx ? dx + n : NULL) {
     double mean, root = hfy_layer_row_(x, n, norm->eps, &mean), all = 0, along = 0;
     if (!hfy_base_is_finite_(root)) continue; /* of a pattern that was hidden: dy is 0 */
     for (i = 0; i < n; i++) {
@@ -15653,9 +15665,9 @@ HFY_PRIVATE_ void hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy
     }
     all /= (double)n;
     along /= (double)n;
-    for (i = 0; i < n; i++) {
+    for (i = 0; dx && i < n; i++) {
       const double u = ((double)x[i] - mean) * root, g = (norm->gain ? (double)norm->gain[i] : 1) * (double)dy[i];
-      dy[i] = (hfy_real)(root * (g - all - u * along));
+      dx[i] = (hfy_real)(keep * (double)dx[i] + root * (g - all - u * along));
     }
   }
   for (i = 0; dgain && i < 2 * n; i++) dgain[i] = (hfy_real)((double)dgain[i] + sum[i]);
@@ -15663,31 +15675,30 @@ HFY_PRIVATE_ void hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy
 
 /* Row i of a side as the nets of head h see it, and its gradient. */
 HFY_PRIVATE_ const hfy_real *hfy_layer_used_(const hfy_layer_side_ *s, size_t h, size_t i) {
-  return s->used + ((s->fixed ? 0 : h * s->held) + i) * s->n;
+  return s->used + h * s->step + i * s->row;
 }
 HFY_PRIVATE_ hfy_real *hfy_layer_dused_(const hfy_layer_side_ *s, size_t h, size_t i) {
-  return s->dhead + ((s->fixed ? 0 : h * s->held) + i) * s->n;
+  return s->dhead + h * s->step + i * s->row;
 }
 
 /* The extra patterns of every bag, after its own: the trained one, then 0. */
 HFY_COLD_ void hfy_layer_extras_(hfy_layer_run_ *r, const hfy_layer_side_ *s, hfy_real *rows) {
   const size_t part = s->part == HFY_LAYER_V_ ? HFY_LAYER_BIAS_V_ : HFY_LAYER_BIAS_K_;
-  size_t h;
-  while (s->held > s->rows && hfy_layer_span_(r, s))
-    for (h = 0; h < r->l->heads; h++) {
-      const hfy_real *trained = hfy_layer_at_(r, part, h * s->n);
-      hfy_real *to = rows + (h * s->held + r->bag.k + r->bag.many) * s->n;
-      memset(to, 0, r->full.extras * s->n * sizeof *to);
-      if (trained) memcpy(to, trained, s->n * sizeof *to);
-    }
+  const hfy_real *trained = hfy_layer_at_(r, part, 0);
+  while (s->held > s->rows && hfy_layer_span_(r, s)) {
+    hfy_real *to = rows + (r->bag.k + r->bag.many) * s->row;
+    memset(to, 0, r->full.extras * s->row * sizeof *to);
+    if (trained) memcpy(to, trained, s->row * sizeof *to);
+  }
 }
 
 /* Normalised rows, made anew in either direction; q, k and v as nets see them. */
 HFY_COLD_ void hfy_layer_prepare_(hfy_layer_run_ *r, int forward) {
   const hfy_post space = hfy_layer_space_(r);
-  const hfy_layer_map_ joint = hfy_layer_map_of_(r, HFY_LAYER_K_, 0, r->full.keys);
+  const hfy_layer_map_ joint = hfy_layer_map_of_(r, HFY_LAYER_K_);
   size_t i;
   for (i = 0; i < HFY_LAYER_SIDES_; i++) {
+    const hfy_layer_map_ map = hfy_layer_map_of_(r, i);
     hfy_layer_side_ *s = r->side + i;
     s->x = s->room ? s->room : s->given;
     s->from = r->joint && i == HFY_LAYER_V_ ? r->joint : s->x;
@@ -15695,8 +15706,7 @@ HFY_COLD_ void hfy_layer_prepare_(hfy_layer_run_ *r, int forward) {
     if (r->fold && i) continue;
     if (s->from != s->x) hfy_layer_apply_(&r->tools, &joint, s->x, s->rows, r->joint);
     while (forward && !s->fixed && hfy_layer_span_(r, s))
-      hfy_layer_heads_(r, i, s->from + r->bag.stored * r->full.takes[i], 0, r->bag.many, s->head + r->bag.k * s->n,
-                       s->held * s->n);
+      hfy_layer_apply_(&r->tools, &map, s->from + r->bag.stored * map.k, r->bag.many, s->head + r->bag.k * s->row);
     s->used = s->fixed ? s->x : s->head;
     if (forward) hfy_layer_extras_(r, s, s->head);
     if (!s->seen) continue;
@@ -15766,7 +15776,8 @@ HFY_PRIVATE_ const hfy_real *hfy_layer_bias_(const hfy_layer_run_ *r, size_t h) 
 HFY_COLD_ void hfy_layer_shape_(hfy_layer_run_ *r, size_t h) {
   static const hfy_real none[1] = {0};
   static const size_t unseen[1] = {0};
-  const hfy_net_drop_ dice = {r->in->seed, r->l->dropout, r->bag.b, h, 0, 0};
+  const hfy_net_drop_ dice = {r->in->seed, r->l->dropout, r->bag.b, h};
+  const int plain = !(r->fold || r->l->flags & HFY_LAYER_GAUSSIAN);
   const hfy_layer *l = r->l;
   const hfy_real *alpha = hfy_layer_at_(r, HFY_LAYER_ALPHA_, h);
   const int early = r->fold && h, makes = hfy_layer_makes_(r);
@@ -15777,6 +15788,8 @@ HFY_COLD_ void hfy_layer_shape_(hfy_layer_run_ *r, size_t h) {
   net->keys = none;
   net->readout = early ? NULL : none;
   net->readout_dim = r->fold ? l->projected_width : l->value_width;
+  net->key_stride = plain ? r->side[HFY_LAYER_K_].row : 0;
+  net->readout_stride = r->fold ? 0 : r->side[HFY_LAYER_V_].row;
   net->beta = r->fold ? 1 : hfy_layer_beta_(r, h);
   net->sep = l->sep;
   if (alpha) net->sep.alpha = *alpha < 1 ? 1 : *alpha > 8 ? 8 : (double)*alpha;
@@ -15788,7 +15801,15 @@ HFY_COLD_ void hfy_layer_shape_(hfy_layer_run_ *r, size_t h) {
   net->visible = r->in->causal && makes < 2 ? unseen : NULL;
   r->mask_at = r->bag.mask + (r->in->mask_heads > 1 ? h * r->bag.rows * r->bag.many : 0);
   r->dice = dice;
-  r->drop = r->dropping ? &r->dice : NULL;
+  memset(&r->more, 0, sizeof r->more);
+  r->more.drop = r->dropping ? &r->dice : NULL;
+  r->more.query_row = plain ? r->side[HFY_LAYER_Q_].row : 0;
+  r->more.out_row = r->fold ? 0 : r->full.values;
+  r->more.latest = l->implicit;
+  if (!r->fold && r->states && r->path)
+    r->more.path = r->path + (h * r->rows + r->bag.row) * r->states * l->head_width;
+  r->more.lost = r->lost ? r->lost + r->bag.row : NULL;
+  r->more.rows = r->bag.rows;
 }
 
 /* With its arrays; its queries. Positions: both are 0, and so all scores but for the bias. */
@@ -15803,6 +15824,7 @@ HFY_COLD_ const hfy_real *hfy_layer_net_(hfy_layer_run_ *r, size_t h) {
 
 /* What r->net answers to n queries; a row that has no answer from one head is lost. */
 HFY_COLD_ void hfy_layer_ask_(hfy_layer_run_ *r, const hfy_real *queries, size_t n, hfy_real *out, hfy_real *weights) {
+  const size_t wide = r->net.readout ? r->net.readout_dim : r->net.dim, row = r->more.out_row ? r->more.out_row : wide;
   hfy_report told;
   size_t i;
   memset(&told, 0, sizeof told);
@@ -15810,22 +15832,12 @@ HFY_COLD_ void hfy_layer_ask_(hfy_layer_run_ *r, const hfy_real *queries, size_t
   told.energy = r->energy;
   told.steps = r->fold ? NULL : r->steps;
   told.weights = weights;
-  if (n) memset(out, 0, n * (r->net.readout ? r->net.readout_dim : r->net.dim) * sizeof *out);
   for (i = 0; i < n; i++) r->one[i] = HFY_ERR_NOMEM; /* until the net says otherwise */
-  hfy_net_retrieve_(&r->net, queries, n, out, &told, r->drop, hfy_base_open_(&r->inner, NULL));
+  hfy_net_retrieve_(&r->net, queries, n, out, &told, &r->more, hfy_base_open_(&r->inner, NULL));
   for (i = 0; i < n; i++) {
     hfy_status *status = r->status + r->bag.row + i % r->bag.rows;
+    if (r->one[i]) memset(out + i * row, 0, wide * sizeof *out);
     if (!*status) *status = r->one[i];
-  }
-}
-
-/* r->said, of so many heads of this bag from h on, to its place in `all`, rows x heads x value_width, or back. */
-HFY_COLD_ void hfy_layer_said_(const hfy_layer_run_ *r, size_t h, size_t heads, hfy_real *all, int back) {
-  const size_t n = r->l->value_width, rows = r->bag.rows;
-  size_t i;
-  for (i = 0; i < heads * rows; i++) {
-    hfy_real *in_all = all + ((r->bag.row + i % rows) * r->l->heads + h + i / rows) * n, *in_said = r->said + i * n;
-    memcpy(back ? in_said : in_all, back ? in_all : in_said, n * sizeof *all);
   }
 }
 
@@ -15834,17 +15846,22 @@ HFY_COLD_ void hfy_layer_said_(const hfy_layer_run_ *r, size_t h, size_t heads, 
    heads say W_V (gain o z + shift) + b_V of z = X^T p: all heads of a bag are queries of one net over rows x. */
 
 /* Of head h: q of step t; its rows are in r->q from the second step on. */
-HFY_COLD_ const hfy_real *hfy_layer_fold_q_(const hfy_layer_run_ *r, size_t t, size_t h) {
-  return t ? r->q + h * r->bag.rows * r->l->head_width : hfy_layer_used_(r->side + HFY_LAYER_Q_, h, r->bag.q);
+HFY_COLD_ hfy_linalg_view_ hfy_layer_fold_q_(const hfy_layer_run_ *r, size_t t, size_t h) {
+  const hfy_layer_side_ *s = r->side + HFY_LAYER_Q_;
+  if (t) return hfy_linalg_rows_(r->q + h * s->n, r->full.keys);
+  return hfy_linalg_rows_(hfy_layer_used_(s, h, r->bag.q), s->row);
 }
 
-/* z of all heads through a side's norm (into r->y) and projection: y, head by head, or NULL. */
+/* z of all heads through a side's norm (into r->y) and projection: y, rows x heads x numbers, or NULL. */
 HFY_COLD_ void hfy_layer_fold_say_(const hfy_layer_run_ *r, size_t side, const hfy_real *z, hfy_real *y) {
   const size_t n = r->full.width[side], rows = r->bag.rows;
   const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + side, 0);
-  size_t i;
+  size_t h, i;
   for (i = 0; i < r->l->heads * rows * n; i++) r->y[i] = gain ? gain[i % n] * z[i] + gain[n + i % n] : z[i];
-  if (y) hfy_layer_heads_(r, side, r->y, rows * n, rows, y, rows * r->full.n[side]);
+  for (h = 0; y && h < r->l->heads; h++) {
+    const hfy_layer_map_ map = hfy_layer_map_head_(r, side, h);
+    hfy_layer_apply_(&r->tools, &map, r->y + h * rows * n, rows, y + h * map.n);
+  }
 }
 
 /* The other way: dy becomes r->dy, the cotangent of z. */
@@ -15852,10 +15869,13 @@ HFY_COLD_ void hfy_layer_fold_say_back_(const hfy_layer_run_ *r, size_t side, co
   const size_t n = r->full.width[side], rows = r->bag.rows, all = r->l->heads * rows * n;
   const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + side, 0);
   hfy_real *d_gain = hfy_layer_to_(r, HFY_LAYER_NORM_ + side, 0);
-  size_t i;
+  size_t h, i;
   hfy_layer_fold_say_(r, side, z, NULL);
   memset(r->dy, 0, all * sizeof *r->dy);
-  hfy_layer_heads_back_(r, side, r->y, rows * n, rows, dy, rows * r->full.n[side], r->dy);
+  for (h = 0; h < r->l->heads; h++) {
+    const hfy_layer_map_ map = hfy_layer_map_head_(r, side, h);
+    hfy_layer_apply_back_(&r->tools, &map, r->y + h * rows * n, rows, dy + h * map.n, r->dy + h * rows * n);
+  }
   for (i = 0; gain && i < all; i++) {
     if (d_gain) {
       d_gain[i % n] += r->dy[i] * z[i];
@@ -15871,10 +15891,10 @@ HFY_COLD_ void hfy_layer_fold_query_(const hfy_layer_run_ *r, size_t t) {
   const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
   size_t h, i;
   for (h = 0; h < r->l->heads; h++) {
-    const hfy_real *w = hfy_layer_map_of_(r, HFY_LAYER_K_, h * n, n).w;
+    const hfy_real *w = hfy_layer_map_head_(r, HFY_LAYER_K_, h).w;
     const double beta = hfy_layer_beta_(r, h);
-    hfy_layer_multiply_(&r->tools, r->bag.rows, width, n, hfy_linalg_rows_(hfy_layer_fold_q_(r, t, h), n),
-                        hfy_linalg_rows_(w, width), hfy_linalg_set_(r->y + h * all, width));
+    hfy_layer_multiply_(&r->tools, r->bag.rows, width, n, hfy_layer_fold_q_(r, t, h), hfy_linalg_rows_(w, width),
+                        hfy_linalg_set_(r->y + h * all, width));
     for (i = h * all; i < (h + 1) * all; i++)
       r->u[i] = (hfy_real)(beta * (double)r->y[i] * (gain ? (double)gain[i % width] : 1));
   }
@@ -15885,9 +15905,10 @@ HFY_COLD_ void hfy_layer_fold_query_back_(const hfy_layer_run_ *r, size_t t) {
   const size_t n = r->l->head_width, width = r->l->stored_width, rows = r->bag.rows, all = rows * width;
   const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
   hfy_real *d_gain = hfy_layer_to_(r, HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
+  const hfy_layer_side_ *q = r->side + HFY_LAYER_Q_;
   size_t h, i;
   for (h = 0; h < r->l->heads; h++) {
-    const hfy_layer_map_ map = hfy_layer_map_of_(r, HFY_LAYER_K_, h * n, n);
+    const hfy_layer_map_ map = hfy_layer_map_head_(r, HFY_LAYER_K_, h);
     const hfy_real *v = r->y + h * all, *u = r->u + h * all;
     const double beta = hfy_layer_beta_(r, h);
     hfy_real *du = r->du + h * all, *d_beta = hfy_layer_to_(r, HFY_LAYER_LOG_BETA_, h);
@@ -15899,10 +15920,10 @@ HFY_COLD_ void hfy_layer_fold_query_back_(const hfy_layer_run_ *r, size_t t) {
     }
     if (d_beta) *d_beta = (hfy_real)((double)*d_beta + sum);
     hfy_layer_multiply_(&r->tools, rows, n, width, hfy_linalg_rows_(du, width), hfy_linalg_turned_(map.w, width),
-                        t ? hfy_linalg_set_(r->dq + h * rows * n, n)
-                          : hfy_linalg_add_(hfy_layer_dused_(r->side + HFY_LAYER_Q_, h, r->bag.q), n));
+                        t ? hfy_linalg_set_(r->dq + h * n, r->full.keys)
+                          : hfy_linalg_add_(hfy_layer_dused_(q, h, r->bag.q), q->row));
     if (map.dw)
-      hfy_layer_multiply_(&r->tools, n, width, rows, hfy_linalg_turned_(hfy_layer_fold_q_(r, t, h), n),
+      hfy_layer_multiply_(&r->tools, n, width, rows, hfy_linalg_flip_(hfy_layer_fold_q_(r, t, h)),
                           hfy_linalg_rows_(du, width), hfy_linalg_add_(map.dw, width));
   }
 }
@@ -15926,9 +15947,9 @@ HFY_COLD_ void hfy_layer_fold_(hfy_layer_run_ *r, const hfy_layer_report *tell) 
     hfy_real *z = hfy_layer_fold_net_(r, t);
     hfy_layer_fold_query_(r, t);
     hfy_layer_ask_(r, r->u, n, z, t == last && tell->weights ? tell->weights + r->bag.weights : NULL);
-    hfy_layer_fold_say_(r, t < last ? HFY_LAYER_K_ : HFY_LAYER_V_, z, t < last ? r->q : r->said);
+    hfy_layer_fold_say_(r, t < last ? HFY_LAYER_K_ : HFY_LAYER_V_, z,
+                        t < last ? r->q : r->o + r->bag.row * r->full.values);
   }
-  hfy_layer_said_(r, 0, r->l->heads, r->o, 0);
   for (i = 0; tell->steps && i < n; i++) tell->steps[r->bag.row * r->l->heads + i] = last + 1;
 }
 
@@ -15938,11 +15959,11 @@ HFY_COLD_ hfy_status hfy_layer_fold_back_(hfy_layer_run_ *r) {
   const hfy_layer_side_ *key = r->side + HFY_LAYER_K_, *value = r->side + HFY_LAYER_V_;
   hfy_status status, failure = HFY_OK;
   size_t t;
-  hfy_layer_said_(r, 0, l->heads, r->dheads, 1);
   for (t = last + 1; t--;) {
     const hfy_real *z = hfy_layer_fold_net_(r, t);
     hfy_grad grad;
-    hfy_layer_fold_say_back_(r, t < last ? HFY_LAYER_K_ : HFY_LAYER_V_, z, t < last ? r->dq : r->said);
+    hfy_layer_fold_say_back_(r, t < last ? HFY_LAYER_K_ : HFY_LAYER_V_, z,
+                             t < last ? r->dq : r->dheads + r->bag.row * r->full.values);
     if (t) hfy_layer_fold_say_(r, HFY_LAYER_K_, hfy_layer_fold_net_(r, t - 1), r->q);
     hfy_layer_fold_net_(r, t);
     hfy_layer_fold_query_(r, t);
@@ -15951,7 +15972,7 @@ HFY_COLD_ hfy_status hfy_layer_fold_back_(hfy_layer_run_ *r) {
     grad.queries = r->du;
     grad.keys = key->dx ? key->dx + r->bag.stored * l->stored_width : NULL;
     grad.readout = t == last && value->dx ? value->dx + r->bag.stored * l->projected_width : NULL;
-    status = hfy_net_vjp_(&r->net, r->u, n, r->dy, NULL, &grad, NULL, hfy_base_open_(&r->inner, NULL));
+    status = hfy_net_vjp_(&r->net, r->u, n, r->dy, &grad, &r->more, hfy_base_open_(&r->inner, NULL));
     if (status && !failure) failure = status;
     hfy_layer_fold_query_back_(r, t);
   }
@@ -15966,8 +15987,7 @@ HFY_COLD_ void hfy_layer_associate_(hfy_layer_run_ *r, size_t h, const hfy_layer
   const size_t heads = r->l->heads, rows = r->bag.rows;
   hfy_real *weights = tell->weights ? tell->weights + r->bag.weights + h * rows * r->net.count : NULL;
   size_t i;
-  hfy_layer_ask_(r, queries, rows, r->said, weights);
-  hfy_layer_said_(r, h, 1, r->o, 0);
+  hfy_layer_ask_(r, queries, rows, r->o + (r->bag.row * heads + h) * r->l->value_width, weights);
   for (i = 0; i < rows; i++) {
     const size_t at = (r->bag.row + i) * heads + h;
     if (r->one[i]) continue;
@@ -16047,8 +16067,8 @@ HFY_COLD_ hfy_status hfy_layer_probe_(hfy_layer_run_ *r, const hfy_report *told,
       hfy_layer_shape_(r, h);
       hfy_base_open_(w, NULL);
       if (told && r->fold && h) early.weights = NULL; /* a step before the last tells no weights */
-      status = grad ? hfy_net_vjp_(&r->net, none, n, none, NULL, grad, r->drop, w)
-                    : hfy_net_retrieve_(&r->net, none, n, none + 1, &early, r->drop, w);
+      status = grad ? hfy_net_vjp_(&r->net, none, n, none, grad, &r->more, w)
+                    : hfy_net_retrieve_(&r->net, none, n, none + 1, &early, &r->more, w);
       if (status == HFY_ERR_NOMEM) status = HFY_OK;
       if (status) memcpy(r->w->message, w->message, sizeof w->message);
     }
@@ -16077,8 +16097,6 @@ HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena, hfy_layer_run_ *r, int ba
     wide = hfy_layer_most_(hfy_layer_most_(wide, s->width, s->n), r->fold && i ? 0 : s->held, 0);
   }
   wide = hfy_layer_most_(wide, r->full.values, 0);
-  i = hfy_layer_most_(r->side[0].rows, r->fold ? 0 : r->rows, r->fold ? 0 : r->stored);
-  r->flat = HFY_TAKE_(arena, hfy_real, hfy_base_times_(i, hfy_layer_most_(r->full.keys, r->full.values, 0)));
   r->joint = HFY_TAKE_(arena, hfy_real, joint);
   r->djoint = HFY_TAKE_(arena, hfy_real, back ? joint : 0);
   r->q = HFY_TAKE_(arena, hfy_real, n * l->head_width);
@@ -16091,7 +16109,6 @@ HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena, hfy_layer_run_ *r, int ba
   r->zero = HFY_TAKE_(arena, hfy_real, l->flags & HFY_LAYER_GAUSSIAN ? r->most + r->many : 0);
   r->visible = HFY_TAKE_(arena, size_t, r->in->causal ? r->most : 0);
   hfy_layer_equip_(arena, wide, back ? row : 0, &r->tools);
-  r->said = HFY_TAKE_(arena, hfy_real, (r->fold ? n : r->most) * l->value_width);
   r->inner.capacity = r->inner.peak;
   r->inner.buffer = HFY_TAKE_(arena, unsigned char, r->inner.peak);
   for (i = 0; r->visible && i < r->most; i++) r->visible[i] = i + 1;
@@ -16113,6 +16130,7 @@ HFY_COLD_ hfy_status hfy_layer_forward_(const hfy_layer *layer, const hfy_real *
     status = hfy_layer_begin_(r, layer, params, in, tell->weights != NULL, tell->k || tell->v || tell->energy, w);
   if (!status && r->rows && !out) status = hfy_base_null_(w, "out");
   if (status) return status;
+  if (!tape) r->states = 0; /* nobody will go back */
   size = hfy_layer_lay_(r, NULL);
   if (tape && in->tape_reals < size)
     return hfy_base_fail_(w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", in->tape_reals, size);
@@ -16185,8 +16203,8 @@ HFY_COLD_ hfy_status hfy_layer_associate_back_(hfy_layer_run_ *r, size_t h) {
   grad.alpha = d_alpha ? &alpha : NULL;
   grad.implicit = r->l->implicit;
   if (r->dbias) memset(r->dbias, 0, rows * n * sizeof *r->dbias);
-  hfy_layer_said_(r, h, 1, r->dheads, 1);
-  status = hfy_net_vjp_(&r->net, queries, rows, r->said, NULL, &grad, r->drop, hfy_base_open_(&r->inner, NULL));
+  status = hfy_net_vjp_(&r->net, queries, rows, r->dheads + (r->bag.row * r->l->heads + h) * r->l->value_width, &grad,
+                        &r->more, hfy_base_open_(&r->inner, NULL));
   for (i = 0; d_mask && i < rows; i++)
     for (j = 0; j < many; j++) d_mask[i * many + j] += r->dbias[i * n + j];
   if (r->zero && r->dparams) hfy_layer_gaussian_(r, h, NULL, r->dbias);
@@ -16198,32 +16216,28 @@ HFY_COLD_ hfy_status hfy_layer_associate_back_(hfy_layer_run_ *r, size_t h) {
 /* Back from what the nets saw to what came in, for one side. */
 HFY_COLD_ void hfy_layer_side_back_(hfy_layer_run_ *r, const hfy_layer_side_ *s) {
   const hfy_post space = hfy_layer_space_(r);
-  const hfy_layer_map_ joint = hfy_layer_map_of_(r, HFY_LAYER_K_, 0, r->full.keys);
-  const size_t takes = r->full.takes[s->part], given = s->rows * s->width;
+  const hfy_layer_map_ joint = hfy_layer_map_of_(r, HFY_LAYER_K_);
+  const hfy_layer_map_ map = hfy_layer_map_of_(r, s->part);
   hfy_real *extra = hfy_layer_to_(r, s->part == HFY_LAYER_V_ ? HFY_LAYER_BIAS_V_ : HFY_LAYER_BIAS_K_, 0);
   hfy_real *dfrom = s->from != s->x ? r->djoint : s->dx;
-  size_t i, h;
-  while (s->held > s->rows && hfy_layer_span_(r, s))
-    for (h = 0; h < r->l->heads; h++) {
-      hfy_real *of = hfy_layer_dused_(s, h, r->bag.k + r->bag.many);
-      for (i = 0; extra && i < s->n; i++) extra[h * s->n + i] += of[i];
-      memset(of, 0, r->full.extras * s->n * sizeof *of);
-    }
+  size_t i;
+  while (s->held > s->rows && hfy_layer_span_(r, s)) {
+    hfy_real *of = s->dhead + (r->bag.k + r->bag.many) * s->row;
+    for (i = 0; extra && i < s->row; i++) extra[i] += of[i];
+    memset(of, 0, r->full.extras * s->row * sizeof *of);
+  }
   if (s->seen)
     hfy_layer_normalise_back_(&r->tools, &space, s->fixed ? s->x : s->head, s->all, s->n, s->dhead,
-                              hfy_layer_to_(r, HFY_LAYER_SPACE_, 0));
+                              hfy_layer_to_(r, HFY_LAYER_SPACE_, 0), s->dhead);
   if (s->shares) return; /* it has gone with the side before */
-  if (!r->fold || !s->part) { /* else the nets' gradients are dx */
-    if (s->dx && s->fixed) memcpy(s->dx, s->dhead, given * sizeof *s->dx);
-    if (dfrom != s->dx) memset(dfrom, 0, s->rows * takes * sizeof *dfrom);
-    while (!s->fixed && hfy_layer_span_(r, s))
-      hfy_layer_heads_back_(r, s->part, s->from + r->bag.stored * takes, 0, r->bag.many, s->dhead + r->bag.k * s->n,
-                            s->held * s->n, dfrom ? dfrom + r->bag.stored * takes : NULL);
-    if (dfrom != s->dx) hfy_layer_apply_back_(&r->tools, &joint, s->x, s->rows, dfrom, s->dx);
-  }
-  if (!s->dx) return;
-  if (s->room) hfy_layer_normalise_back_(&r->tools, &s->norm, s->given, s->rows, s->width, s->dx, s->dgain);
-  for (i = 0; s->dgiven && i < given; i++) s->dgiven[i] += s->dx[i];
+  if (dfrom != s->dx) memset(dfrom, 0, s->rows * map.k * sizeof *dfrom);
+  while (s->dhead && !s->fixed && hfy_layer_span_(r, s)) /* no dhead: folded, nets' gradients are dx */
+    hfy_layer_apply_back_(&r->tools, &map, s->from + r->bag.stored * map.k, r->bag.many, s->dhead + r->bag.k * s->row,
+                          dfrom ? dfrom + r->bag.stored * map.k : NULL);
+  if (dfrom != s->dx) hfy_layer_apply_back_(&r->tools, &joint, s->x, s->rows, dfrom, s->dx);
+  if (s->room && s->dx)
+    hfy_layer_normalise_back_(&r->tools, &s->norm, s->given, s->rows, s->width, s->dx, s->dgain, s->dgiven);
+  for (i = 0; s->fixed && !s->room && s->dgiven && i < s->rows * s->width; i++) s->dgiven[i] += s->dx[i];
 }
 
 /* Where the gradients go; what of grad there cannot be. */
@@ -16329,7 +16343,9 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
       const size_t size = s->rows * s->width;
       s->dhead = HFY_TAKE_(&arena, hfy_real, r->fold && s->part ? 0 : s->all * s->n);
       s->clean = HFY_TAKE_(&arena, hfy_real, hfy_layer_sift_(s->given, s->rows, s->width, NULL, NULL) ? size : 0);
-      s->dx = s->shares ? s[-1].dx : HFY_TAKE_(&arena, hfy_real, s->dgiven || s->dgain ? size : 0);
+      s->dx = s->shares ? s[-1].dx : s->fixed ? s->dhead : s->dgiven;
+      if (s->norm.kind && !s->shares && !s->fixed)
+        s->dx = HFY_TAKE_(&arena, hfy_real, s->dgiven || s->dgain ? size : 0);
     }
   }
   if (!status) status = hfy_layer_dout_(dout, r->rows, out.n, w);
@@ -16339,7 +16355,7 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
     if (s->clean) hfy_layer_sift_(s->given, s->rows, s->width, NULL, s->clean);
     if (s->clean) s->given = s->clean;
     if (s->dhead) memset(s->dhead, 0, s->all * s->n * sizeof *s->dhead);
-    if (s->dx) memset(s->dx, 0, s->rows * s->width * sizeof *s->dx);
+    if (s->room && s->dx) memset(s->dx, 0, s->rows * s->width * sizeof *s->dx);
   }
   hfy_layer_prepare_(r, 0);
   if (out.w) memset(r->dheads, 0, r->rows * out.k * sizeof *r->dheads);
@@ -16347,8 +16363,6 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
   while (hfy_layer_next_(r))
     for (h = 0; h < (r->fold ? 1 : r->l->heads); h++) {
       status = r->fold ? hfy_layer_fold_back_(r) : hfy_layer_associate_back_(r, h);
-      for (i = 0; status != HFY_ERR_CONVERGENCE && i < r->bag.rows; i++)
-        if (r->lost[r->bag.row + i] > 0) status = HFY_OK; /* it is that row for which a net has no gradient either */
       if (status && !failure) failure = hfy_base_fail_(w, status, "bag %z: %s", r->bag.b, r->inner.message);
     }
   for (s = r->side; s < r->side + HFY_LAYER_SIDES_; s++)
@@ -16392,7 +16406,7 @@ HFY_PRIVATE_ double hfy_dense_slope_(hfy_dense_kind kind, double y) {
 HFY_COLD_ hfy_layer_map_ hfy_dense_map_(const hfy_dense *d, const hfy_real *params, hfy_real *dparams) {
   const size_t behind = d->in * d->out;
   const hfy_layer_map_ map = {params, d->no_bias ? NULL : params + behind, dparams,
-                              d->no_bias || !dparams ? NULL : dparams + behind, d->out, d->in};
+                              d->no_bias || !dparams ? NULL : dparams + behind, d->out, d->in, d->out};
   return map;
 }
 
@@ -16654,7 +16668,8 @@ HFY_COLD_ void hfy_block_norm_(hfy_block_run_ *b, size_t i, hfy_real *y, hfy_rea
   while (hfy_base_layout_(&arena, w, &status)) hfy_layer_equip_(&arena, b->width, b->width, &t);
   if (!status && y) hfy_layer_normalise_(&norm, b->r[i], b->rows, b->width, y);
   if (!status && dh)
-    hfy_layer_normalise_back_(&t, &norm, b->r[i], b->rows, b->width, dh, b->dparams ? b->dparams + at : NULL);
+    hfy_layer_normalise_back_(&t, &norm, b->r[i], b->rows, b->width, dh, b->dparams ? b->dparams + at : NULL,
+                              dh);
   hfy_block_did_(b, status, w);
 }
 
