@@ -10576,9 +10576,10 @@ HFY_PRIVATE_ void hfy_sep_sparse_vjp_(double alpha, const hfy_sep_row_ *r, doubl
 
 /* The same of softmax, without its alpha. */
 HFY_PRIVATE_ void hfy_sep_soft_vjp_(const hfy_simd_ *simd, const hfy_sep_row_ *r) {
-  const hfy_real top = simd->max(r->y, r->n, NULL);
+  const hfy_real *const y = r->y, top = simd->max(y, r->n, NULL);
   size_t k = 0;
-  while (r->y[k] < top) k++;
+  while (k + 4 < r->n && !((y[k] >= top) | (y[k + 1] >= top) | (y[k + 2] >= top) | (y[k + 3] >= top))) k += 4;
+  while (y[k] < top) k++;
   simd->tilt(r->y, r->v, r->n, k, r->out);
 }
 
@@ -13685,13 +13686,9 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
   if (dots) hfy_net_project_all_(run, b->dy + from * n, to - from, &keys, s, b->pull + from * dim);
   for (l = from; l < to; l++) {
     double *dq = b->dq + l * dim, along = 0;
-    hfy_real *pull = b->pull + l * dim;
-    const hfy_real *q = b->q + l * dim;
-    for (d = 0; dots && d < dim; d++) {
-      dq[d] += net->beta * (double)pull[d];
-      along += (double)pull[d] * (double)q[d];
-      pull[d] = (hfy_real)(net->beta * (double)q[d]);
-    }
+    const hfy_real *q = b->q + l * dim, *pull = b->pull + l * dim;
+    for (d = 0; dots && d < dim; d++) dq[d] += net->beta * (double)pull[d];
+    for (d = 0; dots && b->asked[0] && d < dim; d++) along += (double)pull[d] * (double)q[d];
     for (i = 0; !dots && i < n; i++) {
       const double g = (double)b->dy[l * n + i], score = g > 0 || g < 0 ? hfy_net_back_score_(b, l, i) : 0;
       if (!(g > 0 || g < 0)) continue;
@@ -13701,6 +13698,8 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
     }
     if (adds) b->one[l].number[0] += along;
   }
+  if (dots) memcpy(b->pull + from * dim, b->q + from * dim, (to - from) * dim * sizeof *b->pull);
+  if (dots) run->simd->scale_once(b->pull + from * dim, (to - from) * dim, net->beta);
 }
 
 /* dq of f(q), where it is step (f(q) - q) that is added to q, becomes that of q. */
@@ -13992,7 +13991,7 @@ HFY_PRIVATE_ void hfy_net_back_admit_(hfy_net_back_ *b, size_t who, size_t l) {
     one->step++;
   }
   one->status = b->status ? b->status[who] : HFY_OK;
-  if (!hfy_post_finite_(run->queries + who * run->query_row, dim)) one->status = HFY_ERR_NONFINITE;
+  if (!b->more && !hfy_post_finite_(run->queries + who * run->query_row, dim)) one->status = HFY_ERR_NONFINITE;
   if (one->status || hfy_post_finite_(dout, width)) return;
   one->status = HFY_ERR_NONFINITE;
   one->why = "dout should be finite";
@@ -16268,13 +16267,13 @@ HFY_COLD_ hfy_status hfy_layer_aim_(hfy_layer_run_ *r, const hfy_layer_grad *gra
   return HFY_OK;
 }
 
-/* Copies rows to `to` (NULL: looks at them only), as 0 where lost[i] > 0 (lost may be NULL) or a row is not finite: the
-   number of the first such, from 1 on, or 0. */
-HFY_COLD_ size_t hfy_layer_sift_(const hfy_real *x, size_t rows, size_t n, const hfy_real *lost, hfy_real *to) {
+/* Copies rows to `to` (NULL: looks at them only), as 0 where lost[i] > 0 or (lost NULL) a row is not finite: the number
+   of the first such, from 1 on, or 0. */
+HFY_PRIVATE_ size_t hfy_layer_sift_(const hfy_real *x, size_t rows, size_t n, const hfy_real *lost, hfy_real *to) {
   size_t i, first = 0;
   for (i = 0; i < rows; i++) {
-    const int finite = hfy_post_finite_(x + i * n, n), keep = finite && !(lost && lost[i] > 0);
-    if (!finite && !first) first = i + 1;
+    const int keep = lost ? !(lost[i] > 0) : hfy_post_finite_(x + i * n, n);
+    if (!keep && !first) first = i + 1;
     if (to && keep) memcpy(to + i * n, x + i * n, n * sizeof *to);
     if (to && !keep) memset(to + i * n, 0, n * sizeof *to);
   }
@@ -16318,7 +16317,7 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
   hfy_real none = 0;
   double number = 0;
   size_t i, h;
-  int lost = 1;
+  int lost = 1, sick[HFY_LAYER_SIDES_];
   hfy_status failure = HFY_OK, status = hfy_base_null_(w, !params ? "params" : !tape ? "tape" : !grad ? "grad" : NULL);
   if (!status) status = hfy_layer_rewind_(r, layer, params, in, tape, w);
   if (!status && r->rows && !dout) status = hfy_base_null_(w, "dout");
@@ -16333,6 +16332,8 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
   asked.implicit = r->l->implicit;
   for (i = 0; i < r->rows; i++) lost &= r->lost[i] > 0;
   if (lost) return hfy_layer_dout_(dout, r->rows, out.n, w); /* parameters that are not finite, too */
+  for (s = r->side, i = 0; i < HFY_LAYER_SIDES_; s++, i++)
+    sick[i] = i && s->given == s[-1].given ? sick[i - 1] : hfy_layer_sift_(s->given, s->rows, s->width, NULL, NULL) > 0;
   status = hfy_layer_probe_(r, NULL, &asked);
   while (hfy_base_layout_(&arena, w, &status)) {
     hfy_layer_plan_(&arena, r, 1);
@@ -16342,7 +16343,7 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
     for (s = r->side; s < r->side + HFY_LAYER_SIDES_; s++) {
       const size_t size = s->rows * s->width;
       s->dhead = HFY_TAKE_(&arena, hfy_real, r->fold && s->part ? 0 : s->all * s->n);
-      s->clean = HFY_TAKE_(&arena, hfy_real, hfy_layer_sift_(s->given, s->rows, s->width, NULL, NULL) ? size : 0);
+      s->clean = HFY_TAKE_(&arena, hfy_real, sick[s->part] ? size : 0);
       s->dx = s->shares ? s[-1].dx : s->fixed ? s->dhead : s->dgiven;
       if (s->norm.kind && !s->shares && !s->fixed)
         s->dx = HFY_TAKE_(&arena, hfy_real, s->dgiven || s->dgain ? size : 0);
