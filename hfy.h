@@ -10738,9 +10738,10 @@ HFY_PRIVATE_ void hfy_sep_sparse_vjp_(double alpha, const hfy_sep_row_ *r, doubl
 
 /* The same of softmax, without its alpha. */
 HFY_PRIVATE_ void hfy_sep_soft_vjp_(const hfy_simd_ *simd, const hfy_sep_row_ *r) {
-  const hfy_real top = simd->max(r->y, r->n, NULL);
+  const hfy_real *const y = r->y, top = simd->max(y, r->n, NULL);
   size_t k = 0;
-  while (r->y[k] < top) k++;
+  while (k + 4 < r->n && !((y[k] >= top) | (y[k + 1] >= top) | (y[k + 2] >= top) | (y[k + 3] >= top))) k += 4;
+  while (y[k] < top) k++;
   simd->tilt(r->y, r->v, r->n, k, r->out);
 }
 
@@ -11325,10 +11326,21 @@ HFY_PRIVATE_ double hfy_post_tanh_slope_(double x) {
 }
 
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ int hfy_post_finite_(const hfy_real *x, size_t n) {
+  const int two = sizeof *x == sizeof(float); /* numbers in 64 bits: their signs, the lowest bits of exponents */
+  const uint64_t sign = two ? UINT64_C(0x8000000080000000) : UINT64_C(1) << 63;
+  const uint64_t one = two ? UINT64_C(0x0080000000800000) : UINT64_C(1) << 52;
+  uint64_t bits = 0, met = 0;
   size_t i;
-  int finite = 1;
-  for (i = 0; i < n; i++) finite &= hfy_base_is_finite_((double)x[i]);
-  return finite;
+  for (i = 0; i + (size_t)two < n; i += 1 + (size_t)two) {
+    memcpy(&bits, x + i, sizeof bits);
+    met |= (bits & ~sign) + one; /* an exponent of ones carries into the sign's place */
+  }
+  if (i < n) {
+    bits = 0;
+    memcpy(&bits, x + i, sizeof *x);
+    met |= (bits & ~sign) + one;
+  }
+  return !(met & sign);
 }
 
 /* e^log_scale x with half = e^(log_scale/2): in two steps, so that only the product can overflow. */
@@ -11349,7 +11361,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_status hfy_post_row_(const hfy_post *post, c
   switch (post->kind) {
   case HFY_POST_NONE:
     if (!scaled) {
-      memmove(q, z, n * sizeof *q);
+      if (q != z) memmove(q, z, n * sizeof *q);
       return HFY_OK;
     }
     for (i = 0; i < n; i++) row[i] = hfy_post_unscale_((double)z[i], half);
@@ -11925,6 +11937,7 @@ typedef struct hfy_net_fast_ {
   size_t kth;        /* lists: candidates count from the best (1), or by rank from the kth best */
   double margin;     /* lists: how far below */
   double negligible; /* sums: weights this far below the running maximum add nothing: -log */
+  double least;      /* e^-negligible */
   size_t capacity;   /* lists: candidates of one query */
   size_t workers;    /* that share one tile's keys */
 #ifdef HFY_HAS_INDEX_
@@ -12004,13 +12017,22 @@ typedef struct hfy_net_weights_ {
 } hfy_net_weights_;
 
 /* Dropout of the weights that the readout sees: each is multiplied by 0 or 1/(1-rate), by a hash of (seed, bag, head,
-   row, pattern), so that it does not matter how the work is shared out. Query `who` is row row0 + who % rows of head
-   head + who / rows; rows 0: all are of one head. */
+   row, pattern), so that it does not matter how the work is shared out. A query's number is its row. */
 typedef struct hfy_net_drop_ {
   uint64_t seed;
   double rate; /* 0 <= rate < 1 */
-  size_t bag, head, row0, rows;
+  size_t bag, head;
 } hfy_net_drop_;
+
+/* What layers ask of a net besides; all of it may be 0 or NULL. */
+typedef struct hfy_net_more_ {
+  const hfy_net_drop_ *drop;
+  size_t query_row, out_row; /* where rows of queries and of out lie, and of their gradients; 0: one after another */
+  hfy_real *path;            /* as hfy_net_run_ has it: written by the way there, read by the way back */
+  int latest;
+  const hfy_real *lost;      /* the way back: above 0 where query `who` had no answer, at who % rows: it adds nothing */
+  size_t rows;
+} hfy_net_more_;
 
 /* A call: its net with every default filled in. */
 typedef struct hfy_net_run_ {
@@ -12020,11 +12042,15 @@ typedef struct hfy_net_run_ {
   hfy_net_rows_ values, readout; /* readout.at NULL: none */
   const hfy_real *queries;
   hfy_real *out;            /* or NULL */
-  hfy_real *path;           /* the states of queries from `first` on, states x D each (1: the last); or NULL */
+  size_t query_row, out_row; /* rows of theirs are so far apart */
+  hfy_real *path;           /* states of queries from `first` on, after each step but the last, states x D each, NaN
+                               behind a step that was the last; or (latest) the last state of each; or NULL */
   size_t first, states;
+  int latest;
   const hfy_report *report; /* or NULL */
   const hfy_net_drop_ *drop; /* or NULL */
   int moves;                /* 0: a last step, into a readout, leaves the state alone */
+  int names;                /* 1: the heaviest row is asked for */
   size_t block, fold, segment; /* rows: folds are whole blocks, segments whole folds */
   size_t tile, whole;          /* queries side by side; with whole rows of scores: 1 and 1 here */
 #ifndef HFY_PLAIN
@@ -12075,7 +12101,9 @@ HFY_COLD_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, hfy_ne
   run->readout.at = full->readout;
   run->readout.stride = full->readout_stride;
   run->readout.width = full->readout_dim;
-  run->moves = 1;
+  run->query_row = full->dim;
+  run->out_row = full->readout ? full->readout_dim : full->dim;
+  run->moves = run->names = 1;
   run->tile = run->whole = 1;
   fit = HFY_NET_BLOCK_BYTES_ / hfy_base_times_(full->dim, sizeof(hfy_real)) & ~(size_t)7;
   run->block = hfy_base_min_(fit < 8 ? 8 : hfy_base_min_(fit, 512), (full->count | 7) + 1);
@@ -12092,6 +12120,18 @@ HFY_PRIVATE_ void hfy_net_call_of_(hfy_net_run_ *run, const hfy_real *queries, h
   run->out = out;
   run->report = report;
   run->moves = !run->readout.at || (report && (report->energy || report->residual));
+  run->names = report && report->best;
+}
+
+/* What layers ask besides, or NULL; whether all states are kept or the latest. */
+HFY_PRIVATE_ void hfy_net_more_of_(hfy_net_run_ *run, const hfy_net_more_ *more, int latest) {
+  run->latest = latest;
+  run->states = latest ? 1 : run->net.max_steps - 1;
+  if (!more) return;
+  run->drop = more->drop; /* needs the weights themselves */
+  run->path = more->path;
+  if (more->query_row) run->query_row = more->query_row;
+  if (more->out_row) run->out_row = more->out_row;
 }
 
 HFY_COLD_ double *hfy_net_plan_norms_(hfy_base_arena_ *arena, const hfy_net *net) {
@@ -12147,19 +12187,24 @@ HFY_PRIVATE_ void hfy_net_place_(const hfy_net_run_ *run, size_t j, hfy_net_scra
   s->walk[j].mark = s->mark ? s->mark + at : NULL;
 }
 
+/* Where the state after a step of query `who` is kept. */
+HFY_PRIVATE_ hfy_real *hfy_net_state_(const hfy_net_run_ *run, size_t who, size_t step) {
+  return run->path + ((who - run->first) * run->states + (run->latest ? 0 : step)) * run->net.dim;
+}
+
 /* Seats query `who` in place j. */
 HFY_PRIVATE_ void hfy_net_admit_(const hfy_net_run_ *run, const hfy_real *queries, size_t who, size_t j,
                                  hfy_net_scratch_ *s) {
-  size_t d, dim = run->net.dim;
+  const size_t dim = run->net.dim;
   hfy_net_walk_ *w = s->walk + j;
   memset(w, 0, sizeof *w);
   w->who = who;
   w->limit = run->net.max_steps;
   w->single = SIZE_MAX;
   hfy_net_place_(run, j, s);
-  memcpy(w->q, queries + who * dim, dim * sizeof *w->q);
-  for (d = 0; d < dim; d++)
-    if (!hfy_base_is_finite_((double)w->q[d])) w->status = HFY_ERR_NONFINITE;
+  memcpy(w->q, queries + who * run->query_row, dim * sizeof *w->q);
+  if (run->path && run->latest) memcpy(hfy_net_state_(run, who, 0), w->q, dim * sizeof *w->q);
+  if (!hfy_post_finite_(w->q, dim)) w->status = HFY_ERR_NONFINITE;
 }
 
 /* Sums start from -0: a weight of 1 then copies its row to the bit, the sign of zeros included. */
@@ -12180,8 +12225,7 @@ HFY_PRIVATE_ void hfy_net_add_(const hfy_real *HFY_RESTRICT_ part, size_t n, hfy
 #ifdef HFY_HAS_LAYER_
 /* Where the dice of query `who` start; pattern i has the i-th of them. */
 HFY_PRIVATE_ uint64_t hfy_net_drop_dice_(const hfy_net_drop_ *drop, size_t who) {
-  const size_t rows = drop->rows ? drop->rows : SIZE_MAX;
-  const size_t of[3] = {drop->bag, drop->head + who / rows, drop->row0 + who % rows};
+  const size_t of[3] = {drop->bag, drop->head, who};
   hfy_rng rng = hfy_rng_seed(drop->seed);
   size_t i;
   for (i = 0; i < 3; i++) rng.state = hfy_rng_u64(&rng) ^ (uint64_t)of[i];
@@ -12319,6 +12363,10 @@ HFY_PRIVATE_ void hfy_net_project_all_(const hfy_net_run_ *run, const hfy_real *
                                        const hfy_net_rows_ *rows, hfy_net_scratch_ *s, hfy_real *z) {
   size_t from = 0, to, end, n = run->net.count, size = nq * rows->width;
   hfy_net_zero_(z, size);
+  if (n <= run->fold) { /* there is nothing to add up: the same bits */
+    run->simd->combine(weight, n, nq, rows->at, rows->stride, n, rows->width, z, rows->width);
+    return;
+  }
   while (from < n) {
     hfy_net_zero_(s->sum, size);
     for (end = hfy_base_min_(from + run->segment, n); from < end; from = to) {
@@ -12395,24 +12443,24 @@ HFY_PRIVATE_ int hfy_net_turns_(const hfy_net_run_ *run, hfy_net_walk_ *w) {
 HFY_PRIVATE_ int hfy_net_step_(const hfy_net_run_ *run, hfy_net_walk_ *w, double log_scale, int moves,
                                hfy_net_scratch_ *s) {
   const hfy_net *net = &run->net;
+  hfy_real *f = net->post.kind ? s->f : w->z; /* none: where it is */
   size_t d;
   int stops = w->step + 1 >= w->limit;
   w->residual = 0;
   if (moves) {
     hfy_net_uncouple_(net, w->q, w->z, &log_scale);
-    w->status = hfy_post_row_(&net->post, w->z, log_scale, w->q, net->dim, s->f, &s->post);
+    w->status = hfy_post_row_(&net->post, w->z, log_scale, w->q, net->dim, f, &s->post);
     if (w->status && !(run->readout.at && stops)) return 0;
     if (w->status) {
-      for (d = 0; d < net->dim; d++) s->f[d] = (hfy_real)HUGE_VAL;
+      for (d = 0; d < net->dim; d++) f[d] = (hfy_real)HUGE_VAL;
       w->status = HFY_OK;
     }
-    w->residual = run->simd->apart(s->f, w->q, net->dim);
+    w->residual = run->simd->apart(f, w->q, net->dim);
     for (d = 0; net->step < 1 && d < net->dim; d++)
-      w->q[d] = (hfy_real)((double)w->q[d] + net->step * ((double)s->f[d] - (double)w->q[d]));
-    if (!(net->step < 1)) memcpy(w->q, s->f, net->dim * sizeof *w->q);
-    if (run->path)
-      memcpy(run->path + ((w->who - run->first) * run->states + (run->states > 1 ? w->step + 1 : 0)) * net->dim, w->q,
-             net->dim * sizeof *w->q);
+      w->q[d] = (hfy_real)((double)w->q[d] + net->step * ((double)f[d] - (double)w->q[d]));
+    if (!(net->step < 1)) memcpy(w->q, f, net->dim * sizeof *w->q);
+    if (run->path && (w->step + 1 < net->max_steps || (run->latest && !net->readout)))
+      memcpy(hfy_net_state_(run, w->who, w->step), w->q, net->dim * sizeof *w->q);
     stops |= w->residual <= net->tol;
   }
   w->step++;
@@ -12442,20 +12490,22 @@ HFY_COLD_ void hfy_net_report_(const hfy_report *r, size_t who, size_t n, const 
   }
 }
 
-/* The answer, and what the report asks. gathered: what the readout made of p. */
+/* The answer, and what the report asks. gathered: what the readout made of p; NULL: there is none. */
 HFY_PRIVATE_ void hfy_net_answer_(const hfy_net_run_ *run, hfy_net_walk_ *w, const hfy_net_weights_ *p,
                                   hfy_real *gathered) {
   const hfy_report *r = run->report;
   size_t d, width = run->readout.at ? run->readout.width : run->net.dim;
   double scale = p->log_scale > 0 || p->log_scale < 0 ? exp(p->log_scale) : 1;
   w->ended = 1;
-  for (d = 0; run->readout.at && d < width; d++) {
-    double v = scale * (double)gathered[d];
-    if (!(fabs(v) <= HFY_REAL_MAX_)) w->status = HFY_ERR_NONFINITE;
-    gathered[d] = (hfy_real)v;
+  for (d = 0; gathered && scale != 1 && d < width; d++) {
+    const double v = scale * (double)gathered[d];
+    gathered[d] = fabs(v) <= HFY_REAL_MAX_ ? (hfy_real)v : (hfy_real)HUGE_VAL;
   }
+  if (gathered && !hfy_post_finite_(gathered, width)) w->status = HFY_ERR_NONFINITE;
   if (w->status) return;
-  if (run->out) memcpy(run->out + w->who * width, run->readout.at ? gathered : w->q, width * sizeof *run->out);
+  if (run->path && !run->latest && w->step <= run->states)
+    *hfy_net_state_(run, w->who, w->step - 1) = (hfy_real)hfy_base_nan_();
+  if (run->out) memcpy(run->out + w->who * run->out_row, gathered ? gathered : w->q, width * sizeof *run->out);
   if (!r) return;
   if (r->steps) r->steps[w->who] = w->step;
   if (r->residual) r->residual[w->who] = w->residual;
@@ -12479,7 +12529,7 @@ HFY_PRIVATE_ hfy_status hfy_net_walk_plainly_(const hfy_net_run_ *run, size_t wh
     stops = hfy_net_step_(run, w, p.log_scale, moves, s);
     if (w->status || !stops) continue;
     if (run->readout.at) hfy_net_read_(run, who, &p, s, s->out);
-    hfy_net_answer_(run, w, &p, s->out);
+    hfy_net_answer_(run, w, &p, run->readout.at ? s->out : NULL);
     if (!run->report || !run->report->energy) break;
   }
   if (run->report && run->report->status) run->report->status[who] = w->status;
@@ -12624,7 +12674,7 @@ HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_
     return 0;
   }
   if (top > sum->top) {
-    for (i = 0; exponential && (double)theta[i] < top;) i++;
+    for (i = 0; exponential && run->names && (double)theta[i] < top;) i++;
     if (exponential) sum->best = from + i;
     if (exponential && sum->sum > 0) {
       double shrink = top - sum->top < negligible ? exp(sum->top - top) : 0;
@@ -12638,13 +12688,13 @@ HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_
   }
   if (exponential) {
     sum->sum += run->simd->softmax(theta, n, (hfy_real)sum->top, theta);
-    run->simd->cut(theta, n, exp(-negligible));
+    run->simd->cut(theta, n, run->fast.least);
     return 1;
   }
   sum->status = hfy_sep_elementwise_(&run->net.sep, theta, n, theta);
   if (sum->status)
     memset(theta, 0, n * sizeof *theta);
-  else
+  else if (run->names)
     hfy_net_weigh_best_(run, sum, theta, from, n);
   return !sum->status;
 }
@@ -13002,8 +13052,8 @@ HFY_PRIVATE_ int hfy_net_blas_(const hfy_net_run_ *run, const hfy_real *weight, 
 }
 #endif
 
-/* Sums: one worker's fold of a segment, rows from .. to-1. */
-HFY_PRIVATE_ void hfy_net_fold_(const hfy_net_pass_ *pass, size_t from, size_t to, hfy_net_stream_ *t) {
+/* Sums: a fold into t->fold and t->part, rows from .. to-1; what is negligible beside t->sum is left out. */
+HFY_PRIVATE_ void hfy_net_fold_(const hfy_net_pass_ *pass, size_t from, size_t to, const hfy_net_stream_ *t) {
   const hfy_net_run_ *run = pass->run;
   const hfy_net_rows_ *rows = pass->rows;
   const size_t width = rows->width, nq = pass->nq;
@@ -13026,8 +13076,6 @@ HFY_PRIVATE_ void hfy_net_fold_(const hfy_net_pass_ *pass, size_t from, size_t t
       run->simd->combine(t->scores, run->block, nq, rows->at + from * rows->stride, rows->stride, n, width, t->part,
                          width);
   }
-  for (j = 0; j < nq; j++)
-    hfy_net_merge_(run, t->sum + j, t->z + j * width, t->fold + j, t->part + j * width, width);
 }
 
 /* One worker's segment: from + i segments. */
@@ -13038,14 +13086,19 @@ HFY_PRIVATE_ void hfy_net_segment_(void *context, size_t i) {
   hfy_net_tile_ *tile = &pass->s->fast;
   hfy_net_stream_ *t = tile->stream + i;
   size_t from = pass->from + i * run->segment, to = hfy_base_min_(from + run->segment, pass->limit), n, j;
-  if (sums) hfy_net_zero_(t->z, pass->nq * pass->rows->width);
+  const size_t width = sums ? pass->rows->width : 0;
+  if (sums) hfy_net_zero_(t->z, pass->nq * width);
   for (j = 0; j < pass->nq; j++) {
     if (sums)
       hfy_net_clear_sum_(t->sum + j, -HUGE_VAL);
     else if (t->list != tile->list)
       hfy_net_clear_list_(t->list + j, tile->list[j].top);
   }
-  for (; sums && from < to; from += run->fold) hfy_net_fold_(pass, from, hfy_base_min_(from + run->fold, to), t);
+  for (; sums && from < to; from += run->fold) {
+    hfy_net_fold_(pass, from, hfy_base_min_(from + run->fold, to), t);
+    for (j = 0; j < pass->nq; j++)
+      hfy_net_merge_(run, t->sum + j, t->z + j * width, t->fold + j, t->part + j * width, width);
+  }
   for (; from < to; from += n) {
     n = hfy_base_min_(run->block, to - from);
     hfy_net_block_(run, pass->nq, from, n, t->scores, pass->s);
@@ -13071,6 +13124,11 @@ HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, size_t nq, const
       hfy_net_clear_sum_(s->sums + j, -HUGE_VAL);
     else
       hfy_net_clear_list_(s->fast.list + j, -HUGE_VAL);
+  }
+  if (sums && pass.limit <= run->fold) { /* there is nothing to merge: the same bits */
+    const hfy_net_stream_ first = *s->fast.stream, all = {first.scores, NULL, NULL, NULL, s->sums, s->sums, z, z};
+    hfy_net_fold_(&pass, 0, pass.limit, &all);
+    pass.from = pass.limit;
   }
   for (; pass.from < pass.limit; pass.from += streams * run->segment) {
     size_t segments = hfy_base_min_((pass.limit - pass.from - 1) / run->segment + 1, streams);
@@ -13372,6 +13430,7 @@ HFY_COLD_ void hfy_net_mode_of_(hfy_net_run_ *run, int rows) {
   fast->kth = hfy_sep_by_rank_(sep) ? (size_t)ceil(sep->k) : 1;
   fast->margin = hfy_sep_link_margin_(sep);
   fast->negligible = log(2 * (double)net->count / HFY_REAL_EPS_);
+  fast->least = exp(-fast->negligible);
   fast->exponential = method == HFY_SEP_BY_SOFTMAX_ || method == HFY_SEP_BY_EXP_;
   fast->mode = HFY_NET_ROWS_;
   if (rows || sep->plus) return;
@@ -13521,7 +13580,7 @@ HFY_PRIVATE_ void hfy_net_share_(void *context, size_t i) {
 }
 
 HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
-                                       const hfy_report *report, const hfy_net_drop_ *drop, hfy_work *w) {
+                                       const hfy_report *report, const hfy_net_more_ *more, hfy_work *w) {
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_net_run_ run;
   hfy_net_call_ call = {&run, NULL, 0, n_queries, 0};
@@ -13530,8 +13589,8 @@ HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queri
   hfy_status status = hfy_net_begin_(net, n_queries, &run, w);
   if (status) return status;
   hfy_net_call_of_(&run, queries, out, report);
-  run.drop = drop; /* needs the weights themselves */
-  status = hfy_net_choose_(&run, n_queries, drop || energies || (report && report->weights), &call.walks, w);
+  hfy_net_more_of_(&run, more, more && more->latest);
+  status = hfy_net_choose_(&run, n_queries, run.drop || energies || (report && report->weights), &call.walks, w);
   if (!status) status = hfy_net_check_call_(&run.net, queries, n_queries, out, report, w);
   while (hfy_base_layout_(&arena, w, &status)) {
     run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net);
@@ -13707,6 +13766,7 @@ typedef struct hfy_net_one_ {
 typedef struct hfy_net_back_ {
   hfy_net_run_ run;
   const hfy_grad *grad;
+  const hfy_net_more_ *more;            /* or NULL */
   const hfy_real *dout;
   hfy_sep_grad sep;                     /* what is asked for of the separation */
   double *asked[HFY_NET_NUMBERS_];      /* where numbers are added, or NULL */
@@ -13716,8 +13776,7 @@ typedef struct hfy_net_back_ {
   int opens, solves, reads, tries;      /* now: q, theta, p, z; u; through the readout; p of all steps, no more */
   double step;
   hfy_net_one_ *one, failed;
-  size_t *steps;                        /* n_queries: how the walks went */
-  hfy_status *status;
+  hfy_status *status;                   /* n_queries: how the walks went */
   hfy_real *q, *z, *df, *dz, *pull, *v; /* D; pull: K'theta', then beta q; v: readout_dim */
   hfy_real *theta, *y, *dy, *turned;    /* N, theta is y unless it is needed; tasks x TURN x tile */
   double *dq, *u, *want, *rest, *way;   /* D; but for dq implicit only: rest = want - (1 - J')u */
@@ -13782,13 +13841,13 @@ HFY_PRIVATE_ void hfy_net_back_check_(hfy_net_back_ *b, size_t l, hfy_net_scratc
 /* q, theta, p and z of queries from .. to-1. */
 HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, hfy_net_scratch_ *s) {
   const hfy_net_run_ *run = &b->run;
-  const size_t dim = run->net.dim, n = run->net.count, nq = to - from, states = run->states;
-  const int checks = b->solves || !run->path;
-  size_t l, d;
+  const size_t dim = run->net.dim, n = run->net.count, nq = to - from, width = run->readout.width;
+  const int checks = b->solves || !(run->path || (b->more && b->more->lost)); /* nobody has been there */
+  size_t l;
   for (l = from; l < to; l++) {
     const hfy_net_one_ *one = b->one + l;
-    const hfy_real *q = run->queries + one->who * dim;
-    if (run->path) q = run->path + ((one->who - run->first) * states + (states > 1 ? one->step - 1 : 0)) * dim;
+    const hfy_real *q = run->queries + one->who * run->query_row;
+    if (run->path && (run->latest || one->step > 1)) q = hfy_net_state_(run, one->who, one->step - 2);
     memcpy(b->q + l * dim, q, dim * sizeof *q);
   }
   hfy_net_norms_(run, b->q + from * dim, nq, b->inverse_q + from);
@@ -13800,7 +13859,7 @@ HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, 
       one->status = hfy_sep_fill_(&run->net.sep, b->theta + l * n, n, one->who, b->y + l * n, NULL, &s->sep);
     if (one->status) hfy_net_back_fail_(b, l, one->status, one->why, one->off);
   }
-  if (!b->reads || b->solves) {
+  if ((!b->reads || b->solves) && (checks || run->net.post.kind)) {
     hfy_net_project_all_(run, b->y + from * n, nq, &run->values, s, b->z + from * dim);
     for (l = from; l < to; l++) {
       double log_scale = 0;
@@ -13808,12 +13867,10 @@ HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, 
       if (checks && !b->one[l].status) hfy_net_back_check_(b, l, s);
     }
   } else if (checks) {
-    hfy_real *out = b->v + from * run->readout.width;
-    hfy_net_project_all_(run, b->y + from * n, nq, &run->readout, s, out);
+    hfy_net_project_all_(run, b->y + from * n, nq, &run->readout, s, b->v + from * width);
     for (l = from; l < to; l++)
-      for (d = 0; d < run->readout.width; d++, out++)
-        if (!b->one[l].status && !hfy_base_is_finite_((double)*out))
-          hfy_net_back_fail_(b, l, HFY_ERR_NONFINITE, NULL, 0);
+      if (!b->one[l].status && !hfy_post_finite_(b->v + l * width, width))
+        hfy_net_back_fail_(b, l, HFY_ERR_NONFINITE, NULL, 0);
   }
 }
 
@@ -13846,13 +13903,9 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
   if (dots) hfy_net_project_all_(run, b->dy + from * n, to - from, &keys, s, b->pull + from * dim);
   for (l = from; l < to; l++) {
     double *dq = b->dq + l * dim, along = 0;
-    hfy_real *pull = b->pull + l * dim;
-    const hfy_real *q = b->q + l * dim;
-    for (d = 0; dots && d < dim; d++) {
-      dq[d] += net->beta * (double)pull[d];
-      along += (double)pull[d] * (double)q[d];
-      pull[d] = (hfy_real)(net->beta * (double)q[d]);
-    }
+    const hfy_real *q = b->q + l * dim, *pull = b->pull + l * dim;
+    for (d = 0; dots && d < dim; d++) dq[d] += net->beta * (double)pull[d];
+    for (d = 0; dots && b->asked[0] && d < dim; d++) along += (double)pull[d] * (double)q[d];
     for (i = 0; !dots && i < n; i++) {
       const double g = (double)b->dy[l * n + i], score = g > 0 || g < 0 ? hfy_net_back_score_(b, l, i) : 0;
       if (!(g > 0 || g < 0)) continue;
@@ -13862,6 +13915,8 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
     }
     if (adds) b->one[l].number[0] += along;
   }
+  if (dots) memcpy(b->pull + from * dim, b->q + from * dim, (to - from) * dim * sizeof *b->pull);
+  if (dots) run->simd->scale_once(b->pull + from * dim, (to - from) * dim, net->beta);
 }
 
 /* dq of f(q), where it is step (f(q) - q) that is added to q, becomes that of q. */
@@ -13893,7 +13948,7 @@ HFY_PRIVATE_ void hfy_net_back_step_(hfy_net_back_ *b, size_t from, size_t to, i
 HFY_PRIVATE_ void hfy_net_back_read_(hfy_net_back_ *b, size_t from, size_t to, int adds, hfy_net_scratch_ *s) {
   const size_t width = b->run.readout.width, dim = b->run.net.dim;
   size_t l;
-  for (l = from; l < to; l++) memcpy(b->v + l * width, b->dout + b->one[l].who * width, width * sizeof *b->v);
+  for (l = from; l < to; l++) memcpy(b->v + l * width, b->dout + b->one[l].who * b->run.out_row, width * sizeof *b->v);
   for (l = from; l < to; l++)
     if (b->one[l].status) memset(b->v + l * width, 0, width * sizeof *b->v);
   memset(b->dq + from * dim, 0, (to - from) * dim * sizeof *b->dq);
@@ -14118,7 +14173,7 @@ HFY_PRIVATE_ void hfy_net_back_leave_(hfy_net_back_ *b) {
   size_t l, i, kept = 0;
   for (l = 0; l < b->live; l++) {
     const hfy_net_one_ *one = b->one + l;
-    hfy_real *to = b->grad->queries ? b->grad->queries + one->who * dim : NULL;
+    hfy_real *to = b->grad->queries ? b->grad->queries + one->who * b->run.query_row : NULL;
     if (b->grad->implicit && b->grad->residual && one->residual >= 0) b->grad->residual[one->who] = one->residual;
     if (one->status && (!b->failed.status || one->who < b->failed.who)) b->failed = *one;
     if (one->status) continue;
@@ -14134,35 +14189,42 @@ HFY_PRIVATE_ void hfy_net_back_leave_(hfy_net_back_ *b) {
   b->live = kept;
 }
 
+/* How many steps a query on its way made; where dout or its start is no good, why. */
+HFY_PRIVATE_ void hfy_net_back_admit_(hfy_net_back_ *b, size_t who, size_t l) {
+  const hfy_net_run_ *run = &b->run;
+  const size_t dim = run->net.dim, width = run->readout.at ? run->readout.width : dim;
+  const int lost = b->more && b->more->lost && b->more->lost[who % b->more->rows] > 0;
+  const hfy_real *dout = b->dout + who * run->out_row;
+  hfy_net_one_ *one = b->one + l;
+  size_t d;
+  memset(one, 0, sizeof *one);
+  one->who = who;
+  one->residual = -1;
+  for (d = 0; d < dim; d++) b->dq[l * dim + d] = lost || run->readout.at ? 0 : (double)dout[d];
+  if (lost) return;
+  one->step = 1;
+  while (run->path && !run->latest && one->step <= run->states) {
+    if (hfy_base_is_nan_((double)*hfy_net_state_(run, who, one->step - 1))) break;
+    one->step++;
+  }
+  one->status = b->status ? b->status[who] : HFY_OK;
+  if (!b->more && !hfy_post_finite_(run->queries + who * run->query_row, dim)) one->status = HFY_ERR_NONFINITE;
+  if (one->status || hfy_post_finite_(dout, width)) return;
+  one->status = HFY_ERR_NONFINITE;
+  one->why = "dout should be finite";
+  for (d = 0; hfy_base_is_finite_((double)dout[d]);) d++;
+  one->off = (double)dout[d];
+}
+
 /* Seats `live` queries from `first` on and walks them there. */
 HFY_PRIVATE_ void hfy_net_back_seat_(hfy_net_back_ *b, size_t first) {
-  hfy_net_run_ *run = &b->run;
-  const size_t dim = run->net.dim, width = run->readout.at ? run->readout.width : dim;
-  size_t l, d;
-  b->call.first = run->first = first;
+  size_t l;
+  b->run.first = b->call.walks ? first : 0;
+  b->call.first = first;
   b->call.n_queries = b->live;
-  for (l = 0; run->path && l < b->live; l++)
-    memcpy(run->path + l * run->states * dim, run->queries + (first + l) * dim, dim * sizeof *run->path);
   for (l = 0; l < b->call.walks; l++) b->call.scratch[l].failure = HFY_OK;
   hfy_base_parallel_(b->call.walks, hfy_net_share_, &b->call);
-  for (l = 0; l < b->live; l++) {
-    hfy_net_one_ *one = b->one + l;
-    const hfy_real *q = run->queries + (first + l) * dim, *dout = b->dout + (first + l) * width;
-    memset(one, 0, sizeof *one);
-    one->who = first + l;
-    one->residual = -1;
-    one->step = b->steps && run->states > 1 ? b->steps[one->who] : 1;
-    one->status = b->status ? b->status[one->who] : HFY_OK;
-    for (d = 0; d < dim; d++)
-      if (!hfy_base_is_finite_((double)q[d])) one->status = HFY_ERR_NONFINITE;
-    for (d = 0; d < width && !one->status; d++) {
-      if (hfy_base_is_finite_((double)dout[d])) continue;
-      one->status = HFY_ERR_NONFINITE;
-      one->why = "dout should be finite";
-      one->off = (double)dout[d];
-    }
-    for (d = 0; d < dim; d++) b->dq[l * dim + d] = run->readout.at ? 0 : (double)dout[d];
-  }
+  for (l = 0; l < b->live; l++) hfy_net_back_admit_(b, first + l, l);
 }
 
 /* A tile of queries, there and back. */
@@ -14171,7 +14233,7 @@ HFY_PRIVATE_ void hfy_net_back_tile_(hfy_net_back_ *b, size_t first) {
   size_t l;
   hfy_net_back_seat_(b, first);
   hfy_net_back_leave_(b);
-  if (b->run.states > 1 && (b->run.net.sep.plus || b->run.net.sep.kind == HFY_SEP_EXP)) {
+  if (!b->run.latest && (b->run.net.sep.plus || b->run.net.sep.kind == HFY_SEP_EXP)) {
     b->tries = 1; /* slopes may be beyond hfy_real where the step is not: so that a query that fails adds nothing */
     hfy_net_back_round_(b, 1, reads, 0);
     b->tries = 0;
@@ -14233,9 +14295,8 @@ HFY_COLD_ void hfy_net_plan_back_(hfy_base_arena_ *arena, size_t n_queries, hfy_
     hfy_net_scratch_ counted;
     hfy_net_plan_tile_(arena, run, 0, b->call.scratch ? b->call.scratch + i : &counted);
   }
-  b->steps = HFY_TAKE_(arena, size_t, b->call.walks ? n_queries : 0);
   b->status = HFY_TAKE_(arena, hfy_status, b->call.walks ? n_queries : 0);
-  run->path = HFY_TAKE_(arena, hfy_real, b->call.walks ? hfy_base_times_(run->states, states) : 0);
+  if (b->call.walks) run->path = HFY_TAKE_(arena, hfy_real, hfy_base_times_(run->states, states));
   b->scratch = HFY_TAKE_(arena, hfy_net_scratch_, b->tasks);
   for (i = 0; i < b->tasks; i++) {
     hfy_net_scratch_ counted, *s = b->scratch ? b->scratch + i : &counted;
@@ -14274,10 +14335,10 @@ HFY_COLD_ hfy_status hfy_net_choose_back_(hfy_net_back_ *b, size_t n_queries, in
   const size_t most = hfy_base_workers_();
   size_t path;
   hfy_status status;
-  run->states = grad->implicit ? 1 : hfy_base_plus_(net->max_steps, 1);
   path = hfy_base_times_(hfy_base_times_(run->states, net->dim), sizeof(hfy_real));
   b->tile = hfy_base_min_(hfy_net_few_rows_(net), n_queries ? n_queries : 1);
-  if (b->tile > HFY_NET_PATH_BYTES_ / path) b->tile = HFY_NET_PATH_BYTES_ / path ? HFY_NET_PATH_BYTES_ / path : 1;
+  if (walks && b->tile > HFY_NET_PATH_BYTES_ / path)
+    b->tile = HFY_NET_PATH_BYTES_ / path ? HFY_NET_PATH_BYTES_ / path : 1;
   b->tasks = hfy_base_times_(hfy_base_times_(b->tile, net->count), net->dim) / HFY_NET_TURNED_ + 1;
   b->tasks = hfy_base_min_(hfy_base_min_(b->tasks, most), (net->count - 1) / HFY_NET_TURN_ + 1);
   b->shares = b->tasks; /* these add up as they go */
@@ -14290,11 +14351,9 @@ HFY_COLD_ hfy_status hfy_net_choose_back_(hfy_net_back_ *b, size_t n_queries, in
   return status;
 }
 
-/* hfy_retrieve_vjp, with a dropout or NULL. out: NULL, or receives what hfy_net_retrieve_ gives. Takes a work that is
-   open. */
-HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, size_t n_queries,
-                                  const hfy_real *dout, hfy_real *out, const hfy_grad *grad,
-                                  const hfy_net_drop_ *drop, hfy_work *w) {
+/* hfy_retrieve_vjp, and what layers ask besides: or NULL. Takes a work that is open. */
+HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, size_t n_queries, const hfy_real *dout,
+                                  const hfy_grad *grad, const hfy_net_more_ *more, hfy_work *w) {
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_net_back_ b;
   hfy_report report;
@@ -14307,14 +14366,14 @@ HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, s
   if (!status) status = hfy_base_null_(w, grad ? NULL : "grad");
   if (!status) status = hfy_net_check_grad_(net, &b.run.net, grad, &b, w);
   if (status) return status;
-  hfy_net_call_of_(&b.run, queries, out, &report);
-  b.run.drop = drop;
+  hfy_net_call_of_(&b.run, queries, NULL, &report);
+  hfy_net_more_of_(&b.run, more, grad->implicit);
   b.grad = grad;
+  b.more = more;
   b.dout = dout;
-  status = hfy_net_choose_back_(&b, n_queries, out || grad->implicit || b.run.net.max_steps > 1, w);
+  status = hfy_net_choose_back_(&b, n_queries, !b.run.path && b.run.states, w);
   while (hfy_base_layout_(&arena, w, &status)) hfy_net_plan_back_(&arena, n_queries, &b);
   if (status) return status;
-  report.steps = b.steps;
   report.status = b.status;
   hfy_net_prepare_(&b.run);
   for (first = 0; first < n_queries; first += b.tile) {
@@ -14329,7 +14388,7 @@ HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, s
 HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries, size_t n_queries, const hfy_real *dout,
                                     const hfy_grad *grad, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  return hfy_base_close_(w, &local, hfy_net_vjp_(net, queries, n_queries, dout, NULL, grad, NULL, w));
+  return hfy_base_close_(w, &local, hfy_net_vjp_(net, queries, n_queries, dout, grad, NULL, w));
 }
 
 #undef HFY_SIM_BLAS_
@@ -15454,14 +15513,16 @@ HFY_API HFY_SMALL_ hfy_status hfy_layer_params(const hfy_layer *layer, const cha
 typedef struct hfy_layer_side_ {
   size_t part, rows, width, n; /* which side; rows that come in, as wide; numbers a head */
   size_t held, all;            /* rows a head has room for, with extra patterns; of all heads (fixed: rows) */
+  size_t row, step;            /* in head and used: from row to row, from head to head (fixed: 0) */
   int fixed, shares;           /* as in hfy_layer_full_; room and dx are those of the side before */
   hfy_post norm;               /* NONE or LAYERNORM */
   const hfy_real *given, *x;   /* rows x width; the same normalised (given itself where RAW) */
   const hfy_real *from, *used; /* what is projected: x, or of CONNECTED values r->joint; head or x, after norm_space */
-  hfy_real *head;              /* heads x held x n: projected, with room for extra patterns; NULL: fixed */
+  hfy_real *head;              /* held x heads x n: projected, with room for extra patterns; NULL: fixed */
   hfy_real *room, *seen;       /* scratch of x and used, or NULL */
   hfy_real *clean;             /* backward: given with rows that are not finite as 0, where there are such */
-  hfy_real *dhead, *dx;        /* all x n; rows x width, or NULL */
+  hfy_real *dhead, *dx;        /* all x n; where the gradient of x goes, rows x width: scratch, dhead (fixed) or dgiven
+                                  (no norm); or NULL */
   hfy_real *dgiven, *dgain;    /* where the gradients of given, of the norm's weight and bias go, or NULL */
 } hfy_layer_side_;
 
@@ -15500,16 +15561,15 @@ typedef struct hfy_layer_run_ {
   int dropping, fold;
   hfy_layer_side_ side[HFY_LAYER_SIDES_];
   hfy_layer_bag_ bag;            /* where the walk over the bags is: hfy_layer_next_ */
-  hfy_net net;                   /* of a head in it, what that drops out (drop: NULL or &dice), where its mask begins */
+  hfy_net net;                   /* of a head in it, what it drops out, what else is asked, where its mask begins */
   hfy_net_drop_ dice;
-  const hfy_net_drop_ *drop;
-  size_t mask_at;
-  hfy_real *lost, *o, *path;     /* tape: rows that have no answer; what heads say, rows x heads x value_width; folding:
-                                    z of a bag's steps, heads x rows x stored_width, the last's x projected_width */
-  hfy_real *said;                /* (folding: heads x) most x value_width: a part of o or of dheads, head by head */
-  hfy_real *q, *u, *y, *du, *dq, *dy; /* folding, of a bag: heads x most x head_width, stored_width or the wider */
+  hfy_net_more_ more;
+  size_t mask_at, states;        /* states on the tape of each row and head */
+  hfy_real *lost, *o, *path;     /* tape: rows that have no answer; what heads say, rows x heads x value_width; states
+                                    as a net's path, heads x rows; folding: z of a bag's steps, heads x rows x
+                                    stored_width, the last's x projected_width */
+  hfy_real *q, *dq, *u, *y, *du, *dy; /* folding, of a bag: most x keys; heads x most x stored_width or the wider */
   hfy_real *joint, *djoint;      /* CONNECTED: stored rows x keys */
-  hfy_real *flat;                /* rows x what all heads take of them */
   hfy_real *dout, *dheads;       /* dout without lost rows; the cotangent of o */
   hfy_real *bias, *dbias, *zero; /* most x many (a row of padding: many); GAUSSIAN: most + many */
   size_t *visible, *steps;       /* most */
@@ -15624,6 +15684,8 @@ HFY_COLD_ void hfy_layer_take_side_(hfy_layer_run_ *r, size_t part) {
   s->rows = part ? r->stored : l->queries ? l->queries : r->rows;
   s->held = s->rows + (part ? r->full.extras * (l->memories ? 1 : in->bags) : 0);
   s->all = s->fixed ? s->rows : l->heads * s->held;
+  s->row = s->fixed ? s->n : l->heads * s->n;
+  s->step = s->fixed ? 0 : s->n;
   if (part == HFY_LAYER_Q_)
     s->given = l->queries ? hfy_layer_at_(r, HFY_LAYER_POOLING_, 0) : in->state ? in->state : in->stored;
   else if (l->memories)
@@ -15693,6 +15755,7 @@ HFY_COLD_ hfy_status hfy_layer_begin_(hfy_layer_run_ *r, const hfy_layer *layer,
   r->bags = r->l->memories && in->bags && !whole && !in->mask && !in->causal && !r->dropping ? 1 : in->bags;
   status = hfy_layer_count_(r, w);
   r->fold = !status && !plain && hfy_layer_folds_(r);
+  r->states = r->l->implicit ? 1 : r->l->extra_steps;
   for (i = 0; !status && i < HFY_LAYER_SIDES_; i++) hfy_layer_take_side_(r, i);
   if (status || !params) return status;
   r->tools.simd = hfy_simd_choose_(w);
@@ -15739,8 +15802,8 @@ HFY_COLD_ size_t hfy_layer_lay_(hfy_layer_run_ *r, hfy_real *tape) {
   r->o = hfy_layer_take_(tape, &at, r->rows * r->full.values);
   for (i = 0; i < (r->fold ? 1 : HFY_LAYER_SIDES_); i++)
     if (!r->side[i].fixed) r->side[i].head = hfy_layer_take_(tape, &at, r->side[i].all * r->side[i].n);
-  if (r->fold)
-    r->path = hfy_layer_take_(tape, &at, l->heads * r->rows * (l->extra_steps * l->stored_width + l->projected_width));
+  i = r->fold ? l->extra_steps * l->stored_width + l->projected_width : r->states * l->head_width;
+  r->path = hfy_layer_take_(tape, &at, l->heads * r->rows * i);
   return at;
 }
 
@@ -15754,80 +15817,51 @@ HFY_COLD_ void hfy_layer_multiply_(const hfy_layer_tools_ *t, size_t m, size_t n
   if (m && n) hfy_base_parallel_(p.tasks, hfy_linalg_product_task_, &p);
 }
 
-/* y = x W^T + b; W: n x k; b and the gradients, which are added to: or NULL. */
+/* y = x W^T + b; W: n x k; b and the gradients, which are added to: or NULL. Rows of y are `row` apart. */
 typedef struct hfy_layer_map_ {
   const hfy_real *w, *b;
   hfy_real *dw, *db;
-  size_t n, k;
+  size_t n, k, row;
 } hfy_layer_map_;
 
 /* x: m rows. */
 HFY_COLD_ void hfy_layer_apply_(const hfy_layer_tools_ *t, const hfy_layer_map_ *f, const hfy_real *x, size_t m,
                                 hfy_real *y) {
-  const size_t n = f->n;
   size_t i;
-  for (i = 0; f->b && i < m; i++) memcpy(y + i * n, f->b, n * sizeof *y);
-  hfy_layer_multiply_(t, m, n, f->k, hfy_linalg_rows_(x, f->k), hfy_linalg_turned_(f->w, f->k),
-                      f->b ? hfy_linalg_add_(y, n) : hfy_linalg_set_(y, n));
+  for (i = 0; f->b && i < m; i++) memcpy(y + i * f->row, f->b, f->n * sizeof *y);
+  hfy_layer_multiply_(t, m, f->n, f->k, hfy_linalg_rows_(x, f->k), hfy_linalg_turned_(f->w, f->k),
+                      f->b ? hfy_linalg_add_(y, f->row) : hfy_linalg_set_(y, f->row));
 }
 
 /* What dy adds to dx, or NULL, and to the map's gradients. */
 HFY_PRIVATE_ void hfy_layer_apply_back_(const hfy_layer_tools_ *t, const hfy_layer_map_ *f, const hfy_real *x, size_t m,
                                         const hfy_real *dy, hfy_real *dx) {
   const size_t n = f->n, k = f->k;
+  const hfy_linalg_view_ y = hfy_linalg_rows_(dy, f->row);
   size_t i, j;
-  if (dx) hfy_layer_multiply_(t, m, k, n, hfy_linalg_rows_(dy, n), hfy_linalg_rows_(f->w, k), hfy_linalg_add_(dx, k));
-  if (f->dw)
-    hfy_layer_multiply_(t, n, k, m, hfy_linalg_turned_(dy, n), hfy_linalg_rows_(x, k), hfy_linalg_add_(f->dw, k));
+  if (dx) hfy_layer_multiply_(t, m, k, n, y, hfy_linalg_rows_(f->w, k), hfy_linalg_add_(dx, k));
+  if (f->dw) hfy_layer_multiply_(t, n, k, m, hfy_linalg_flip_(y), hfy_linalg_rows_(x, k), hfy_linalg_add_(f->dw, k));
   for (i = 0; f->db && i < m; i++)
-    for (j = 0; j < n; j++) f->db[j] += dy[i * n + j];
+    for (j = 0; j < n; j++) f->db[j] += dy[i * f->row + j];
 }
 
-/* A map among the parameters; a side's projection from row `first` of its weights on: n rows of them. */
+/* A map among the parameters, y as wide as it; a side's projection to all heads, to head h alone. */
 HFY_COLD_ hfy_layer_map_ hfy_layer_map_at_(const hfy_layer_run_ *r, size_t weight, size_t bias, size_t first, size_t n,
                                            size_t k) {
   const hfy_layer_map_ map = {hfy_layer_at_(r, weight, first * k), hfy_layer_at_(r, bias, first),
-                              hfy_layer_to_(r, weight, first * k), hfy_layer_to_(r, bias, first), n, k};
+                              hfy_layer_to_(r, weight, first * k), hfy_layer_to_(r, bias, first), n, k, n};
   return map;
 }
-HFY_COLD_ hfy_layer_map_ hfy_layer_map_of_(const hfy_layer_run_ *r, size_t side, size_t first, size_t n) {
-  return hfy_layer_map_at_(r, HFY_LAYER_WEIGHT_ + side, HFY_LAYER_BIAS_ + side, first, n, r->full.takes[side]);
+HFY_COLD_ hfy_layer_map_ hfy_layer_map_of_(const hfy_layer_run_ *r, size_t side) {
+  return hfy_layer_map_at_(r, HFY_LAYER_WEIGHT_ + side, HFY_LAYER_BIAS_ + side, 0, r->l->heads * r->full.n[side],
+                           r->full.takes[side]);
 }
-
-/* y, head by head y_step apart, to r->flat, rows x heads x n of a side, or back. */
-HFY_PRIVATE_ void hfy_layer_flat_(const hfy_layer_run_ *r, size_t n, size_t rows, hfy_real *y, size_t y_step,
-                                  int back) {
-  const size_t heads = r->l->heads;
-  size_t i, h;
-  for (i = 0; i < rows; i++)
-    for (h = 0; h < heads; h++) {
-      hfy_real *const flat = r->flat + (i * heads + h) * n, *const at = y + h * y_step + i * n;
-      memcpy(back ? at : flat, back ? flat : at, n * sizeof *y);
-    }
-}
-
-/* Rows x, x_step apart for the heads (0: all have the same, and one product does), through their projections: y, y_step
-   apart. */
-HFY_COLD_ void hfy_layer_heads_(const hfy_layer_run_ *r, size_t side, const hfy_real *x, size_t x_step, size_t rows,
-                                hfy_real *y, size_t y_step) {
-  const size_t heads = r->l->heads, n = r->full.n[side];
-  size_t h;
-  for (h = 0; h < (x_step ? heads : 1); h++) {
-    const hfy_layer_map_ map = hfy_layer_map_of_(r, side, h * n, x_step ? n : heads * n);
-    hfy_layer_apply_(&r->tools, &map, x + h * x_step, rows, x_step ? y + h * y_step : r->flat);
-  }
-  if (!x_step) hfy_layer_flat_(r, n, rows, y, y_step, 1);
-}
-HFY_COLD_ void hfy_layer_heads_back_(const hfy_layer_run_ *r, size_t side, const hfy_real *x, size_t x_step,
-                                     size_t rows, hfy_real *dy, size_t y_step, hfy_real *dx) {
-  const size_t heads = r->l->heads, n = r->full.n[side];
-  size_t h;
-  if (!x_step) hfy_layer_flat_(r, n, rows, dy, y_step, 0);
-  for (h = 0; h < (x_step ? heads : 1); h++) {
-    const hfy_layer_map_ map = hfy_layer_map_of_(r, side, h * n, x_step ? n : heads * n);
-    hfy_layer_apply_back_(&r->tools, &map, x + h * x_step, rows, x_step ? dy + h * y_step : r->flat,
-                          dx ? dx + h * x_step : NULL);
-  }
+HFY_COLD_ hfy_layer_map_ hfy_layer_map_head_(const hfy_layer_run_ *r, size_t side, size_t h) {
+  const size_t n = r->full.n[side];
+  hfy_layer_map_ map = hfy_layer_map_at_(r, HFY_LAYER_WEIGHT_ + side, HFY_LAYER_BIAS_ + side, h * n, n,
+                                         r->full.takes[side]);
+  map.row = r->l->heads * n;
+  return map;
 }
 
 /* The mean of a row and 1/sqrt(var + eps), in double; four sums, or each would wait for the one before. */
@@ -15866,13 +15900,15 @@ HFY_PRIVATE_ void hfy_layer_normalise_(const hfy_post *norm, const hfy_real *x, 
   }
 }
 
-/* The other way: dy at rows x becomes dx; dgain, or NULL: added to, the bias's part behind it. */
+/* The other way: what dy at rows x gives dx: added to, or dy itself, which becomes it; or NULL. dgain, or NULL: added
+   to, the bias's part behind it. */
 HFY_PRIVATE_ void hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy_post *norm, const hfy_real *x,
-                                         size_t rows, size_t n, hfy_real *dy, hfy_real *dgain) {
+                                         size_t rows, size_t n, hfy_real *dy, hfy_real *dgain, hfy_real *dx) {
   double *sum = t->sum;
+  const double keep = dx == dy ? 0 : 1;
   size_t i;
   for (i = 0; i < 2 * n; i++) sum[i] = 0;
-  for (; rows--; x += n, dy += n) {
+  for (; rows--; x += n, dy += n, dx = dx ? dx + n : NULL) {
     double mean, root = hfy_layer_row_(x, n, norm->eps, &mean), all = 0, along = 0;
     if (!hfy_base_is_finite_(root)) continue; /* of a pattern that was hidden: dy is 0 */
     for (i = 0; i < n; i++) {
@@ -15884,9 +15920,9 @@ HFY_PRIVATE_ void hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy
     }
     all /= (double)n;
     along /= (double)n;
-    for (i = 0; i < n; i++) {
+    for (i = 0; dx && i < n; i++) {
       const double u = ((double)x[i] - mean) * root, g = (norm->gain ? (double)norm->gain[i] : 1) * (double)dy[i];
-      dy[i] = (hfy_real)(root * (g - all - u * along));
+      dx[i] = (hfy_real)(keep * (double)dx[i] + root * (g - all - u * along));
     }
   }
   for (i = 0; dgain && i < 2 * n; i++) dgain[i] = (hfy_real)((double)dgain[i] + sum[i]);
@@ -15894,31 +15930,30 @@ HFY_PRIVATE_ void hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy
 
 /* Row i of a side as the nets of head h see it, and its gradient. */
 HFY_PRIVATE_ const hfy_real *hfy_layer_used_(const hfy_layer_side_ *s, size_t h, size_t i) {
-  return s->used + ((s->fixed ? 0 : h * s->held) + i) * s->n;
+  return s->used + h * s->step + i * s->row;
 }
 HFY_PRIVATE_ hfy_real *hfy_layer_dused_(const hfy_layer_side_ *s, size_t h, size_t i) {
-  return s->dhead + ((s->fixed ? 0 : h * s->held) + i) * s->n;
+  return s->dhead + h * s->step + i * s->row;
 }
 
 /* The extra patterns of every bag, after its own: the trained one, then 0. */
 HFY_COLD_ void hfy_layer_extras_(hfy_layer_run_ *r, const hfy_layer_side_ *s, hfy_real *rows) {
   const size_t part = s->part == HFY_LAYER_V_ ? HFY_LAYER_BIAS_V_ : HFY_LAYER_BIAS_K_;
-  size_t h;
-  while (s->held > s->rows && hfy_layer_span_(r, s))
-    for (h = 0; h < r->l->heads; h++) {
-      const hfy_real *trained = hfy_layer_at_(r, part, h * s->n);
-      hfy_real *to = rows + (h * s->held + r->bag.k + r->bag.many) * s->n;
-      memset(to, 0, r->full.extras * s->n * sizeof *to);
-      if (trained) memcpy(to, trained, s->n * sizeof *to);
-    }
+  const hfy_real *trained = hfy_layer_at_(r, part, 0);
+  while (s->held > s->rows && hfy_layer_span_(r, s)) {
+    hfy_real *to = rows + (r->bag.k + r->bag.many) * s->row;
+    memset(to, 0, r->full.extras * s->row * sizeof *to);
+    if (trained) memcpy(to, trained, s->row * sizeof *to);
+  }
 }
 
 /* Normalised rows, made anew in either direction; q, k and v as nets see them. */
 HFY_COLD_ void hfy_layer_prepare_(hfy_layer_run_ *r, int forward) {
   const hfy_post space = hfy_layer_space_(r);
-  const hfy_layer_map_ joint = hfy_layer_map_of_(r, HFY_LAYER_K_, 0, r->full.keys);
+  const hfy_layer_map_ joint = hfy_layer_map_of_(r, HFY_LAYER_K_);
   size_t i;
   for (i = 0; i < HFY_LAYER_SIDES_; i++) {
+    const hfy_layer_map_ map = hfy_layer_map_of_(r, i);
     hfy_layer_side_ *s = r->side + i;
     s->x = s->room ? s->room : s->given;
     s->from = r->joint && i == HFY_LAYER_V_ ? r->joint : s->x;
@@ -15926,8 +15961,7 @@ HFY_COLD_ void hfy_layer_prepare_(hfy_layer_run_ *r, int forward) {
     if (r->fold && i) continue;
     if (s->from != s->x) hfy_layer_apply_(&r->tools, &joint, s->x, s->rows, r->joint);
     while (forward && !s->fixed && hfy_layer_span_(r, s))
-      hfy_layer_heads_(r, i, s->from + r->bag.stored * r->full.takes[i], 0, r->bag.many, s->head + r->bag.k * s->n,
-                       s->held * s->n);
+      hfy_layer_apply_(&r->tools, &map, s->from + r->bag.stored * map.k, r->bag.many, s->head + r->bag.k * s->row);
     s->used = s->fixed ? s->x : s->head;
     if (forward) hfy_layer_extras_(r, s, s->head);
     if (!s->seen) continue;
@@ -15997,7 +16031,8 @@ HFY_PRIVATE_ const hfy_real *hfy_layer_bias_(const hfy_layer_run_ *r, size_t h) 
 HFY_COLD_ void hfy_layer_shape_(hfy_layer_run_ *r, size_t h) {
   static const hfy_real none[1] = {0};
   static const size_t unseen[1] = {0};
-  const hfy_net_drop_ dice = {r->in->seed, r->l->dropout, r->bag.b, h, 0, 0};
+  const hfy_net_drop_ dice = {r->in->seed, r->l->dropout, r->bag.b, h};
+  const int plain = !(r->fold || r->l->flags & HFY_LAYER_GAUSSIAN);
   const hfy_layer *l = r->l;
   const hfy_real *alpha = hfy_layer_at_(r, HFY_LAYER_ALPHA_, h);
   const int early = r->fold && h, makes = hfy_layer_makes_(r);
@@ -16008,6 +16043,8 @@ HFY_COLD_ void hfy_layer_shape_(hfy_layer_run_ *r, size_t h) {
   net->keys = none;
   net->readout = early ? NULL : none;
   net->readout_dim = r->fold ? l->projected_width : l->value_width;
+  net->key_stride = plain ? r->side[HFY_LAYER_K_].row : 0;
+  net->readout_stride = r->fold ? 0 : r->side[HFY_LAYER_V_].row;
   net->beta = r->fold ? 1 : hfy_layer_beta_(r, h);
   net->sep = l->sep;
   if (alpha) net->sep.alpha = *alpha < 1 ? 1 : *alpha > 8 ? 8 : (double)*alpha;
@@ -16019,7 +16056,15 @@ HFY_COLD_ void hfy_layer_shape_(hfy_layer_run_ *r, size_t h) {
   net->visible = r->in->causal && makes < 2 ? unseen : NULL;
   r->mask_at = r->bag.mask + (r->in->mask_heads > 1 ? h * r->bag.rows * r->bag.many : 0);
   r->dice = dice;
-  r->drop = r->dropping ? &r->dice : NULL;
+  memset(&r->more, 0, sizeof r->more);
+  r->more.drop = r->dropping ? &r->dice : NULL;
+  r->more.query_row = plain ? r->side[HFY_LAYER_Q_].row : 0;
+  r->more.out_row = r->fold ? 0 : r->full.values;
+  r->more.latest = l->implicit;
+  if (!r->fold && r->states && r->path)
+    r->more.path = r->path + (h * r->rows + r->bag.row) * r->states * l->head_width;
+  r->more.lost = r->lost ? r->lost + r->bag.row : NULL;
+  r->more.rows = r->bag.rows;
 }
 
 /* With its arrays; its queries. Positions: both are 0, and so all scores but for the bias. */
@@ -16034,6 +16079,7 @@ HFY_COLD_ const hfy_real *hfy_layer_net_(hfy_layer_run_ *r, size_t h) {
 
 /* What r->net answers to n queries; a row that has no answer from one head is lost. */
 HFY_COLD_ void hfy_layer_ask_(hfy_layer_run_ *r, const hfy_real *queries, size_t n, hfy_real *out, hfy_real *weights) {
+  const size_t wide = r->net.readout ? r->net.readout_dim : r->net.dim, row = r->more.out_row ? r->more.out_row : wide;
   hfy_report told;
   size_t i;
   memset(&told, 0, sizeof told);
@@ -16041,22 +16087,12 @@ HFY_COLD_ void hfy_layer_ask_(hfy_layer_run_ *r, const hfy_real *queries, size_t
   told.energy = r->energy;
   told.steps = r->fold ? NULL : r->steps;
   told.weights = weights;
-  if (n) memset(out, 0, n * (r->net.readout ? r->net.readout_dim : r->net.dim) * sizeof *out);
   for (i = 0; i < n; i++) r->one[i] = HFY_ERR_NOMEM; /* until the net says otherwise */
-  hfy_net_retrieve_(&r->net, queries, n, out, &told, r->drop, hfy_base_open_(&r->inner, NULL));
+  hfy_net_retrieve_(&r->net, queries, n, out, &told, &r->more, hfy_base_open_(&r->inner, NULL));
   for (i = 0; i < n; i++) {
     hfy_status *status = r->status + r->bag.row + i % r->bag.rows;
+    if (r->one[i]) memset(out + i * row, 0, wide * sizeof *out);
     if (!*status) *status = r->one[i];
-  }
-}
-
-/* r->said, of so many heads of this bag from h on, to its place in `all`, rows x heads x value_width, or back. */
-HFY_COLD_ void hfy_layer_said_(const hfy_layer_run_ *r, size_t h, size_t heads, hfy_real *all, int back) {
-  const size_t n = r->l->value_width, rows = r->bag.rows;
-  size_t i;
-  for (i = 0; i < heads * rows; i++) {
-    hfy_real *in_all = all + ((r->bag.row + i % rows) * r->l->heads + h + i / rows) * n, *in_said = r->said + i * n;
-    memcpy(back ? in_said : in_all, back ? in_all : in_said, n * sizeof *all);
   }
 }
 
@@ -16065,17 +16101,22 @@ HFY_COLD_ void hfy_layer_said_(const hfy_layer_run_ *r, size_t h, size_t heads, 
    heads say W_V (gain o z + shift) + b_V of z = X^T p: all heads of a bag are queries of one net over rows x. */
 
 /* Of head h: q of step t; its rows are in r->q from the second step on. */
-HFY_COLD_ const hfy_real *hfy_layer_fold_q_(const hfy_layer_run_ *r, size_t t, size_t h) {
-  return t ? r->q + h * r->bag.rows * r->l->head_width : hfy_layer_used_(r->side + HFY_LAYER_Q_, h, r->bag.q);
+HFY_COLD_ hfy_linalg_view_ hfy_layer_fold_q_(const hfy_layer_run_ *r, size_t t, size_t h) {
+  const hfy_layer_side_ *s = r->side + HFY_LAYER_Q_;
+  if (t) return hfy_linalg_rows_(r->q + h * s->n, r->full.keys);
+  return hfy_linalg_rows_(hfy_layer_used_(s, h, r->bag.q), s->row);
 }
 
-/* z of all heads through a side's norm (into r->y) and projection: y, head by head, or NULL. */
+/* z of all heads through a side's norm (into r->y) and projection: y, rows x heads x numbers, or NULL. */
 HFY_COLD_ void hfy_layer_fold_say_(const hfy_layer_run_ *r, size_t side, const hfy_real *z, hfy_real *y) {
   const size_t n = r->full.width[side], rows = r->bag.rows;
   const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + side, 0);
-  size_t i;
+  size_t h, i;
   for (i = 0; i < r->l->heads * rows * n; i++) r->y[i] = gain ? gain[i % n] * z[i] + gain[n + i % n] : z[i];
-  if (y) hfy_layer_heads_(r, side, r->y, rows * n, rows, y, rows * r->full.n[side]);
+  for (h = 0; y && h < r->l->heads; h++) {
+    const hfy_layer_map_ map = hfy_layer_map_head_(r, side, h);
+    hfy_layer_apply_(&r->tools, &map, r->y + h * rows * n, rows, y + h * map.n);
+  }
 }
 
 /* The other way: dy becomes r->dy, the cotangent of z. */
@@ -16083,10 +16124,13 @@ HFY_COLD_ void hfy_layer_fold_say_back_(const hfy_layer_run_ *r, size_t side, co
   const size_t n = r->full.width[side], rows = r->bag.rows, all = r->l->heads * rows * n;
   const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + side, 0);
   hfy_real *d_gain = hfy_layer_to_(r, HFY_LAYER_NORM_ + side, 0);
-  size_t i;
+  size_t h, i;
   hfy_layer_fold_say_(r, side, z, NULL);
   memset(r->dy, 0, all * sizeof *r->dy);
-  hfy_layer_heads_back_(r, side, r->y, rows * n, rows, dy, rows * r->full.n[side], r->dy);
+  for (h = 0; h < r->l->heads; h++) {
+    const hfy_layer_map_ map = hfy_layer_map_head_(r, side, h);
+    hfy_layer_apply_back_(&r->tools, &map, r->y + h * rows * n, rows, dy + h * map.n, r->dy + h * rows * n);
+  }
   for (i = 0; gain && i < all; i++) {
     if (d_gain) {
       d_gain[i % n] += r->dy[i] * z[i];
@@ -16102,10 +16146,10 @@ HFY_COLD_ void hfy_layer_fold_query_(const hfy_layer_run_ *r, size_t t) {
   const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
   size_t h, i;
   for (h = 0; h < r->l->heads; h++) {
-    const hfy_real *w = hfy_layer_map_of_(r, HFY_LAYER_K_, h * n, n).w;
+    const hfy_real *w = hfy_layer_map_head_(r, HFY_LAYER_K_, h).w;
     const double beta = hfy_layer_beta_(r, h);
-    hfy_layer_multiply_(&r->tools, r->bag.rows, width, n, hfy_linalg_rows_(hfy_layer_fold_q_(r, t, h), n),
-                        hfy_linalg_rows_(w, width), hfy_linalg_set_(r->y + h * all, width));
+    hfy_layer_multiply_(&r->tools, r->bag.rows, width, n, hfy_layer_fold_q_(r, t, h), hfy_linalg_rows_(w, width),
+                        hfy_linalg_set_(r->y + h * all, width));
     for (i = h * all; i < (h + 1) * all; i++)
       r->u[i] = (hfy_real)(beta * (double)r->y[i] * (gain ? (double)gain[i % width] : 1));
   }
@@ -16116,9 +16160,10 @@ HFY_COLD_ void hfy_layer_fold_query_back_(const hfy_layer_run_ *r, size_t t) {
   const size_t n = r->l->head_width, width = r->l->stored_width, rows = r->bag.rows, all = rows * width;
   const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
   hfy_real *d_gain = hfy_layer_to_(r, HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
+  const hfy_layer_side_ *q = r->side + HFY_LAYER_Q_;
   size_t h, i;
   for (h = 0; h < r->l->heads; h++) {
-    const hfy_layer_map_ map = hfy_layer_map_of_(r, HFY_LAYER_K_, h * n, n);
+    const hfy_layer_map_ map = hfy_layer_map_head_(r, HFY_LAYER_K_, h);
     const hfy_real *v = r->y + h * all, *u = r->u + h * all;
     const double beta = hfy_layer_beta_(r, h);
     hfy_real *du = r->du + h * all, *d_beta = hfy_layer_to_(r, HFY_LAYER_LOG_BETA_, h);
@@ -16130,10 +16175,10 @@ HFY_COLD_ void hfy_layer_fold_query_back_(const hfy_layer_run_ *r, size_t t) {
     }
     if (d_beta) *d_beta = (hfy_real)((double)*d_beta + sum);
     hfy_layer_multiply_(&r->tools, rows, n, width, hfy_linalg_rows_(du, width), hfy_linalg_turned_(map.w, width),
-                        t ? hfy_linalg_set_(r->dq + h * rows * n, n)
-                          : hfy_linalg_add_(hfy_layer_dused_(r->side + HFY_LAYER_Q_, h, r->bag.q), n));
+                        t ? hfy_linalg_set_(r->dq + h * n, r->full.keys)
+                          : hfy_linalg_add_(hfy_layer_dused_(q, h, r->bag.q), q->row));
     if (map.dw)
-      hfy_layer_multiply_(&r->tools, n, width, rows, hfy_linalg_turned_(hfy_layer_fold_q_(r, t, h), n),
+      hfy_layer_multiply_(&r->tools, n, width, rows, hfy_linalg_flip_(hfy_layer_fold_q_(r, t, h)),
                           hfy_linalg_rows_(du, width), hfy_linalg_add_(map.dw, width));
   }
 }
@@ -16157,9 +16202,9 @@ HFY_COLD_ void hfy_layer_fold_(hfy_layer_run_ *r, const hfy_layer_report *tell) 
     hfy_real *z = hfy_layer_fold_net_(r, t);
     hfy_layer_fold_query_(r, t);
     hfy_layer_ask_(r, r->u, n, z, t == last && tell->weights ? tell->weights + r->bag.weights : NULL);
-    hfy_layer_fold_say_(r, t < last ? HFY_LAYER_K_ : HFY_LAYER_V_, z, t < last ? r->q : r->said);
+    hfy_layer_fold_say_(r, t < last ? HFY_LAYER_K_ : HFY_LAYER_V_, z,
+                        t < last ? r->q : r->o + r->bag.row * r->full.values);
   }
-  hfy_layer_said_(r, 0, r->l->heads, r->o, 0);
   for (i = 0; tell->steps && i < n; i++) tell->steps[r->bag.row * r->l->heads + i] = last + 1;
 }
 
@@ -16169,11 +16214,11 @@ HFY_COLD_ hfy_status hfy_layer_fold_back_(hfy_layer_run_ *r) {
   const hfy_layer_side_ *key = r->side + HFY_LAYER_K_, *value = r->side + HFY_LAYER_V_;
   hfy_status status, failure = HFY_OK;
   size_t t;
-  hfy_layer_said_(r, 0, l->heads, r->dheads, 1);
   for (t = last + 1; t--;) {
     const hfy_real *z = hfy_layer_fold_net_(r, t);
     hfy_grad grad;
-    hfy_layer_fold_say_back_(r, t < last ? HFY_LAYER_K_ : HFY_LAYER_V_, z, t < last ? r->dq : r->said);
+    hfy_layer_fold_say_back_(r, t < last ? HFY_LAYER_K_ : HFY_LAYER_V_, z,
+                             t < last ? r->dq : r->dheads + r->bag.row * r->full.values);
     if (t) hfy_layer_fold_say_(r, HFY_LAYER_K_, hfy_layer_fold_net_(r, t - 1), r->q);
     hfy_layer_fold_net_(r, t);
     hfy_layer_fold_query_(r, t);
@@ -16182,7 +16227,7 @@ HFY_COLD_ hfy_status hfy_layer_fold_back_(hfy_layer_run_ *r) {
     grad.queries = r->du;
     grad.keys = key->dx ? key->dx + r->bag.stored * l->stored_width : NULL;
     grad.readout = t == last && value->dx ? value->dx + r->bag.stored * l->projected_width : NULL;
-    status = hfy_net_vjp_(&r->net, r->u, n, r->dy, NULL, &grad, NULL, hfy_base_open_(&r->inner, NULL));
+    status = hfy_net_vjp_(&r->net, r->u, n, r->dy, &grad, &r->more, hfy_base_open_(&r->inner, NULL));
     if (status && !failure) failure = status;
     hfy_layer_fold_query_back_(r, t);
   }
@@ -16197,8 +16242,7 @@ HFY_COLD_ void hfy_layer_associate_(hfy_layer_run_ *r, size_t h, const hfy_layer
   const size_t heads = r->l->heads, rows = r->bag.rows;
   hfy_real *weights = tell->weights ? tell->weights + r->bag.weights + h * rows * r->net.count : NULL;
   size_t i;
-  hfy_layer_ask_(r, queries, rows, r->said, weights);
-  hfy_layer_said_(r, h, 1, r->o, 0);
+  hfy_layer_ask_(r, queries, rows, r->o + (r->bag.row * heads + h) * r->l->value_width, weights);
   for (i = 0; i < rows; i++) {
     const size_t at = (r->bag.row + i) * heads + h;
     if (r->one[i]) continue;
@@ -16278,8 +16322,8 @@ HFY_COLD_ hfy_status hfy_layer_probe_(hfy_layer_run_ *r, const hfy_report *told,
       hfy_layer_shape_(r, h);
       hfy_base_open_(w, NULL);
       if (told && r->fold && h) early.weights = NULL; /* a step before the last tells no weights */
-      status = grad ? hfy_net_vjp_(&r->net, none, n, none, NULL, grad, r->drop, w)
-                    : hfy_net_retrieve_(&r->net, none, n, none + 1, &early, r->drop, w);
+      status = grad ? hfy_net_vjp_(&r->net, none, n, none, grad, &r->more, w)
+                    : hfy_net_retrieve_(&r->net, none, n, none + 1, &early, &r->more, w);
       if (status == HFY_ERR_NOMEM) status = HFY_OK;
       if (status) memcpy(r->w->message, w->message, sizeof w->message);
     }
@@ -16308,8 +16352,6 @@ HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena, hfy_layer_run_ *r, int ba
     wide = hfy_layer_most_(hfy_layer_most_(wide, s->width, s->n), r->fold && i ? 0 : s->held, 0);
   }
   wide = hfy_layer_most_(wide, r->full.values, 0);
-  i = hfy_layer_most_(r->side[0].rows, r->fold ? 0 : r->rows, r->fold ? 0 : r->stored);
-  r->flat = HFY_TAKE_(arena, hfy_real, hfy_base_times_(i, hfy_layer_most_(r->full.keys, r->full.values, 0)));
   r->joint = HFY_TAKE_(arena, hfy_real, joint);
   r->djoint = HFY_TAKE_(arena, hfy_real, back ? joint : 0);
   r->q = HFY_TAKE_(arena, hfy_real, n * l->head_width);
@@ -16322,7 +16364,6 @@ HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena, hfy_layer_run_ *r, int ba
   r->zero = HFY_TAKE_(arena, hfy_real, l->flags & HFY_LAYER_GAUSSIAN ? r->most + r->many : 0);
   r->visible = HFY_TAKE_(arena, size_t, r->in->causal ? r->most : 0);
   hfy_layer_equip_(arena, wide, back ? row : 0, &r->tools);
-  r->said = HFY_TAKE_(arena, hfy_real, (r->fold ? n : r->most) * l->value_width);
   r->inner.capacity = r->inner.peak;
   r->inner.buffer = HFY_TAKE_(arena, unsigned char, r->inner.peak);
   for (i = 0; r->visible && i < r->most; i++) r->visible[i] = i + 1;
@@ -16344,6 +16385,7 @@ HFY_COLD_ hfy_status hfy_layer_forward_(const hfy_layer *layer, const hfy_real *
     status = hfy_layer_begin_(r, layer, params, in, tell->weights != NULL, tell->k || tell->v || tell->energy, w);
   if (!status && r->rows && !out) status = hfy_base_null_(w, "out");
   if (status) return status;
+  if (!tape) r->states = 0; /* nobody will go back */
   size = hfy_layer_lay_(r, NULL);
   if (tape && in->tape_reals < size)
     return hfy_base_fail_(w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", in->tape_reals, size);
@@ -16416,8 +16458,8 @@ HFY_COLD_ hfy_status hfy_layer_associate_back_(hfy_layer_run_ *r, size_t h) {
   grad.alpha = d_alpha ? &alpha : NULL;
   grad.implicit = r->l->implicit;
   if (r->dbias) memset(r->dbias, 0, rows * n * sizeof *r->dbias);
-  hfy_layer_said_(r, h, 1, r->dheads, 1);
-  status = hfy_net_vjp_(&r->net, queries, rows, r->said, NULL, &grad, r->drop, hfy_base_open_(&r->inner, NULL));
+  status = hfy_net_vjp_(&r->net, queries, rows, r->dheads + (r->bag.row * r->l->heads + h) * r->l->value_width, &grad,
+                        &r->more, hfy_base_open_(&r->inner, NULL));
   for (i = 0; d_mask && i < rows; i++)
     for (j = 0; j < many; j++) d_mask[i * many + j] += r->dbias[i * n + j];
   if (r->zero && r->dparams) hfy_layer_gaussian_(r, h, NULL, r->dbias);
@@ -16429,32 +16471,28 @@ HFY_COLD_ hfy_status hfy_layer_associate_back_(hfy_layer_run_ *r, size_t h) {
 /* Back from what the nets saw to what came in, for one side. */
 HFY_COLD_ void hfy_layer_side_back_(hfy_layer_run_ *r, const hfy_layer_side_ *s) {
   const hfy_post space = hfy_layer_space_(r);
-  const hfy_layer_map_ joint = hfy_layer_map_of_(r, HFY_LAYER_K_, 0, r->full.keys);
-  const size_t takes = r->full.takes[s->part], given = s->rows * s->width;
+  const hfy_layer_map_ joint = hfy_layer_map_of_(r, HFY_LAYER_K_);
+  const hfy_layer_map_ map = hfy_layer_map_of_(r, s->part);
   hfy_real *extra = hfy_layer_to_(r, s->part == HFY_LAYER_V_ ? HFY_LAYER_BIAS_V_ : HFY_LAYER_BIAS_K_, 0);
   hfy_real *dfrom = s->from != s->x ? r->djoint : s->dx;
-  size_t i, h;
-  while (s->held > s->rows && hfy_layer_span_(r, s))
-    for (h = 0; h < r->l->heads; h++) {
-      hfy_real *of = hfy_layer_dused_(s, h, r->bag.k + r->bag.many);
-      for (i = 0; extra && i < s->n; i++) extra[h * s->n + i] += of[i];
-      memset(of, 0, r->full.extras * s->n * sizeof *of);
-    }
+  size_t i;
+  while (s->held > s->rows && hfy_layer_span_(r, s)) {
+    hfy_real *of = s->dhead + (r->bag.k + r->bag.many) * s->row;
+    for (i = 0; extra && i < s->row; i++) extra[i] += of[i];
+    memset(of, 0, r->full.extras * s->row * sizeof *of);
+  }
   if (s->seen)
     hfy_layer_normalise_back_(&r->tools, &space, s->fixed ? s->x : s->head, s->all, s->n, s->dhead,
-                              hfy_layer_to_(r, HFY_LAYER_SPACE_, 0));
+                              hfy_layer_to_(r, HFY_LAYER_SPACE_, 0), s->dhead);
   if (s->shares) return; /* it has gone with the side before */
-  if (!r->fold || !s->part) { /* else the nets' gradients are dx */
-    if (s->dx && s->fixed) memcpy(s->dx, s->dhead, given * sizeof *s->dx);
-    if (dfrom != s->dx) memset(dfrom, 0, s->rows * takes * sizeof *dfrom);
-    while (!s->fixed && hfy_layer_span_(r, s))
-      hfy_layer_heads_back_(r, s->part, s->from + r->bag.stored * takes, 0, r->bag.many, s->dhead + r->bag.k * s->n,
-                            s->held * s->n, dfrom ? dfrom + r->bag.stored * takes : NULL);
-    if (dfrom != s->dx) hfy_layer_apply_back_(&r->tools, &joint, s->x, s->rows, dfrom, s->dx);
-  }
-  if (!s->dx) return;
-  if (s->room) hfy_layer_normalise_back_(&r->tools, &s->norm, s->given, s->rows, s->width, s->dx, s->dgain);
-  for (i = 0; s->dgiven && i < given; i++) s->dgiven[i] += s->dx[i];
+  if (dfrom != s->dx) memset(dfrom, 0, s->rows * map.k * sizeof *dfrom);
+  while (s->dhead && !s->fixed && hfy_layer_span_(r, s)) /* no dhead: folded, nets' gradients are dx */
+    hfy_layer_apply_back_(&r->tools, &map, s->from + r->bag.stored * map.k, r->bag.many, s->dhead + r->bag.k * s->row,
+                          dfrom ? dfrom + r->bag.stored * map.k : NULL);
+  if (dfrom != s->dx) hfy_layer_apply_back_(&r->tools, &joint, s->x, s->rows, dfrom, s->dx);
+  if (s->room && s->dx)
+    hfy_layer_normalise_back_(&r->tools, &s->norm, s->given, s->rows, s->width, s->dx, s->dgain, s->dgiven);
+  for (i = 0; s->fixed && !s->room && s->dgiven && i < s->rows * s->width; i++) s->dgiven[i] += s->dx[i];
 }
 
 /* Where the gradients go; what of grad there cannot be. */
@@ -16485,13 +16523,13 @@ HFY_COLD_ hfy_status hfy_layer_aim_(hfy_layer_run_ *r, const hfy_layer_grad *gra
   return HFY_OK;
 }
 
-/* Copies rows to `to` (NULL: looks at them only), as 0 where lost[i] > 0 (lost may be NULL) or a row is not finite: the
-   number of the first such, from 1 on, or 0. */
-HFY_COLD_ size_t hfy_layer_sift_(const hfy_real *x, size_t rows, size_t n, const hfy_real *lost, hfy_real *to) {
+/* Copies rows to `to` (NULL: looks at them only), as 0 where lost[i] > 0 or (lost NULL) a row is not finite: the number
+   of the first such, from 1 on, or 0. */
+HFY_PRIVATE_ size_t hfy_layer_sift_(const hfy_real *x, size_t rows, size_t n, const hfy_real *lost, hfy_real *to) {
   size_t i, first = 0;
   for (i = 0; i < rows; i++) {
-    const int finite = hfy_post_finite_(x + i * n, n), keep = finite && !(lost && lost[i] > 0);
-    if (!finite && !first) first = i + 1;
+    const int keep = lost ? !(lost[i] > 0) : hfy_post_finite_(x + i * n, n);
+    if (!keep && !first) first = i + 1;
     if (to && keep) memcpy(to + i * n, x + i * n, n * sizeof *to);
     if (to && !keep) memset(to + i * n, 0, n * sizeof *to);
   }
@@ -16535,7 +16573,7 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
   hfy_real none = 0;
   double number = 0;
   size_t i, h;
-  int lost = 1;
+  int lost = 1, sick[HFY_LAYER_SIDES_];
   hfy_status failure = HFY_OK, status = hfy_base_null_(w, !params ? "params" : !tape ? "tape" : !grad ? "grad" : NULL);
   if (!status) status = hfy_layer_rewind_(r, layer, params, in, tape, w);
   if (!status && r->rows && !dout) status = hfy_base_null_(w, "dout");
@@ -16550,6 +16588,8 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
   asked.implicit = r->l->implicit;
   for (i = 0; i < r->rows; i++) lost &= r->lost[i] > 0;
   if (lost) return hfy_layer_dout_(dout, r->rows, out.n, w); /* parameters that are not finite, too */
+  for (s = r->side, i = 0; i < HFY_LAYER_SIDES_; s++, i++)
+    sick[i] = i && s->given == s[-1].given ? sick[i - 1] : hfy_layer_sift_(s->given, s->rows, s->width, NULL, NULL) > 0;
   status = hfy_layer_probe_(r, NULL, &asked);
   while (hfy_base_layout_(&arena, w, &status)) {
     hfy_layer_plan_(&arena, r, 1);
@@ -16559,8 +16599,10 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
     for (s = r->side; s < r->side + HFY_LAYER_SIDES_; s++) {
       const size_t size = s->rows * s->width;
       s->dhead = HFY_TAKE_(&arena, hfy_real, r->fold && s->part ? 0 : s->all * s->n);
-      s->clean = HFY_TAKE_(&arena, hfy_real, hfy_layer_sift_(s->given, s->rows, s->width, NULL, NULL) ? size : 0);
-      s->dx = s->shares ? s[-1].dx : HFY_TAKE_(&arena, hfy_real, s->dgiven || s->dgain ? size : 0);
+      s->clean = HFY_TAKE_(&arena, hfy_real, sick[s->part] ? size : 0);
+      s->dx = s->shares ? s[-1].dx : s->fixed ? s->dhead : s->dgiven;
+      if (s->norm.kind && !s->shares && !s->fixed)
+        s->dx = HFY_TAKE_(&arena, hfy_real, s->dgiven || s->dgain ? size : 0);
     }
   }
   if (!status) status = hfy_layer_dout_(dout, r->rows, out.n, w);
@@ -16570,7 +16612,7 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
     if (s->clean) hfy_layer_sift_(s->given, s->rows, s->width, NULL, s->clean);
     if (s->clean) s->given = s->clean;
     if (s->dhead) memset(s->dhead, 0, s->all * s->n * sizeof *s->dhead);
-    if (s->dx) memset(s->dx, 0, s->rows * s->width * sizeof *s->dx);
+    if (s->room && s->dx) memset(s->dx, 0, s->rows * s->width * sizeof *s->dx);
   }
   hfy_layer_prepare_(r, 0);
   if (out.w) memset(r->dheads, 0, r->rows * out.k * sizeof *r->dheads);
@@ -16578,8 +16620,6 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
   while (hfy_layer_next_(r))
     for (h = 0; h < (r->fold ? 1 : r->l->heads); h++) {
       status = r->fold ? hfy_layer_fold_back_(r) : hfy_layer_associate_back_(r, h);
-      for (i = 0; status != HFY_ERR_CONVERGENCE && i < r->bag.rows; i++)
-        if (r->lost[r->bag.row + i] > 0) status = HFY_OK; /* it is that row for which a net has no gradient either */
       if (status && !failure) failure = hfy_base_fail_(w, status, "bag %z: %s", r->bag.b, r->inner.message);
     }
   for (s = r->side; s < r->side + HFY_LAYER_SIDES_; s++)
@@ -16623,7 +16663,7 @@ HFY_PRIVATE_ double hfy_dense_slope_(hfy_dense_kind kind, double y) {
 HFY_COLD_ hfy_layer_map_ hfy_dense_map_(const hfy_dense *d, const hfy_real *params, hfy_real *dparams) {
   const size_t behind = d->in * d->out;
   const hfy_layer_map_ map = {params, d->no_bias ? NULL : params + behind, dparams,
-                              d->no_bias || !dparams ? NULL : dparams + behind, d->out, d->in};
+                              d->no_bias || !dparams ? NULL : dparams + behind, d->out, d->in, d->out};
   return map;
 }
 
@@ -16885,7 +16925,8 @@ HFY_COLD_ void hfy_block_norm_(hfy_block_run_ *b, size_t i, hfy_real *y, hfy_rea
   while (hfy_base_layout_(&arena, w, &status)) hfy_layer_equip_(&arena, b->width, b->width, &t);
   if (!status && y) hfy_layer_normalise_(&norm, b->r[i], b->rows, b->width, y);
   if (!status && dh)
-    hfy_layer_normalise_back_(&t, &norm, b->r[i], b->rows, b->width, dh, b->dparams ? b->dparams + at : NULL);
+    hfy_layer_normalise_back_(&t, &norm, b->r[i], b->rows, b->width, dh, b->dparams ? b->dparams + at : NULL,
+                              dh);
   hfy_block_did_(b, status, w);
 }
 

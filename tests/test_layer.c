@@ -662,6 +662,79 @@ TEST(fixed_points) {
   }
 }
 
+/* A layer without weights is a net for each head, to the bit: rows that stop early, at a cycle or not at all, a row that
+   is lost, a fixed point. The way back reads from the tape what the net's own finds out again. */
+TEST(without_weights_a_net) {
+  static const double betas[2] = {0.8, 6};
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(21);
+  size_t i, h, b, j, fewest = 99, most = 0;
+  for (i = 0; i < 24; i++) {
+    static hfy_real out[REALS], d_keys[REALS], d_state[REALS], d_values[REALS];
+    size_t steps[64], row = 0, stored = 0;
+    hfy_layer_report report;
+    ragged(r, 3);
+    r->layer.head_width = r->layer.value_width = 4;
+    r->layer.static_state = r->layer.static_stored = r->layer.static_projected = 1;
+    r->layer.norm_state = r->layer.norm_stored = r->layer.norm_projected = HFY_LAYER_RAW;
+    r->layer.flags = HFY_LAYER_NO_OUT | HFY_LAYER_NO_BIAS;
+    r->layer.betas = betas;
+    r->layer.implicit = i % 3 == 2;
+    r->layer.extra_steps = r->layer.implicit ? 0 : i % 6 * (i % 6);
+    r->layer.tol = i % 4 ? 0 : 0.05;
+    if (i % 8 == 3) r->layer.post.kind = HFY_POST_TANH;
+    draw(r, &rng);
+    if (i & 1) r->state[4 * (i % 5)] = not_a_number();
+    memset(&report, 0, sizeof report);
+    memset(steps, 0, sizeof steps);
+    report.steps = steps;
+    r->grad.stored = r->d_stored;
+    r->grad.state = r->d_state;
+    r->grad.projected = r->d_projected;
+    memset(d_keys, 0, sizeof d_keys);
+    memset(d_state, 0, sizeof d_state);
+    memset(d_values, 0, sizeof d_values);
+    hfy_layer_forward(&r->layer, r->param, &r->in, r->out, r->tape, &report, &r->work);
+    if (!CHECK(hfy_layer_backward(&r->layer, r->param, &r->in, r->tape, r->dout, &r->grad, &r->work) == HFY_OK))
+      printf("    %s\n", r->work.message);
+    for (b = 0; b < 3; row += rows_of_bags[b], stored += stored_of_bags[b++])
+      for (h = 0; h < 2; h++) {
+        hfy_real dout[16];
+        hfy_net net;
+        hfy_grad grad;
+        memset(&net, 0, sizeof net);
+        memset(&grad, 0, sizeof grad);
+        net.count = stored_of_bags[b];
+        net.dim = net.readout_dim = 4;
+        net.keys = r->stored + 4 * stored;
+        net.readout = r->projected + 4 * stored;
+        net.beta = betas[h];
+        net.post = r->layer.post;
+        net.tol = r->layer.tol;
+        net.max_steps = r->layer.implicit ? 1001 : 1 + r->layer.extra_steps;
+        grad.keys = d_keys + 4 * stored;
+        grad.readout = d_values + 4 * stored;
+        grad.queries = d_state + 4 * row;
+        grad.implicit = r->layer.implicit;
+        memset(out, 0, sizeof out);
+        hfy_retrieve(&net, r->state + 4 * row, rows_of_bags[b], out, NULL, NULL);
+        for (j = 0; j < rows_of_bags[b]; j++) {
+          const size_t at = 2 * (row + j) + h;
+          CHECK(same_bits(out + 4 * j, r->out + 4 * at, 4 * sizeof *out));
+          memcpy(dout + 4 * j, r->dout + 4 * at, 4 * sizeof *out);
+          if (steps[at] && steps[at] < fewest) fewest = steps[at];
+          if (steps[at] > most) most = steps[at];
+        }
+        hfy_retrieve_vjp(&net, r->state + 4 * row, rows_of_bags[b], dout, &grad, NULL);
+      }
+    CHECK(same_bits(d_keys, r->d_stored, sizeof d_keys) && same_bits(d_state, r->d_state, sizeof d_state));
+    CHECK(same_bits(d_values, r->d_projected, sizeof d_values));
+    if (check_errors) printf("    case %u\n", (unsigned)i);
+    if (check_errors) break;
+  }
+  CHECK(fewest == 1 && most >= 20);
+}
+
 /* layer.safetensors holds golden 101's parameters as Python's safetensors lays them out: sorted, F32, with metadata. */
 TEST(a_file_of_pythons) {
   static const char name[] = "layer.safetensors";
@@ -1269,6 +1342,7 @@ int main(int argc, char **argv) {
   RUN(folded_is_plain);
   RUN(lookup_is_plain);
   RUN(fixed_points);
+  RUN(without_weights_a_net);
   RUN(a_file_of_pythons);
   RUN(stacked);
   RUN(found_by_reading);
