@@ -795,7 +795,7 @@ HFY_API hfy_structure hfy_structure_matching(size_t n);
    NOMEM, NONFINITE (NaN or a forbidden infinity in the scores, sums beyond the range of double). */
 
 /* A best vertex: its bits, ascending, into on (room for structure->most), how many into *count, its score into *score
-   (each may be NULL). One call of the oracle. */
+   (each may be NULL); infinite parts of either sign cancel one another. One call of the oracle. */
 HFY_API hfy_status hfy_structure_map(const hfy_structure *structure, const double *unary, const double *higher,
                                      size_t *on, size_t *count, double *score, hfy_work *work);
 
@@ -9201,10 +9201,10 @@ HFY_API HFY_SMALL_ hfy_status hfy_structure_map(const hfy_structure *structure, 
   hfy_status status = hfy_structure_begin_(structure, 1, unary, higher, NULL, 1, &s, w);
   if (!status) status = hfy_structure_failed_(w, hfy_structure_first_(&s), &s);
   if (!status) {
-    size_t i, n = structure->unaries;
-    double sum = 0;
-    for (i = 0; i < s.fresh_bits; i++) sum += s.fresh[i] < n ? unary[s.fresh[i]] : s.raw[s.fresh[i] - n];
-    if (score) *score = sum;
+    double infinite, sum = hfy_structure_parts_score_(&s, SIZE_MAX, &infinite);
+    size_t i;
+    for (i = 0; i < s.fresh_unaries; i++) sum += unary[s.fresh[i]];
+    if (score) *score = infinite > 0 ? HUGE_VAL : infinite < 0 ? -HUGE_VAL : sum;
     if (count) *count = s.fresh_bits;
     if (on) hfy_structure_list_(&s, SIZE_MAX, on);
   }

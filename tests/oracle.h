@@ -510,4 +510,49 @@ static CHECK_UNUSED void oracle_retrieve(const oracle_memory *m, size_t j, size_
     for (d = 0; d < D; d++) out[d] = states[steps * D + d];
 }
 
+/* E in long double; `signature` changes at a kink of Omega* */
+static CHECK_UNUSED wide oracle_energy(const oracle_memory *m, const wide *q, size_t j, unsigned long *signature) {
+  const hfy_post *post = &m->net.post;
+  wide theta[ORACLE_COUNT], sum = 0, square = 0, beta = oracle_or(post->beta, 1), radius = oracle_or(post->radius, 1);
+  wide p = oracle_or(post->power, 1), dof = (wide)m->net.dim - (wide)post->dof_minus, row[ORACLE_DIM];
+  size_t d, e, D = m->net.dim;
+  oracle_signature = 0;
+  oracle_scores(m, q, j, theta);
+  sum = -oracle_conjugate(&m->net.sep, theta, m->net.count, j) / m->beta;
+  *signature = oracle_signature;
+  for (d = 0; d < D; d++) {
+    row[d] = q[d] - (post->kind == HFY_POST_LAYERNORM && post->delta ? m->delta[d] : 0);
+    square += row[d] * row[d];
+    if (m->net.self_coupling) sum += m->self_coupling[d] * q[d] * q[d] / 2;
+    if (post->kind == HFY_POST_NONE) sum += q[d] * q[d] / 2;
+    if (post->kind == HFY_POST_TANH)
+      sum += ((1 + q[d]) * logl((1 + q[d]) / 2) + (1 - q[d]) * logl((1 - q[d]) / 2)) / (2 * beta);
+    if (post->kind == HFY_POST_RECTIFIED_POWER)
+      sum += q[d] * (wide)post->theta + p / (p + 1) * powl(q[d], (p + 1) / p);
+  }
+  if (post->kind == HFY_POST_L2) sum -= sqrtl((wide)post->eps * (radius * radius - square));
+  if (post->kind == HFY_POST_LAYERNORM) {
+    radius = oracle_or(post->eta, 1) * sqrtl(dof);
+    sum -= sqrtl((wide)post->eps * dof * (radius * radius - square));
+  }
+  if (post->kind == HFY_POST_LINEAR) { /* 1/2 q.A^-1 q by elimination without pivots: A is definite */
+    wide a[ORACLE_DIM][ORACLE_DIM + 1], x[ORACLE_DIM];
+    size_t k;
+    for (d = 0; d < D; d++)
+      for (a[d][D] = q[d], e = 0; e < D; e++) a[d][e] = m->matrix[d * D + e];
+    for (k = 0; k < D; k++)
+      for (d = k + 1; d < D; d++) {
+        wide factor = a[d][k] / a[k][k];
+        for (e = k; e <= D; e++) a[d][e] -= factor * a[k][e];
+      }
+    for (d = D; d--;) {
+      x[d] = a[d][D];
+      for (e = d + 1; e < D; e++) x[d] -= a[d][e] * x[e];
+      x[d] /= a[d][d];
+      sum += q[d] * x[d] / 2;
+    }
+  }
+  return sum;
+}
+
 #endif
