@@ -595,7 +595,11 @@ TEST(bounds_of_a_batch_hold) {
         }
         for (j = 0; j < 16; j++) {
           hfy_index_one_ *one = m.tile.fast.index.one + j;
+          long double norm = 0;
           if (one->count == SIZE_MAX) continue;
+          for (d = 0; d < m.dim; d++) norm += (long double)q[j * m.dim + d] * (long double)q[j * m.dim + d];
+          norm = ldexpl(sqrtl(norm) / one->unit.a / one->unit.b, m.index.exponent);
+          CHECK((long double)one->bound.near >= norm * (1 + 1e-13L));
           for (i = 0; i < m.count; i += list[k]->rows) {
             size_t rows = m.count - i < list[k]->rows ? m.count - i : list[k]->rows, l;
             list[k]->pack(m.run.fast.seek.view.rows + i * m.dim, m.dim, rows, m.dim, m.tile.fast.index.tile);
@@ -1003,6 +1007,50 @@ TEST(constants_of_the_proof) {
   }
 }
 
+/* A key is held against its copy in every element. */
+TEST(each_element_is_compared) {
+  hfy_rng rng = hfy_rng_seed(67);
+  size_t i, d;
+  memory_of m;
+  for (m.dim = 1; m.dim < 20; m.dim++) {
+    m.count = 3, m.stride = m.dim;
+    m.keys = (hfy_real *)malloc(3 * m.dim * sizeof *m.keys);
+    make_keys(GAUSS, &rng, 3, m.dim, m.dim, m.keys);
+    CHECK(prepare(&m, NULL, 0) == HFY_OK && begin(&m, &m.index, HFY_ISA_BEST, 1, 1, 1) == HFY_OK);
+    for (i = 0; i < 3; i++)
+      for (d = 0; d < m.dim; d++) {
+        hfy_real *x = m.keys + i * m.dim, kept = x[d];
+        CHECK(hfy_index_holds_(&m.run.fast.seek, x, i));
+        x[d] += (hfy_real)ldexp(3 * (double)m.run.fast.seek.view.error[i], m.index.exponent);
+        CHECK(!hfy_index_holds_(&m.run.fast.seek, x, i));
+        x[d] = kept;
+      }
+    free(m.block), free(m.keys);
+  }
+}
+
+/* A sum that leaves the range on its way to 0: bounds would rule its row out, the full scan has no answer. */
+TEST(sums_out_of_range) {
+  enum { D = 2048 };
+  hfy_real *keys = (hfy_real *)malloc(3 * D * sizeof *keys), *q = keys + 2 * D;
+  size_t d, bytes = hfy_index_size(2, D, NULL);
+  void *memory = malloc(bytes);
+  hfy_index index;
+  hfy_net net;
+  memset(&net, 0, sizeof net);
+  for (d = 0; d < D; d++) {
+    keys[d] = d < D / 2 ? 1 : -1;
+    keys[D + d] = d == 0;
+    q[d] = (hfy_real)(REAL_MAX / 8);
+  }
+  net.dim = D, net.count = 2, net.keys = keys, net.sep.kind = HFY_SEP_SPARSEMAX, net.beta = 800 / REAL_MAX;
+  CHECK(hfy_index_build(keys, 2, D, 0, NULL, memory, bytes, &index, NULL) == HFY_OK);
+  CHECK(hfy_retrieve(&net, q, 1, q, NULL, NULL) == HFY_ERR_NONFINITE);
+  net.index = &index;
+  CHECK(hfy_retrieve(&net, q, 1, q, NULL, NULL) == HFY_ERR_NONFINITE);
+  free(memory), free(keys);
+}
+
 /* --- whose index is it --- */
 
 TEST(stale_and_foreign) {
@@ -1398,6 +1446,8 @@ int main(int argc, char **argv) {
   RUN(bounds_follow_over_any_range);
 #endif
   RUN(constants_of_the_proof);
+  RUN(each_element_is_compared);
+  RUN(sums_out_of_range);
   RUN(stale_and_foreign);
   RUN(build_errors);
   RUN(deterministic);
