@@ -986,7 +986,7 @@ TEST(constants_of_the_proof) {
       for (k = 0; k < r; k++) x[k] = (long double)l.step * s->whole[k];
       size = exact_norm(x, r);
       for (d = 0; d < dim; d++) {
-        y[d] = q[d] - (m > 0 ? along / (m * m) : 0) * mean[d];
+        y[d] = q[d] - (m > 0 ? (long double)(l.C / (a.index.mean_norm * a.index.mean_norm)) : 0) * mean[d];
         for (k = 0; k < r; k++) y[d] -= x[k] * (long double)view->basis[k * dim + d];
       }
       rest = exact_norm(y, dim);
