@@ -889,7 +889,8 @@ TEST(kernels_agree) {
 
 /* got is at least want, and at most `more` of want above it */
 static int is_just_above(double got, long double want, double more) {
-/* --- the constants are those of docs/math.md 13, in long double: none below, none far above --- */
+  const long double size = fabsl(want);
+  return (long double)got >= want - size * 1e-18L && (long double)got <= want + size * (long double)more + 1e-18L;
 }
 
 static long double exact_norm(const long double *x, size_t n) {
