@@ -595,7 +595,11 @@ TEST(bounds_of_a_batch_hold) {
         }
         for (j = 0; j < 16; j++) {
           hfy_index_one_ *one = m.tile.fast.index.one + j;
+          long double norm = 0;
           if (one->count == SIZE_MAX) continue;
+          for (d = 0; d < m.dim; d++) norm += (long double)q[j * m.dim + d] * (long double)q[j * m.dim + d];
+          norm = ldexpl(sqrtl(norm) / one->unit.a / one->unit.b, m.index.exponent);
+          CHECK((long double)one->bound.near >= norm * (1 + 1e-13L));
           for (i = 0; i < m.count; i += list[k]->rows) {
             size_t rows = m.count - i < list[k]->rows ? m.count - i : list[k]->rows, l;
             list[k]->pack(m.run.fast.seek.view.rows + i * m.dim, m.dim, rows, m.dim, m.tile.fast.index.tile);
@@ -879,6 +883,173 @@ TEST(kernels_agree) {
     }
     free(rows), free(whole), free(high), free(low);
   }
+}
+
+/* --- the constants, each as docs/math.md 13 has it, in long double: not below, and not far above --- */
+
+/* got is at least want, and at most `more` of want above it */
+static int is_just_above(double got, long double want, double more) {
+  const long double size = fabsl(want);
+  return (long double)got >= want - size * 1e-18L && (long double)got <= want + size * (long double)more + 1e-18L;
+}
+
+static long double exact_norm(const long double *x, size_t n) {
+  long double squares = 0;
+  for (; n; n--, x++) squares += *x * *x;
+  return sqrtl(squares);
+}
+
+TEST(constants_of_the_proof) {
+  enum { MOST = 300 };
+  static const size_t dims[] = {1, 7, 64, 130, MOST};
+  hfy_rng rng = hfy_rng_seed(61);
+  size_t round, i, d, k;
+  for (round = 0; round < 60; round++) {
+    const size_t dim = dims[round % COUNT(dims)], r = round % 2 ? 0 : (dim + 9) / 10;
+    const long double v = 0x1p-52L, eps = (long double)REAL_EPS; /* 2u of double, of hfy_real */
+    const long double gamma = 0.51L * (long double)(dim + 16) * eps + ((long double)dim / 2048 + 4) * v;
+    const hfy_index_view_ *view;
+    hfy_index_options options = {SIZE_MAX, 0};
+    hfy_index_scratch_ *s;
+    hfy_index_level_ l;
+    long double x[MOST], y[MOST], mean[MOST], q[MOST], m = 0, about, norm, size, rest, along = 0, frobenius, e;
+    hfy_real query[MOST], y_real[MOST], c[MOST];
+    memory_of a;
+    a.dim = a.stride = dim, a.count = 30;
+    a.keys = (hfy_real *)malloc(a.count * dim * sizeof *a.keys);
+    if (r) options.prefix = r;
+    make_keys(round % 4 < 2 ? GAUSS : IMAGES, &rng, a.count, dim, dim, a.keys);
+    for (i = 0; i < a.count * dim && round % 3 == 0; i++) /* rows that int8 holds exactly: nothing but slack is left */
+      a.keys[i] = (hfy_real)(i % dim ? (double)below(&rng, 255) - 127 : 127);
+    CHECK(prepare(&a, &options, 0) == HFY_OK);
+    CHECK(begin(&a, &a.index, HFY_ISA_BEST, 1, 1, 1) == HFY_OK);
+    scratch_for(&a, 1, 0);
+    s = &a.tile.fast.index, view = &a.run.fast.seek.view;
+    for (d = 0; d < dim; d++) mean[d] = (long double)view->mean[d];
+    m = exact_norm(mean, dim);
+    CHECK(is_just_above(a.index.mean_norm, m, 1e-12));
+    frobenius = (long double)a.index.basis_norm * sqrtl((long double)r);
+    for (i = 0; i < a.count; i++) {
+      long double distance, tilt = 0, moved;
+      int32_t sum = 0;
+      for (d = 0; d < dim; d++) x[d] = ldexpl((long double)a.keys[i * dim + d], -a.index.exponent);
+      norm = exact_norm(x, dim);
+      CHECK((long double)a.index.largest >= norm);
+      for (d = 0; d < dim; d++) y[d] = x[d] - (long double)view->scale[i] * view->rows[i * dim + d];
+      distance = exact_norm(y, dim);
+      e = distance + gamma * norm + 1.2e-13L * (norm + distance);
+      CHECK(is_just_above((double)view->error[i], e, 4e-7));
+      for (d = 0; d < dim; d++) y[d] = x[d] - y[d] - mean[d];
+      CHECK(is_just_above((double)view->spread[i], exact_norm(y, dim), 4e-7));
+      for (d = 0; d < dim; d++) sum += view->rows[i * dim + d];
+      CHECK(sum == view->sum[i]);
+      if (!r) continue;
+      for (d = 0; d < dim; d++) {
+        y[d] = (long double)(y_real[d] = (hfy_real)((double)x[d] - (double)view->c_mean[i] * (double)view->mean[d]));
+        tilt += (x[d] - (long double)view->c_mean[i] * mean[d]) * mean[d];
+      }
+      size = exact_norm(y, dim);
+      norm += fabsl((long double)view->c_mean[i]) * m;
+      moved = eps * norm;
+      tilt = fabsl(tilt) + 2 * (long double)(dim + 8) * v * norm * m;
+      a.run.fast.seek.simd->dot(view->basis, dim, r, y_real, dim, 1, dim, c, r);
+      for (k = 0, sum = 0; k < r; k++) {
+        const long double part = (long double)view->c_scale[i] * view->coef[i * r + k];
+        x[k] = part, sum += view->coef[i * r + k];
+        for (d = 0; d < dim; d++) y[d] -= part * (long double)view->basis[k * dim + d];
+      }
+      rest = exact_norm(x, r);
+      for (k = 0; k < r; k++) x[k] = (long double)c[k] - x[k];
+      e = exact_norm(x, r) + frobenius * (gamma * size + moved) + rest / 512 + 16 * (gamma + 9.6e-7L) * norm +
+          (m > 0 ? 17 * tilt / m : 0) + 0x1p-80L;
+      CHECK(is_just_above((double)view->c_error[i], e * (1 - 1e-9L), 1e-6) && sum == view->c_sum[i]);
+      e = moved + (long double)(2 * r + 4) * eps * (size + rest * frobenius) + 0x1p-80L;
+      CHECK((long double)view->c_rest[i] >= exact_norm(y, dim) && (long double)view->c_rest[i] >= e &&
+            (long double)view->c_rest[i] <= (exact_norm(y, dim) + 2 * e) * (1 + 4e-7L));
+    }
+    make_query(&rng, a.keys, a.count, dim, dim, 0.5, query);
+    CHECK(hfy_index_aim_(&a.run.fast.seek, query, s));
+    for (d = 0; d < dim; d++) q[d] = ldexpl((long double)query[d], -s->exponent);
+    for (d = 0; d < dim; d++) along += q[d] * mean[d];
+    norm = exact_norm(q, dim);
+    about = ldexpl(4 * (long double)(dim + 64) * (long double)TINY, -a.index.exponent - s->exponent);
+    CHECK(is_just_above(s->norm, norm, 1e-12) && is_just_above(s->about, about, 1e-12));
+    hfy_index_level_rows_(&a.run.fast.seek, s, &l);
+    for (d = 0; d < dim; d++) y[d] = q[d] - (long double)l.step * s->whole[d];
+    rest = exact_norm(y, dim);
+    for (d = 0, size = 0, e = 0; d < dim; d++) size += mean[d] * y[d], e += fabsl(mean[d] * y[d]);
+    CHECK(is_just_above(l.A, norm * (1 + 1e-13L), 1e-12)); /* r itself is off by 2 v |q| */
+    CHECK((long double)l.B >= rest + 5 * v * norm && (long double)l.B <= (rest + 11 * v * norm) * (1 + 1e-12L));
+    e = m * (8 * v * norm + (long double)(dim + 8) * v * rest);
+    CHECK((long double)l.shift - size >= about + e / 2 && (long double)l.shift - size <= about + 1.5L * e + 1e-18L);
+    if (r) {
+      hfy_index_level_prefix_(&a.run.fast.seek, s, &l);
+      for (k = 0; k < r; k++) x[k] = (long double)l.step * s->whole[k];
+      size = exact_norm(x, r);
+      for (d = 0; d < dim; d++) {
+        y[d] = q[d] - (m > 0 ? (long double)(l.C / (a.index.mean_norm * a.index.mean_norm)) : 0) * mean[d];
+        for (k = 0; k < r; k++) y[d] -= x[k] * (long double)view->basis[k * dim + d];
+      }
+      rest = exact_norm(y, dim);
+      e = 2.1L * eps * norm + (long double)(2 * r + 4) * eps * (2.1L * norm + size * frobenius) + 0x1p-80L;
+      CHECK((long double)l.B >= rest && (long double)l.B >= e && (long double)l.B <= (rest + 2 * e) * (1 + 1e-9L));
+      for (k = 0; k < r; k++)
+        for (d = 0, x[k] = 0; d < dim; d++) x[k] += (long double)view->basis[k * dim + d] * y[d];
+      e = gamma * frobenius * rest + (long double)a.index.basis_norm * e + 0x1p-80L; /* what the leak may be off */
+      rest = exact_norm(x, r);
+      CHECK((long double)l.A >= size && (long double)l.A >= norm / 16 && (long double)l.A >= 512 * rest &&
+            (long double)l.A >= 512 * e * (1 - 1e-6L));
+      e = 512 * (rest + 2 * e), e = size > e ? size : e, e = norm / 16 > e ? norm / 16 : e;
+      CHECK((long double)l.A <= e * (1 + 1e-6L) && fabsl((long double)l.C - along) <= 1e-12L * norm * m);
+      CHECK(is_just_above(l.shift, about, 1e-12));
+    }
+    drop(&a);
+    free(a.keys);
+  }
+}
+
+/* A key is held against its copy in every element. */
+TEST(each_element_is_compared) {
+  hfy_rng rng = hfy_rng_seed(67);
+  size_t i, d;
+  memory_of m;
+  for (m.dim = 1; m.dim < 20; m.dim++) {
+    m.count = 3, m.stride = m.dim;
+    m.keys = (hfy_real *)malloc(3 * m.dim * sizeof *m.keys);
+    make_keys(GAUSS, &rng, 3, m.dim, m.dim, m.keys);
+    CHECK(prepare(&m, NULL, 0) == HFY_OK && begin(&m, &m.index, HFY_ISA_BEST, 1, 1, 1) == HFY_OK);
+    for (i = 0; i < 3; i++)
+      for (d = 0; d < m.dim; d++) {
+        hfy_real *x = m.keys + i * m.dim, kept = x[d];
+        CHECK(hfy_index_holds_(&m.run.fast.seek, x, i));
+        x[d] += (hfy_real)ldexp(3 * (double)m.run.fast.seek.view.error[i], m.index.exponent);
+        CHECK(!hfy_index_holds_(&m.run.fast.seek, x, i));
+        x[d] = kept;
+      }
+    free(m.block), free(m.keys);
+  }
+}
+
+/* A sum that leaves the range on its way to 0: bounds would rule its row out, the full scan has no answer. */
+TEST(sums_out_of_range) {
+  enum { D = 2048 };
+  hfy_real *keys = (hfy_real *)malloc(3 * D * sizeof *keys), *q = keys + 2 * D;
+  size_t d, bytes = hfy_index_size(2, D, NULL);
+  void *memory = malloc(bytes);
+  hfy_index index;
+  hfy_net net;
+  memset(&net, 0, sizeof net);
+  for (d = 0; d < D; d++) {
+    keys[d] = d < D / 2 ? 1 : -1;
+    keys[D + d] = d == 0;
+    q[d] = (hfy_real)(REAL_MAX / 8);
+  }
+  net.dim = D, net.count = 2, net.keys = keys, net.sep.kind = HFY_SEP_SPARSEMAX, net.beta = 800 / REAL_MAX;
+  CHECK(hfy_index_build(keys, 2, D, 0, NULL, memory, bytes, &index, NULL) == HFY_OK);
+  CHECK(hfy_retrieve(&net, q, 1, q, NULL, NULL) == HFY_ERR_NONFINITE);
+  net.index = &index;
+  CHECK(hfy_retrieve(&net, q, 1, q, NULL, NULL) == HFY_ERR_NONFINITE);
+  free(memory), free(keys);
 }
 
 /* --- whose index is it --- */
@@ -1275,6 +1446,9 @@ int main(int argc, char **argv) {
 #ifdef HFY_DOUBLE
   RUN(bounds_follow_over_any_range);
 #endif
+  RUN(constants_of_the_proof);
+  RUN(each_element_is_compared);
+  RUN(sums_out_of_range);
   RUN(stale_and_foreign);
   RUN(build_errors);
   RUN(deterministic);
