@@ -22616,7 +22616,8 @@ HFY_COLD_ hfy_status hfy_rate_average_(const hfy_rate *rate, const double *r, co
   t.outlier_re[1] = 0.5 * (t.lambda_ave + level) - (under > 0 ? root : 0);
   t.outlier_im[0] = under < 0 ? root : 0;
   t.outlier_im[1] = under < 0 ? -root : 0;
-  if (!hfy_base_is_finite_(0 * t.delta + 0 * t.cff + 0 * t.lambda_ave + 0 * t.cphiphi + 0 * (t.gap * t.gap) + under))
+  if (!hfy_base_is_finite_(0 * t.delta + 0 * t.crdh + 0 * t.cff + 0 * t.lambda_ave + 0 * t.cphiphi +
+                           0 * (t.gap * t.gap) + under))
     return hfy_base_fail_(work, HFY_ERR_NONFINITE, "an average overflows (<h> %g, var h %g, var d %g)", t.hbar, t.vh,
                           t.vd);
   *out = t;
