@@ -22826,9 +22826,9 @@ HFY_COLD_ hfy_status hfy_rate_average_(const hfy_rate *rate, const double *r, co
   t.lambda_mem = -1 + t.crphi / t.crr;
   t.tau_mem = t.cphiphi > 0 ? t.crphi / (sqrt(t.crr) * sqrt(t.cphiphi)) : 0;
   if (t.gap > 1e-14 * t.crr) { /* gap^2/(delta + gap^2), whose parts may be beyond double */
-    const double deviation = sqrt(t.crr) / sqrt(t.gap), a = sqrt(t.vd) * fabs(m) / sqrt(t.gap) * deviation;
+    const double deviation = sqrt(t.crr) / sqrt(t.gap), moved = sqrt(t.vd) * fabs(m) / sqrt(t.gap) * deviation;
     const double e = sqrt(t.d2) * sqrt(t.ve) / sqrt(t.gap) * deviation, c = t.vd > 0 ? sqrt(t.vd) * (t.crh / t.gap) : 0;
-    t.alpha_s_bulk = 1 / (1 + (e * e + c * c + a * a));
+    t.alpha_s_bulk = 1 / (1 + (e * e + c * c + moved * moved));
   }
   t.alpha_s = t.lambda_mem < 0 && t.lambda_ave < 0 && t.tau_mem > 0.9 ? t.alpha_s_bulk : 0;
   t.theta_bulk = -t.hbar;
@@ -22843,7 +22843,8 @@ HFY_COLD_ hfy_status hfy_rate_average_(const hfy_rate *rate, const double *r, co
   t.outlier_re[1] = 0.5 * (t.lambda_ave + level) - (under > 0 ? root : 0);
   t.outlier_im[0] = under < 0 ? root : 0;
   t.outlier_im[1] = under < 0 ? -root : 0;
-  if (!hfy_base_is_finite_(0 * t.delta + 0 * t.cff + 0 * t.lambda_ave + 0 * t.cphiphi + 0 * (t.gap * t.gap) + under))
+  if (!hfy_base_is_finite_(0 * t.delta + 0 * t.crdh + 0 * t.cff + 0 * t.lambda_ave + 0 * t.cphiphi +
+                           0 * (t.gap * t.gap) + under))
     return hfy_base_fail_(work, HFY_ERR_NONFINITE, "an average overflows (<h> %g, var h %g, var d %g)", t.hbar, t.vh,
                           t.vd);
   *out = t;

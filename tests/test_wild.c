@@ -388,8 +388,221 @@ TEST(binary) { run(wild_binary); }
 TEST(kernel) { run(wild_kernel); }
 TEST(rate) { run(wild_rate); }
 
+/* What is missing, or out of range, is said by name. */
+#define REFUSED(call, words) CHECK_FAILS(call, HFY_ERR_ARG, &work, words)
+TEST(missing_kernel) {
+  uint64_t bits[4] = {5, 2, 5, 1};
+  double alpha[12] = {1, -1, 1, 1, 1, -1, 1, 2, 3, 0, 0, 1}, d[64], state[64] = {0}, nan = HUGE_VAL - HUGE_VAL;
+  const size_t flips = 1;
+  signed char bytes[12];
+  hfy_kernel k;
+  hfy_kernel_training t;
+  hfy_kernel_census census;
+  hfy_kernel_fisher fisher;
+  hfy_kernel_spectrum spectrum;
+  hfy_kernel_path path;
+  hfy_net net;
+  memset(&k, 0, sizeof k), memset(&t, 0, sizeof t), memset(&path, 0, sizeof path);
+  k.dim = 3, k.count = 4, k.patterns = bits;
+  REFUSED(hfy_kernel_pack(NULL, 1, 3, bits, &work), "x is NULL");
+  REFUSED(hfy_kernel_pack(x, 1, 3, NULL, &work), "packed is NULL");
+  CHECK(hfy_kernel_pack(NULL, 0, 3, NULL, &work) == HFY_OK && hfy_kernel_unpack(NULL, 0, 3, NULL, &work) == HFY_OK);
+  REFUSED(hfy_kernel_unpack(bits, 1, 3, NULL, &work), "x is NULL");
+  REFUSED(hfy_kernel_gram(&k, NULL, &work), "gram is NULL");
+  REFUSED(hfy_kernel_forces(&k, b, 1, d, d, NULL, &work), "alpha is NULL");
+  k.alpha = alpha, k.nearest = 9;
+  REFUSED(hfy_kernel_net(&k, NULL, y, &net, &work), "keys is NULL");
+  REFUSED(hfy_kernel_net(&k, x, NULL, &net, &work), "values is NULL");
+  REFUSED(hfy_kernel_net(&k, x, y, NULL, &work), "net is NULL");
+  REFUSED(hfy_kernel_forces(&k, NULL, 1, d, d, NULL, &work), "x is NULL");
+  REFUSED(hfy_kernel_forces(&k, b, SIZE_MAX / 8, d, d, NULL, &work), "points cannot exist");
+  REFUSED(hfy_kernel_potentials(&k, bits, 1, NULL, NULL, &work), "h is NULL");
+  CHECK(hfy_kernel_potentials(&k, bits, 0, NULL, NULL, &work) == HFY_OK);
+  CHECK(hfy_kernel_forces(&k, NULL, 0, NULL, NULL, NULL, &work) == HFY_OK);
+  REFUSED(hfy_kernel_quantize(NULL, 3, bytes, NULL, &work), "alpha is NULL");
+  REFUSED(hfy_kernel_quantize(alpha, 3, NULL, NULL, &work), "bytes is NULL");
+  REFUSED(hfy_kernel_quantize(alpha, SIZE_MAX / 8, bytes, NULL, &work), "cannot exist");
+  CHECK(hfy_kernel_quantize(NULL, 0, NULL, NULL, &work) == HFY_OK);
+  REFUSED(hfy_kernel_flip(bits, 1, 3, 1, NULL, bits, &work), "rng is NULL");
+  REFUSED(hfy_kernel_flip(bits, 1, 3, 1, &rng, NULL, &work), "out is NULL");
+  CHECK(hfy_kernel_flip(bits, 1, 3, 0, &rng, bits, &work) == HFY_OK);
+  CHECK(hfy_kernel_flip(NULL, 0, 3, 1, &rng, NULL, &work) == HFY_OK);
+  REFUSED(hfy_kernel_random(1, 3, NULL, bits, &work), "rng is NULL");
+  REFUSED(hfy_kernel_random(1, 3, &rng, NULL, &work), "out is NULL");
+  CHECK(hfy_kernel_random(0, 3, &rng, NULL, &work) == HFY_OK);
+  REFUSED(hfy_kernel_basins(NULL, 1, &flips, 1, &rng, d, NULL, &work), "kernel is NULL");
+  REFUSED(hfy_kernel_basins(&k, 1, NULL, 1, &rng, d, NULL, &work), "flips is NULL");
+  REFUSED(hfy_kernel_basins(&k, 1, &flips, 1, NULL, d, NULL, &work), "rng is NULL");
+  REFUSED(hfy_kernel_basins(&k, 1, &flips, 1, &rng, NULL, NULL, &work), "recovered is NULL");
+  REFUSED(hfy_kernel_basins(&k, 0, &flips, 1, &rng, d, NULL, &work), "patterns is 0");
+  REFUSED(hfy_kernel_explore(&k, 1, NULL, &census, &work), "rng is NULL");
+  REFUSED(hfy_kernel_explore(&k, 1, &rng, NULL, &work), "census is NULL");
+  REFUSED(hfy_kernel_spectra(&k, NULL, NULL, d, d, d, d, &work), "spectrum is NULL");
+  CHECK(hfy_kernel_spectra(&k, NULL, &spectrum, NULL, NULL, NULL, NULL, &work) == HFY_OK);
+  REFUSED(hfy_kernel_information(&k, 0, NULL, NULL, 0, 0, &fisher, d, d, &work), "a is NULL");
+  REFUSED(hfy_kernel_information(&k, 0, alpha, NULL, 0, 0, NULL, d, d, &work), "fisher is NULL");
+  REFUSED(hfy_kernel_information(&k, 0, alpha, NULL, nan, 0, &fisher, d, d, &work), "lambda is nan");
+  REFUSED(hfy_kernel_information(&k, 0, alpha, NULL, 0, -1, &fisher, d, d, &work), "damping is -1");
+  REFUSED(hfy_kernel_follow(&k, 0, NULL, 0, 0, 5, 0, 0, NULL, &work), "path is NULL");
+  path.fisher = (hfy_kernel_fisher *)(void *)out.d; /* equal patterns: no natural step */
+  CHECK(hfy_kernel_follow(&k, 0, NULL, 0, 0, 5, 0, 0, &path, &work) == HFY_ERR_SINGULAR);
+  t.trainer = HFY_KERNEL_PAPER, t.state = state, t.max_iterations = 2;
+  CHECK(hfy_kernel_state_size(3, 4) <= COUNT(state) && hfy_kernel_train(&k, &t, d, NULL, &work) == HFY_OK);
+  t.resume = 1;
+  state[1] = nan; /* once a size */
+  REFUSED(hfy_kernel_train(&k, &t, d, NULL, &work), "state was not left by this training");
+  t.trainer = HFY_KERNEL_RIDGE;
+  REFUSED(hfy_kernel_train(&k, &t, d, NULL, &work), "state and resume are for");
+  k.kind = HFY_KERNEL_POLYNOMIAL, k.degree = 2.5;
+  REFUSED(hfy_kernel_gram(&k, d, &work), "degree is 2.5");
+  k.degree = 64, k.gamma = 1e300;
+  REFUSED(hfy_kernel_gram(&k, d, &work), "leaves the range");
+  hfy_work_free(&work);
+}
+
+TEST(missing_rate) {
+  double r[6] = {1, 2, 0.5, 1, 3, 0.25}, w[4] = {0, 1, 1, 0}, d[8], e[8], alpha;
+  hfy_rate one = {1, 0, 0}, bad = {0, 0, 0}, rough = {1, -1, 0};
+  hfy_rate_averages averages;
+  hfy_rate_load load;
+  hfy_rate_grid grid = {1, 0, 1, 0, 0, 1};
+  hfy_rate_search search;
+  hfy_rate_basin_options basin;
+  hfy_rate_options o;
+  hfy_rate_disc disc;
+  hfy_net net;
+  memset(&search, 0, sizeof search), memset(&basin, 0, sizeof basin), memset(&o, 0, sizeof o);
+  memset(&averages, 0, sizeof averages);
+  CHECK(some_nan((d[0] = hfy_rate_g(NULL, 1), d), 1) && some_nan((d[0] = hfy_rate_g(&bad, 1), d), 1) &&
+        some_nan((d[0] = hfy_rate_g(&rough, 1), d), 1));
+  REFUSED(hfy_rate_patterns(NULL, 1, 1, 1, 2, d, &work), "rng is NULL");
+  REFUSED(hfy_rate_patterns(&rng, 1, 1, 1, 2, NULL, &work), "r is NULL");
+  REFUSED(hfy_rate_patterns(&rng, 1, 1, 1, 0, d, &work), "dim 0");
+  REFUSED(hfy_rate_perturb(NULL, r, 1, 2, 0, 0, d, &work), "rng is NULL");
+  REFUSED(hfy_rate_perturb(&rng, NULL, 1, 2, 0, 0, d, &work), "r is NULL");
+  REFUSED(hfy_rate_perturb(&rng, r, 1, 2, 0, 0, NULL, &work), "out is NULL");
+  REFUSED(hfy_rate_perturb(&rng, r, 1, 2, 0, -1, d, &work), "missing is -1");
+  REFUSED(hfy_rate_perturb(&rng, r, 0, 2, 0, 0, d, &work), "count is 0");
+  REFUSED(hfy_rate_net(&one, r, 1, 2, 0, 1, NULL, y, z, &net, &work), "keys is NULL");
+  REFUSED(hfy_rate_net(&one, r, 1, 2, 0, 1, x, NULL, z, &net, &work), "values is NULL");
+  REFUSED(hfy_rate_net(&one, r, 1, 2, 0, 1, x, y, NULL, &net, &work), "self_coupling is NULL");
+  REFUSED(hfy_rate_net(&one, r, 1, 2, 0, 1, x, y, z, NULL, &work), "net is NULL");
+  REFUSED(hfy_rate_spectrum(&one, w, r, 2, NULL, e, NULL, &work), "re is NULL");
+  REFUSED(hfy_rate_spectrum(&one, w, r, 2, d, NULL, NULL, &work), "im is NULL");
+  REFUSED(hfy_rate_spectrum(NULL, w, r, 2, d, e, NULL, &work), "rate is NULL");
+  REFUSED(hfy_rate_threshold(&one, r, 1, 2, NULL, NULL, e, &work), "theta is NULL");
+  REFUSED(hfy_rate_threshold(&one, r, 1, 2, NULL, d, NULL, &work), "objective is NULL");
+  search.low = 1, search.high = HUGE_VAL;
+  REFUSED(hfy_rate_threshold(&one, r, 1, 2, &search, d, e, &work), "the bracket is 1 .. inf");
+  search.low = -HUGE_VAL;
+  REFUSED(hfy_rate_threshold(&one, r, 1, 2, &search, d, e, &work), "the bracket is -inf");
+  search.low = 0, search.high = 1, search.grid = 2;
+  REFUSED(hfy_rate_threshold(&one, r, 1, 2, &search, d, e, &work), "grid is 2");
+  search.grid = 1000001;
+  REFUSED(hfy_rate_threshold(&one, r, 1, 2, &search, d, e, &work), "grid is 1000001");
+  search.grid = 3, search.steps = SIZE_MAX, search.sample = 9; /* ends */
+  CHECK(hfy_rate_threshold(&one, r, 1, 2, &search, d, e, &work) == HFY_OK);
+  REFUSED(hfy_rate_theory_of(&one, r, NULL, 2, 0, NULL, &work), "averages is NULL");
+  REFUSED(hfy_rate_at_load(NULL, 0.5, &load, &work), "averages is NULL");
+  REFUSED(hfy_rate_at_load(&averages, 0.5, NULL, &work), "load is NULL");
+  REFUSED(hfy_rate_at_load(&averages, 1, &load, &work), "alpha is 1");
+  REFUSED(hfy_rate_at_load(&averages, 0.5, &load, &work), "should have filled it in");
+  averages.crr = 1;
+  REFUSED(hfy_rate_at_load(&averages, 0.5, &load, &work), "should have filled it in");
+  averages.rbar = 1, averages.delta = -1;
+  REFUSED(hfy_rate_at_load(&averages, 0.5, &load, &work), "should have filled it in");
+  REFUSED(hfy_rate_bulk_edge(&one, 1, 0.5, 0, 9, NULL, &work), "edge is NULL");
+  REFUSED(hfy_rate_bulk_edge(&one, 1, 2, 0, 9, d, &work), "alpha is 2");
+  REFUSED(hfy_rate_bulk_load(&one, 1, 0, 9, NULL, &work), "alpha is NULL");
+  REFUSED(hfy_rate_optimum(1, NULL, NULL, &alpha, &work), "best is NULL");
+  REFUSED(hfy_rate_optimum(1, NULL, &one, NULL, &work), "alpha_s is NULL");
+  grid.powers = 1000001;
+  REFUSED(hfy_rate_optimum(1, &grid, &one, &alpha, &work), "a million points");
+  grid.powers = 0;
+  REFUSED(hfy_rate_optimum(1, &grid, &one, &alpha, &work), "0 powers");
+  grid.powers = 1, grid.sigmas = 0;
+  REFUSED(hfy_rate_optimum(1, &grid, &one, &alpha, &work), "0 sigmas");
+  grid.sigmas = 1, grid.power_step = -1;
+  REFUSED(hfy_rate_optimum(1, &grid, &one, &alpha, &work), "ascending");
+  grid.power_step = 0, grid.power = 0;
+  REFUSED(hfy_rate_optimum(1, &grid, &one, &alpha, &work), "powers from 0");
+  REFUSED(hfy_rate_solve_replica(&one, 1, 1, 0.5, NULL, &work), "replica is NULL");
+  REFUSED(hfy_rate_solve_replica(&one, 2e6, 1, 0.5, NULL, &work), "cv is 2000000");
+  REFUSED(hfy_rate_solve_replica(&one, 1, 1, 0, NULL, &work), "alpha is 0");
+  REFUSED(hfy_rate_circular_law(0.5, 0, 1, 1, HUGE_VAL, &disc, &work), "c is inf");
+  REFUSED(hfy_rate_circular_law(0.5, 0, 1, 1, 1, NULL, &work), "disc is NULL");
+  CHECK(hfy_rate_circular_law(0.5, 0, 1e300, 1e-300, 1, &disc, &work) == HFY_ERR_NONFINITE);
+  o.rtol = 1;
+  REFUSED(hfy_rate_simulate(&one, w, 2, r, 1, &o, d, NULL, &work), "rtol is 1");
+  REFUSED(hfy_rate_simulate(&one, w, 2, NULL, 1, NULL, d, NULL, &work), "start is NULL");
+  REFUSED(hfy_rate_simulate(&one, w, 2, r, 1, NULL, NULL, NULL, &work), "end is NULL");
+  REFUSED(hfy_rate_basin(&one, w, r, 2, NULL, NULL, d, &work), "rng is NULL");
+  REFUSED(hfy_rate_basin(&one, w, r, 2, &rng, NULL, NULL, &work), "noise is NULL");
+  basin.success = -1;
+  REFUSED(hfy_rate_basin(&one, w, r, 2, &rng, &basin, d, &work), "success is -1");
+  hfy_work_free(&work);
+}
+
+TEST(missing_theory) {
+  hfy_real keys[6] = {1, 0, 0, 1, 1, 1}, other[6] = {2, 1, 1, 0, 0, 1}, bias[3] = {0, 0, (hfy_real)-HUGE_VAL}, far[2] = {0};
+  double number, slack[2];
+  size_t set[2] = {0, 2}, visible = 1;
+  hfy_real couple[2] = {(hfy_real)0.1, (hfy_real)0.1};
+  hfy_sep plus;
+  hfy_structure structure = hfy_structure_at_most(3, 2);
+  hfy_theory_separation all;
+  hfy_theory_association association;
+  hfy_theory_jacobian_norm norms;
+  hfy_net net, good;
+  int i;
+  memset(&good, 0, sizeof good), memset(&all, 0, sizeof all), memset(&plus, 0, sizeof plus);
+  good.dim = 2, good.count = 3, good.keys = keys, good.sep.kind = HFY_SEP_SPARSEMAX;
+  REFUSED(hfy_theory_separate(&good, NULL, &work), "out is NULL");
+  all.radius = out.d[0]; /* each alone asks for the margin */
+  CHECK(hfy_theory_separate(&good, &all, &work) == HFY_OK);
+  REFUSED(hfy_theory_bound_energy(&good, NULL, 1, slack, NULL, &work), "queries is NULL");
+  far[0] = (hfy_real)REAL_MAX; /* its square is beyond double, if hfy_real is */
+  i = (int)hfy_theory_bound_energy(&good, far, 1, slack, NULL, &work);
+  CHECK(i == (sizeof(hfy_real) == 8 ? HFY_ERR_NONFINITE : HFY_OK));
+  REFUSED(hfy_theory_associates(&good, NULL, 1, &association, &work), "patterns is NULL");
+  REFUSED(hfy_theory_associates(&good, set, 1, NULL, &work), "association is NULL");
+  for (i = 0; i < 9; i++) { /* what the theorem is not about */
+    static const char *const words[] = {"bounds", "plus", "no structure", "sim", "values", "post", "self_coupling", "bias",
+                                        "k is not whole"};
+    net = good;
+    if (i == 0) net.sep.upper = out.d[0], out.d[0][0] = out.d[0][1] = out.d[0][2] = 0.9;
+    if (i == 1) net.sep.plus = &plus, plus.kind = HFY_SEP_SPARSEMAX;
+    if (i == 2) net.sep.kind = HFY_SEP_SOFTMAX;
+    if (i == 3) net.sim = HFY_SIM_EUCLIDEAN;
+    if (i == 4) net.values = other;
+    if (i == 5) net.post.kind = HFY_POST_SIGN;
+    if (i == 6) net.self_coupling = couple;
+    if (i == 7) net.bias = bias, net.bias_stride = 3;
+    if (i == 8) net.sep.kind = HFY_SEP_KSUBSETS, net.sep.k = 1.5;
+    CHECK_FAILS(hfy_theory_associates(&net, set, 1, &association, &work), HFY_ERR_UNSUPPORTED, &work, words[i]);
+  }
+  net = good, net.bias = bias;
+  set[0] = 2;
+  REFUSED(hfy_theory_associates(&net, set, 1, &association, &work), "masked");
+  net.bias = NULL, net.visible = &visible;
+  REFUSED(hfy_theory_associates(&net, set, 1, &association, &work), "masked");
+  net.visible = NULL, net.sep.kind = HFY_SEP_SPARSEMAP, net.sep.structure = &structure;
+  CHECK_FAILS(hfy_theory_associates(&net, set, 1, &association, &work), HFY_ERR_UNSUPPORTED, &work, "and more");
+  net = good, net.sep.kind = HFY_SEP_SOFTMAX, net.dim = SIZE_MAX / 64;
+  CHECK(hfy_theory_jacobian(&net, keys, &number, &norms, &work) == HFY_ERR_ARG);
+  slack[0] = HUGE_VAL - HUGE_VAL;
+  CHECK(some_nan((slack[1] = hfy_theory_lambert_exp(slack[0]), slack + 1), 1));
+  CHECK(hfy_theory_lambert_exp(HUGE_VAL) > DBL_MAX);
+  REFUSED(hfy_theory_metastable(z, 1, 2, 0, NULL, &work), "sizes is NULL");
+  REFUSED(hfy_theory_classify(set, 1, 3, NULL, &number, &work), "operating is NULL");
+  hfy_work_free(&work);
+}
+
 int main(int argc, char **argv) {
   CHECK_BEGIN(argc, argv);
+  RUN(missing_kernel);
+  RUN(missing_rate);
+  RUN(missing_theory);
   RUN(linalg);
   RUN(theory);
   RUN(recall);
