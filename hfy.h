@@ -1373,9 +1373,10 @@ HFY_API hfy_status hfy_layer_check(const hfy_layer *layer, hfy_layer *resolved, 
 HFY_API hfy_status hfy_layer_params(const hfy_layer *layer, const char *prefix, size_t offset, hfy_param *table,
                                     size_t capacity, size_t *entries, size_t *end, hfy_work *work);
 
-/* How many reals of tape a forward pass over `in` leaves for the backward one: about 2 (state + stored rows) x heads x
-   head_width. Of `in`'s other arrays only whether they are there is looked at. A report of k, v or energy needs more
-   where it keeps a layer from folding: hfy_layer_forward's message says how much. */
+/* How many reals of tape a forward pass over `in` leaves for the backward one: about (2 (state + stored rows) +
+   extra_steps x state rows) x heads x head_width; `implicit` counts as 1 step, folding takes much less. Of `in`'s
+   other arrays only whether they are there is looked at. A report of k, v or energy needs more where it keeps a layer
+   from folding: hfy_layer_forward's message says how much. */
 HFY_API hfy_status hfy_layer_tape(const hfy_layer *layer, const hfy_layer_input *in, size_t *reals, hfy_work *work);
 
 /* out: rows of out_width: one a state row, or `queries` a bag. params: from the layer's own first parameter on (offset
@@ -11326,21 +11327,18 @@ HFY_PRIVATE_ double hfy_post_tanh_slope_(double x) {
 }
 
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ int hfy_post_finite_(const hfy_real *x, size_t n) {
-  const int two = sizeof *x == sizeof(float); /* numbers in 64 bits: their signs, the lowest bits of exponents */
-  const uint64_t sign = two ? UINT64_C(0x8000000080000000) : UINT64_C(1) << 63;
-  const uint64_t one = two ? UINT64_C(0x0080000000800000) : UINT64_C(1) << 52;
+  const size_t each = 8 / sizeof *x; /* numbers in 64 bits: their signs, the lowest bits of their exponents */
+  const uint64_t sign = each > 1 ? UINT64_C(0x8000000080000000) : UINT64_C(1) << 63;
+  const uint64_t one = each > 1 ? UINT64_C(0x0080000000800000) : UINT64_C(1) << 52;
   uint64_t bits = 0, met = 0;
   size_t i;
-  for (i = 0; i + (size_t)two < n; i += 1 + (size_t)two) {
+  for (i = 0; i + each <= n; i += each) {
     memcpy(&bits, x + i, sizeof bits);
     met |= (bits & ~sign) + one; /* an exponent of ones carries into the sign's place */
   }
-  if (i < n) {
-    bits = 0;
-    memcpy(&bits, x + i, sizeof *x);
-    met |= (bits & ~sign) + one;
-  }
-  return !(met & sign);
+  bits = 0;
+  if (i < n) memcpy(&bits, x + i, sizeof *x);
+  return !((met | ((bits & ~sign) + one)) & sign);
 }
 
 /* e^log_scale x with half = e^(log_scale/2): in two steps, so that only the product can overflow. */
@@ -15227,7 +15225,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_write(const char *path, const
 #ifdef HFY_HAS_LAYER_
 /* ------------------------------------------------------------------------------------------------------------------
    >>layer.impl   projections around nets; dense layers, blocks, an optimiser
-   Shapes: rows of all bags one after another; what heads work on lies head by head: heads x rows x numbers.
+   Shapes: rows of all bags one after another; what heads work on lies as projections make it: rows x heads x numbers.
    May call: base, simd, linalg, sep (its types), post, net, file (its parameter tables).
    Three sides bring rows to the heads: state (q), stored (k), projected (v). Forward normalises and projects each side,
    lets a net answer for every bag and head, and projects what they say. Backward goes the same way in reverse, with the

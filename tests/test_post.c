@@ -217,6 +217,26 @@ static void golden(const hfy_post *post, const double *q_want, double psi_want, 
   CHECK_NEAR(psi + conjugate, qz, post->eps > 0 ? 300 * GOLD : 4 * GOLD);
 }
 
+/* Wherever a number stands among how many, its exponent tells. */
+TEST(finite_rows) {
+  const hfy_real huge = (hfy_real)(sizeof(hfy_real) == 4 ? (double)FLT_MAX : DBL_MAX), tiny = (hfy_real)1 / huge / 4;
+  const hfy_real good[] = {huge, -huge, tiny, -tiny, (hfy_real)-0.0, 1};
+  const hfy_real bad[] = {(hfy_real)HUGE_VAL, -(hfy_real)HUGE_VAL, (hfy_real)bits_nan(), -(hfy_real)bits_nan()};
+  hfy_real x[40];
+  size_t n, i, k;
+  for (n = 0; n < 40; n++) {
+    for (i = 0; i < n; i++) x[i] = good[(i * 7 + n) % 6];
+    CHECK(hfy_post_finite_(x, n));
+    for (i = 0; i < n; i++)
+      for (k = 0; k < 4; k++) {
+        const hfy_real keep = x[i];
+        x[i] = bad[k];
+        CHECK(!hfy_post_finite_(x, n));
+        x[i] = keep;
+      }
+  }
+}
+
 TEST(golden_tanh) /* T048 */
 {
   const double q[5] = {0.883846676800217, -0.897405657619197, -0.403179661676716, 0.411852423580675, 0.055193850532865};
@@ -1265,6 +1285,7 @@ int main(int argc, char **argv) {
   CHECK_BEGIN(argc, argv);
   RUN(cholesky_factors_and_solves);
   RUN(cholesky_refuses);
+  RUN(finite_rows);
   RUN(golden_tanh);
   RUN(golden_l2);
   RUN(golden_l2_eps);
