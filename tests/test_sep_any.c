@@ -28,7 +28,7 @@ enum { BITS, SIZE, NEAR, TIES, EDGES, STYLES };
 static double any(size_t style, double size, double level) {
   static const double edge[] = {0,    -0.0, 1,    -1,    0.5,          2,
                                 3,    1e16, 3e18, 1e-17, 4294967296.0, 1.8446744073709552e19,
-                                1e300, 1e-300,  DBL_MAX, DBL_MIN, FLT_MAX, FLT_MIN};
+                                1e300, 1e-300,  DBL_MAX, DBL_MIN, (double)FLT_MAX, (double)FLT_MIN};
   const uint64_t bits = hfy_rng_u64(&dice);
   double x;
   float f;
