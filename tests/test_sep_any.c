@@ -1,5 +1,5 @@
-/* test_sep_any.c: HFY_OK never comes with NaN or a point outside the domain, whatever scores, bounds and parameters are.
-   They are drawn from raw bytes, the ends of the number range, ties and plain numbers; a third is refused. SEED and
+/* test_sep_any.c: HFY_OK never comes with NaN or a point outside the domain, whatever scores, bounds and parameters
+   are. They are drawn from raw bytes, the ends of the number range, ties and plain numbers; a third is refused. SEED and
    DRAWS in the environment: other draws, more of them. */
 #ifndef TEST_LINKED
 #define HFY_IMPLEMENTATION
@@ -166,7 +166,8 @@ static int feasible(const any_case *c, const hfy_real *y) {
   int ok = 1;
   for (i = 0; i < c->n; i++) {
     const double v = (double)y[i], low = has_box(sep) && sep->lower ? sep->lower[i] : bent ? -HUGE_VAL : 0;
-    double high = has_box(sep) && sep->upper ? sep->upper[i] : free_sum && sep->kind != HFY_SEP_SPARSEMAP ? HUGE_VAL : 1;
+    double high = free_sum && sep->kind != HFY_SEP_SPARSEMAP ? HUGE_VAL : 1;
+    if (has_box(sep) && sep->upper) high = sep->upper[i];
     if (!is_finite((double)c->theta[i])) high = bent ? 0 : low;
     if (!is_finite(v)) return 0;
     sum += v;
