@@ -1,5 +1,5 @@
-/* test_sep_any.c: HFY_OK never comes with NaN or a point outside the domain, whatever scores, bounds and parameters are.
-   They are drawn from raw bytes, the ends of the number range, ties and plain numbers; a third is refused. SEED and
+/* test_sep_any.c: HFY_OK never comes with NaN or a point outside the domain, whatever scores, bounds and parameters
+   are. They are drawn from raw bytes, the ends of the number range, ties and plain numbers; a third is refused. SEED and
    DRAWS in the environment: other draws, more of them. */
 #ifndef TEST_LINKED
 #define HFY_IMPLEMENTATION
@@ -28,7 +28,7 @@ enum { BITS, SIZE, NEAR, TIES, EDGES, STYLES };
 static double any(size_t style, double size, double level) {
   static const double edge[] = {0,    -0.0, 1,    -1,    0.5,          2,
                                 3,    1e16, 3e18, 1e-17, 4294967296.0, 1.8446744073709552e19,
-                                1e300, 1e-300,  DBL_MAX, DBL_MIN, FLT_MAX, FLT_MIN};
+                                1e300, 1e-300,  DBL_MAX, DBL_MIN, (double)FLT_MAX, (double)FLT_MIN};
   const uint64_t bits = hfy_rng_u64(&dice);
   double x;
   float f;
@@ -166,7 +166,8 @@ static int feasible(const any_case *c, const hfy_real *y) {
   int ok = 1;
   for (i = 0; i < c->n; i++) {
     const double v = (double)y[i], low = has_box(sep) && sep->lower ? sep->lower[i] : bent ? -HUGE_VAL : 0;
-    double high = has_box(sep) && sep->upper ? sep->upper[i] : free_sum && sep->kind != HFY_SEP_SPARSEMAP ? HUGE_VAL : 1;
+    double high = free_sum && sep->kind != HFY_SEP_SPARSEMAP ? HUGE_VAL : 1;
+    if (has_box(sep) && sep->upper) high = sep->upper[i];
     if (!is_finite((double)c->theta[i])) high = bent ? 0 : low;
     if (!is_finite(v)) return 0;
     sum += v;
