@@ -7459,7 +7459,6 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_quantise_(const double *x, size
 
 /* --- fingerprints --- */
 
-#define hfy_index_hash_ hfy_base_hash_
 
 /* Of `rows` rows at most, first and last among them. */
 HFY_COLD_ uint64_t hfy_index_hash_rows_(size_t rows, const hfy_real *keys, size_t count, size_t dim, size_t stride) {
@@ -7474,7 +7473,7 @@ HFY_COLD_ uint64_t hfy_index_seal_(const hfy_index *x) {
                                hfy_base_bits_(x->error), x->format, x->fingerprint, x->sampled, x->content,
                                hfy_base_bits_(x->mean_norm), hfy_base_bits_(x->basis_norm),
                                hfy_base_bits_(x->largest), (uint64_t)(int64_t)x->exponent};
-  return hfy_index_hash_(0, member, sizeof member);
+  return hfy_base_hash_(0, member, sizeof member);
 }
 
 /* Is this an index of such keys? Its members, the shape, a few rows; no member makes a view reach beyond `bytes`. */
@@ -7840,7 +7839,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_build(const hfy_real *keys, size_t count
   made.fingerprint = hfy_index_hash_rows_(SIZE_MAX, keys, count, dim, stride);
   made.sampled = hfy_index_hash_rows_(HFY_INDEX_SAMPLES_, keys, count, dim, stride);
   hfy_index_make_(&b, options && options->prefix, place);
-  made.content = hfy_index_hash_(0, made.data, made.bytes);
+  made.content = hfy_base_hash_(0, made.data, made.bytes);
   made.seal = hfy_index_seal_(&made);
   *index = made;
   return hfy_base_close_(w, &local, HFY_OK);
@@ -7856,7 +7855,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_check(const hfy_index *index, const hfy_
   if (!status) status = hfy_index_matches_(index, keys, count, dim, stride, w);
   if (!status && index->fingerprint != hfy_index_hash_rows_(SIZE_MAX, keys, count, dim, stride))
     status = hfy_base_fail_(w, HFY_ERR_ARG, "keys have changed since the index was built: build it again");
-  if (!status && index->content != hfy_index_hash_(0, index->data, index->bytes))
+  if (!status && index->content != hfy_base_hash_(0, index->data, index->bytes))
     status = hfy_base_fail_(w, HFY_ERR_ARG, "the bytes at index->data have changed since they were built");
   return hfy_base_close_(w, &local, status);
 }
@@ -8285,7 +8284,6 @@ HFY_PRIVATE_ size_t hfy_index_listed_(const hfy_index_seek_ *seek, size_t j, siz
   return one->count;
 }
 
-#undef hfy_index_hash_
 #undef HFY_INDEX_FORMAT_
 #undef HFY_INDEX_TINY_
 #undef HFY_INDEX_SPEC_

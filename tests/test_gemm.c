@@ -444,7 +444,7 @@ TEST(symmetric_pinv) {
   size_t rank, i, j, k;
   for (rank = 0; rank <= n; rank++) {
     hfy_linalg_symmetric_ eigen;
-    hfy_base_arena_ arena = {NULL, 0, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0, 0};
     hfy_work work;
     hfy_status status = HFY_OK;
     double worst = 0;

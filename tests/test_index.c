@@ -129,12 +129,12 @@ static hfy_status begin(memory_of *m, const hfy_index *index, hfy_isa isa, doubl
 }
 
 static void scratch_for(memory_of *m, size_t batch, int keeps) {
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   free(m->arena);
   m->run.tile = batch, m->run.fast.keeps = keeps;
   hfy_net_plan_tile_(&arena, &m->run, 0, &m->tile);
   m->arena = malloc(arena.used + 64);
-  arena.base = (unsigned char *)m->arena, arena.used = 0;
+  arena.base = (unsigned char *)m->arena, arena.room = arena.used, arena.used = 0;
   hfy_net_plan_tile_(&arena, &m->run, 0, &m->tile);
   if (keeps) hfy_net_centre_(&m->run, &m->tile.fast.bounds);
 }
@@ -519,7 +519,7 @@ TEST(any_directions_will_do) {
   size_t n = kernels(list), count = 60, dim = 30, r = 5, i, d, k;
   hfy_index_options options = {0, 0};
   hfy_index_build_ b;
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_real q[30];
   double canonical, worst, closest = 0;
   memory_of m;
@@ -536,7 +536,7 @@ TEST(any_directions_will_do) {
   b.simd = m.run.fast.seek.simd, b.index = &m.index, b.view = m.run.fast.seek.view;
   b.unit = hfy_index_power_of_(-m.index.exponent);
   hfy_index_plan_build_(&arena, &b);
-  arena.base = (unsigned char *)malloc(arena.used + 64), arena.used = 0;
+  arena.base = (unsigned char *)malloc(arena.used + 64), arena.room = arena.used, arena.used = 0;
   hfy_index_plan_build_(&arena, &b);
   for (d = 0; d < dim; d++) {
     hfy_real *basis = m.run.fast.seek.view.basis;

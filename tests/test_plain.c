@@ -186,7 +186,7 @@ static void random_net(hfy_rng *rng, hfy_net *net, size_t n_queries, int wildly)
 /* The definition, query by query. */
 static hfy_status retrieve_plainly(const hfy_net *net, size_t n_queries, hfy_real *out, const hfy_report *report,
                                    hfy_work *work) {
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_net_run_ run;
   hfy_net_scratch_ s;
   hfy_work none, *w = hfy_base_open_(work, &none);

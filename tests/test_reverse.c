@@ -12,6 +12,9 @@ static size_t last_tasks; /* of the last loop of several */
     for (last_tasks = last_ = (n); last_--;) (body)(context, last_);                                                   \
   } while (0)
 #define HFY_IMPLEMENTATION
+#define HFY_STATIC
+#define HFY_ONLY_NET
+#define HFY_ONLY_STRUCTURE
 #include "../hfy.h"
 #include "check.h"
 #include "oracle.h"
@@ -446,7 +449,7 @@ TEST(implicit_refuses_what_does_not_stand_still) {
 
 TEST(dropout) {
   static memory m;
-  static slopes g, parts;
+  static slopes g;
   static hfy_real out[B * V], some[B * V], weights[B * N];
   hfy_net_drop_ drop = {77, 0.4, 2, 1};
   hfy_net_more_ more;
