@@ -29,6 +29,34 @@ static void everything(hfy_report *r, hfy_status *status, size_t *whole, double 
   (void)N, (void)T;
 }
 
+/* Queries that see one fold of the rows, two, or all: alone as in a batch whose tile goes through more of them. */
+TEST(what_others_see_changes_no_bit) {
+  enum { N = 1500, D = 8, B = 7 };
+  static hfy_real keys[N * D], q[B * D], out[B * D], alone[D];
+  static const size_t visible[B] = {1, 100, 512, 513, 1024, 1100, N};
+  hfy_rng rng = hfy_rng_seed(31);
+  size_t j, round;
+  normals(&rng, keys, N * D, 1);
+  normals(&rng, q, B * D, 2);
+  for (round = 0; round < 8; round++) {
+    hfy_net net;
+    memset(&net, 0, sizeof net);
+    net.count = N;
+    net.dim = D;
+    net.keys = keys;
+    net.visible = visible;
+    net.max_steps = 1 + round % 4;
+    if (round & 1) net.readout = keys, net.readout_dim = D;
+    if (round & 4) net.sep.kind = HFY_SEP_EXP, net.post.kind = HFY_POST_L2;
+    if (round & 4) net.readout = NULL, net.readout_dim = 0;
+    CHECK(hfy_retrieve(&net, q, B, out, NULL, NULL) == HFY_OK);
+    for (j = 0; j < B; j++, net.visible++) {
+      CHECK(hfy_retrieve(&net, q + j * D, 1, alone, NULL, NULL) == HFY_OK);
+      CHECK(same_bits(alone, out + j * D, sizeof alone));
+    }
+  }
+}
+
 TEST(batch_is_single_queries_to_the_bit) {
   enum { N = 9, D = 7, B = 6, T = 4, TOP = 3 };
   fixture f;
@@ -1153,6 +1181,7 @@ TEST(an_index_of_changed_keys) {
 
 int main(int argc, char **argv) {
   CHECK_BEGIN(argc, argv);
+  RUN(what_others_see_changes_no_bit);
   RUN(batch_is_single_queries_to_the_bit);
   RUN(large_batch_is_single_queries_to_the_bit);
   RUN(queries_that_meet_go_where_each_would_alone);
