@@ -346,7 +346,7 @@
 #endif
 #ifndef HFY_API
 #ifdef HFY_STATIC
-#if defined(__GNUC__)
+#if defined(__GNUC__) || defined(__clang__)
 #define HFY_API static __attribute__((unused))
 #else
 #define HFY_API static
@@ -2432,7 +2432,10 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 
 /* HFY_COLD_, and HFY_API HFY_SMALL_ of a public one: off the ways of a hot loop, made small; the others hot, or gcc
    takes what only cold functions call for cold */
-#if defined(__GNUC__)
+#if (defined(__GNUC__) || defined(__clang__)) && !defined(__TINYC__)
+#define HFY_GNU_ /* gcc's attributes, builtins and asm; clang in Microsoft's guise has them, too */
+#endif
+#ifdef HFY_GNU_
 #define HFY_PRIVATE_ static __attribute__((unused, hot))
 #define HFY_SMALL_ __attribute__((cold))
 #define HFY_COLD_ static __attribute__((unused, cold))
@@ -2443,7 +2446,7 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #define HFY_COLD_ static
 #define HFY_SIMD_NOINLINE_
 #endif
-#if defined(__GNUC__) || defined(_MSC_VER)
+#if defined(HFY_GNU_) || defined(_MSC_VER)
 #define HFY_RESTRICT_ __restrict
 #else
 #define HFY_RESTRICT_
@@ -2891,10 +2894,24 @@ enum { HFY_SIMD_BLOCK_ = 2048 }; /* elements of a dot before it moves to double 
 #if defined(HFY_NO_SIMD) /* plain C */
 #elif (defined(__x86_64__) || defined(__i386__)) && (defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 8))
 #define HFY_SIMD_X86_
-#ifdef __OPTIMIZE_SIZE__
+#if defined(__OPTIMIZE_SIZE__) || defined(_MSC_VER)
 #include <cpuid.h>
 #endif
 #include <immintrin.h>
+#ifdef _MSC_VER /* where clang leaves out of it what the command line has not */
+#include <smmintrin.h>
+#include <avxintrin.h>
+#include <avx2intrin.h>
+#include <avx512fintrin.h>
+#include <avx512bwintrin.h>
+#include <avx512dqintrin.h>
+#include <avx512vlintrin.h>
+#include <avx512vlbwintrin.h>
+#include <avx512vldqintrin.h>
+#include <avx512vnniintrin.h>
+#include <avx512vpopcntdqintrin.h>
+#include <fmaintrin.h>
+#endif
 #elif defined(_MSC_VER) && (defined(_M_X64) || defined(_M_IX86)) && !defined(_M_ARM64EC)
 #define HFY_SIMD_X86_
 #include <immintrin.h>
@@ -2920,21 +2937,21 @@ enum { HFY_SIMD_BLOCK_ = 2048 }; /* elements of a dot before it moves to double 
 #ifndef HFY_SIMD_FLOOR_
 #define HFY_SIMD_FLOOR_ HFY_ISAS_SCALAR
 #endif
-#if defined(__GNUC__)
+#ifdef HFY_GNU_
 #define HFY_PREFETCH_(address) __builtin_prefetch((const void *)(address), 0, 3)
 #define HFY_PREFETCH_L2_(address) __builtin_prefetch((const void *)(address), 0, 2)
 #elif defined(HFY_SIMD_X86_)
 #define HFY_PREFETCH_(address) _mm_prefetch((const char *)(address), _MM_HINT_T0)
 #define HFY_PREFETCH_L2_(address) _mm_prefetch((const char *)(address), _MM_HINT_T1)
 #else
-#define HFY_PREFETCH_(address) (void)0
-#define HFY_PREFETCH_L2_(address) (void)0
+#define HFY_PREFETCH_(address) (void)(address)
+#define HFY_PREFETCH_L2_(address) (void)(address)
 #endif
 /* Arrays of vectors become registers once their loops are unrolled; what a vector leaves over is no loop to unroll. */
 #if defined(__clang__)
 #define HFY_UNROLL_ _Pragma("clang loop unroll(full)")
 #define HFY_TAIL_ _Pragma("clang loop unroll(disable) vectorize(disable)")
-#elif defined(__GNUC__)
+#elif defined(HFY_GNU_)
 #define HFY_UNROLL_ _Pragma("GCC unroll 32")
 #define HFY_TAIL_
 #else
@@ -3590,15 +3607,15 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
 #define HFY_STRIP_ (HFY_SIMD_PASS_ == 1 ? 4 : HFY_SIMD_PASS_ == 2 ? 2 : 3)
 #define HFY_BATCH_ (HFY_SIMD_PASS_ >= 4 ? 8 : 4)
 
-#if defined(HFY_TARGET_ATTRIBUTE_) && defined(__GNUC__)
+#if defined(HFY_TARGET_ATTRIBUTE_) && defined(HFY_GNU_)
 #define HFY_FOR_ISA_ __attribute__((unused, target(HFY_TARGET_ATTRIBUTE_)))
-#elif defined(__GNUC__)
+#elif defined(HFY_GNU_)
 #define HFY_FOR_ISA_ __attribute__((unused))
 #else
 #define HFY_FOR_ISA_
 #endif
 #define HFY_TARGET_ static HFY_FOR_ISA_
-#if defined(__GNUC__)
+#ifdef HFY_GNU_
 #define HFY_INLINE_ static inline __attribute__((always_inline)) HFY_FOR_ISA_
 #elif defined(_MSC_VER)
 #define HFY_INLINE_ static __forceinline
@@ -3606,7 +3623,7 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
 #define HFY_INLINE_ static inline
 #endif
 /* Keeps a value in its register: gcc would rather load it again for every use. */
-#if defined(__GNUC__) && HFY_SIMD_PASS_ != 1
+#if defined(HFY_GNU_) && HFY_SIMD_PASS_ != 1
 #define HFY_PIN_(v) __asm__("" : HFY_REGISTER_(v))
 #else
 #define HFY_PIN_(v) (void)0
@@ -3684,7 +3701,7 @@ HFY_WORDS_(HFY_D_, double, pd)
 
 #if HFY_SIMD_PASS_ == 2
 /* A compiler that may use FMA for the whole file must not fuse here. */
-#if (defined(__FMA__) || defined(__FMA4__)) && defined(__GNUC__)
+#if (defined(__FMA__) || defined(__FMA4__)) && defined(HFY_GNU_)
 #define HFY_SEPARATE_(v) __asm__("" : HFY_REGISTER_(v))
 #else
 #define HFY_SEPARATE_(v) (void)0
@@ -4860,7 +4877,7 @@ HFY_PRIVATE_ unsigned hfy_simd_there_(void) {
 #else
 HFY_COLD_ unsigned hfy_simd_there_(void) {
   unsigned one[4] = {0}, seven[4] = {0}, saved = 0, sets = HFY_ISAS_SCALAR; /* eax .. edx of these leaves of cpuid */
-#ifdef _MSC_VER
+#ifndef HFY_GNU_
   __cpuid((int *)one, 0);
   if (one[0] >= 7) __cpuidex((int *)seven, 7, 0);
   __cpuid((int *)one, 1);
@@ -5036,7 +5053,7 @@ static const hfy_simd_int8_ hfy_simd_int8_scalar_ = {
   "portable", 0, 0, 2, 16, hfy_simd_int8_dot_scalar_, hfy_simd_int8_pack_scalar_, hfy_simd_int8_tile_scalar_,
   hfy_simd_int8_pass_scalar_};
 
-#if HFY_SIMD_HAS_(HFY_ISAS_AVX2 | HFY_ISAS_AVX512) && defined(__GNUC__) && defined(__x86_64__)
+#if HFY_SIMD_HAS_(HFY_ISAS_AVX2 | HFY_ISAS_AVX512) && defined(HFY_GNU_) && defined(__x86_64__)
 #define HFY_SIMD_INT8_X86_
 #define HFY_SIMD_AVX2_ __attribute__((target("avx2,fma")))
 #define HFY_SIMD_VNNI_ __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")))
@@ -5304,7 +5321,7 @@ HFY_PRIVATE_ const hfy_simd_int8_ *hfy_simd_int8_of_(hfy_isa isa) {
 
 enum { HFY_SIMD_FEW_ = 4 }; /* states whose distances are counted at once */
 
-#if HFY_SIMD_HAS_(HFY_ISAS_AVX512) && defined(__GNUC__) && defined(__x86_64__)
+#if HFY_SIMD_HAS_(HFY_ISAS_AVX512) && defined(HFY_GNU_) && defined(__x86_64__)
 #define HFY_SIMD_POPCOUNT_
 #define HFY_SIMD_WIDE_ __attribute__((target("avx512f,avx512vl,avx512vpopcntdq")))
 HFY_PRIVATE_ int hfy_simd_is_wide_(hfy_isa isa) {
@@ -8162,7 +8179,7 @@ HFY_COLD_ size_t hfy_index_listed_(const hfy_index_seek_ *seek, size_t j, size_t
    degenerate vertices cannot make it cycle. The rise is of the order of gap^2, so rounding hides it at a gap of 1e-8
    already: only a long row of hidden ones ends a solve before the gap does.
    ------------------------------------------------------------------------------------------------------------------ */
-#if defined(__GNUC__)
+#ifdef HFY_GNU_
 #define HFY_STRUCTURE_STEP_ static inline __attribute__((always_inline))
 #else
 #define HFY_STRUCTURE_STEP_ static
@@ -19587,9 +19604,9 @@ HFY_PRIVATE_ uint32_t hfy_kernel_ones_(uint64_t x) {
   return (uint32_t)(x * UINT64_C(0x0101010101010101) >> 56);
 }
 HFY_KERNEL_DISTANCES_(hfy_kernel_distances_plain_, HFY_SIMD_NOINLINE_, hfy_kernel_ones_)
-#if defined(__GNUC__) && defined(HFY_SIMD_X86_)
+#if defined(HFY_GNU_) && defined(HFY_SIMD_X86_)
 HFY_KERNEL_DISTANCES_(hfy_kernel_distances_fast_, __attribute__((target("popcnt"), noinline)), __builtin_popcountll)
-#elif defined(__GNUC__) && defined(HFY_SIMD_NEON_)
+#elif defined(HFY_GNU_) && defined(HFY_SIMD_NEON_)
 HFY_KERNEL_DISTANCES_(hfy_kernel_distances_fast_, HFY_SIMD_NOINLINE_, __builtin_popcountll)
 #else
 #define hfy_kernel_distances_fast_ hfy_kernel_distances_plain_
@@ -21300,7 +21317,7 @@ typedef struct hfy_rate_range_ {
   const char *text;
 } hfy_rate_range_;
 
-static const hfy_rate_range_ hfy_rate_finite_ = {-HUGE_VAL, HUGE_VAL, 1, 1, "finite"};
+static const hfy_rate_range_ hfy_rate_finite_ = {-DBL_MAX, DBL_MAX, 0, 0, "finite"};
 static const hfy_rate_range_ hfy_rate_from_0_ = {0, HUGE_VAL, 0, 1, "at least 0 and finite"};
 static const hfy_rate_range_ hfy_rate_above_0_ = {0, HUGE_VAL, 1, 1, "above 0 and finite"};
 static const hfy_rate_range_ hfy_rate_open_ = {0, 1, 1, 1, "above 0 and below 1"};
@@ -23140,6 +23157,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_REAL_MIN_
 #undef HFY_REAL_EPS_
 #undef HFY_SIMD_NOINLINE_
+#undef HFY_GNU_
 #undef HFY_SIMD_TINY_
 #undef HFY_SIMD_POPCOUNT_
 #undef HFY_SIMD_X86_
