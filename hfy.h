@@ -121,6 +121,11 @@
                                                                  retrievals of 8 queries and more, whose bits then hang
                                                                  on the batch and on the BLAS
 
+     HFY_FAST_MATH             not defined     implementation    -ffast-math, /fp:fast and the like are meant; without
+                                                                 it they stop the compiler; see ACCURACY
+     HFY_ASSERT(condition)     nothing         implementation    for debugging, such as assert: what the bodies take for
+                                                                 granted, never what a caller gives
+
      hfy.h itself defines HFY_VERSION ("0.1.0") and HFY_VERSION_NUMBER (major * 10000 + minor * 100 + patch).
      HFY_STATIC together with HFY_API, or one of HFY_MALLOC and HFY_FREE alone, stops the compiler with an #error.
 
@@ -176,8 +181,8 @@
      the BLAS, which answers for its own bits. SOFTMAX and EXP are computed in another order when the report asks for
      weights, support, top or energies: equal up to rounding.
      Random numbers come only from a hfy_rng that you seed.
-     Compile the implementation file without -ffast-math (or -Ofast, /fp:fast): masks and missing bounds are infinities,
-     and exact bits rest on the order of sums and on the sign of zero. Nothing is promised under it.
+     The implementation file refuses -ffast-math (or -Ofast, /fp:fast): masks and missing bounds are infinities, and
+     exact bits rest on the order of sums and on the sign of zero. Nothing is promised with HFY_FAST_MATH.
 
    hfy.h DOES NOT
 
@@ -2421,6 +2426,13 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
    >>base.impl   statuses, messages, kinds of numbers, checked sizes, scratch, random numbers, selection
    May call: libc, libm.
    ------------------------------------------------------------------------------------------------------------------ */
+#if !defined(HFY_FAST_MATH) && \
+  (defined(__FAST_MATH__) || defined(_M_FP_FAST) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__))
+#error "hfy.h: compile HFY_IMPLEMENTATION without -ffast-math (-Ofast, /fp:fast); HFY_FAST_MATH if you mean it"
+#endif
+#ifndef HFY_ASSERT
+#define HFY_ASSERT(condition) ((void)0)
+#endif
 #include <float.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -2657,6 +2669,7 @@ HFY_PRIVATE_ hfy_status hfy_base_reserve_(hfy_work *work, hfy_base_arena_ *arena
 
 /* while (hfy_base_layout_(&arena, work, &status)) { takes... }: counts what is taken, makes room, hands it out. */
 HFY_PRIVATE_ int hfy_base_layout_(hfy_base_arena_ *arena, hfy_work *work, hfy_status *status) {
+  HFY_ASSERT(*status || arena->pass < 2 || arena->used <= work->used); /* no more was taken than counted */
   if (*status || arena->pass == 2) return 0;
   if (arena->pass++) *status = hfy_base_reserve_(work, arena);
   return !*status;
@@ -2806,6 +2819,7 @@ HFY_PRIVATE_ double hfy_base_few_(const double *x, size_t n, size_t k) {
 HFY_PRIVATE_ double hfy_base_kth_largest_(double *x, size_t n, size_t k) {
   size_t lo = 0, hi = n, want = k - 1;
   uint64_t dice = UINT64_C(0x9E3779B97F4A7C15) ^ (uint64_t)n;
+  HFY_ASSERT(k && k <= n);
   if (k <= 8) return hfy_base_few_(x, n, k);
   for (;;) {
     double pivot;
@@ -7405,7 +7419,7 @@ HFY_COLD_ hfy_status hfy_index_matches_(const hfy_index *index, const hfy_real *
 /* The most directions that options allow; SIZE_MAX: no index of that size. */
 HFY_COLD_ size_t hfy_index_prefix_(size_t count, size_t dim, const hfy_index_options *options) {
   size_t want = options ? options->prefix : 0;
-  if (!count || !dim || dim > ((size_t)1 << 24) || (uint64_t)count > UINT32_MAX) return SIZE_MAX;
+  if (!count || !dim || dim > ((size_t)1 << 24) || count / 65536 > 65535) return SIZE_MAX;
   if (want == SIZE_MAX) return 0;
   if (want) return want <= dim ? want : SIZE_MAX;
   return dim < 128 || count < 1024 ? 0 : hfy_base_min_(128, dim / 4 / 32 * 32);
@@ -8430,7 +8444,7 @@ HFY_COLD_ hfy_status hfy_structure_check_(const hfy_structure *structure, const 
   if ((oracle == hfy_structure_ksubsets_ || oracle == hfy_structure_at_most_ || oracle == hfy_structure_sequence_) &&
       (!k || k > n))
     return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %z; it should be at least 1 and at most n, %z", where, k, n);
-  if (bits > UINT32_MAX)
+  if (bits >= UINT32_MAX)
     return hfy_base_fail_(work, HFY_ERR_ARG, "%sunaries and higher are %z and %z; together should be below 2^32",
                           where, n, structure->higher);
   if (!structure->most || structure->most > bits)
@@ -8657,6 +8671,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_structure_invert_(const hfy_structure
 HFY_COLD_ void hfy_structure_join_(hfy_structure_solver_ *s, double weight, double pivot) {
   const hfy_structure_vertex_ fresh = {s->fresh_linear, s->fresh_low, s->fresh_unaries, s->fresh_bits};
   size_t i, v = s->count++;
+  HFY_ASSERT(v < s->room && pivot > 0);
   hfy_linalg_factor_row_(s->factor, 0, v)[v] = sqrt(pivot);
   for (i = 0; i < s->fresh_bits; i++) s->on[v * s->structure->most + i] = (uint32_t)s->fresh[i];
   s->vertex[v] = fresh;
@@ -12400,6 +12415,7 @@ HFY_PRIVATE_ void hfy_net_append_(const hfy_net_run_ *run, hfy_net_list_ *list, 
     }
   }
   if (!hfy_sim_matters_(list->top, run->fast.margin, theta)) return;
+  HFY_ASSERT(list->count < list->capacity);
   list->index[list->count] = index;
   list->theta[list->count++] = theta;
 }
