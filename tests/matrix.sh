@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # matrix.sh DIR [PAIR...]: compilers and machines: all of them, the PAIRs, or `quick` ones. A line each: version of the
-# compiler, tests passed and failed, seconds; what is not installed is skipped and said. With TABLE=1 rows of the table in
+# compiler, tests passed and failed, seconds; what is not installed is skipped and said. With TABLE=1 the table in
 # docs/porting.md. The tests of float with fewer draws (CHECK_SLOW); those of double where PRECISIONS says so below.
 # Last line: `matrix: N passed, N failed`.
 dir=$1
@@ -12,6 +12,7 @@ mkdir -p "$dir"
 printf '#include <math.h>\nint main(void) { return 0; }\n' >"$dir/known.c"
 passed=0 failed=0
 
+[ -z "${TABLE-}" ] || printf '| | compiler | flags | passed | failed | seconds |\n| --- | --- | --- | ---: | ---: | ---: |\n'
 line() { # NAME COMPILER FLAGS PASSED FAILED SECONDS
     passed=$((passed + $4)) failed=$((failed + $5))
     if [ -n "${TABLE-}" ]; then
@@ -28,7 +29,7 @@ begin() {
     done
     start=$(date +%s) log=$dir/$1.log
 }
-version() { echo "${1##*/} $({ $1 --version 2>/dev/null || $1 -v; } 2>&1 | grep -o '[0-9][0-9]*\.[0-9.]*[0-9]' | head -n 1)"; }
+version() { echo "${1##*/}$({ $1 --version 2>/dev/null || $1 -v; } 2>&1 | grep -o ' [0-9][0-9.]*' | head -n 1)"; }
 # pair NAME [quick:]"TOOL..." CC "CFLAGS" "FILES" [MAKE'S VARIABLES...]
 pair() {
     name=$1 quick= tools=${2#quick:} cc=$3 flags=$4 files=$5
@@ -43,7 +44,7 @@ pair() {
         CFLAGS="$flags -DCHECK_SLOW" "$@" all >"$log" 2>&1
     set -- $(tail -n 2 "$log" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p') 0 1
     line "$name" "$(version "${tools%% *}")" "$flags" "$1" "$2" $(($(date +%s) - start))
-    [ "$2" = 0 ] || grep -B 7 'FAIL\|ended with\|rror' "$log" | head -n 60
+    [ "$2" = 0 ] || grep -B 7 'FAIL\|status [1-9]\|rror:' "$log" | head -n 60
 }
 # reads NAME TOOL COMMAND FLAGS...: compiles, once for each FLAGS
 reads() {
@@ -56,7 +57,7 @@ reads() {
     line "$name" "$(version "$tool")" "compiled only" $good $bad $(($(date +%s) - start))
 }
 
-all=$(cd "$here" && echo test_*.c | sed 's/test_\([a-z_]*\)\.c/\1/g; s/pictures\|plainly//g')
+all=$(cd "$here" && echo test_*.c | sed 's/test_\([a-z_]*\)\.c/\1/g')
 linked=$(cd "$here" && grep -l TEST_LINKED test_*.c | sed 's/test_\([a-z_]*\)\.c/\1/')
 some="base sim post net recall sep sep_grad structure linalg file simd" # under emulators, some thirty times slower
 few="base sim file"
