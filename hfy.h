@@ -7844,7 +7844,7 @@ HFY_COLD_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index_seek_ *se
   s->wide = HFY_TAKE_(arena, double, prefix);
   s->panel = HFY_TAKE_(arena, int32_t, hfy_base_times_(shared, padded / 2));
   s->tile = hfy_base_take_(arena, shared ? padded : 0, HFY_SIMD_TILE_ * 2);
-  s->out = HFY_TAKE_(arena, int32_t, shared ? HFY_SIMD_GROUP_ * HFY_SIMD_TILE_ : 0);
+  s->out = HFY_TAKE_(arena, int32_t, shared ? (size_t)HFY_SIMD_GROUP_ * HFY_SIMD_TILE_ : 0);
   s->one = HFY_TAKE_(arena, hfy_index_one_, shared);
 }
 
@@ -15876,7 +15876,7 @@ HFY_COLD_ void hfy_layer_fold_say_back_(const hfy_layer_run_ *r, size_t side, co
 /* u of step t, all heads; W_K^T q in r->y. */
 HFY_COLD_ void hfy_layer_fold_query_(const hfy_layer_run_ *r, size_t t) {
   const size_t n = r->l->head_width, width = r->l->stored_width, all = r->bag.rows * width;
-  const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
+  const hfy_real *gain = hfy_layer_at_(r, (size_t)HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
   size_t h, i;
   for (h = 0; h < r->l->heads; h++) {
     const hfy_real *w = hfy_layer_map_of_(r, HFY_LAYER_K_, h * n, n).w;
@@ -15891,8 +15891,8 @@ HFY_COLD_ void hfy_layer_fold_query_(const hfy_layer_run_ *r, size_t t) {
 /* From the cotangent r->du of u at step t to that of q: r->dq, at the first step added to that of the side's rows. */
 HFY_COLD_ void hfy_layer_fold_query_back_(const hfy_layer_run_ *r, size_t t) {
   const size_t n = r->l->head_width, width = r->l->stored_width, rows = r->bag.rows, all = rows * width;
-  const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
-  hfy_real *d_gain = hfy_layer_to_(r, HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
+  const hfy_real *gain = hfy_layer_at_(r, (size_t)HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
+  hfy_real *d_gain = hfy_layer_to_(r, (size_t)HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
   size_t h, i;
   for (h = 0; h < r->l->heads; h++) {
     const hfy_layer_map_ map = hfy_layer_map_of_(r, HFY_LAYER_K_, h * n, n);
