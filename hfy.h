@@ -121,6 +121,11 @@
                                                                  retrievals of 8 queries and more, whose bits then hang
                                                                  on the batch and on the BLAS
 
+     HFY_FAST_MATH             not defined     implementation    -ffast-math, /fp:fast and the like are meant; without
+                                                                 it they stop the compiler; see ACCURACY
+     HFY_ASSERT(condition)     nothing         implementation    for debugging, such as assert: what the bodies take for
+                                                                 granted, never what a caller gives
+
      hfy.h itself defines HFY_VERSION ("0.1.0") and HFY_VERSION_NUMBER (major * 10000 + minor * 100 + patch).
      HFY_STATIC together with HFY_API, or one of HFY_MALLOC and HFY_FREE alone, stops the compiler with an #error.
 
@@ -176,8 +181,8 @@
      the BLAS, which answers for its own bits. SOFTMAX and EXP are computed in another order when the report asks for
      weights, support, top or energies: equal up to rounding.
      Random numbers come only from a hfy_rng that you seed.
-     Compile the implementation file without -ffast-math (or -Ofast, /fp:fast): masks and missing bounds are infinities,
-     and exact bits rest on the order of sums and on the sign of zero. Nothing is promised under it.
+     The implementation file refuses -ffast-math (or -Ofast, /fp:fast): masks and missing bounds are infinities, and
+     exact bits rest on the order of sums and on the sign of zero. Nothing is promised with HFY_FAST_MATH.
 
    hfy.h DOES NOT
 
@@ -346,7 +351,7 @@
 #endif
 #ifndef HFY_API
 #ifdef HFY_STATIC
-#if defined(__GNUC__)
+#if defined(__GNUC__) || defined(__clang__)
 #define HFY_API static __attribute__((unused))
 #else
 #define HFY_API static
@@ -2448,6 +2453,13 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
    >>base.impl   statuses, messages, kinds of numbers, checked sizes, scratch, random numbers, selection
    May call: libc, libm.
    ------------------------------------------------------------------------------------------------------------------ */
+#if !defined(HFY_FAST_MATH) && \
+  (defined(__FAST_MATH__) || defined(_M_FP_FAST) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__))
+#error "hfy.h: compile HFY_IMPLEMENTATION without -ffast-math (-Ofast, /fp:fast); HFY_FAST_MATH if you mean it"
+#endif
+#ifndef HFY_ASSERT
+#define HFY_ASSERT(condition) ((void)0)
+#endif
 #include <float.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -2459,7 +2471,10 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 
 /* HFY_COLD_, and HFY_API HFY_SMALL_ of a public one: off the ways of a hot loop, made small; the others hot, or gcc
    takes what only cold functions call for cold */
-#if defined(__GNUC__)
+#if (defined(__GNUC__) || defined(__clang__)) && !defined(__TINYC__)
+#define HFY_GNU_ /* gcc's attributes, builtins and asm; clang in Microsoft's guise has them, too */
+#endif
+#ifdef HFY_GNU_
 #define HFY_PRIVATE_ static __attribute__((unused, hot))
 #define HFY_SMALL_ __attribute__((cold))
 #define HFY_COLD_ static __attribute__((unused, cold))
@@ -2470,7 +2485,7 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #define HFY_COLD_ static
 #define HFY_SIMD_NOINLINE_
 #endif
-#if defined(__GNUC__) || defined(_MSC_VER)
+#if defined(HFY_GNU_) || defined(_MSC_VER)
 #define HFY_RESTRICT_ __restrict
 #else
 #define HFY_RESTRICT_
@@ -2692,6 +2707,7 @@ HFY_PRIVATE_ hfy_status hfy_base_reserve_(hfy_work *work, hfy_base_arena_ *arena
 
 /* while (hfy_base_layout_(&arena, work, &status)) { takes... }: mostly once, from the memory of earlier calls. */
 HFY_PRIVATE_ int hfy_base_layout_(hfy_base_arena_ *arena, hfy_work *work, hfy_status *status) {
+  HFY_ASSERT(*status || arena->pass < 2 || arena->used <= work->used); /* no more was taken than counted */
   if (*status || arena->pass == 2) return 0;
   if (!arena->pass++) {
     hfy_base_rewind_(work, arena);
@@ -2887,6 +2903,7 @@ HFY_PRIVATE_ double hfy_base_few_(const double *x, size_t n, size_t k) {
 HFY_PRIVATE_ double hfy_base_kth_largest_(double *x, size_t n, size_t k) {
   size_t lo = 0, hi = n, want = k - 1;
   uint64_t dice = UINT64_C(0x9E3779B97F4A7C15) ^ (uint64_t)n;
+  HFY_ASSERT(k && k <= n);
   if (k <= 8) return hfy_base_few_(x, n, k);
   for (;;) {
     double pivot;
@@ -2975,10 +2992,24 @@ enum { HFY_SIMD_BLOCK_ = 2048 }; /* elements of a dot before it moves to double 
 #if defined(HFY_NO_SIMD) /* plain C */
 #elif (defined(__x86_64__) || defined(__i386__)) && (defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 8))
 #define HFY_SIMD_X86_
-#ifdef __OPTIMIZE_SIZE__
+#if defined(__OPTIMIZE_SIZE__) || defined(_MSC_VER)
 #include <cpuid.h>
 #endif
 #include <immintrin.h>
+#ifdef _MSC_VER /* where clang leaves out of it what the command line has not */
+#include <smmintrin.h>
+#include <avxintrin.h>
+#include <avx2intrin.h>
+#include <avx512fintrin.h>
+#include <avx512bwintrin.h>
+#include <avx512dqintrin.h>
+#include <avx512vlintrin.h>
+#include <avx512vlbwintrin.h>
+#include <avx512vldqintrin.h>
+#include <avx512vnniintrin.h>
+#include <avx512vpopcntdqintrin.h>
+#include <fmaintrin.h>
+#endif
 #elif defined(_MSC_VER) && (defined(_M_X64) || defined(_M_IX86)) && !defined(_M_ARM64EC)
 #define HFY_SIMD_X86_
 #include <immintrin.h>
@@ -3004,21 +3035,21 @@ enum { HFY_SIMD_BLOCK_ = 2048 }; /* elements of a dot before it moves to double 
 #ifndef HFY_SIMD_FLOOR_
 #define HFY_SIMD_FLOOR_ HFY_ISAS_SCALAR
 #endif
-#if defined(__GNUC__)
+#ifdef HFY_GNU_
 #define HFY_PREFETCH_(address) __builtin_prefetch((const void *)(address), 0, 3)
 #define HFY_PREFETCH_L2_(address) __builtin_prefetch((const void *)(address), 0, 2)
 #elif defined(HFY_SIMD_X86_)
 #define HFY_PREFETCH_(address) _mm_prefetch((const char *)(address), _MM_HINT_T0)
 #define HFY_PREFETCH_L2_(address) _mm_prefetch((const char *)(address), _MM_HINT_T1)
 #else
-#define HFY_PREFETCH_(address) (void)0
-#define HFY_PREFETCH_L2_(address) (void)0
+#define HFY_PREFETCH_(address) (void)(address)
+#define HFY_PREFETCH_L2_(address) (void)(address)
 #endif
 /* Arrays of vectors become registers once their loops are unrolled; what a vector leaves over is no loop to unroll. */
 #if defined(__clang__)
 #define HFY_UNROLL_ _Pragma("clang loop unroll(full)")
 #define HFY_TAIL_ _Pragma("clang loop unroll(disable) vectorize(disable)")
-#elif defined(__GNUC__)
+#elif defined(HFY_GNU_)
 #define HFY_UNROLL_ _Pragma("GCC unroll 32")
 #define HFY_TAIL_
 #else
@@ -3671,15 +3702,15 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
 #define HFY_STRIP_ (HFY_SIMD_PASS_ == 1 ? 4 : HFY_SIMD_PASS_ == 2 ? 2 : 3)
 #define HFY_BATCH_ (HFY_SIMD_PASS_ >= 4 ? 8 : 4)
 
-#if defined(HFY_TARGET_ATTRIBUTE_) && defined(__GNUC__)
+#if defined(HFY_TARGET_ATTRIBUTE_) && defined(HFY_GNU_)
 #define HFY_FOR_ISA_ __attribute__((unused, target(HFY_TARGET_ATTRIBUTE_)))
-#elif defined(__GNUC__)
+#elif defined(HFY_GNU_)
 #define HFY_FOR_ISA_ __attribute__((unused))
 #else
 #define HFY_FOR_ISA_
 #endif
 #define HFY_TARGET_ static HFY_FOR_ISA_
-#if defined(__GNUC__)
+#ifdef HFY_GNU_
 #define HFY_INLINE_ static inline __attribute__((always_inline)) HFY_FOR_ISA_
 #elif defined(_MSC_VER)
 #define HFY_INLINE_ static __forceinline
@@ -3687,7 +3718,7 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
 #define HFY_INLINE_ static inline
 #endif
 /* Keeps a value in its register: gcc would rather load it again for every use. */
-#if defined(__GNUC__) && HFY_SIMD_PASS_ != 1
+#if defined(HFY_GNU_) && HFY_SIMD_PASS_ != 1
 #define HFY_PIN_(v) __asm__("" : HFY_REGISTER_(v))
 #else
 #define HFY_PIN_(v) (void)0
@@ -3765,7 +3796,7 @@ HFY_WORDS_(HFY_D_, double, pd)
 
 #if HFY_SIMD_PASS_ == 2
 /* A compiler that may use FMA for the whole file must not fuse here. */
-#if (defined(__FMA__) || defined(__FMA4__)) && defined(__GNUC__)
+#if (defined(__FMA__) || defined(__FMA4__)) && defined(HFY_GNU_)
 #define HFY_SEPARATE_(v) __asm__("" : HFY_REGISTER_(v))
 #else
 #define HFY_SEPARATE_(v) (void)0
@@ -4959,7 +4990,7 @@ HFY_PRIVATE_ unsigned hfy_simd_there_(void) {
 #else
 HFY_COLD_ unsigned hfy_simd_there_(void) {
   unsigned one[4] = {0}, seven[4] = {0}, saved = 0, sets = HFY_ISAS_SCALAR; /* eax .. edx of these leaves of cpuid */
-#ifdef _MSC_VER
+#ifndef HFY_GNU_
   __cpuid((int *)one, 0);
   if (one[0] >= 7) __cpuidex((int *)seven, 7, 0);
   __cpuid((int *)one, 1);
@@ -5135,7 +5166,7 @@ static const hfy_simd_int8_ hfy_simd_int8_scalar_ = {
   "portable", 0, 0, 2, 16, hfy_simd_int8_dot_scalar_, hfy_simd_int8_pack_scalar_, hfy_simd_int8_tile_scalar_,
   hfy_simd_int8_pass_scalar_};
 
-#if HFY_SIMD_HAS_(HFY_ISAS_AVX2 | HFY_ISAS_AVX512) && defined(__GNUC__) && defined(__x86_64__)
+#if HFY_SIMD_HAS_(HFY_ISAS_AVX2 | HFY_ISAS_AVX512) && defined(HFY_GNU_) && defined(__x86_64__)
 #define HFY_SIMD_INT8_X86_
 #define HFY_SIMD_AVX2_ __attribute__((target("avx2,fma")))
 #define HFY_SIMD_VNNI_ __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")))
@@ -5403,7 +5434,7 @@ HFY_PRIVATE_ const hfy_simd_int8_ *hfy_simd_int8_of_(hfy_isa isa) {
 
 enum { HFY_SIMD_FEW_ = 4 }; /* states whose distances are counted at once */
 
-#if HFY_SIMD_HAS_(HFY_ISAS_AVX512) && defined(__GNUC__) && defined(__x86_64__)
+#if HFY_SIMD_HAS_(HFY_ISAS_AVX512) && defined(HFY_GNU_) && defined(__x86_64__)
 #define HFY_SIMD_POPCOUNT_
 #define HFY_SIMD_WIDE_ __attribute__((target("avx512f,avx512vl,avx512vpopcntdq")))
 HFY_PRIVATE_ int hfy_simd_is_wide_(hfy_isa isa) {
@@ -7503,7 +7534,7 @@ HFY_COLD_ hfy_status hfy_index_matches_(const hfy_index *index, const hfy_real *
 /* The most directions that options allow; SIZE_MAX: no index of that size. */
 HFY_COLD_ size_t hfy_index_prefix_(size_t count, size_t dim, const hfy_index_options *options) {
   size_t want = options ? options->prefix : 0;
-  if (!count || !dim || dim > ((size_t)1 << 24) || (uint64_t)count > UINT32_MAX) return SIZE_MAX;
+  if (!count || !dim || dim > ((size_t)1 << 24) || count / 65536 > 65535) return SIZE_MAX;
   if (want == SIZE_MAX) return 0;
   if (want) return want <= dim ? want : SIZE_MAX;
   return dim < 128 || count < 1024 ? 0 : hfy_base_min_(128, dim / 4 / 32 * 32);
@@ -7931,7 +7962,7 @@ HFY_COLD_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index_seek_ *se
   s->wide = HFY_TAKE_(arena, double, prefix);
   s->panel = HFY_TAKE_(arena, int32_t, hfy_base_times_(shared, padded / 2));
   s->tile = hfy_base_take_(arena, shared ? padded : 0, HFY_SIMD_TILE_ * 2);
-  s->out = HFY_TAKE_(arena, int32_t, shared ? HFY_SIMD_GROUP_ * HFY_SIMD_TILE_ : 0);
+  s->out = HFY_TAKE_(arena, int32_t, shared ? (size_t)HFY_SIMD_GROUP_ * HFY_SIMD_TILE_ : 0);
   s->one = HFY_TAKE_(arena, hfy_index_one_, shared);
 }
 
@@ -8307,7 +8338,7 @@ HFY_PRIVATE_ size_t hfy_index_listed_(const hfy_index_seek_ *seek, size_t j, siz
    degenerate vertices cannot make it cycle. The rise is of the order of gap^2, so rounding hides it at a gap of 1e-8
    already: only a long row of hidden ones ends a solve before the gap does.
    ------------------------------------------------------------------------------------------------------------------ */
-#if defined(__GNUC__)
+#ifdef HFY_GNU_
 #define HFY_STRUCTURE_STEP_ static inline __attribute__((always_inline))
 #else
 #define HFY_STRUCTURE_STEP_ static
@@ -8558,7 +8589,7 @@ HFY_COLD_ hfy_status hfy_structure_check_(const hfy_structure *structure, const 
   if ((oracle == hfy_structure_ksubsets_ || oracle == hfy_structure_at_most_ || oracle == hfy_structure_sequence_) &&
       (!k || k > n))
     return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %z; it should be at least 1 and at most n, %z", where, k, n);
-  if (bits > UINT32_MAX)
+  if (bits >= UINT32_MAX)
     return hfy_base_fail_(work, HFY_ERR_ARG, "%sunaries and higher are %z and %z; together should be below 2^32",
                           where, n, structure->higher);
   if (!structure->most || structure->most > bits)
@@ -8787,6 +8818,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_structure_invert_(const hfy_structure
 HFY_PRIVATE_ void hfy_structure_join_(hfy_structure_solver_ *s, double weight, double pivot) {
   const hfy_structure_vertex_ fresh = {s->fresh_linear, s->fresh_low, s->fresh_unaries, s->fresh_bits};
   size_t i, v = s->count++;
+  HFY_ASSERT(v < s->room && pivot > 0);
   hfy_linalg_factor_row_(s->factor, 0, v)[v] = sqrt(pivot);
   for (i = 0; i < s->fresh_bits; i++) s->on[v * s->structure->most + i] = (uint32_t)s->fresh[i];
   s->vertex[v] = fresh;
@@ -12603,6 +12635,7 @@ HFY_PRIVATE_ void hfy_net_append_(const hfy_net_run_ *run, hfy_net_list_ *list, 
     }
   }
   if (!hfy_sim_matters_(list->top, run->fast.margin, theta)) return;
+  HFY_ASSERT(list->count < list->capacity);
   list->index[list->count] = index;
   list->theta[list->count++] = theta;
 }
@@ -16139,7 +16172,7 @@ HFY_COLD_ void hfy_layer_fold_say_back_(const hfy_layer_run_ *r, size_t side, co
 /* u of step t, all heads; W_K^T q in r->y. */
 HFY_COLD_ void hfy_layer_fold_query_(const hfy_layer_run_ *r, size_t t) {
   const size_t n = r->l->head_width, width = r->l->stored_width, all = r->bag.rows * width;
-  const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
+  const hfy_real *gain = hfy_layer_at_(r, (size_t)HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
   size_t h, i;
   for (h = 0; h < r->l->heads; h++) {
     const hfy_real *w = hfy_layer_map_head_(r, HFY_LAYER_K_, h).w;
@@ -16154,8 +16187,8 @@ HFY_COLD_ void hfy_layer_fold_query_(const hfy_layer_run_ *r, size_t t) {
 /* From the cotangent r->du of u at step t to that of q: r->dq, at the first step added to that of the side's rows. */
 HFY_COLD_ void hfy_layer_fold_query_back_(const hfy_layer_run_ *r, size_t t) {
   const size_t n = r->l->head_width, width = r->l->stored_width, rows = r->bag.rows, all = rows * width;
-  const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
-  hfy_real *d_gain = hfy_layer_to_(r, HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
+  const hfy_real *gain = hfy_layer_at_(r, (size_t)HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
+  hfy_real *d_gain = hfy_layer_to_(r, (size_t)HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
   const hfy_layer_side_ *q = r->side + HFY_LAYER_Q_;
   size_t h, i;
   for (h = 0; h < r->l->heads; h++) {
@@ -19937,9 +19970,9 @@ HFY_PRIVATE_ uint32_t hfy_kernel_ones_(uint64_t x) {
   return (uint32_t)(x * UINT64_C(0x0101010101010101) >> 56);
 }
 HFY_KERNEL_DISTANCES_(hfy_kernel_distances_plain_, HFY_SIMD_NOINLINE_, hfy_kernel_ones_)
-#if defined(__GNUC__) && defined(HFY_SIMD_X86_)
+#if defined(HFY_GNU_) && defined(HFY_SIMD_X86_)
 HFY_KERNEL_DISTANCES_(hfy_kernel_distances_fast_, __attribute__((target("popcnt"), noinline)), __builtin_popcountll)
-#elif defined(__GNUC__) && defined(HFY_SIMD_NEON_)
+#elif defined(HFY_GNU_) && defined(HFY_SIMD_NEON_)
 HFY_KERNEL_DISTANCES_(hfy_kernel_distances_fast_, HFY_SIMD_NOINLINE_, __builtin_popcountll)
 #else
 #define hfy_kernel_distances_fast_ hfy_kernel_distances_plain_
@@ -21690,7 +21723,7 @@ typedef struct hfy_rate_range_ {
   const char *text;
 } hfy_rate_range_;
 
-static const hfy_rate_range_ hfy_rate_finite_ = {-HUGE_VAL, HUGE_VAL, 1, 1, "finite"};
+static const hfy_rate_range_ hfy_rate_finite_ = {-DBL_MAX, DBL_MAX, 0, 0, "finite"};
 static const hfy_rate_range_ hfy_rate_from_0_ = {0, HUGE_VAL, 0, 1, "at least 0 and finite"};
 static const hfy_rate_range_ hfy_rate_above_0_ = {0, HUGE_VAL, 1, 1, "above 0 and finite"};
 static const hfy_rate_range_ hfy_rate_open_ = {0, 1, 1, 1, "above 0 and below 1"};
@@ -23575,6 +23608,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_REAL_EPS_
 #undef HFY_BASE_STORED_
 #undef HFY_SIMD_NOINLINE_
+#undef HFY_GNU_
 #undef HFY_SIMD_TINY_
 #undef HFY_SIMD_POPCOUNT_
 #undef HFY_SIMD_X86_

@@ -19,13 +19,16 @@ static int is_intact(const char *path, const void *bytes, size_t size) {
 static long seek_fails, rename_fails; /* as on a pipe; as where someone holds the file */
 #define fseek(file, offset, whence) (seek_fails ? -1 : (fseek)(file, offset, whence))
 #define rename(from, to) (rename_fails ? -1 : (rename)(from, to))
-static long close_fails; /* after closing: what was buffered did not reach the disk */
+static long read_failed, close_fails; /* after closing: what was buffered did not reach the disk */
 static long reads_left = -1, writes_left = -1; /* that many more calls succeed; -1: all */
 #define fread(to, size, count, file) (failing(&reads_left) ? fail_read(file) : (fread)(to, size, count, file))
 #define fwrite(from, size, count, file) (failing(&writes_left) ? (fwrite)(from, size, (count) / 2, file) : (fwrite)(from, size, count, file))
-#define fclose(file) ((fclose)(file) || close_fails ? EOF : 0)
+#define fclose(file) (read_failed = 0, (fclose)(file) || close_fails ? EOF : 0)
+#define ferror(file) (read_failed || (ferror)(file))
+#define clearerr(file) (read_failed = 0, (clearerr)(file))
 static int failing(long *left) { return *left >= 0 && (*left)-- == 0; }
 static size_t fail_read(FILE *file) {
-  (void)fputc(0, file); /* writing to a file open for reading sets its error flag */
+  (void)file;
+  read_failed = 1;
   return 0;
 }

@@ -1,6 +1,7 @@
 # sum.sh OUTPUTS: adds up the `FILE: N passed, N failed` lines. A program that ended without one, or otherwise than with
 # status 0 or 1, counts as a failure. With MEMORY set only status 99 (valgrind) and crashes do.
 awk -v memory="$MEMORY" '
+    { sub(/\r$/, "") } # Windows
     / passed, [0-9]+ failed$/ {
         n = split($0, word, " ")
         passed += word[n - 3]

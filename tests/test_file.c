@@ -161,7 +161,7 @@ TEST(numpy_files) {
   CHECK_EQ(x[0], 1);
   CHECK_EQ(x[1], -2.5);
   CHECK_EQ(x[2], 3);
-  CHECK_EQ(x[3], 0.1f);
+  CHECK_EQ(x[3], (float)0.1); /* a constant may have digits in excess (FLT_EVAL_METHOD 1) */
   CHECK_EQ(x[4], ldexp(356812, -149)); /* 5e-40, a subnormal */
   CHECK(hfy_base_is_pos_inf_((double)x[5]));
   info = both_ways(numpy_f8_fortran, sizeof numpy_f8_fortran - 1, x, 12);
@@ -295,7 +295,7 @@ TEST(dicts_that_are_not) {
 }
 
 TEST(preambles_that_are_not) {
-  static const char fine[] = "{'descr': '<f4', 'fortran_order': False, 'shape': (1,)}\n";
+  static const char fine[] = "{'descr': '=f4', 'fortran_order': False, 'shape': (1,)}\n";
   const float one = 1;
   size_t size, cut;
   int version;
@@ -357,7 +357,7 @@ TEST(longest_header) {
   hfy_real x = 0;
   const double pi = 3.14159;
   memset(dict, ' ', 65535);
-  memcpy(dict, "{'descr': '<f8', 'fortran_order': False,", 40);
+  memcpy(dict, "{'descr': '=f8', 'fortran_order': False,", 40);
   memcpy(dict + 65535 - 15, "'shape': (1,)}\n", 15);
   bytes = build(1, dict, &pi, sizeof pi, &size);
   CHECK(hfy_file_npy_decode(bytes, size, &x, 1, &info, NULL) == HFY_OK);

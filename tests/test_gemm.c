@@ -99,9 +99,10 @@ static void dgemv(const hfy_simd_ *simd, size_t m, size_t k, double alpha, const
           want += v, size += fabsl(v);                                                                                 \
         }                                                                                                              \
         want = (long double)alpha * want + (beta == 0 ? 0 : (long double)beta * before);                               \
-        size = fabsl((long double)alpha) * size + fabsl((long double)beta * before);                                   \
-        good &= fabsl((long double)c[i * cr + j * cc] - want) <=                                                       \
-            (4 + 2 * sqrtl((long double)s.k)) * (long double)(epsilon) * size;                                         \
+        size *= fabsl((long double)alpha); /* one call a sum: tcc loses the first of two */                            \
+        size += fabsl((long double)beta * before);                                                                     \
+        size *= (4 + 2 * sqrtl((long double)s.k)) * (long double)(epsilon);                                            \
+        good &= fabsl((long double)c[i * cr + j * cc] - want) <= size;                                                 \
         c[i * cr + j * cc] = 7;                                                                                        \
       }                                                                                                                \
     for (i = 0; i < s.m; i++)                                                                                          \

@@ -147,7 +147,7 @@ TEST(numpy_files_come_back) {
   CHECK_EQ(wrong, 0);
   free(all.pixels);
   for (i = 2; i < 24; i++) floats[i] = (float)i / 13.0F - 1;
-  npy(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3, 4), }", floats, sizeof floats);
+  npy(1, "{'descr': '=f4', 'fortran_order': False, 'shape': (2, 3, 4), }", floats, sizeof floats);
   if (!CHECK(reads(&all, 0))) return;
   for (i = 0, wrong = 0; i < 24; i++) wrong += all.pixels[i] != (hfy_real)floats[i];
   CHECK_EQ(wrong, 0);
@@ -180,11 +180,11 @@ TEST(broken_numpy_files_are_named) {
     CHECK_CONTAINS(message, cases[i].says);
   }
   nan[2] = (float)(HUGE_VAL - HUGE_VAL);
-  npy(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2, 2), }", nan, sizeof nan);
+  npy(1, "{'descr': '=f4', 'fortran_order': False, 'shape': (1, 2, 2), }", nan, sizeof nan);
   CHECK(!reads(&all, 0) && !all.pixels);
   CHECK_CONTAINS(message, "in [-1, 1]");
   nan[2] = 1.5F;
-  npy(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2, 2), }", nan, sizeof nan);
+  npy(1, "{'descr': '=f4', 'fortran_order': False, 'shape': (1, 2, 2), }", nan, sizeof nan);
   CHECK(!reads(&all, 0) && !all.pixels);
   put("x.npy", "\x93NUMPY\x01", 8);
   CHECK(!reads(&all, 0));

@@ -1079,8 +1079,9 @@ TEST(norms_of_the_softmax_jacobian) {
     for (i = 0; i < n; i++) {
       long double sum = 0;
       for (j = 0; j < n; j++) {
-        J[i][j] = (long double)beta * ((i == j) - (long double)p[i] / total) * ((long double)p[j] / total);
-        square += J[i][j] * J[i][j], sum += J[i][j] < 0 ? -J[i][j] : J[i][j];
+        const long double a = (long double)p[i] / total, b = (long double)p[j] / total;
+        J[i][j] = (long double)beta * ((i == j) - a) * b; /* tcc has too few registers for both divisions */
+        square += J[i][j] * J[i][j], sum += fabsl(J[i][j]);
       }
       if (sum > most) most = sum;
     }

@@ -69,7 +69,9 @@ fi
 if command -v arm-none-eabi-gcc >/dev/null; then
     CC=arm-none-eabi-gcc
     identify
-    weigh hello-cortex-m4f "$here/../examples/hello.c" -Os -mcpu=cortex-m4 -mthumb -mfpu=fpv4-sp-d16 -mfloat-abi=hard
+    small="-Os -mcpu=cortex-m4 -mthumb -mfpu=fpv4-sp-d16 -mfloat-abi=hard"
+    weigh hello-cortex-m4f "$here/../examples/hello.c" $small
+    weigh embedded-cortex-m4f "$here/../examples/embedded.c" $small -DHFY_PLAIN # no heap, no files, the walk alone
 fi
 [ -n "$record" ] && exit 0
 echo "weight: $passed passed, $failed failed"

@@ -135,6 +135,10 @@ switches() {
     refuse "HFY_STATIC with HFY_API" $CC -E -DHFY_STATIC -DHFY_API=extern "$here/implementation.c"
     refuse "HFY_MALLOC alone" $CC -E "-DHFY_MALLOC(b)=0" "$here/implementation.c"
     refuse "HFY_FREE alone" $CC -E "-DHFY_FREE(p)=0" "$here/implementation.c"
+    for fast in __FAST_MATH__ __FINITE_MATH_ONLY__=1 _M_FP_FAST; do
+        refuse "$fast" $CC -E -U${fast%=1} -D$fast "$here/implementation.c"
+        check "$fast with HFY_FAST_MATH" $CC -E -U${fast%=1} -D$fast -DHFY_FAST_MATH "$here/implementation.c"
+    done
     check "and not without them" $CC -E "$here/implementation.c"
     if nm -P static.o >nm.out 2>/dev/null && test -s nm.out; then
         nm -P static.o | awk '$2 ~ /^[A-TV-Z]$/ && $1 !~ /^_?main$/ { print $1 }' >static.list

@@ -1,5 +1,5 @@
 # strict.sh DIR: every test file and the header alone, in both precisions, with all warnings as errors: gcc and clang
-# where they are (COMPILERS), C99, C11, GNU C, C++11 and C++17. AT_ONCE: how many compilers at a time. Code is made only
+# where they are (COMPILERS), C99, C11, GNU C, C++11 to C++20. AT_ONCE: how many compilers at a time. Code is made only
 # once a precision, by gcc, which has warnings that need it.
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1" && cd "$1" && rm -f broken done || exit 2
@@ -32,7 +32,7 @@ for cc in ${COMPILERS:-gcc clang}; do
     cxx=g++
     test $cc = clang && cxx=clang++
     command -v $cxx >/dev/null 2>&1 || { echo "  skipped: no $cxx"; continue; }
-    for std in c++11 c++17; do
+    for std in c++11 c++17 c++20; do
         for p in "" -DHFY_DOUBLE; do
             run $cxx -std=$std -Wall -Wextra -Wshadow -Wconversion -Werror $p -fsyntax-only "$here/cpp.cc"
         done
