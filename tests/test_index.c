@@ -1238,7 +1238,7 @@ TEST(any_memory) {
   size_t round, i, answered = 0;
   hfy_work work;
   memset(&work, 0, sizeof work);
-  for (round = 0; round < 600 / FEWER; round++) {
+  for (round = 0; round < 240 / FEWER; round++) {
     enum { ASKED = 21 };
     const int kind = (int)below(&rng, KINDS);
     const size_t dim = dims[below(&rng, COUNT(dims))], n = 1 + below(&rng, round % 8 ? 120 : 900);
@@ -1333,7 +1333,7 @@ TEST(damaged_members) {
    missed; what is answered is made of keys. Bytes that are another's altogether are refused. */
 TEST(damaged_bytes) {
   hfy_rng rng = hfy_rng_seed(43);
-  size_t round, i, d, right = 0, refused = 0, rounds = 4000 / FEWER;
+  size_t round, i, d, right = 0, refused = 0, rounds = 1600 / FEWER;
   hfy_work work;
   memset(&work, 0, sizeof work);
   for (round = 0; round < rounds; round += 40) {

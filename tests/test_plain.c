@@ -243,7 +243,7 @@ TEST(every_fast_way_is_the_definition) {
   static const hfy_isa isas[] = {HFY_ISA_BEST, HFY_ISA_SCALAR, HFY_ISA_SSE2};
   hfy_rng rng = hfy_rng_seed(seed + 15 + sizeof(hfy_real));
   size_t trial, answered = 0, many = 0;
-  for (trial = 0; trial < 3000 / SHARES * times; trial++) {
+  for (trial = 0; trial < 1500 / SHARES * times; trial++) {
     size_t n_queries = below(&rng, 4) ? 1 + below(&rng, 4) : 1 + below(&rng, MAX_Q);
     int which = (int)below(&rng, 5), sums;
     void *memory = NULL;
@@ -380,7 +380,7 @@ TEST(a_query_is_alone_in_its_batch) {
   static derived all, one;
   hfy_rng rng = hfy_rng_seed(seed + 35 + sizeof(hfy_real));
   size_t trial, i;
-  for (trial = 0; trial < 1600 / SHARES * times; trial++) {
+  for (trial = 0; trial < 800 / SHARES * times; trial++) {
     const size_t n = below(&rng, 4) ? 2 + below(&rng, 4) : 2 + below(&rng, MAX_Q - 1);
     const int which = (int)below(&rng, 5), failed = check_errors;
     size_t order[MAX_Q], from, to, width;

@@ -154,7 +154,7 @@ fail:
 }
 
 /* The first `limit` pictures (0: all) of a NumPy file of unsigned bytes ('|u1': v becomes 2 v/255 - 1) or floats
-   ('<f4': as they are; they should be in [-1, 1]), in C order, of shape (count, height, width), (count, height,
+   ('<f4', '=f4': as they are; they should be in [-1, 1]), in C order, of shape (count, height, width), (count, height,
    width, channels) or (count, channels, height, width), told apart by which is 4 at most. */
 static int pictures_read_npy(images *out, const char *path, size_t limit, char *message, size_t room) {
   unsigned char head[12], *row = NULL;
@@ -185,7 +185,7 @@ static int pictures_read_npy(images *out, const char *path, size_t limit, char *
     goto fail;
   }
   text[got] = 0, begins += got;
-  floats = strstr(text, "'<f4'") != NULL;
+  floats = strstr(text, "'<f4'") || strstr(text, "'=f4'");
   if (!floats && !strstr(text, "'|u1'")) {
     snprintf(message, room, "%s: neither bytes ('|u1') nor floats ('<f4'): %.80s", path, text);
     goto fail;
