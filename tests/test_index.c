@@ -263,6 +263,7 @@ TEST(same_bits_as_the_full_scan) {
     for (a = 0; a < sizeof dims / sizeof *dims; a++) {
       memory_of m;
       hfy_index_options options = {0, 0};
+      if (!MINE(kind + a)) continue;
       m.dim = dims[a], m.count = counts[(a + kind) % 7], m.stride = m.dim + (a % 3 == 2 ? 5 : 0);
       m.keys = (hfy_real *)malloc(m.count * m.stride * sizeof *m.keys);
       make_keys((int)kind, &rng, m.count, m.dim, m.stride, m.keys);
@@ -296,7 +297,7 @@ TEST(same_bits_in_larger_memories) {
 /* A dimension beyond what 32 bits add up at a time. */
 TEST(long_rows) {
   hfy_rng rng = hfy_rng_seed(8);
-  size_t dim = 70001, i, nq = 16, d;
+  size_t dim = 70001, i, nq = 5, d;
   memory_of m;
   hfy_index_options options = {3, 0};
   m.dim = dim, m.count = 9, m.stride = dim;
@@ -1289,7 +1290,7 @@ TEST(any_memory) {
     free(bias);
     free_victim(&v);
   }
-  if (!CHECK(answered > 400 / FEWER)) printf("    %zu answered\n", answered);
+  if (!CHECK(answered > 160 / FEWER)) printf("    %zu answered\n", answered);
   hfy_work_free(&work);
 }
 
