@@ -87,7 +87,8 @@ reads everything clang "clang -std=c99 -fsyntax-only -Werror -Weverything -Wno-p
     -Wno-used-but-marked-unused -Wno-bad-function-cast -Wno-switch-enum -Wno-conditional-uninitialized -Wno-cast-qual
     -Wno-tautological-value-range-compare $here/compile/implementation.c" "" -DHFY_DOUBLE
 # other compilers and C libraries
-pair tcc          quick:"tcc" tcc "" "${all/ kernel/}" # kernel trains for minutes without an optimiser
+pair tcc          quick:"tcc" tcc "" "$some post shard layer"
+pair tcc-rest     "tcc" tcc "" "${all/ kernel/}" # kernel trains for minutes without an optimiser
 pair musl         "musl-gcc" musl-gcc "-std=c99 -O1 -static" "$linked"
 # other machines
 emulated i686     quick:i686-linux-gnu qemu-i386 "-msse2 -mfpmath=sse" "$few net linalg"

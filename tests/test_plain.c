@@ -65,7 +65,7 @@ static int close_rows(const hfy_real *a, const hfy_real *b, size_t n, double tol
 
 /* A number of any size, or any bits at all. */
 static hfy_real wild(hfy_rng *rng, size_t odds) {
-  static const double odd[] = {0, -0.0, 1, -1, HUGE_VAL, -HUGE_VAL};
+  const double odd[] = {0, -0.0, 1, -1, HUGE_VAL, -HUGE_VAL};
   const uint64_t bits = hfy_rng_u64(rng);
   hfy_real x = (hfy_real)ldexp(hfy_rng_normal(rng), (int)below(rng, 250) - 125);
   if (below(rng, odds) == 0) memcpy(&x, &bits, sizeof x);
