@@ -14232,12 +14232,12 @@ HFY_PRIVATE_ void hfy_net_back_admit_(hfy_net_back_ *b, size_t who, size_t l) {
   for (d = 0; d < dim; d++) b->dq[l * dim + d] = lost || run->readout.at ? 0 : (double)dout[d];
   if (lost) return;
   one->step = 1;
-  while (run->path && !run->latest && one->step <= run->states) {
+  one->status = b->status ? b->status[who] : HFY_OK;
+  if (!b->more && !hfy_post_finite_(run->queries + who * run->query_row, dim)) one->status = HFY_ERR_NONFINITE;
+  while (!one->status && run->path && !run->latest && one->step <= run->states) {
     if (hfy_base_is_nan_((double)*hfy_net_state_(run, who, one->step - 1))) break;
     one->step++;
   }
-  one->status = b->status ? b->status[who] : HFY_OK;
-  if (!b->more && !hfy_post_finite_(run->queries + who * run->query_row, dim)) one->status = HFY_ERR_NONFINITE;
   if (one->status || hfy_post_finite_(dout, width)) return;
   one->status = HFY_ERR_NONFINITE;
   one->why = "dout should be finite";

@@ -23,6 +23,7 @@ typedef struct _iobuf FILE;
 enum { SEEK_SET, SEEK_CUR, SEEK_END };
 FILE *fopen(const char *, const char *);
 int fclose(FILE *), ferror(FILE *), fflush(FILE *), fseek(FILE *, long, int), remove(const char *);
+int rename(const char *, const char *);
 void clearerr(FILE *);
 long ftell(FILE *);
 size_t fread(void *, size_t, size_t, FILE *), fwrite(const void *, size_t, size_t, FILE *);
