@@ -1040,13 +1040,13 @@ typedef struct hfy_net {
   size_t key_stride;            /* from one row to the next; 0 = dim */
   const struct hfy_index *index; /* the keys prepared by hfy_index_build: DOT with a margin then reads far fewer bytes
                                     for the same bits; ignored where it cannot help; or NULL */
-  unsigned generation;          /* of the keys: count it up when you change them, and an index of another is an ARG */
   const hfy_real *values;       /* N rows of dim, used in every step; NULL = keys */
   size_t value_stride;          /* 0 = dim (key_stride while values is NULL) */
   const hfy_real *self_coupling; /* dim: z <- z - self_coupling o q (classical nets without self-coupling); or NULL */
   const hfy_real *readout;      /* N rows of readout_dim: out = readout^T p of the last step, no post; or NULL */
   size_t readout_dim, readout_stride; /* >= 1 with a readout; stride 0 = readout_dim */
   hfy_sim sim;
+  unsigned generation;          /* of the keys: count it up when you change them, and an index of another is an ARG */
   double beta; /* inverse temperature > 0; 0 = 1/sqrt(dim) for DOT with a simplex or polytope Omega, else 1 */
   hfy_sep sep;
   hfy_post post;
@@ -19529,7 +19529,7 @@ typedef struct hfy_binary_rules_ {
 } hfy_binary_rules_;
 
 /* Are they numbers of hfy_real? */
-HFY_COLD_ hfy_status hfy_binary_in_range_(const double *x, size_t n, double scale, const char *name, hfy_work *w) {
+HFY_PRIVATE_ hfy_status hfy_binary_in_range_(const double *x, size_t n, double scale, const char *name, hfy_work *w) {
   size_t i;
   for (i = 0; i < n; i++)
     if (!(fabs(scale * x[i]) <= HFY_REAL_MAX_))

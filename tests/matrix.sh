@@ -73,8 +73,8 @@ pair gcc-gnu-v3   "gcc" gcc "-std=gnu17 -O2 -march=x86-64-v3" "$linked simd inde
 pair gcc-gnu-v4   "gcc" gcc "-std=gnu17 -O2 -march=x86-64-v4" "$linked simd index gemm"
 fused="-std=gnu99 -O2 -march=native -ffp-contract=fast -DHFY_NO_SIMD" # gcc fuses nothing at -O1: LIGHT
 pair fused        "gcc" gcc "$fused" "$all" 'LIGHT=$(FLAGS)'
-pair fused        "gcc" gcc "$fused" "sep sep_any sep_grad sep_losses structure net net_energy theory linalg eigen rate" \
-    PRECISIONS=double 'LIGHT=$(FLAGS)'
+pair fused        "gcc" gcc "$fused" \
+    "sep sep_any sep_grad sep_losses structure net net_energy theory linalg eigen rate" PRECISIONS=double 'LIGHT=$(FLAGS)'
 pair gcc-lto      "gcc" gcc "-std=c99 -O2 -flto" "base simd net"
 pair clang-c99-O1 "clang" clang "-std=c99 -O1" "$linked"
 pair clang-c11-O3 "clang" clang "-std=c11 -O3" "$linked simd index gemm"
