@@ -6422,7 +6422,7 @@ HFY_PRIVATE_ double hfy_linalg_shifted_solve_(const hfy_linalg_vectors_ *s, size
 
 /* The right eigenvector of unit length, its largest element real and positive. */
 HFY_PRIVATE_ void hfy_linalg_vector_(size_t n, double re, double im, double *vr, double *vi,
-                                  const hfy_linalg_vectors_ *s) {
+                                     const hfy_linalg_vectors_ *s) {
   double *x = s->x, norm = 0, big = 0, cr = 1, ci = 0, most = 0;
   const double far = s->unit * (fabs(re) + fabs(im)); /* by rounding it may be larger than any of the balanced H */
   const double shrink = s->unit * (far > 2 * s->norm ? 2 * s->norm / far : 1);
@@ -7490,7 +7490,6 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_quantise_(const double *x, size
 
 /* --- fingerprints --- */
 
-
 /* Of `rows` rows at most, first and last among them. */
 HFY_COLD_ uint64_t hfy_index_hash_rows_(size_t rows, const hfy_real *keys, size_t count, size_t dim, size_t stride) {
   uint64_t h = hfy_base_mix_(count) ^ dim, i, n = hfy_base_min_(count, rows);
@@ -8033,7 +8032,7 @@ HFY_PRIVATE_ double hfy_index_levels_(const hfy_simd_int8_ *int8, size_t dim) {
 
 /* For q^ = step * s->whole: middle = m.(q - q^), how far that may be off (about), and rest >= |q - q^|. */
 HFY_PRIVATE_ void hfy_index_rest_(const hfy_index_seek_ *seek, double step, const hfy_index_scratch_ *s, double *middle,
-                               double *about, double *rest) {
+                                  double *about, double *rest) {
   size_t d, dim = seek->index->dim;
   double squares = 0, along = 0, m = seek->index->mean_norm;
   for (d = 0; d < dim; d++) {
@@ -8113,7 +8112,7 @@ HFY_PRIVATE_ void hfy_index_span_(void *context, size_t task) {
 
 /* Upper bounds of rows 0 .. n-1; or of n listed rows, whose bounds are only lowered. */
 HFY_PRIVATE_ void hfy_index_bounds_(const hfy_index_seek_ *seek, const hfy_index_level_ *l, const hfy_real *bias,
-                                 const size_t *list, size_t n, hfy_real *upper, hfy_index_scratch_ *s) {
+                                    const size_t *list, size_t n, hfy_real *upper, hfy_index_scratch_ *s) {
   size_t tasks = hfy_base_min_(seek->workers, n / HFY_INDEX_SHARE_ + 1);
   hfy_index_spans_ t = {seek, l, bias, list, n, (n + tasks - 1) / tasks, upper, s->dots};
   hfy_base_parallel_(tasks, hfy_index_span_, &t);
@@ -8242,7 +8241,7 @@ HFY_PRIVATE_ void hfy_index_hits_(const hfy_index_seek_ *seek, hfy_index_one_ *o
 
 /* Makes query j of a batch ready: its words in the panel, its bound. empty: nobody is in its place. */
 HFY_PRIVATE_ void hfy_index_enter_(const hfy_index_seek_ *seek, size_t j, int empty, size_t words,
-                                     hfy_index_scratch_ *s) {
+                                   hfy_index_scratch_ *s) {
   hfy_index_one_ *one = s->one + j;
   size_t d, dim = seek->index->dim, step = seek->int8->step;
   int32_t *panel = s->panel + j / HFY_SIMD_GROUP_ * HFY_SIMD_GROUP_ * words + j % HFY_SIMD_GROUP_;
@@ -8304,7 +8303,7 @@ HFY_PRIVATE_ void hfy_index_scan_(const hfy_index_seek_ *seek, size_t nq, hfy_in
 
 /* What the scan listed for query j: rows, ascending, and their upper bounds. Returns how many. */
 HFY_PRIVATE_ size_t hfy_index_listed_(const hfy_index_seek_ *seek, size_t j, size_t *index, hfy_real *upper,
-                                   const hfy_index_scratch_ *s) {
+                                      const hfy_index_scratch_ *s) {
   hfy_index_one_ *one = s->one + j;
   size_t l;
   hfy_index_thin_(seek, one);
@@ -11187,7 +11186,7 @@ typedef struct hfy_post_scratch_ {
 /* Fills in all defaults and checks what the kind uses: the rows below take only such a post. where: what messages
    call it, "post" or the path of a member. */
 HFY_PRIVATE_ hfy_status hfy_post_check_(const hfy_post *post, size_t n, hfy_post *full, const char *where,
-                                     hfy_work *work) {
+                                        hfy_work *work) {
   const hfy_post_kind kind = post->kind;
   const int layer = kind == HFY_POST_LAYERNORM, power = kind == HFY_POST_RECTIFIED_POWER;
   const struct {
@@ -12703,8 +12702,10 @@ HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_
     return 0;
   }
   if (top > sum->top) {
-    for (i = 0; exponential && run->names && (double)theta[i] < top;) i++;
-    if (exponential) sum->best = from + i;
+    if (exponential && run->names) {
+      for (i = 0; (double)theta[i] < top;) i++;
+      sum->best = from + i;
+    }
     if (exponential && sum->sum > 0) {
       double shrink = top - sum->top < negligible ? exp(sum->top - top) : 0;
       sum->sum *= shrink;
@@ -19539,7 +19540,7 @@ HFY_PRIVATE_ hfy_status hfy_binary_in_range_(const double *x, size_t n, double s
 
 /* Checks all but the outputs, fills x and dual. square: is sum dim x dim, or dim? */
 HFY_PRIVATE_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
-                                      size_t stride, int square, hfy_binary_rules_ *s, hfy_work *w) {
+                                         size_t stride, int square, hfy_binary_rules_ *s, hfy_work *w) {
   const size_t most = count > dim ? count : dim;
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status;

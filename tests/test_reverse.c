@@ -449,7 +449,7 @@ TEST(implicit_refuses_what_does_not_stand_still) {
 
 TEST(dropout) {
   static memory m;
-  static slopes g;
+  static slopes g, parts;
   static hfy_real out[B * V], some[B * V], weights[B * N];
   hfy_net_drop_ drop = {77, 0.4, 2, 1};
   hfy_net_more_ more;
@@ -481,8 +481,17 @@ TEST(dropout) {
     CHECK(fabs((double)kept / (B * N) - 0.6) < 0.04);
     CHECK(!hfy_net_retrieve_(&m.net, m.queries, B, out, NULL, &more, &work));
     for (i = 0; i < B * V; i++) CHECK_NEAR(out[i], some[i], 20 * REAL_EPS);
+    CHECK(!hfy_net_retrieve_(&m.net, m.queries, 10, some, NULL, &more, &work)); /* the same rows, whoever makes them */
+    CHECK(same_bits(out, some, 10 * V * sizeof *out));
+    task_count = 3;
+    CHECK(!hfy_net_retrieve_(&m.net, m.queries, B, some, NULL, &more, &work));
+    CHECK(same_bits(out, some, sizeof out));
+    ask(&m.net, &parts, &grad);
+    CHECK(!hfy_net_vjp_(&m.net, m.queries, B, m.dout, &grad, &more, &work));
+    task_count = 1;
     ask(&m.net, &g, &grad);
     CHECK(!hfy_net_vjp_(&m.net, m.queries, B, m.dout, &grad, &more, &work));
+    CHECK(apart(&g, &parts) <= 0);
     for (d = 0; d < 3 && IS_DOUBLE && k % 2 == 0; d++) { /* queries, keys, readout */
       hfy_real *where = d == 0 ? m.queries : d == 1 ? m.keys : m.readout;
       const hfy_real *slope = d == 0 ? g.queries : d == 1 ? g.keys : g.readout;
