@@ -1,11 +1,6 @@
 /* Hopfield layers: outputs and gradients of the public ones, every option against central differences, bags, errors. */
+#ifndef TEST_LINKED /* the Makefile links all that need the public interface only with one implementation */
 #define HFY_IMPLEMENTATION
-#define HFY_STATIC
-#ifndef HFY_ONLY_LAYER
-#define HFY_ONLY_LAYER
-#endif
-#ifndef HFY_ONLY_STRUCTURE
-#define HFY_ONLY_STRUCTURE
 #endif
 #include "../hfy.h"
 #include "check.h"

@@ -1,7 +1,8 @@
 /* test_pictures.c: the readers of bench/reproduce: CIFAR-10's binary batches and NumPy files, written here and read
    back, and what is wrong with broken ones. */
-#define HFY_STATIC /* what no test reaches is not compiled */
+#ifndef TEST_LINKED
 #define HFY_IMPLEMENTATION
+#endif
 #include "../hfy.h"
 #if defined(__GNUC__)
 #pragma GCC diagnostic ignored "-Wunused-function"

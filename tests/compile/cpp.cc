@@ -1,4 +1,5 @@
-// The bodies compiled as C++, called from C++, the bodies' own functions with C names.
+// The bodies compiled as C++, called from C++; code is made of what is called.
+#define HFY_STATIC
 #define HFY_IMPLEMENTATION
 #include "../../hfy.h"
 
