@@ -13,8 +13,6 @@
    associations [IDX|- [K [PNG]]]    pictures of an IDX file (MNIST, unpacked; - for the letters), K of them at a time
                                      (default 3), and a sheet of questions (left) and answers as PNG
    Exit status 1 if an answer is not what it should be. */
-#define HFY_STATIC /* this file alone uses it: only what it calls is compiled */
-#define HFY_IMPLEMENTATION
 #include "../hfy.h"
 #include "images.h"
 

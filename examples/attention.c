@@ -3,8 +3,6 @@
    The keys of a head are the patterns, its values the readout; `visible` says how many tokens each query may look
    back on. Heads are columns of the same arrays, reached by strides. Softmax is checked against plain loops; then the
    same call with sparsemax shows how many tokens are left. Exit status 1 if the difference is more than rounding. */
-#define HFY_STATIC /* this file alone uses it: only what it calls is compiled */
-#define HFY_IMPLEMENTATION
 #include "../hfy.h"
 
 #include <stdio.h>

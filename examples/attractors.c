@@ -7,8 +7,6 @@
    critical load alpha_S. Below it a disturbed pattern comes back; above it the same disturbance grows.
 
    Try:  ./attractors 2 1 0.7     rates of another spread, another exponent and smoothness of the units */
-#define HFY_STATIC /* this file alone uses it: only what it calls is compiled */
-#define HFY_IMPLEMENTATION
 #include "../hfy.h"
 
 #include <stdio.h>

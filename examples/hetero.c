@@ -5,8 +5,6 @@
    3. a linear post:  every recalled picture passes through a matrix, here the one that turns it upside down
 
    Exit status 1 if an answer is not exactly the right one. */
-#define HFY_STATIC /* this file alone uses it: only what it calls is compiled */
-#define HFY_IMPLEMENTATION
 #include "../hfy.h"
 
 #include <stdio.h>

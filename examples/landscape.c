@@ -6,8 +6,6 @@
    Read the lines together: "stored" is 1 all the way down, but towards small gamma the share of random states that
    stand still goes to 1 as well: there the memory is the identity map and holds nothing. The useful widths are where
    cues with flipped bits come back. */
-#define HFY_STATIC /* this file alone uses it: only what it calls is compiled */
-#define HFY_IMPLEMENTATION
 #include "../hfy.h"
 #include <stdio.h>
 

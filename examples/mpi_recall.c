@@ -9,8 +9,6 @@
 
    The file: 2 axes, row-major, hfy_real in this machine's byte order. POSIX (mmap) and MPI; see docs/scaling.md. */
 #define _POSIX_C_SOURCE 200112L
-#define HFY_STATIC /* this file alone uses it: only what it calls is compiled */
-#define HFY_IMPLEMENTATION
 #include "../hfy.h"
 
 #include <fcntl.h>

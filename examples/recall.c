@@ -1,6 +1,6 @@
 /* recall.c: stores pictures, breaks them, and asks six memories for the whole ones back.
 
-       cc -O2 recall.c -o recall -lm && ./recall
+       cc -O2 -DHFY_STATIC -DHFY_IMPLEMENTATION recall.c -o recall -lm && ./recall
        ./recall --idx train-images-idx3-ubyte --sweep-beta --png sheet.png          (MNIST: see `./recall --help`)
 
    Every memory runs at a beta of its own; --sweep-beta looks for the best on other pictures than those of the table.
@@ -8,8 +8,6 @@
    the right picture came back (cosine > 0.9, and to the last bit) with the spread over draws, how often that was
    proven before, how many updates it took, over how many stored pictures the answer was spread, and the time; then
    from which beta on the proof holds; then a few pictures. */
-#define HFY_STATIC /* this file alone uses it: only what it calls is compiled */
-#define HFY_IMPLEMENTATION
 #include "../hfy.h"
 
 #include "images.h"
