@@ -1062,7 +1062,8 @@ typedef struct hfy_net {
    Entries of a query that could not be answered are untouched, but for its status. */
 typedef struct hfy_report {
   hfy_status *status;   /* HFY_OK, or why that query has no answer */
-  size_t *best;         /* the heaviest pattern of the last step's p; the lowest index of ties; 0 if p = 0 */
+  size_t *best;         /* the heaviest pattern of the last step's p; of ties the best score (but for IDENTITY and
+                           POWER), then the lowest index; 0 if p = 0 */
   size_t *support;      /* how many weights of it are not zero */
   size_t *steps;        /* updates made, 1 .. max_steps */
   double *residual;     /* max|f(q) - q| of the last update: how far from standing still; +INFINITY with a readout
@@ -1071,9 +1072,12 @@ typedef struct hfy_report {
   double *energy;       /* n_queries x (max_steps+1): E of the start and after each step; the tail repeats the last;
                            -INFINITY where a state or its scores leave hfy_real */
   size_t top;           /* how many of the heaviest patterns to list */
-  size_t *top_index;    /* n_queries x top, heaviest first, ties by index; then SIZE_MAX */
+  size_t *top_index;    /* n_queries x top, heaviest first, ties as for best; then SIZE_MAX */
   hfy_real *top_weight; /* n_queries x top; then 0 */
   hfy_real *weights;    /* n_queries x N: the last step's p */
+  hfy_real *best_score; /* best's score theta in the last step: what tells a query that was never stored; -INFINITY if
+                           p = 0 */
+  hfy_real *top_score;  /* n_queries x top: scores of those in top_index; then -INFINITY */
 } hfy_report;
 
 #ifdef HFY_HAS_NET_
@@ -1546,9 +1550,9 @@ HFY_API hfy_status hfy_shard_merge(void *into, size_t into_bytes, const void *fr
    0 .. count-1 exactly once nothing is answered; count 0: the answer of whatever it covers. queries: those that it was
    made with, to the bit. out and report as in hfy_retrieve.
    Errors, nothing written: as hfy_shard_merge; UNSUPPORTED (report->energy, weights; residual with a readout; support
-   and top without a margin; best and top_index of patterns whose numbers a size_t of 32 bits cannot hold). Errors of
-   one query: as hfy_retrieve, and NOMEM (more candidates than the capacity; the message and hfy_shard_needed say how
-   many would do). */
+   and top without a margin, best_score of IDENTITY and POWER; best and top_index of patterns whose numbers a size_t of
+   32 bits cannot hold). Errors of one query: as hfy_retrieve, and NOMEM (more candidates than the capacity; the message
+   and hfy_shard_needed say how many would do). */
 HFY_API hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries, size_t n_queries, const void *partial,
                                     size_t bytes, hfy_real *out, const hfy_report *report, hfy_work *work);
 
@@ -11935,6 +11939,8 @@ HFY_COLD_ hfy_status hfy_net_has_energy_(const hfy_net *full, hfy_post_scratch_ 
   return hfy_post_has_energy_(&full->post, full->dim, scratch, work);
 }
 
+HFY_PRIVATE_ int hfy_net_lists_top_(const hfy_report *r) { return r->top_index || r->top_weight || r->top_score; }
+
 /* Arguments of a call that a net does not know of. */
 HFY_COLD_ hfy_status hfy_net_check_call_(const hfy_net *net, const hfy_real *queries, size_t n_queries,
                                          const hfy_real *out, const hfy_report *report, hfy_work *work) {
@@ -11944,7 +11950,7 @@ HFY_COLD_ hfy_status hfy_net_check_call_(const hfy_net *net, const hfy_real *que
                           net->dim);
   if (report &&
       ((report->weights && !hfy_base_fits_(n_queries, net->count, sizeof(hfy_real))) ||
-       ((report->top_index || report->top_weight) && !hfy_base_fits_(n_queries, report->top, sizeof(size_t))) ||
+       (hfy_net_lists_top_(report) && !hfy_base_fits_(n_queries, report->top, sizeof(size_t))) ||
        (report->energy && !hfy_base_fits_(n_queries, hfy_base_plus_(net->max_steps, 1), sizeof(double)))))
     return hfy_base_fail_(work, HFY_ERR_ARG, "report: arrays for %z queries cannot exist", n_queries);
   return HFY_OK;
@@ -12019,7 +12025,6 @@ typedef struct hfy_net_bounds_ {
 typedef struct hfy_net_tile_ {
   hfy_net_stream_ *stream; /* workers */
   hfy_net_list_ *list;     /* lists: tile */
-  hfy_real *before;        /* sums into a readout, many steps: the states before the last move */
   hfy_net_memo_ *memo;
   size_t memos;            /* min(N, MEMO), 0: none are kept */
 #ifdef HFY_HAS_INDEX_
@@ -12041,6 +12046,7 @@ typedef struct hfy_net_weights_ {
   const hfy_real *weight; /* NULL: nobody knows them but for the heaviest, best */
   size_t count, best;
   double log_scale;
+  const double *theta;    /* their scores, best's alone without weights; NULL: not kept */
 } hfy_net_weights_;
 
 /* Dropout of the weights that the readout sees: each is multiplied by 0 or 1/(1-rate), by a hash of (seed, bag, head,
@@ -12078,6 +12084,7 @@ typedef struct hfy_net_run_ {
   const hfy_net_drop_ *drop; /* or NULL */
   int moves;                /* 0: a last step, into a readout, leaves the state alone */
   int names;                /* 1: the heaviest row is asked for */
+  int looks_back;           /* at the state that the last step began with: for scores; for a readout by sums */
   size_t block, fold, segment; /* rows: folds are whole blocks, segments whole folds */
   size_t tile, whole;          /* queries side by side; with whole rows of scores: 1 and 1 here */
 #ifndef HFY_PLAIN
@@ -12095,13 +12102,14 @@ typedef struct hfy_net_walk_ {
   hfy_status status;
   int ended;               /* 1: made its last step; 2: and its last energy is known */
   hfy_real *q, *z, *mark;  /* D: state, projection, a state it was in before */
+  hfy_real *before;        /* D: the state that its last step began with, or NULL */
 } hfy_net_walk_;
 
 typedef struct hfy_net_scratch_ {
   hfy_sep_scratch_ sep;
   hfy_post_scratch_ post;
   hfy_net_walk_ *walk;                /* tile */
-  hfy_real *q, *z, *mark, *out;       /* tile rows: states, ...; what the readout makes */
+  hfy_real *q, *z, *mark, *before, *out; /* tile rows: states, ...; what the readout makes */
   hfy_real *scores, *part, *sum, *f;  /* whole x N; a fold, a segment of a projection; D: f(q) */
   double *inverse_q;                  /* COSINE: 1/|q| */
   hfy_net_sum_ *sums;                 /* tile: SOFTMAX, EXP, IDENTITY, POWER, in one pass */
@@ -12147,7 +12155,8 @@ HFY_PRIVATE_ void hfy_net_call_of_(hfy_net_run_ *run, const hfy_real *queries, h
   run->out = out;
   run->report = report;
   run->moves = !run->readout.at || (report && (report->energy || report->residual));
-  run->names = report && report->best;
+  run->names = report && (report->best || report->best_score);
+  run->looks_back |= run->names || (report && hfy_net_lists_top_(report));
 }
 
 /* What layers ask besides, or NULL; whether all states are kept or the latest. */
@@ -12175,6 +12184,7 @@ HFY_COLD_ void hfy_net_plan_(hfy_base_arena_ *arena, const hfy_net_run_ *run, in
   s->q = HFY_TAKE_(arena, hfy_real, states);
   s->z = HFY_TAKE_(arena, hfy_real, states);
   s->mark = HFY_TAKE_(arena, hfy_real, run->net.max_steps > 2 ? states : 0);
+  s->before = HFY_TAKE_(arena, hfy_real, run->looks_back ? states : 0);
   s->out = HFY_TAKE_(arena, hfy_real, hfy_base_times_(t, out));
   s->scores = HFY_TAKE_(arena, hfy_real, hfy_base_times_(run->whole, run->net.count));
   s->part = HFY_TAKE_(arena, hfy_real, sums);
@@ -12212,6 +12222,7 @@ HFY_PRIVATE_ void hfy_net_place_(const hfy_net_run_ *run, size_t j, hfy_net_scra
   s->walk[j].q = s->q + at;
   s->walk[j].z = s->z + at;
   s->walk[j].mark = s->mark ? s->mark + at : NULL;
+  s->walk[j].before = s->before ? s->before + at : NULL;
 }
 
 /* Where the state after a step of query `who` is kept. */
@@ -12279,25 +12290,13 @@ HFY_PRIVATE_ void hfy_net_drop_row_(const hfy_net_drop_ *drop, size_t who, const
 
 /* p = separation(theta). A list's weights are rounded where they stand; others take the place of theta. */
 HFY_PRIVATE_ hfy_net_weights_ hfy_net_listed_weights_(hfy_sep_scratch_ *sep) {
-  hfy_net_weights_ p = {sep->index, (const hfy_real *)(const void *)sep->weight, sep->count, 0, 0};
+  hfy_net_weights_ p = {sep->index, (const hfy_real *)(const void *)sep->weight, sep->count, 0, 0, NULL};
   size_t i;
   for (i = 0; i < sep->count; i++) {
     hfy_real w = (hfy_real)sep->weight[i];
     memcpy((unsigned char *)sep->weight + i * sizeof w, &w, sizeof w);
   }
   return p;
-}
-
-/* The heaviest weight after `previous` (descending, ties by position); SIZE_MAX: the first, or none that is not 0. */
-HFY_COLD_ size_t hfy_net_heaviest_(const hfy_net_weights_ *p, size_t previous) {
-  const hfy_real *w = p->weight;
-  size_t i, choice = SIZE_MAX;
-  for (i = 0; i < p->count; i++) {
-    if (!(w[i] > 0 || w[i] < 0)) continue;
-    if (previous != SIZE_MAX && (w[i] > w[previous] || (!(w[i] < w[previous]) && i <= previous))) continue;
-    if (choice == SIZE_MAX || w[i] > w[choice]) choice = i;
-  }
-  return choice;
 }
 
 /* e^log_scale w, saturating to infinity. */
@@ -12374,7 +12373,7 @@ HFY_PRIVATE_ void hfy_net_theta_(const hfy_net_run_ *run, size_t who, const hfy_
 
 HFY_PRIVATE_ hfy_status hfy_net_separate_(const hfy_net_run_ *run, size_t who, hfy_real *theta, hfy_net_scratch_ *s,
                                           hfy_net_weights_ *p) {
-  const hfy_net_weights_ all = {NULL, theta, run->net.count, 0, 0};
+  const hfy_net_weights_ all = {NULL, theta, run->net.count, 0, 0, NULL};
   hfy_status status;
   if (hfy_sep_is_list_(&run->net.sep)) {
     status = hfy_sep_list_(&run->net.sep, theta, run->net.count, who, &s->sep);
@@ -12474,6 +12473,7 @@ HFY_PRIVATE_ int hfy_net_step_(const hfy_net_run_ *run, hfy_net_walk_ *w, double
   size_t d;
   int stops = w->step + 1 >= w->limit;
   w->residual = 0;
+  if (w->before) memcpy(w->before, w->q, net->dim * sizeof *w->q);
   if (moves) {
     hfy_net_uncouple_(net, w->q, w->z, &log_scale);
     w->status = hfy_post_row_(&net->post, w->z, log_scale, w->q, net->dim, f, &s->post);
@@ -12494,21 +12494,61 @@ HFY_PRIVATE_ int hfy_net_step_(const hfy_net_run_ *run, hfy_net_walk_ *w, double
   return stops || (moves && hfy_net_turns_(run, w));
 }
 
+/* theta of the i-th weight of p, in the state that the last step began with. */
+HFY_COLD_ double hfy_net_score_(const hfy_net_run_ *run, const hfy_net_walk_ *w, const hfy_net_weights_ *p, size_t i) {
+  const size_t row = p->index ? p->index[i] : i;
+  hfy_real theta = 0;
+  double inverse = 0;
+  if (p->theta) return p->theta[p->weight ? i : 0];
+  hfy_net_norms_(run, w->before, 1, &inverse);
+  hfy_net_scores_(run, w->before, 1, &inverse, row, 1, &theta, 1);
+  hfy_net_mask_(&run->net, w->who, row, 1, &theta);
+  return (double)theta;
+}
+
+/* Does i come before j? By weight, then by score, then by position. */
+HFY_COLD_ int hfy_net_heavier_(const hfy_net_run_ *run, const hfy_net_walk_ *w, const hfy_net_weights_ *p, size_t i,
+                               size_t j) {
+  const hfy_sep_kind kind = run->net.sep.kind;
+  double a = (double)p->weight[i], b = (double)p->weight[j];
+  if (!(a < b) && !(a > b) && kind != HFY_SEP_IDENTITY && kind != HFY_SEP_POWER) {
+    a = hfy_net_score_(run, w, p, i);
+    b = hfy_net_score_(run, w, p, j);
+  }
+  return a > b || (!(a < b) && i < j);
+}
+
+/* The next of p after `previous` (SIZE_MAX: the first); SIZE_MAX: none that is not 0. */
+HFY_COLD_ size_t hfy_net_next_(const hfy_net_run_ *run, const hfy_net_walk_ *w, const hfy_net_weights_ *p,
+                               size_t previous) {
+  size_t i, choice = SIZE_MAX;
+  for (i = 0; i < p->count; i++) {
+    if (!(p->weight[i] > 0 || p->weight[i] < 0)) continue;
+    if (previous != SIZE_MAX && !hfy_net_heavier_(run, w, p, previous, i)) continue;
+    if (choice == SIZE_MAX || hfy_net_heavier_(run, w, p, i, choice)) choice = i;
+  }
+  return choice;
+}
+
 /* What the last step's p tells. */
-HFY_COLD_ void hfy_net_report_(const hfy_report *r, size_t who, size_t n, const hfy_net_weights_ *p) {
+HFY_COLD_ void hfy_net_report_(const hfy_net_run_ *run, const hfy_net_walk_ *w, const hfy_net_weights_ *p) {
+  const hfy_report *r = run->report;
+  const size_t who = w->who, n = run->net.count;
   size_t i, l, at = SIZE_MAX, support = 0;
-  if (r->best) {
-    size_t best = p->weight ? hfy_net_heaviest_(p, SIZE_MAX) : p->best;
-    r->best[who] = best == SIZE_MAX ? 0 : p->index ? p->index[best] : best;
+  if (run->names) {
+    const size_t best = p->weight ? hfy_net_next_(run, w, p, SIZE_MAX) : p->best, none = best == SIZE_MAX;
+    if (r->best) r->best[who] = none ? 0 : p->index ? p->index[best] : best;
+    if (r->best_score) r->best_score[who] = none ? (hfy_real)-HUGE_VAL : (hfy_real)hfy_net_score_(run, w, p, best);
   }
   if (!p->weight) return;
   for (i = 0; r->support && i < p->count; i++) support += p->weight[i] > 0 || p->weight[i] < 0;
   if (r->support) r->support[who] = support;
-  for (l = 0; (r->top_index || r->top_weight) && l < r->top; l++) {
-    if (!l || at != SIZE_MAX) at = hfy_net_heaviest_(p, at);
-    if (r->top_index) r->top_index[who * r->top + l] = at == SIZE_MAX || !p->index ? at : p->index[at];
-    if (r->top_weight)
-      r->top_weight[who * r->top + l] = at == SIZE_MAX ? 0 : hfy_net_rescaled_(p->weight[at], p->log_scale);
+  for (l = 0; hfy_net_lists_top_(r) && l < r->top; l++) {
+    const size_t to = who * r->top + l;
+    if (!l || at != SIZE_MAX) at = hfy_net_next_(run, w, p, at);
+    if (r->top_index) r->top_index[to] = at == SIZE_MAX || !p->index ? at : p->index[at];
+    if (r->top_score) r->top_score[to] = (hfy_real)(at == SIZE_MAX ? -HUGE_VAL : hfy_net_score_(run, w, p, at));
+    if (r->top_weight) r->top_weight[to] = at == SIZE_MAX ? 0 : hfy_net_rescaled_(p->weight[at], p->log_scale);
   }
   if (r->weights) {
     if (p->index) memset(r->weights + who * n, 0, n * sizeof *r->weights);
@@ -12537,7 +12577,7 @@ HFY_PRIVATE_ void hfy_net_answer_(const hfy_net_run_ *run, hfy_net_walk_ *w, con
   if (r->steps) r->steps[w->who] = w->step;
   if (r->residual) r->residual[w->who] = w->residual;
   if (r->cycle) r->cycle[w->who] = w->cycle;
-  hfy_net_report_(r, w->who, run->net.count, p);
+  hfy_net_report_(run, w, p);
 }
 
 /* The walk of query `who`. */
@@ -12675,14 +12715,14 @@ HFY_PRIVATE_ void hfy_net_clear_sum_(hfy_net_sum_ *sum, double top) {
 /* IDENTITY, POWER: which of a block's weights is the heaviest so far. Scores that differ may have equal weights. */
 HFY_PRIVATE_ void hfy_net_weigh_best_(const hfy_net_run_ *run, hfy_net_sum_ *sum, const hfy_real *weight, size_t from,
                                       size_t n) {
-  const hfy_net_weights_ p = {NULL, weight, n, 0, 0};
   const double most = (double)run->simd->max(weight, n, NULL);
-  size_t i = SIZE_MAX;
+  size_t i = SIZE_MAX, j;
   if (most > 0 ? most <= sum->heavy : sum->heavy > 0) return;
   if (most > 0)
     for (i = 0; (double)weight[i] < most;) i++;
   else
-    i = hfy_net_heaviest_(&p, SIZE_MAX);
+    for (j = 0; j < n; j++)
+      if (weight[j] < 0 && (i == SIZE_MAX || weight[j] > weight[i])) i = j;
   if (i == SIZE_MAX || (double)weight[i] <= sum->heavy) return;
   sum->heavy = (double)weight[i];
   sum->best = from + i;
@@ -13280,10 +13320,8 @@ HFY_PRIVATE_ void hfy_net_settle_(const hfy_net_run_ *run, size_t j, const hfy_n
                                   hfy_net_scratch_ *s) {
   hfy_net_walk_ *w = s->walk + j;
   hfy_real *gathered = run->readout.at ? s->out + j * run->readout.width : NULL;
-  hfy_real *before = s->fast.before ? s->fast.before + j * run->net.dim : NULL;
   int stops;
   if (moves && p->index) hfy_net_project_(run, p, &run->values, s, w->z);
-  if (before) memcpy(before, w->q, run->net.dim * sizeof *w->q);
   stops = hfy_net_step_(run, w, p->log_scale, moves, s);
   if (moves) hfy_net_learn_(run, w, w->status ? NULL : p, s);
   if (w->status || !stops) return;
@@ -13293,7 +13331,7 @@ HFY_PRIVATE_ void hfy_net_settle_(const hfy_net_run_ *run, size_t j, const hfy_n
     hfy_net_scratch_ again = *s;
     hfy_net_sum_ sum;
     again.walk = w;
-    again.q = before;
+    again.q = w->before;
     again.inverse_q = s->inverse_q ? s->inverse_q + j : NULL;
     again.sums = &sum;
     hfy_net_stream_keys_(run, 1, &run->readout, gathered, &again);
@@ -13355,7 +13393,9 @@ HFY_PRIVATE_ void hfy_net_by_sums_(const hfy_net_run_ *run, size_t live, int mov
   if (moves) hfy_net_stream_keys_(run, live, &run->values, s->z, s);
   for (j = 0; j < live; j++) {
     const hfy_net_sum_ *sum = s->sums + j;
-    hfy_net_weights_ p = {NULL, NULL, 0, sum->best, run->net.sep.kind == HFY_SEP_EXP ? sum->top : 0};
+    const int none = !run->fast.exponential && hfy_base_is_neg_inf_(sum->heavy); /* p = 0 */
+    hfy_net_weights_ p = {NULL, NULL, 0, none ? SIZE_MAX : sum->best, run->net.sep.kind == HFY_SEP_EXP ? sum->top : 0,
+                          NULL};
     s->walk[j].status = sum->status;
     if (!sum->status) hfy_net_settle_(run, j, &p, moves, read, s);
   }
@@ -13385,7 +13425,7 @@ HFY_PRIVATE_ void hfy_net_by_rows_(const hfy_net_run_ *run, size_t live, int mov
   for (j = 0; read && j < live; j++) hfy_net_drop_row_(run->drop, s->walk[j].who, NULL, n, s->scores + j * n);
   if (read) hfy_net_project_all_(run, s->scores, live, &run->readout, s, s->out);
   for (j = 0; j < live; j++) {
-    const hfy_net_weights_ all = {NULL, s->scores + j * n, n, 0, s->walk[j].log_scale};
+    const hfy_net_weights_ all = {NULL, s->scores + j * n, n, 0, s->walk[j].log_scale, NULL};
     if (!s->walk[j].ended && !s->walk[j].status) hfy_net_settle_(run, j, &all, moves, read, s);
   }
 }
@@ -13396,7 +13436,7 @@ HFY_PRIVATE_ void hfy_net_by_rows_(const hfy_net_run_ *run, size_t live, int mov
 HFY_PRIVATE_ size_t hfy_net_reuse_(const hfy_net_run_ *run, size_t live, hfy_net_scratch_ *s) {
   const hfy_real one = 1;
   const size_t memos = s->fast.memos;
-  hfy_net_weights_ p = {NULL, &one, 1, 0, 0};
+  hfy_net_weights_ p = {NULL, &one, 1, 0, 0, NULL};
   size_t i, j, scan = 0;
   for (j = 0; j < live; j++) {
     hfy_net_walk_ *w = s->walk + j;
@@ -13466,7 +13506,7 @@ HFY_COLD_ void hfy_net_mode_of_(hfy_net_run_ *run, int rows) {
   if (rows || sep->plus) return;
   if (hfy_sep_is_list_(sep)) {
     if (fast->margin < DBL_MAX) fast->mode = HFY_NET_LISTS_;
-  } else if (method != HFY_SEP_BY_UNIFORM_ && !(r && (r->support || r->top_index || r->top_weight))) {
+  } else if (method != HFY_SEP_BY_UNIFORM_ && !(r && (r->support || hfy_net_lists_top_(r)))) {
     fast->mode = HFY_NET_SUMS_;
   }
   fast->remembers = fast->mode == HFY_NET_LISTS_ && net->max_steps > 1 && net->step >= 1 && !net->readout &&
@@ -13509,6 +13549,7 @@ HFY_COLD_ hfy_status hfy_net_choose_(hfy_net_run_ *run, size_t n_queries, int ro
 #endif
   run->tile = hfy_base_min_(run->tile, n_queries ? (n_queries - 1) / *walks + 1 : 1);
   run->whole = fast->mode == HFY_NET_ROWS_ ? run->tile : 0;
+  run->looks_back |= fast->mode == HFY_NET_SUMS_ && net->readout && net->max_steps > 1;
   fit = HFY_NET_LISTED_ / run->tile;
   fast->capacity = hfy_base_min_(fit < HFY_NET_LIST_ ? (size_t)HFY_NET_LIST_ : fit, net->count);
   return dots ? hfy_net_choose_bounds_(run, work) : HFY_OK;
@@ -13537,7 +13578,6 @@ HFY_COLD_ void hfy_net_plan_tile_(hfy_base_arena_ *arena, const hfy_net_run_ *ru
     stream->z = HFY_TAKE_(arena, hfy_real, sums * wide);
     stream->part = HFY_TAKE_(arena, hfy_real, sums * wide);
   }
-  tile->before = HFY_TAKE_(arena, hfy_real, sums && out && run->net.max_steps > 1 ? hfy_base_times_(t, dim) : 0);
   tile->memos = fast->remembers ? hfy_base_min_(run->net.count, HFY_NET_MEMO_) : 0;
   tile->memo = HFY_TAKE_(arena, hfy_net_memo_, tile->memos);
   hfy_net_plan_bounds_(arena, run, s);
@@ -17805,14 +17845,15 @@ HFY_API HFY_SMALL_ hfy_status hfy_shard_merge(void *into, size_t into_bytes, con
 
 /* --- finishing --- */
 
-/* The last half of the step for the query that sits in s; its entries begin at `entry`. rows, number: room for them. */
+/* The last half of the step for the query that sits in s; its entries begin at `entry`. rows, number, theta: room for
+   them. */
 HFY_COLD_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_block_ *b,
                                        const hfy_shard_record_ *record, const unsigned char *entry, hfy_real *rows,
-                                       size_t *number, hfy_net_scratch_ *s) {
+                                       size_t *number, double *theta, hfy_net_scratch_ *s) {
   size_t l, count = (size_t)record->count, width = (size_t)b->head.recipe.width;
   hfy_real *z = run->net.readout ? s->out : s->z;
   hfy_net_rows_ found = {rows, width, width};
-  hfy_net_weights_ p = {NULL, NULL, 0, 0, 0};
+  hfy_net_weights_ p = {NULL, NULL, 0, 0, 0, &record->top};
   hfy_status status;
   if (s->walk->status) return s->walk->status;
   if (record->status) return (hfy_status)record->status;
@@ -17827,6 +17868,7 @@ HFY_COLD_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_
     number[l] = hfy_shard_size_(hfy_shard_number_(entry));
     s->sep.index[l] = l;
     s->sep.weight[l] = hfy_shard_score_(entry);
+    theta[l] = s->sep.weight[l];
     memcpy(rows + l * width, entry + 16, width * sizeof *rows);
   }
   if (b->lists) {
@@ -17835,7 +17877,11 @@ HFY_COLD_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_
     if (status) return status;
     p = hfy_net_listed_weights_(&s->sep);
     hfy_net_project_(run, &p, &found, s, z);
-    for (l = 0; l < s->sep.count; l++) s->sep.index[l] = number[s->sep.index[l]];
+    for (l = 0; l < s->sep.count; l++) {
+      theta[l] = theta[s->sep.index[l]]; /* ascending: none that is still to come */
+      s->sep.index[l] = number[s->sep.index[l]];
+    }
+    p.theta = theta;
   }
   (void)hfy_net_step_(run, s->walk, p.log_scale, !run->net.readout, s); /* the only one */
   if (!s->walk->status) hfy_net_answer_(run, s->walk, &p, s->out);
@@ -17847,8 +17893,8 @@ HFY_COLD_ hfy_status hfy_shard_knows_(const hfy_net *net, const hfy_report *repo
                                       hfy_work *w) {
   const char *none_such = report->energy ? "energy" : report->weights ? "weights" : NULL;
   if (report->residual && net->readout_dim) none_such = "residual";
-  if (!b->lists && (report->support || report->top_index || report->top_weight))
-    none_such = report->support ? "support" : "top";
+  if (!b->lists && (report->support || hfy_net_lists_top_(report))) none_such = report->support ? "support" : "top";
+  if (report->best_score && (b->sep.kind == HFY_SEP_IDENTITY || b->sep.kind == HFY_SEP_POWER)) none_such = "best_score";
   if (!none_such && (report->best || report->top_index) && b->highest != (uint64_t)(size_t)b->highest)
     return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "report->%s is set; some patterns have numbers beyond SIZE_MAX",
                           report->best ? "best" : "top_index");
@@ -17867,6 +17913,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_shard_finish(const hfy_net *net, const hfy_rea
   hfy_net_scratch_ scratch;
   const unsigned char *entry;
   hfy_real *rows = NULL;
+  double *theta = NULL;
   size_t *number = NULL, who, most = 1;
   hfy_status one, status;
   call.queries = queries;
@@ -17889,6 +17936,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_shard_finish(const hfy_net *net, const hfy_rea
   hfy_net_call_of_(run, queries, out, report);
   while (hfy_base_layout_(&arena, w, &status)) {
     number = HFY_TAKE_(&arena, size_t, block.lists ? most : 0);
+    theta = HFY_TAKE_(&arena, double, block.lists ? most : 0);
     rows = HFY_TAKE_(&arena, hfy_real, block.lists ? hfy_base_times_(most, (size_t)block.head.recipe.width) : 0);
     hfy_net_plan_(&arena, run, 0, &scratch);
   }
@@ -17897,7 +17945,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_shard_finish(const hfy_net *net, const hfy_rea
   for (who = 0; who < n_queries; who++) {
     hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
     hfy_net_admit_(run, queries, who, 0, &scratch);
-    one = hfy_shard_answer_(run, &block, &record, entry, rows, number, &scratch);
+    one = hfy_shard_answer_(run, &block, &record, entry, rows, number, theta, &scratch);
     entry += hfy_shard_entries_(&block, &record) * block.entry;
     if (report && report->status) report->status[who] = one == HFY_ERR_FORMAT ? HFY_ERR_ARG : one;
     if (!one || status) continue;

@@ -575,54 +575,123 @@ TEST(projections_of_many_rows_are_accurate) {
 
 /* --- the report --- */
 
+/* The scores of query j's last step: of the state that one step fewer leads to. */
+static void last_scores(const fixture *f, size_t j, size_t steps, hfy_real *theta) {
+  const size_t N = f->net.count, D = f->net.dim;
+  hfy_real state[MAX_D], weights[MAX_N];
+  hfy_net net = f->net;
+  hfy_report rows;
+  size_t i;
+  memset(&rows, 0, sizeof rows);
+  rows.weights = weights; /* whole rows, as with everything */
+  net.max_steps = steps - 1;
+  net.bias = f->net.bias ? f->net.bias + j * f->net.bias_stride : NULL;
+  net.visible = f->net.visible ? f->net.visible + j : NULL;
+  if (steps < 2) memcpy(state, f->queries + j * D, D * sizeof *state);
+  if (steps > 1) CHECK(hfy_retrieve(&net, f->queries + j * D, 1, state, &rows, NULL) == HFY_OK);
+  CHECK(hfy_sim_scores(net.sim, net.beta, net.keys, N, D, 0, state, 1, theta, NULL) == HFY_OK);
+  for (i = 0; i < N; i++) {
+    if (net.bias) theta[i] += net.bias[i];
+    if (net.visible && i >= *net.visible) theta[i] = (hfy_real)-HUGE_VAL;
+  }
+}
+
+/* The heaviest that is left, of those with the best score (of signed weights: none), of those the first. */
+static size_t next_of(const hfy_real *p, const hfy_real *theta, int by_score, const int *taken, size_t N) {
+  size_t i, next = N;
+  for (i = 0; i < N; i++)
+    if (!taken[i] && (p[i] > 0 || p[i] < 0) &&
+        (next == N || p[i] > p[next] || (by_score && p[i] >= p[next] && theta[i] > theta[next])))
+      next = i;
+  return next;
+}
+
 TEST(report_agrees_with_its_weights) {
   enum { N = 9, D = 4, B = 5, T = 3, TOP = 4 };
   fixture f;
-  int s;
-  for (s = 0; s < SEPS; s++) {
-    hfy_status status[B];
-    size_t whole[B * (3 + TOP)], j, i, k;
-    double numbers[B * (T + 2)];
-    hfy_real reals[B * (TOP + N)];
-    hfy_report r;
-    const char *sep;
-    make(&f, 8400 + (uint64_t)s, N, D, B);
-    sep = use_sep(&f, s);
-    if (sep_is_unbounded(s)) use_post(&f, 1);
-    f.net.max_steps = T;
-    f.net.beta = 2;
-    memcpy(f.keys + 3 * D, f.keys + 1 * D, D * sizeof *f.keys); /* two equal patterns */
-    everything(&r, status, whole, numbers, reals, B, N, T, TOP);
-    CHECK(hfy_retrieve(&f.net, f.queries, B, f.out, &r, NULL) == HFY_OK);
-    for (j = 0; j < B; j++) {
-      const hfy_real *p = r.weights + j * N;
-      size_t best = 0, support = 0, used = 0;
-      int taken[N];
-      memset(taken, 0, sizeof taken);
-      for (i = 0; i < N; i++) {
-        if (p[i] > p[best]) best = i;
-        support += p[i] > 0 || p[i] < 0;
-      }
-      CHECK(r.status[j] == HFY_OK);
-      CHECK(r.best[j] == best);
-      CHECK(r.support[j] == support);
-      CHECK(r.steps[j] >= 1 && r.steps[j] <= T);
-      for (k = 0; k < TOP; k++) {
-        size_t next = N;
-        for (i = 0; i < N; i++)
-          if (!taken[i] && (p[i] > 0 || p[i] < 0) && (next == N || p[i] > p[next])) next = i;
-        if (next == N ||
-            (s >= 14 && s <= 15 && used)) { /* signed weights: order of what is left is not promised */
-          if (s < 14 || s > 15)
-            CHECK(r.top_index[j * TOP + k] == SIZE_MAX), CHECK_EQ(r.top_weight[j * TOP + k], 0);
-          continue;
+  int s, way;
+  for (s = 0; s < SEPS; s++)
+    for (way = 0; way < 8; way++) { /* similarities, a bias and what is visible, all of the walk or one step */
+      hfy_status status[B];
+      size_t whole[B * (3 + TOP)], j, i, k;
+      double numbers[B * (T + 2)];
+      hfy_real reals[B * (TOP + N)], theta[N], best_score[B], top_score[B * TOP];
+      hfy_report r;
+      const char *sep;
+      make(&f, 8400 + (uint64_t)(s * 8 + way), N, D, B);
+      sep = use_sep(&f, s);
+      if (sep_is_unbounded(s)) use_post(&f, 1);
+      f.net.max_steps = way % 2 ? 1 : T;
+      f.net.beta = 2;
+      f.net.sim = (hfy_sim)(way / 2);
+      if (f.net.sim) f.net.values = f.values;
+      if (way % 3 == 1) f.net.bias = f.bias, f.net.bias_stride = N;
+      if (way > 4 && (s < 11 || s > 17) && s != 2) f.net.visible = f.visible;
+      memcpy(f.keys + 3 * D, f.keys + 1 * D, D * sizeof *f.keys); /* two equal patterns */
+      everything(&r, status, whole, numbers, reals, B, N, T, TOP);
+      if (f.net.sim) r.energy = NULL;
+      r.best_score = best_score;
+      r.top_score = top_score;
+      CHECK(hfy_retrieve(&f.net, f.queries, B, f.out, &r, NULL) == HFY_OK);
+      for (j = 0; j < B; j++) {
+        const hfy_real *p = r.weights + j * N;
+        const int by_score = s < 14 || s > 15;
+        size_t support = 0, best;
+        int taken[N];
+        memset(taken, 0, sizeof taken);
+        last_scores(&f, j, r.steps[j], theta);
+        for (i = 0; i < N; i++) support += p[i] > 0 || p[i] < 0;
+        best = next_of(p, theta, by_score, taken, N);
+        CHECK(r.status[j] == HFY_OK);
+        CHECK(r.best[j] == (best == N ? 0 : best));
+        CHECK_EQ(r.best_score[j], best == N ? -HUGE_VAL : (double)theta[best]);
+        CHECK(r.support[j] == support);
+        CHECK(r.steps[j] >= 1 && r.steps[j] <= f.net.max_steps);
+        for (k = 0; k < TOP; k++) {
+          const size_t next = next_of(p, theta, by_score, taken, N), at = j * TOP + k;
+          CHECK(r.top_index[at] == (next == N ? SIZE_MAX : next));
+          CHECK_EQ(r.top_weight[at], next == N ? 0 : (double)p[next]);
+          CHECK_EQ(r.top_score[at], next == N ? -HUGE_VAL : (double)theta[next]);
+          if (next < N) taken[next] = 1;
         }
-        taken[next] = 1, used++;
-        CHECK(r.top_index[j * TOP + k] == next);
-        CHECK_EQ(r.top_weight[j * TOP + k], p[next]);
       }
+      show(sep, "", s);
     }
-    show(sep, "", s);
+}
+
+/* The best ten of a thousand memories are those of a sort, in its order, whoever lists them. */
+TEST(the_best_ten_in_order) {
+  enum { N = ORACLE_COUNT, D = 8, TOP = 10 };
+  fixture f;
+  size_t round, i, k;
+  for (round = 0; round < 1000 / FEWER; round++) {
+    hfy_real theta[N], score[TOP], weight[TOP];
+    size_t index[TOP], best;
+    int taken[N], way = (int)(round % 3);
+    hfy_report r;
+    memset(&r, 0, sizeof r);
+    memset(taken, 0, sizeof taken);
+    make(&f, 9000 + round, N, D, 1);
+    f.net.sep.kind = way == 0 ? HFY_SEP_ARGMAX : way == 1 ? HFY_SEP_KSUBSETS : HFY_SEP_SOFTMAX;
+    f.net.sep.k = way < 2 ? TOP : 0;
+    f.net.beta = way == 1 ? 1e6 : 1;
+    r.top = TOP;
+    r.top_index = index;
+    r.top_score = score;
+    r.top_weight = weight;
+    r.best = &best;
+    if (!CHECK(hfy_retrieve(&f.net, f.queries, 1, f.out, &r, NULL) == HFY_OK)) break;
+    last_scores(&f, 0, 1, theta);
+    for (k = 0; k < TOP; k++) {
+      size_t next = N;
+      for (i = 0; i < N; i++)
+        if (!taken[i] && (next == N || theta[i] > theta[next])) next = i;
+      taken[next] = 1;
+      CHECK(index[k] == next);
+      CHECK_EQ(score[k], theta[next]);
+      CHECK(way == 2 || (weight[k] >= 1 && weight[k] <= 1));
+      if (!k) CHECK(best == next);
+    }
   }
 }
 
@@ -635,6 +704,7 @@ TEST(report_fields_alone_are_as_together) {
     size_t whole[B * (3 + TOP)], whole2[B * (3 + TOP)];
     double numbers[B * (T + 2)], numbers2[B * (T + 2)];
     hfy_real reals[B * (TOP + N)], reals2[B * (TOP + N)], plain[B * D], out[B * D];
+    hfy_real scores[B * (1 + TOP)], scores2[B * (1 + TOP)];
     hfy_report all, r;
     const char *sep;
     make(&f, 8500 + (uint64_t)s, N, D, B);
@@ -642,11 +712,14 @@ TEST(report_fields_alone_are_as_together) {
     use_post(&f, 4);
     f.net.max_steps = T;
     everything(&all, status, whole, numbers, reals, B, N, T, TOP);
+    all.best_score = scores, all.top_score = scores + B;
     CHECK(hfy_retrieve(&f.net, f.queries, B, plain, NULL, NULL) == HFY_OK);
     CHECK(hfy_retrieve(&f.net, f.queries, B, out, &all, NULL) == HFY_OK);
     CHECK(agree(plain, out, B * D, runs_sums(s) ? 32 : 0)); /* asking changes nothing */
-    for (field = 0; field < 9; field++) {
+    for (field = 0; field < 11; field++) {
       everything(&r, status2, whole2, numbers2, reals2, B, N, T, TOP);
+      r.best_score = field == 9 ? scores2 : NULL;
+      r.top_score = field == 10 ? scores2 + B : NULL;
       if (field != 0) r.status = NULL;
       if (field != 1) r.best = NULL;
       if (field != 2) r.support = NULL;
@@ -667,6 +740,8 @@ TEST(report_fields_alone_are_as_together) {
       CHECK(!r.top_index || same_bits(r.top_index, all.top_index, B * TOP * sizeof *whole));
       CHECK(!r.top_weight || same_bits(r.top_weight, all.top_weight, B * TOP * sizeof *reals));
       CHECK(!r.weights || same_bits(r.weights, all.weights, B * N * sizeof *reals));
+      CHECK(!r.best_score || runs_sums(s) || same_bits(r.best_score, all.best_score, B * sizeof *reals));
+      CHECK(!r.top_score || same_bits(r.top_score, all.top_score, B * TOP * sizeof *reals));
     }
     show(sep, "l2", s);
   }
@@ -1197,6 +1272,7 @@ int main(int argc, char **argv) {
   RUN(one_pass_is_plain_with_an_outlier);
   RUN(projections_of_many_rows_are_accurate);
   RUN(report_agrees_with_its_weights);
+  RUN(the_best_ten_in_order);
   RUN(report_fields_alone_are_as_together);
   RUN(report_top_longer_than_the_memory);
   RUN(report_ties_by_index);

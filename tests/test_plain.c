@@ -18,7 +18,7 @@ typedef struct {
   hfy_status status[MAX_Q];
   size_t best[MAX_Q], support[MAX_Q], steps[MAX_Q], cycle[MAX_Q], top_index[MAX_Q * 3];
   double residual[MAX_Q], energy[MAX_Q * (STEPS + 1)];
-  hfy_real top_weight[MAX_Q * 3], *weights;
+  hfy_real top_weight[MAX_Q * 3], best_score[MAX_Q], top_score[MAX_Q * 3], *weights;
 } answers;
 
 static hfy_real keys[MAX_N * MAX_D], values[MAX_N * MAX_D], readout[MAX_N * 5], self[MAX_D], bias[MAX_Q * MAX_N];
@@ -45,11 +45,13 @@ static hfy_report report_into(answers *a, int which) {
   memset(a->best, 0x55, sizeof a->best), memset(a->support, 0x55, sizeof a->support);
   memset(a->steps, 0x55, sizeof a->steps), memset(a->cycle, 0x55, sizeof a->cycle);
   memset(a->top_index, 0x55, sizeof a->top_index), memset(a->top_weight, 0x55, sizeof a->top_weight);
+  memset(a->best_score, 0x55, sizeof a->best_score), memset(a->top_score, 0x55, sizeof a->top_score);
   memset(a->residual, 0x55, sizeof a->residual), memset(a->energy, 0x55, sizeof a->energy);
   memset(a->status, 0x55, sizeof a->status);
   if (which >= 1) r.status = a->status, r.best = a->best, r.steps = a->steps, r.cycle = a->cycle;
-  if (which >= 1) r.residual = a->residual;
+  if (which >= 1) r.residual = a->residual, r.best_score = a->best_score;
   if (which >= 2) r.support = a->support, r.top = 3, r.top_index = a->top_index, r.top_weight = a->top_weight;
+  if (which >= 2) r.top_score = a->top_score;
   if (which >= 3) r.weights = a->weights;
   if (which >= 4) r.energy = a->energy;
   return r;
@@ -194,13 +196,13 @@ static hfy_status retrieve_plainly(const hfy_net *net, size_t n_queries, hfy_rea
   const int energies = report && report->energy;
   size_t who;
   if (!status) status = hfy_net_check_call_(&run.net, queries, n_queries, out, report, w);
+  if (!status) hfy_net_call_of_(&run, queries, out, report);
   while (hfy_base_layout_(&arena, w, &status)) {
     run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net);
     hfy_net_plan_(&arena, &run, energies, &s);
   }
   if (!status && energies) status = hfy_net_has_energy_(&run.net, &s.post, w);
   if (status) return status;
-  hfy_net_call_of_(&run, queries, out, report);
   hfy_net_prepare_(&run);
   for (who = 0; who < n_queries; who++) {
     status = hfy_net_walk_plainly_(&run, who, &s);
@@ -233,6 +235,7 @@ static int compare(const hfy_net *net, size_t n_queries, int which, int rounds, 
   } else {
     SAME(out, MAX_Q * MAX_D), SAME(best, MAX_Q), SAME(support, MAX_Q), SAME(steps, MAX_Q), SAME(cycle, MAX_Q);
     SAME(top_index, MAX_Q * 3), SAME(top_weight, MAX_Q * 3), SAME(residual, MAX_Q);
+    SAME(best_score, MAX_Q), SAME(top_score, MAX_Q * 3);
     SAME(weights, (size_t)MAX_Q * MAX_N);
   }
   hfy_work_free(&one), hfy_work_free(&two);
@@ -407,6 +410,7 @@ TEST(a_query_is_alone_in_its_batch) {
         SAME_ROW(fast, plain, status, 1), SAME_ROW(fast, plain, best, 1), SAME_ROW(fast, plain, support, 1);
         SAME_ROW(fast, plain, steps, 1), SAME_ROW(fast, plain, cycle, 1), SAME_ROW(fast, plain, residual, 1);
         SAME_ROW(fast, plain, top_index, 3), SAME_ROW(fast, plain, top_weight, 3);
+        SAME_ROW(fast, plain, best_score, 1), SAME_ROW(fast, plain, top_score, 3);
         SAME_ROW(fast, plain, weights, net.count), SAME_ROW(fast, plain, energy, (net.max_steps + 1));
         SAME_ROW(one, all, energy, 1), SAME_ROW(one, all, slope, net.dim), SAME_ROW(one, all, back, net.dim);
       }

@@ -21,7 +21,7 @@ static struct fixture {
 /* What a retrieval says. */
 typedef struct answer {
   hfy_status status[MAX_B], first;
-  hfy_real out[MAX_B * MAX_D], top_weight[MAX_B * TOP];
+  hfy_real out[MAX_B * MAX_D], top_weight[MAX_B * TOP], best_score[MAX_B], top_score[MAX_B * TOP];
   size_t best[MAX_B], support[MAX_B], steps[MAX_B], cycle[MAX_B], top_index[MAX_B * TOP];
   double residual[MAX_B];
 } answer;
@@ -84,12 +84,14 @@ static void ask(hfy_report *report, answer *a, int everything) {
   report->best = a->best;
   report->steps = a->steps;
   report->cycle = a->cycle;
+  if (f.net.sep.kind != HFY_SEP_IDENTITY && f.net.sep.kind != HFY_SEP_POWER) report->best_score = a->best_score;
   if (!f.net.readout) report->residual = a->residual;
   if (!everything) return;
   report->support = a->support;
   report->top = TOP;
   report->top_index = a->top_index;
   report->top_weight = a->top_weight;
+  report->top_score = a->top_score;
 }
 
 static void whole(answer *a, int everything) {

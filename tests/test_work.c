@@ -336,6 +336,8 @@ static hfy_status run_report(hfy_work *w) {
   r.top = 3;
   r.top_index = out.top_index;
   r.top_weight = out.top_weight;
+  r.best_score = out.more;
+  r.top_score = out.more + B;
   r.weights = out.weights;
   if (!which_net.values && which_net.sim == HFY_SIM_DOT) r.energy = out.number;
   return hfy_retrieve(&which_net, queries, B, out.real, &r, w);
