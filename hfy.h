@@ -8612,9 +8612,10 @@ typedef enum hfy_structure_fault_ {
   HFY_STRUCTURE_CROWDED_ /* max_active met */
 } hfy_structure_fault_;
 
-/* An active vertex: b and what rounding has taken from it; bits on among the unaries, and in all. */
+/* An active vertex: b and what rounding has taken from it; its score at the last target; bits on among the unaries, and
+   in all. */
 typedef struct hfy_structure_vertex_ {
-  double linear, low;
+  double linear, low, score;
   size_t unaries, bits;
 } hfy_structure_vertex_;
 
@@ -8815,7 +8816,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_structure_invert_(const hfy_structure
 
 /* The fresh vertex joins with this weight, its row of the factor being in place. */
 HFY_PRIVATE_ void hfy_structure_join_(hfy_structure_solver_ *s, double weight, double pivot) {
-  const hfy_structure_vertex_ fresh = {s->fresh_linear, s->fresh_low, s->fresh_unaries, s->fresh_bits};
+  const hfy_structure_vertex_ fresh = {s->fresh_linear, s->fresh_low, 0, s->fresh_unaries, s->fresh_bits};
   size_t i, v = s->count++;
   HFY_ASSERT(v < s->room && pivot > 0);
   hfy_linalg_factor_row_(s->factor, 0, v)[v] = sqrt(pivot);
@@ -8906,34 +8907,32 @@ HFY_PRIVATE_ size_t hfy_structure_border_(hfy_structure_solver_ *s, double *pivo
   return same;
 }
 
-/* The score of vertex v at c: *score + *low, to twice the digits of double, since vertices may be so nearly dependent
+/* The score of vertex v at c, which with *low has twice the digits of double, since vertices may be so nearly dependent
    that their weights hang on the last digits. */
-HFY_PRIVATE_ void hfy_structure_score_(const hfy_structure_solver_ *s, size_t v, double *score, double *low) {
+HFY_PRIVATE_ double hfy_structure_score_(const hfy_structure_solver_ *s, size_t v, double *low) {
   const uint32_t *on = hfy_structure_on_(s, v);
-  double u = 0, u_low = 0, rho_low = s->rho - s->rho_high, u_high;
+  double u = 0, u_low = 0, rho_low = s->rho - s->rho_high, u_high, score = s->vertex[v].linear, rest = s->vertex[v].low;
   size_t i;
   for (i = 0; i < s->vertex[v].unaries; i++) {
     hfy_base_add_(s->u[on[i]], &u, &u_low);
     u_low += s->u_low[on[i]];
   }
   u_high = (double)(float)u; /* halves of the digits: their products are exact, fused into a sum or not */
-  *score = s->vertex[v].linear;
-  *low = s->vertex[v].low;
-  hfy_base_add_(-(s->rho_high * u_high), score, low);
-  hfy_base_add_(-(s->rho_high * (u - u_high)), score, low);
-  hfy_base_add_(-(rho_low * u_high), score, low);
-  *low -= rho_low * (u - u_high) + s->rho * u_low;
+  hfy_base_add_(-(s->rho_high * u_high), &score, &rest);
+  hfy_base_add_(-(s->rho_high * (u - u_high)), &score, &rest);
+  hfy_base_add_(-(rho_low * u_high), &score, &rest);
+  *low = rest - (rho_low * (u - u_high) + s->rho * u_low);
+  return score;
 }
 
-/* s->side = what A u = b/rho + kappa lacks at the target; returns the most of it. *sum: of the target's weights. */
+/* Mixes the target. s->side = what A u = b/rho + kappa lacks there; returns the most of it. *sum: of the weights. */
 HFY_PRIVATE_ double hfy_structure_lack_(hfy_structure_solver_ *s, double *sum) {
-  double lack = 0, mean = 0, score, low, first = 0;
+  double lack = 0, mean = 0, low;
   size_t v;
   hfy_structure_mix_(s, s->target);
   for (v = 0, *sum = 0; v < s->count; v++) {
-    hfy_structure_score_(s, v, &score, &low);
-    if (!v) first = score;
-    s->side[v] = ((score - first) + low) / s->rho;
+    s->vertex[v].score = hfy_structure_score_(s, v, &low);
+    s->side[v] = ((s->vertex[v].score - s->vertex[0].score) + low) / s->rho;
     mean += s->side[v] / (double)s->count;
     *sum += s->target[v];
   }
@@ -8944,15 +8943,11 @@ HFY_PRIVATE_ double hfy_structure_lack_(hfy_structure_solver_ *s, double *sum) {
   return lack;
 }
 
-/* s->target: the weights that are best on the affine hull of the active vertices, refined while that helps. */
+/* s->target: the weights that are best on the affine hull of the active vertices, refined while that helps. Mixes it. */
 HFY_PRIVATE_ void hfy_structure_aim_(hfy_structure_solver_ *s) {
   size_t v, count = s->count;
   double top = s->vertex[0].linear, sum = 0, all, kappa, lack, before = HUGE_VAL;
   int pass;
-  if (count == 1) {
-    s->target[0] = 1;
-    return;
-  }
   for (v = 1; v < count; v++) top = s->vertex[v].linear > top ? s->vertex[v].linear : top;
   for (v = 0; v < count; v++) {
     s->ones[v] = 1;
@@ -8961,15 +8956,14 @@ HFY_PRIVATE_ void hfy_structure_aim_(hfy_structure_solver_ *s) {
   }
   all = hfy_structure_invert_(s, s->ones);
   for (pass = 0; pass < 12; pass++) {
-    if (pass) {
-      lack = hfy_structure_lack_(s, &sum);
-      if (pass > 1 && !(lack < 0.5 * before)) break;
-      before = lack;
-    }
     hfy_structure_invert_(s, s->side);
     for (v = 0; v < count; v++) sum += s->side[v];
     kappa = (1 - sum) / all;
     for (v = 0; v < count; v++) s->target[v] += s->side[v] + kappa * s->ones[v];
+    if (count == 1) s->target[0] = 1;
+    lack = hfy_structure_lack_(s, &sum);
+    if (count == 1 || (pass && !(lack < 0.5 * before))) break;
+    before = lack;
   }
 }
 
@@ -8994,7 +8988,6 @@ HFY_PRIVATE_ void hfy_structure_settle_(hfy_structure_solver_ *s) {
       if (!(s->target[v] > 0) && !(s->weight[v] > 0) && s->count > 1) hfy_structure_leave_(s, v);
   }
   memcpy(s->weight, s->target, s->count * sizeof *s->weight);
-  hfy_structure_mix_(s, s->weight);
 }
 
 /* The fresh vertex joins. While it depends on the active ones, u can stay while weight moves to it, which raises the
@@ -9036,15 +9029,14 @@ HFY_COLD_ double hfy_structure_parts_score_(const hfy_structure_solver_ *s, size
 
 /* Vertices join, the best for the linear part that is left of the objective, until none is better than the mixture. */
 HFY_PRIVATE_ hfy_status hfy_structure_climb_(hfy_structure_solver_ *s) {
-  double best = -HUGE_VAL, base = s->fresh_linear, pivot, score, low;
+  double best = -HUGE_VAL, base = s->fresh_linear, pivot;
   size_t v, i, stalls = 0, same;
   hfy_status status;
   for (;;) {
     double level = 0, rise = 0, fresh, rounding, size = 0;
     hfy_structure_settle_(s);
     for (v = 0; v < s->count; v++) {
-      hfy_structure_score_(s, v, &score, &low);
-      level += s->weight[v] * score;
+      level += s->weight[v] * s->vertex[v].score;
       rise += s->weight[v] * (s->vertex[v].linear - base);
     }
     rise -= 0.5 * s->rho * hfy_structure_square_(s, 0);
