@@ -19569,13 +19569,15 @@ HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patt
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_binary_rules_ s;
   size_t i;
+  double bound;
   hfy_status status = hfy_base_null_(w, !weights ? "weights" : NULL);
   if (!status) status = hfy_binary_dual_(rule, patterns, count, dim, stride, 1, &s, w);
   if (!status) {
     hfy_linalg_multiply_(s.simd, dim, dim, count, hfy_linalg_turned_(s.x, dim), hfy_linalg_rows_(s.dual, dim),
                          hfy_linalg_set_(s.sum, dim), s.gemm);
     for (i = 0; !self_coupling && i < dim; i++) s.sum[i * dim + i] = 0;
-    status = hfy_binary_in_range_(s.sum, dim * dim, 1, "weights", w);
+    bound = 2 * (double)count * hfy_linalg_largest_(s.x, count * dim) * hfy_linalg_largest_(s.dual, count * dim);
+    if (!(bound <= HFY_REAL_MAX_)) status = hfy_binary_in_range_(s.sum, dim * dim, 1, "weights", w);
     for (i = 0; !status && i < dim * dim; i++) weights[i] = (hfy_real)s.sum[i];
   }
   return hfy_base_close_(w, &local, status);
