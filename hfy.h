@@ -13065,12 +13065,11 @@ typedef struct hfy_net_pass_ {
 HFY_PRIVATE_ int hfy_net_blas_(const hfy_net_run_ *run, const hfy_real *weight, size_t nq, size_t from, size_t n,
                                const hfy_net_rows_ *rows, hfy_real *part) {
   hfy_sim_rows_ a = {weight, run->block, nq, NULL}, b = {rows->at + from * rows->stride, rows->stride, n, NULL};
-  size_t i, size = nq * rows->width;
   if (nq < HFY_SIM_BLAS_ || run->block < run->fold) return 0;
   if (!hfy_sim_blas_(&a, &b, rows->width, 0, part, rows->width)) return 0;
-  for (i = 0; i < size && hfy_base_is_finite_((double)part[i]);) i++;
-  if (i < size) hfy_net_zero_(part, size);
-  return i == size;
+  if (hfy_post_finite_(part, nq * rows->width)) return 1;
+  hfy_net_zero_(part, nq * rows->width);
+  return 0;
 }
 #endif
 
