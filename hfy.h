@@ -4390,6 +4390,11 @@ HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(block)(const hfy_simd_block_ *block) 
   }
   for (i = 0; i < block->ahead; i++)
     for (l = j; l < columns; l += line) HFY_PREFETCH_L2_(next + i * block->b_row + l);
+  if (HFY_BATCH_ == 8 && HFY_STRIP_ == 3 && j + 2 * lanes <= columns) { /* 8 multiply-adds alone wait for each other */
+    for (i = 0; i < rows; i += HFY_BATCH_) HFY_V_(multiply)(2, block, i, j, b, 0);
+    j += 2 * lanes;
+    b += 2 * lanes;
+  }
   for (; j < columns; j += lanes, b += lanes)
     for (i = 0; i < rows; i += HFY_BATCH_) HFY_V_(multiply)(1, block, i, j, b, hfy_base_min_(lanes, columns - j));
 }
