@@ -3098,9 +3098,9 @@ typedef struct hfy_simd_ {
   void (*cut)(hfy_real *y, size_t n, double least);               /* what is below `least` (as hfy_real) becomes 0 */
   double (*apart)(const hfy_real *x, const hfy_real *y, size_t n); /* the largest |x - y|; NaN left out */
   void (*exp)(const hfy_real *x, size_t n, hfy_real *y);          /* y = e^x; y may be x */
-  /* the slope of a softmax p, whose heaviest is k, along v, in double: m = sum p (v - v_k) / sum p,
+  /* the slope of a softmax p, whose heaviest (the first of them) is k, along v, in double: m = sum p (v - v_k) / sum p,
      y = p (v - v_k - m) and 0 where p is 0, whatever v is there; y may be v or p */
-  void (*tilt)(const hfy_real *p, const hfy_real *v, size_t n, size_t k, hfy_real *y);
+  void (*tilt)(const hfy_real *p, const hfy_real *v, size_t n, hfy_real *y);
   /* Double precision whatever hfy_real is: candidates and their distances d from the largest score. */
   /* r = max(t - d, 0): sums = {how many d < t, sum of r, sum of r^2} */
   void (*below)(const double *d, size_t n, double t, double sums[3]);
@@ -3144,14 +3144,15 @@ typedef struct hfy_simd_products_ {
   void (*chase)(double *x, size_t stride, size_t columns, const double *coefficient, size_t count);
 } hfy_simd_products_;
 
-/* A tile of all pairs: out[j][i] from n <= BLOCK elements of x[i] and q[j]; what lies `ahead` bytes further on in x is
-   fetched meanwhile, unless that is 0. For one query, as many tiles, their rows `step` bytes apart. */
+/* Tiles of all pairs: out[j][i] from n <= BLOCK elements of x[i] and q[j]; what lies `ahead` bytes further on in x is
+   fetched meanwhile, unless that is 0. From tile to tile out is `over` bytes on, and x, or if there are several queries
+   q, `step` bytes. */
 enum { HFY_SIMD_TALL_ = 8, HFY_SIMD_BROAD_ = 3 }; /* the most rows and queries */
 enum { HFY_SIMD_DOT_, HFY_SIMD_EUCLIDEAN_, HFY_SIMD_MANHATTAN_ };
 typedef struct hfy_simd_tile_ {
   const void *x[HFY_SIMD_TALL_], *q[HFY_SIMD_BROAD_];
   void *out[HFY_SIMD_BROAD_];
-  size_t n, ahead, tiles, step;
+  size_t n, ahead, tiles, step, over;
 } hfy_simd_tile_;
 
 /* How vector kernels go through all pairs: `one` query with `tall` rows at a time, or `rows` x `queries` at once. */
@@ -3219,6 +3220,7 @@ HFY_PRIVATE_ void hfy_simd_one_query_(const hfy_simd_all_ *all, size_t j, size_t
   t.q[0] = hfy_simd_at_(all, all->q, j * all->q_stride);
   t.n = all->dim;
   t.step = bytes;
+  t.over = tall * by->size;
   t.ahead = to - from > tall && (to - from) * all->dim * by->size > 32768 ? bytes * (1 + 16383 / bytes) : 0;
   while (from < to) {
     const size_t left = hfy_base_min_(tall, to - from);
@@ -3243,6 +3245,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_pairs_(const hfy_simd_all_ *al
   const hfy_simd_tiles_ *by = all->by;
   const size_t size = by->size, line = 64 / size, row_bytes = all->dim * size + 1, tall = by->rows, broad = by->queries;
   const size_t rows = all->rows, nq = all->nq, row = all->x_stride * size;
+  const size_t q_row = all->q_stride * size, out_row = all->out_stride * size;
   size_t j_block, i_block = rows, i0, j0, i, j, r, s;
   hfy_simd_tile_ t;
   if (nq == 1) {
@@ -3258,6 +3261,8 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_pairs_(const hfy_simd_all_ *al
   }
   t.n = all->dim;
   t.ahead = 0;
+  t.step = broad * q_row;
+  t.over = broad * out_row;
   for (i0 = 0; i0 < rows; i0 += i_block)
     for (j0 = 0; j0 < nq; j0 += j_block) {
       const size_t i1 = hfy_base_min_(i0 + i_block, rows), j1 = hfy_base_min_(j0 + j_block, nq);
@@ -3266,13 +3271,13 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_pairs_(const hfy_simd_all_ *al
       for (i = i0; i < i1; i += tall) {
         const size_t left = hfy_base_min_(tall, i1 - i), next = i + tall;
         const size_t lines = next + tall <= rows ? all_lines : 0;
-        const char *x = (const char *)all->x + i * row, *q = (const char *)all->q + j0 * all->q_stride * size;
-        char *out = (char *)all->out + (j0 * all->out_stride + i) * size;
+        const char *x = (const char *)all->x + i * row;
         size_t at = 0, end = 0;
         for (r = 0; r < tall; r++) t.x[r] = x + hfy_base_min_(r, left - 1) * row;
-        for (j = j0; j < j1; j += broad) {
-          const size_t width = hfy_base_min_(broad, j1 - j);
-          for (end = hfy_base_min_(end + share, lines); at < end; at++)
+        for (j = j0; j < j1; j += broad * t.tiles) {
+          const size_t width = hfy_base_min_(broad, j1 - j), full = width < broad ? 1 : (j1 - j) / broad;
+          t.tiles = left < tall ? 1 : hfy_base_min_(full, 512 / (t.n + 1) + 1);
+          for (end = hfy_base_min_(end + share * t.tiles, lines); at < end; at++)
             for (r = 0; r < tall; r++) HFY_PREFETCH_L2_(x + (tall + r) * row + at * 64);
           if (width == 1 && broad > 1) {
             const size_t first = i0 + (i - i0) / by->tall * by->tall;
@@ -3280,14 +3285,10 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_pairs_(const hfy_simd_all_ *al
             break;
           }
           for (s = 0; s < broad; s++) {
-            t.q[s] = q;
-            t.out[s] = out; /* the last query's, again and again */
-            if (s + 1 >= width) continue;
-            q += all->q_stride * size;
-            out += all->out_stride * size;
+            const size_t to = j + hfy_base_min_(s, width - 1); /* the last query's, again and again */
+            t.q[s] = (const char *)all->q + to * q_row;
+            t.out[s] = (char *)all->out + to * out_row + i * size;
           }
-          q += all->q_stride * size;
-          out += all->out_stride * size;
           if (left == tall && t.n <= HFY_SIMD_BLOCK_)
             by->few(&t);
           else
@@ -3553,10 +3554,12 @@ HFY_PRIVATE_ void hfy_simd_exp_scalar_(const hfy_real *x, size_t n, hfy_real *y)
   for (i = 0; i < n; i++) y[i] = (hfy_real)exp((double)x[i]);
 }
 
-HFY_PRIVATE_ void hfy_simd_tilt_scalar_(const hfy_real *p, const hfy_real *v, size_t n, size_t k, hfy_real *y) {
-  const double pivot = (double)v[k];
-  double sum = 0, along = 0;
-  size_t i;
+HFY_PRIVATE_ void hfy_simd_tilt_scalar_(const hfy_real *p, const hfy_real *v, size_t n, hfy_real *y) {
+  const hfy_real top = hfy_simd_max_scalar_(p, n, NULL);
+  double sum = 0, along = 0, pivot;
+  size_t i = 0;
+  while (p[i] < top) i++;
+  pivot = (double)v[i];
   for (i = 0; i < n; i++)
     if (p[i] > 0) {
       sum += (double)p[i];
@@ -4234,12 +4237,11 @@ HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const hfy_simd_ti
   HFY_S_ sum[HFY_SIMD_TALL_ * HFY_QUERIES_];
   const HFY_S_ *x[HFY_SIMD_TALL_], *q[HFY_QUERIES_];
   const size_t n = t->n, ahead = t->ahead;
-  size_t k, more = queries == 1 ? t->tiles : 1;
-  HFY_S_ *out = (HFY_S_ *)t->out[0];
+  size_t k, more = t->tiles, over = 0;
   int i, j;
   HFY_UNROLL_ for (i = 0; i < rows; i++) x[i] = (const HFY_S_ *)t->x[i];
   HFY_UNROLL_ for (j = 0; j < queries; j++) q[j] = (const HFY_S_ *)t->q[j];
-  for (;; out += rows) {
+  for (;; over += t->over) {
     k = 0;
     HFY_UNROLL_ for (i = 0; i < rows * queries; i++) acc[i] = HFY_V_(zero)();
     for (; k + lanes <= n; k += lanes) {
@@ -4265,9 +4267,13 @@ HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const hfy_simd_ti
     HFY_UNROLL_ for (i = 0; i < rows * queries; i += lanes)
       HFY_V_(fold)(acc + i, rows * queries - i < lanes ? rows * queries - i : lanes, sum + i);
     HFY_UNROLL_ for (j = 0; j < queries; j++)
-      HFY_UNROLL_ for (i = 0; i < rows; i++) (j ? (HFY_S_ *)t->out[j] : out)[i] = sum[j * rows + i];
+      HFY_UNROLL_ for (i = 0; i < rows; i++)
+        ((HFY_S_ *)(void *)((char *)t->out[j] + over))[i] = sum[j * rows + i];
     if (!--more) break;
-    HFY_UNROLL_ for (i = 0; i < rows; i++) x[i] = (const HFY_S_ *)(const void *)((const char *)x[i] + t->step);
+    HFY_UNROLL_ for (i = 0; i < rows && queries == 1; i++)
+      x[i] = (const HFY_S_ *)(const void *)((const char *)x[i] + t->step);
+    HFY_UNROLL_ for (j = 0; j < queries && queries > 1; j++)
+      q[j] = (const HFY_S_ *)(const void *)((const char *)q[j] + t->step);
   }
 }
 
@@ -4771,12 +4777,18 @@ HFY_TARGET_ double HFY_V_(apart)(const HFY_S_ *x, const HFY_S_ *y, size_t n) {
   return all;
 }
 
-HFY_TARGET_ void HFY_V_(tilt)(const HFY_S_ *p, const HFY_S_ *v, size_t n, size_t k, HFY_S_ *y) {
+HFY_TARGET_ void HFY_V_(tilt)(const HFY_S_ *p, const HFY_S_ *v, size_t n, HFY_S_ *y) {
   enum { parts = sizeof(HFY_S_) == 8 ? 1 : 2 };
-  const HFY_VV_ none = HFY_V_(zero)(), most = HFY_V_(set)(v[k]);
-  const HFY_DV_ pivot = HFY_D_(set)((double)v[k]);
-  HFY_DV_ sum[2] = {HFY_D_(zero)(), HFY_D_(zero)()}, along[2] = {HFY_D_(zero)(), HFY_D_(zero)()}, mean;
-  size_t i;
+  const HFY_S_ top = HFY_V_(largest)(p, n, NULL);
+  const HFY_VV_ none = HFY_V_(zero)();
+  HFY_VV_ most = HFY_V_(set)(top);
+  HFY_DV_ sum[2] = {HFY_D_(zero)(), HFY_D_(zero)()}, along[2] = {HFY_D_(zero)(), HFY_D_(zero)()}, mean, pivot;
+  size_t i = 0;
+  while (i + HFY_LANES_ < n && HFY_V_(bits)(HFY_V_(lt)(HFY_V_(load)(p + i), most)) == (2u << (HFY_LANES_ - 1)) - 1)
+    i += HFY_LANES_;
+  while (p[i] < top) i++;
+  most = HFY_V_(set)(v[i]);
+  pivot = HFY_D_(set)((double)v[i]);
   for (i = 0; i < n; i += HFY_LANES_) {
     const HFY_VV_ w = HFY_V_(load_up)(p + i, n - i);
     const HFY_VV_ x = HFY_V_(select)(HFY_V_(lt)(none, w), HFY_V_(load_up)(v + i, n - i), most);
@@ -8948,7 +8960,7 @@ HFY_PRIVATE_ double hfy_structure_lack_(hfy_structure_solver_ *s, double *sum) {
   return lack;
 }
 
-/* s->target: the weights that are best on the affine hull of the active vertices, refined while that helps. Mixes it. */
+/* s->target: the weights that are best on the affine hull of the active vertices, refined while that helps; mixed. */
 HFY_PRIVATE_ void hfy_structure_aim_(hfy_structure_solver_ *s) {
   size_t v, count = s->count;
   double top = s->vertex[0].linear, sum = 0, all, kappa, lack, before = HUGE_VAL;
@@ -10763,15 +10775,6 @@ HFY_PRIVATE_ void hfy_sep_sparse_vjp_(double alpha, const hfy_sep_row_ *r, doubl
   }
 }
 
-/* The same of softmax, without its alpha. */
-HFY_PRIVATE_ void hfy_sep_soft_vjp_(const hfy_simd_ *simd, const hfy_sep_row_ *r) {
-  const hfy_real *const y = r->y, top = simd->max(y, r->n, NULL);
-  size_t k = 0;
-  while (k + 4 < r->n && !((y[k] >= top) | (y[k + 1] >= top) | (y[k + 2] >= top) | (y[k + 3] >= top))) k += 4;
-  while (y[k] < top) k++;
-  simd->tilt(r->y, r->v, r->n, k, r->out);
-}
-
 #define HFY_SEP_FAR_ 100 /* NORMMAX: above this gamma y no longer tells theta - mu, its power gamma-1: solved again */
 
 /* out = y/(a t) o [(v - m)/rho - sum y (v - m)/rho], m = y.v, rho = (theta - mu)/t, t = max theta - mu, y = r/sum r,
@@ -10847,7 +10850,7 @@ HFY_COLD_ void hfy_sep_link_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, con
   size_t i;
   switch (method) {
   case HFY_SEP_BY_SOFTMAX_:
-    if (r->out && !grad->alpha) hfy_sep_soft_vjp_(s->simd, r);
+    if (r->out && !grad->alpha) s->simd->tilt(r->y, r->v, r->n, r->out);
     if (grad->alpha) hfy_sep_tsallis_vjp_(1, r, grad->alpha);
     return;
   case HFY_SEP_BY_LINE_: hfy_sep_sparse_vjp_(2, r, grad->alpha, s); return;
