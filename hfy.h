@@ -3102,9 +3102,9 @@ typedef struct hfy_simd_ {
   void (*cut)(hfy_real *y, size_t n, double least);               /* what is below `least` (as hfy_real) becomes 0 */
   double (*apart)(const hfy_real *x, const hfy_real *y, size_t n); /* the largest |x - y|; NaN left out */
   void (*exp)(const hfy_real *x, size_t n, hfy_real *y);          /* y = e^x; y may be x */
-  /* the slope of a softmax p, whose heaviest is k, along v, in double: m = sum p (v - v_k) / sum p,
+  /* the slope of a softmax p, whose heaviest (the first of them) is k, along v, in double: m = sum p (v - v_k) / sum p,
      y = p (v - v_k - m) and 0 where p is 0, whatever v is there; y may be v or p */
-  void (*tilt)(const hfy_real *p, const hfy_real *v, size_t n, size_t k, hfy_real *y);
+  void (*tilt)(const hfy_real *p, const hfy_real *v, size_t n, hfy_real *y);
   /* Double precision whatever hfy_real is: candidates and their distances d from the largest score. */
   /* r = max(t - d, 0): sums = {how many d < t, sum of r, sum of r^2} */
   void (*below)(const double *d, size_t n, double t, double sums[3]);
@@ -3148,14 +3148,15 @@ typedef struct hfy_simd_products_ {
   void (*chase)(double *x, size_t stride, size_t columns, const double *coefficient, size_t count);
 } hfy_simd_products_;
 
-/* A tile of all pairs: out[j][i] from n <= BLOCK elements of x[i] and q[j]; what lies `ahead` bytes further on in x is
-   fetched meanwhile, unless that is 0. For one query, as many tiles, their rows `step` bytes apart. */
+/* Tiles of all pairs: out[j][i] from n <= BLOCK elements of x[i] and q[j]; what lies `ahead` bytes further on in x is
+   fetched meanwhile, unless that is 0. From tile to tile out is `over` bytes on, and x, or if there are several queries
+   q, `step` bytes. */
 enum { HFY_SIMD_TALL_ = 8, HFY_SIMD_BROAD_ = 3 }; /* the most rows and queries */
 enum { HFY_SIMD_DOT_, HFY_SIMD_EUCLIDEAN_, HFY_SIMD_MANHATTAN_ };
 typedef struct hfy_simd_tile_ {
   const void *x[HFY_SIMD_TALL_], *q[HFY_SIMD_BROAD_];
   void *out[HFY_SIMD_BROAD_];
-  size_t n, ahead, tiles, step;
+  size_t n, ahead, tiles, step, over;
 } hfy_simd_tile_;
 
 /* How vector kernels go through all pairs: `one` query with `tall` rows at a time, or `rows` x `queries` at once. */
@@ -3223,6 +3224,7 @@ HFY_PRIVATE_ void hfy_simd_one_query_(const hfy_simd_all_ *all, size_t j, size_t
   t.q[0] = hfy_simd_at_(all, all->q, j * all->q_stride);
   t.n = all->dim;
   t.step = bytes;
+  t.over = tall * by->size;
   t.ahead = to - from > tall && (to - from) * all->dim * by->size > 32768 ? bytes * (1 + 16383 / bytes) : 0;
   while (from < to) {
     const size_t left = hfy_base_min_(tall, to - from);
@@ -3247,6 +3249,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_pairs_(const hfy_simd_all_ *al
   const hfy_simd_tiles_ *by = all->by;
   const size_t size = by->size, line = 64 / size, row_bytes = all->dim * size + 1, tall = by->rows, broad = by->queries;
   const size_t rows = all->rows, nq = all->nq, row = all->x_stride * size;
+  const size_t q_row = all->q_stride * size, out_row = all->out_stride * size;
   size_t j_block, i_block = rows, i0, j0, i, j, r, s;
   hfy_simd_tile_ t;
   if (nq == 1) {
@@ -3262,6 +3265,8 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_pairs_(const hfy_simd_all_ *al
   }
   t.n = all->dim;
   t.ahead = 0;
+  t.step = broad * q_row;
+  t.over = broad * out_row;
   for (i0 = 0; i0 < rows; i0 += i_block)
     for (j0 = 0; j0 < nq; j0 += j_block) {
       const size_t i1 = hfy_base_min_(i0 + i_block, rows), j1 = hfy_base_min_(j0 + j_block, nq);
@@ -3270,13 +3275,13 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_pairs_(const hfy_simd_all_ *al
       for (i = i0; i < i1; i += tall) {
         const size_t left = hfy_base_min_(tall, i1 - i), next = i + tall;
         const size_t lines = next + tall <= rows ? all_lines : 0;
-        const char *x = (const char *)all->x + i * row, *q = (const char *)all->q + j0 * all->q_stride * size;
-        char *out = (char *)all->out + (j0 * all->out_stride + i) * size;
+        const char *x = (const char *)all->x + i * row;
         size_t at = 0, end = 0;
         for (r = 0; r < tall; r++) t.x[r] = x + hfy_base_min_(r, left - 1) * row;
-        for (j = j0; j < j1; j += broad) {
-          const size_t width = hfy_base_min_(broad, j1 - j);
-          for (end = hfy_base_min_(end + share, lines); at < end; at++)
+        for (j = j0; j < j1; j += broad * t.tiles) {
+          const size_t width = hfy_base_min_(broad, j1 - j), full = width < broad ? 1 : (j1 - j) / broad;
+          t.tiles = left < tall ? 1 : hfy_base_min_(full, 512 / (t.n + 1) + 1);
+          for (end = hfy_base_min_(end + share * t.tiles, lines); at < end; at++)
             for (r = 0; r < tall; r++) HFY_PREFETCH_L2_(x + (tall + r) * row + at * 64);
           if (width == 1 && broad > 1) {
             const size_t first = i0 + (i - i0) / by->tall * by->tall;
@@ -3284,14 +3289,10 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_pairs_(const hfy_simd_all_ *al
             break;
           }
           for (s = 0; s < broad; s++) {
-            t.q[s] = q;
-            t.out[s] = out; /* the last query's, again and again */
-            if (s + 1 >= width) continue;
-            q += all->q_stride * size;
-            out += all->out_stride * size;
+            const size_t to = j + hfy_base_min_(s, width - 1); /* the last query's, again and again */
+            t.q[s] = (const char *)all->q + to * q_row;
+            t.out[s] = (char *)all->out + to * out_row + i * size;
           }
-          q += all->q_stride * size;
-          out += all->out_stride * size;
           if (left == tall && t.n <= HFY_SIMD_BLOCK_)
             by->few(&t);
           else
@@ -3557,10 +3558,12 @@ HFY_PRIVATE_ void hfy_simd_exp_scalar_(const hfy_real *x, size_t n, hfy_real *y)
   for (i = 0; i < n; i++) y[i] = (hfy_real)exp((double)x[i]);
 }
 
-HFY_PRIVATE_ void hfy_simd_tilt_scalar_(const hfy_real *p, const hfy_real *v, size_t n, size_t k, hfy_real *y) {
-  const double pivot = (double)v[k];
-  double sum = 0, along = 0;
-  size_t i;
+HFY_PRIVATE_ void hfy_simd_tilt_scalar_(const hfy_real *p, const hfy_real *v, size_t n, hfy_real *y) {
+  const hfy_real top = hfy_simd_max_scalar_(p, n, NULL);
+  double sum = 0, along = 0, pivot;
+  size_t i = 0;
+  while (p[i] < top) i++;
+  pivot = (double)v[i];
   for (i = 0; i < n; i++)
     if (p[i] > 0) {
       sum += (double)p[i];
@@ -4238,12 +4241,11 @@ HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const hfy_simd_ti
   HFY_S_ sum[HFY_SIMD_TALL_ * HFY_QUERIES_];
   const HFY_S_ *x[HFY_SIMD_TALL_], *q[HFY_QUERIES_];
   const size_t n = t->n, ahead = t->ahead;
-  size_t k, more = queries == 1 ? t->tiles : 1;
-  HFY_S_ *out = (HFY_S_ *)t->out[0];
+  size_t k, more = t->tiles, over = 0;
   int i, j;
   HFY_UNROLL_ for (i = 0; i < rows; i++) x[i] = (const HFY_S_ *)t->x[i];
   HFY_UNROLL_ for (j = 0; j < queries; j++) q[j] = (const HFY_S_ *)t->q[j];
-  for (;; out += rows) {
+  for (;; over += t->over) {
     k = 0;
     HFY_UNROLL_ for (i = 0; i < rows * queries; i++) acc[i] = HFY_V_(zero)();
     for (; k + lanes <= n; k += lanes) {
@@ -4269,9 +4271,13 @@ HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const hfy_simd_ti
     HFY_UNROLL_ for (i = 0; i < rows * queries; i += lanes)
       HFY_V_(fold)(acc + i, rows * queries - i < lanes ? rows * queries - i : lanes, sum + i);
     HFY_UNROLL_ for (j = 0; j < queries; j++)
-      HFY_UNROLL_ for (i = 0; i < rows; i++) (j ? (HFY_S_ *)t->out[j] : out)[i] = sum[j * rows + i];
+      HFY_UNROLL_ for (i = 0; i < rows; i++)
+        ((HFY_S_ *)(void *)((char *)t->out[j] + over))[i] = sum[j * rows + i];
     if (!--more) break;
-    HFY_UNROLL_ for (i = 0; i < rows; i++) x[i] = (const HFY_S_ *)(const void *)((const char *)x[i] + t->step);
+    HFY_UNROLL_ for (i = 0; i < rows && queries == 1; i++)
+      x[i] = (const HFY_S_ *)(const void *)((const char *)x[i] + t->step);
+    HFY_UNROLL_ for (j = 0; j < queries && queries > 1; j++)
+      q[j] = (const HFY_S_ *)(const void *)((const char *)q[j] + t->step);
   }
 }
 
@@ -4394,6 +4400,11 @@ HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(block)(const hfy_simd_block_ *block) 
   }
   for (i = 0; i < block->ahead; i++)
     for (l = j; l < columns; l += line) HFY_PREFETCH_L2_(next + i * block->b_row + l);
+  if (HFY_BATCH_ == 8 && HFY_STRIP_ == 3 && j + 2 * lanes <= columns) { /* 8 multiply-adds alone wait for each other */
+    for (i = 0; i < rows; i += HFY_BATCH_) HFY_V_(multiply)(2, block, i, j, b, 0);
+    j += 2 * lanes;
+    b += 2 * lanes;
+  }
   for (; j < columns; j += lanes, b += lanes)
     for (i = 0; i < rows; i += HFY_BATCH_) HFY_V_(multiply)(1, block, i, j, b, hfy_base_min_(lanes, columns - j));
 }
@@ -4770,12 +4781,18 @@ HFY_TARGET_ double HFY_V_(apart)(const HFY_S_ *x, const HFY_S_ *y, size_t n) {
   return all;
 }
 
-HFY_TARGET_ void HFY_V_(tilt)(const HFY_S_ *p, const HFY_S_ *v, size_t n, size_t k, HFY_S_ *y) {
+HFY_TARGET_ void HFY_V_(tilt)(const HFY_S_ *p, const HFY_S_ *v, size_t n, HFY_S_ *y) {
   enum { parts = sizeof(HFY_S_) == 8 ? 1 : 2 };
-  const HFY_VV_ none = HFY_V_(zero)(), most = HFY_V_(set)(v[k]);
-  const HFY_DV_ pivot = HFY_D_(set)((double)v[k]);
-  HFY_DV_ sum[2] = {HFY_D_(zero)(), HFY_D_(zero)()}, along[2] = {HFY_D_(zero)(), HFY_D_(zero)()}, mean;
-  size_t i;
+  const HFY_S_ top = HFY_V_(largest)(p, n, NULL);
+  const HFY_VV_ none = HFY_V_(zero)();
+  HFY_VV_ most = HFY_V_(set)(top);
+  HFY_DV_ sum[2] = {HFY_D_(zero)(), HFY_D_(zero)()}, along[2] = {HFY_D_(zero)(), HFY_D_(zero)()}, mean, pivot;
+  size_t i = 0;
+  while (i + HFY_LANES_ < n && HFY_V_(bits)(HFY_V_(lt)(HFY_V_(load)(p + i), most)) == (2u << (HFY_LANES_ - 1)) - 1)
+    i += HFY_LANES_;
+  while (p[i] < top) i++;
+  most = HFY_V_(set)(v[i]);
+  pivot = HFY_D_(set)((double)v[i]);
   for (i = 0; i < n; i += HFY_LANES_) {
     const HFY_VV_ w = HFY_V_(load_up)(p + i, n - i);
     const HFY_VV_ x = HFY_V_(select)(HFY_V_(lt)(none, w), HFY_V_(load_up)(v + i, n - i), most);
@@ -8616,9 +8633,10 @@ typedef enum hfy_structure_fault_ {
   HFY_STRUCTURE_CROWDED_ /* max_active met */
 } hfy_structure_fault_;
 
-/* An active vertex: b and what rounding has taken from it; bits on among the unaries, and in all. */
+/* An active vertex: b and what rounding has taken from it; its score at the last target; bits on among the unaries, and
+   in all. */
 typedef struct hfy_structure_vertex_ {
-  double linear, low;
+  double linear, low, score;
   size_t unaries, bits;
 } hfy_structure_vertex_;
 
@@ -8819,7 +8837,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_structure_invert_(const hfy_structure
 
 /* The fresh vertex joins with this weight, its row of the factor being in place. */
 HFY_PRIVATE_ void hfy_structure_join_(hfy_structure_solver_ *s, double weight, double pivot) {
-  const hfy_structure_vertex_ fresh = {s->fresh_linear, s->fresh_low, s->fresh_unaries, s->fresh_bits};
+  const hfy_structure_vertex_ fresh = {s->fresh_linear, s->fresh_low, 0, s->fresh_unaries, s->fresh_bits};
   size_t i, v = s->count++;
   HFY_ASSERT(v < s->room && pivot > 0);
   hfy_linalg_factor_row_(s->factor, 0, v)[v] = sqrt(pivot);
@@ -8910,34 +8928,32 @@ HFY_PRIVATE_ size_t hfy_structure_border_(hfy_structure_solver_ *s, double *pivo
   return same;
 }
 
-/* The score of vertex v at c: *score + *low, to twice the digits of double, since vertices may be so nearly dependent
+/* The score of vertex v at c, which with *low has twice the digits of double, since vertices may be so nearly dependent
    that their weights hang on the last digits. */
-HFY_PRIVATE_ void hfy_structure_score_(const hfy_structure_solver_ *s, size_t v, double *score, double *low) {
+HFY_PRIVATE_ double hfy_structure_score_(const hfy_structure_solver_ *s, size_t v, double *low) {
   const uint32_t *on = hfy_structure_on_(s, v);
-  double u = 0, u_low = 0, rho_low = s->rho - s->rho_high, u_high;
+  double u = 0, u_low = 0, rho_low = s->rho - s->rho_high, u_high, score = s->vertex[v].linear, rest = s->vertex[v].low;
   size_t i;
   for (i = 0; i < s->vertex[v].unaries; i++) {
     hfy_base_add_(s->u[on[i]], &u, &u_low);
     u_low += s->u_low[on[i]];
   }
   u_high = (double)(float)u; /* halves of the digits: their products are exact, fused into a sum or not */
-  *score = s->vertex[v].linear;
-  *low = s->vertex[v].low;
-  hfy_base_add_(-(s->rho_high * u_high), score, low);
-  hfy_base_add_(-(s->rho_high * (u - u_high)), score, low);
-  hfy_base_add_(-(rho_low * u_high), score, low);
-  *low -= rho_low * (u - u_high) + s->rho * u_low;
+  hfy_base_add_(-(s->rho_high * u_high), &score, &rest);
+  hfy_base_add_(-(s->rho_high * (u - u_high)), &score, &rest);
+  hfy_base_add_(-(rho_low * u_high), &score, &rest);
+  *low = rest - (rho_low * (u - u_high) + s->rho * u_low);
+  return score;
 }
 
-/* s->side = what A u = b/rho + kappa lacks at the target; returns the most of it. *sum: of the target's weights. */
+/* Mixes the target. s->side = what A u = b/rho + kappa lacks there; returns the most of it. *sum: of the weights. */
 HFY_PRIVATE_ double hfy_structure_lack_(hfy_structure_solver_ *s, double *sum) {
-  double lack = 0, mean = 0, score, low, first = 0;
+  double lack = 0, mean = 0, low;
   size_t v;
   hfy_structure_mix_(s, s->target);
   for (v = 0, *sum = 0; v < s->count; v++) {
-    hfy_structure_score_(s, v, &score, &low);
-    if (!v) first = score;
-    s->side[v] = ((score - first) + low) / s->rho;
+    s->vertex[v].score = hfy_structure_score_(s, v, &low);
+    s->side[v] = ((s->vertex[v].score - s->vertex[0].score) + low) / s->rho;
     mean += s->side[v] / (double)s->count;
     *sum += s->target[v];
   }
@@ -8948,15 +8964,11 @@ HFY_PRIVATE_ double hfy_structure_lack_(hfy_structure_solver_ *s, double *sum) {
   return lack;
 }
 
-/* s->target: the weights that are best on the affine hull of the active vertices, refined while that helps. */
+/* s->target: the weights that are best on the affine hull of the active vertices, refined while that helps; mixed. */
 HFY_PRIVATE_ void hfy_structure_aim_(hfy_structure_solver_ *s) {
   size_t v, count = s->count;
   double top = s->vertex[0].linear, sum = 0, all, kappa, lack, before = HUGE_VAL;
   int pass;
-  if (count == 1) {
-    s->target[0] = 1;
-    return;
-  }
   for (v = 1; v < count; v++) top = s->vertex[v].linear > top ? s->vertex[v].linear : top;
   for (v = 0; v < count; v++) {
     s->ones[v] = 1;
@@ -8965,15 +8977,14 @@ HFY_PRIVATE_ void hfy_structure_aim_(hfy_structure_solver_ *s) {
   }
   all = hfy_structure_invert_(s, s->ones);
   for (pass = 0; pass < 12; pass++) {
-    if (pass) {
-      lack = hfy_structure_lack_(s, &sum);
-      if (pass > 1 && !(lack < 0.5 * before)) break;
-      before = lack;
-    }
     hfy_structure_invert_(s, s->side);
     for (v = 0; v < count; v++) sum += s->side[v];
     kappa = (1 - sum) / all;
     for (v = 0; v < count; v++) s->target[v] += s->side[v] + kappa * s->ones[v];
+    if (count == 1) s->target[0] = 1;
+    lack = hfy_structure_lack_(s, &sum);
+    if (count == 1 || (pass && !(lack < 0.5 * before))) break;
+    before = lack;
   }
 }
 
@@ -8998,7 +9009,6 @@ HFY_PRIVATE_ void hfy_structure_settle_(hfy_structure_solver_ *s) {
       if (!(s->target[v] > 0) && !(s->weight[v] > 0) && s->count > 1) hfy_structure_leave_(s, v);
   }
   memcpy(s->weight, s->target, s->count * sizeof *s->weight);
-  hfy_structure_mix_(s, s->weight);
 }
 
 /* The fresh vertex joins. While it depends on the active ones, u can stay while weight moves to it, which raises the
@@ -9040,15 +9050,14 @@ HFY_COLD_ double hfy_structure_parts_score_(const hfy_structure_solver_ *s, size
 
 /* Vertices join, the best for the linear part that is left of the objective, until none is better than the mixture. */
 HFY_PRIVATE_ hfy_status hfy_structure_climb_(hfy_structure_solver_ *s) {
-  double best = -HUGE_VAL, base = s->fresh_linear, pivot, score, low;
+  double best = -HUGE_VAL, base = s->fresh_linear, pivot;
   size_t v, i, stalls = 0, same;
   hfy_status status;
   for (;;) {
     double level = 0, rise = 0, fresh, rounding, size = 0;
     hfy_structure_settle_(s);
     for (v = 0; v < s->count; v++) {
-      hfy_structure_score_(s, v, &score, &low);
-      level += s->weight[v] * score;
+      level += s->weight[v] * s->vertex[v].score;
       rise += s->weight[v] * (s->vertex[v].linear - base);
     }
     rise -= 0.5 * s->rho * hfy_structure_square_(s, 0);
@@ -10770,15 +10779,6 @@ HFY_PRIVATE_ void hfy_sep_sparse_vjp_(double alpha, const hfy_sep_row_ *r, doubl
   }
 }
 
-/* The same of softmax, without its alpha. */
-HFY_PRIVATE_ void hfy_sep_soft_vjp_(const hfy_simd_ *simd, const hfy_sep_row_ *r) {
-  const hfy_real *const y = r->y, top = simd->max(y, r->n, NULL);
-  size_t k = 0;
-  while (k + 4 < r->n && !((y[k] >= top) | (y[k + 1] >= top) | (y[k + 2] >= top) | (y[k + 3] >= top))) k += 4;
-  while (y[k] < top) k++;
-  simd->tilt(r->y, r->v, r->n, k, r->out);
-}
-
 #define HFY_SEP_FAR_ 100 /* NORMMAX: above this gamma y no longer tells theta - mu, its power gamma-1: solved again */
 
 /* out = y/(a t) o [(v - m)/rho - sum y (v - m)/rho], m = y.v, rho = (theta - mu)/t, t = max theta - mu, y = r/sum r,
@@ -10854,7 +10854,7 @@ HFY_COLD_ void hfy_sep_link_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, con
   size_t i;
   switch (method) {
   case HFY_SEP_BY_SOFTMAX_:
-    if (r->out && !grad->alpha) hfy_sep_soft_vjp_(s->simd, r);
+    if (r->out && !grad->alpha) s->simd->tilt(r->y, r->v, r->n, r->out);
     if (grad->alpha) hfy_sep_tsallis_vjp_(1, r, grad->alpha);
     return;
   case HFY_SEP_BY_LINE_: hfy_sep_sparse_vjp_(2, r, grad->alpha, s); return;
@@ -13113,12 +13113,11 @@ typedef struct hfy_net_pass_ {
 HFY_PRIVATE_ int hfy_net_blas_(const hfy_net_run_ *run, const hfy_real *weight, size_t nq, size_t from, size_t n,
                                const hfy_net_rows_ *rows, hfy_real *part) {
   hfy_sim_rows_ a = {weight, run->block, nq, NULL}, b = {rows->at + from * rows->stride, rows->stride, n, NULL};
-  size_t i, size = nq * rows->width;
   if (nq < HFY_SIM_BLAS_ || run->block < run->fold) return 0;
   if (!hfy_sim_blas_(&a, &b, rows->width, 0, part, rows->width)) return 0;
-  for (i = 0; i < size && hfy_base_is_finite_((double)part[i]);) i++;
-  if (i < size) hfy_net_zero_(part, size);
-  return i == size;
+  if (hfy_post_finite_(part, nq * rows->width)) return 1;
+  hfy_net_zero_(part, nq * rows->width);
+  return 0;
 }
 #endif
 
@@ -19625,13 +19624,15 @@ HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patt
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_binary_rules_ s;
   size_t i;
+  double bound;
   hfy_status status = hfy_base_null_(w, !weights ? "weights" : NULL);
   if (!status) status = hfy_binary_dual_(rule, patterns, count, dim, stride, 1, &s, w);
   if (!status) {
     hfy_linalg_multiply_(s.simd, dim, dim, count, hfy_linalg_turned_(s.x, dim), hfy_linalg_rows_(s.dual, dim),
                          hfy_linalg_set_(s.sum, dim), s.gemm);
     for (i = 0; !self_coupling && i < dim; i++) s.sum[i * dim + i] = 0;
-    status = hfy_binary_in_range_(s.sum, dim * dim, 1, "weights", w);
+    bound = 2 * (double)count * hfy_linalg_largest_(s.x, count * dim) * hfy_linalg_largest_(s.dual, count * dim);
+    if (!(bound <= HFY_REAL_MAX_)) status = hfy_binary_in_range_(s.sum, dim * dim, 1, "weights", w);
     for (i = 0; !status && i < dim * dim; i++) weights[i] = (hfy_real)s.sum[i];
   }
   return hfy_base_close_(w, &local, status);

@@ -267,6 +267,32 @@ TEST(baselines) {
       }
 }
 
+/* Refused if and only if one of them is no hfy_real. */
+TEST(weights_in_range) {
+  hfy_rng rng = hfy_rng_seed(12);
+  size_t round, i, j, k, beyond = 0, rounds = 400;
+  for (round = 0; round < rounds; round++) {
+    const size_t P = 1 + below(&rng, 9), D = 1 + below(&rng, 12);
+    const int diagonal = hfy_rng_uniform(&rng) < 0.5;
+    double most = 0;
+    normals(&rng, x, P * D, sqrt(REAL_MAX) * exp(3 * hfy_rng_uniform(&rng) - 2.5));
+    for (i = 0; i < P * D; i++) x[i] = (hfy_real)fabs((double)x[i]); /* no sum comes back from beyond */
+    for (i = 0; i < D; i++)
+      for (j = 0; j < D; j++) {
+        double sum = 0;
+        for (k = 0; k < P && (i != j || diagonal); k++) sum += (double)x[k * D + i] * (double)x[k * D + j];
+        if (sum > most) most = sum;
+      }
+    w[0] = 7;
+    if (CHECK(hfy_binary_weights(HFY_BINARY_HEBBIAN, x, P, D, 0, diagonal, w, &work) ==
+              (most <= REAL_MAX ? HFY_OK : HFY_ERR_NONFINITE)) && most <= REAL_MAX) continue;
+    beyond++;
+    CHECK(w[0] == 7);
+    CHECK_CONTAINS(work.message, "weights[");
+  }
+  CHECK(beyond > rounds / 5 && beyond < rounds * 4 / 5);
+}
+
 TEST(projection_weights) {
   size_t i, j, k, P = 17, D = 40;
   signs(3, x, P * D);
@@ -411,6 +437,7 @@ int main(int argc, char **argv) {
   RUN(energies_never_rise);
   RUN(orders);
   RUN(baselines);
+  RUN(weights_in_range);
   RUN(projection_weights);
   RUN(ten_thousand_bits);
   RUN(capacities);

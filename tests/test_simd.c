@@ -777,13 +777,13 @@ TEST(tilt_values) {
       {
         memcpy(pp, weight, n * sizeof *pp);
         memcpy(pv, slope, n * sizeof *pv);
-        simd->tilt(pp, pv, n, k, pv);
+        simd->tilt(pp, pv, n, pv);
         memcpy(got, pv, n * sizeof *pv);
         for (i = 0; i < n; i++)
           CHECK(fabs((double)((long double)got[i] - want[i])) <=
                 REAL_EPS * fabs((double)want[i]) + 64 * DBL_EPSILON * (double)weight[i]);
         memcpy(pv, slope, n * sizeof *pv);
-        simd->tilt(pp, pv, n, k, pp); /* in the place of either */
+        simd->tilt(pp, pv, n, pp); /* in the place of either */
         CHECK(same_bits(pp, got, n * sizeof *pp));
       }
     }
