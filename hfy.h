@@ -834,6 +834,7 @@ HFY_API hfy_status hfy_structure_solve(const hfy_structure *structure, double rh
    NULL; d_unary may be du). vertices, count, on: the mixture of hfy_structure_solve, its lists structure->most apart;
    with one vertex, 0. At a kink the mixture decides, and where scores tie so exactly that a few vertices make a point
    inside a larger face: directions that they do not span are left out. Cost O(a^3).
+   NaN and infinity in du, and products beyond double, are carried through.
    Errors: ARG, NOMEM; SINGULAR if the vertices are not affinely independent in u, as a solve's always are. */
 HFY_API hfy_status hfy_structure_vjp(const hfy_structure *structure, double rho, size_t vertices, const size_t *count,
                                      const size_t *on, const double *du, double *d_unary, double *d_higher,
@@ -12583,7 +12584,7 @@ HFY_COLD_ hfy_net_list_ *hfy_net_plan_lists_(hfy_base_arena_ *arena, const hfy_n
   hfy_net_list_ *list = HFY_TAKE_(arena, hfy_net_list_, run->tile);
   size_t *index = HFY_TAKE_(arena, size_t, room);
   double *theta = HFY_TAKE_(arena, double, room);
-  for (j = 0; list && j < run->tile; j++) {
+  for (j = 0; theta && j < run->tile; j++) { /* the last one taken */
     list[j].index = index + j * capacity;
     list[j].theta = theta + j * capacity;
     list[j].capacity = capacity;

@@ -122,7 +122,7 @@ static void draw(any_case *c) {
   draw_structure(c);
   draw_sep(c, c->sep);
   c->n = c->sep->structure ? c->structure.unaries : 1 + below(&dice, below(&dice, 4) ? 6 : below(&dice, 8) ? 40 : MOST);
-  real_row(c->transitions, COUNT(c->transitions), 1);
+  real_row(c->transitions, c->n + (c->sep->structure ? c->structure.higher : 0), 1);
   real_row(c->theta, c->n, 1);
   real_row(c->target, c->n, 1);
   real_row(c->dy, c->n, 1e-30); /* products with them should be numbers */
