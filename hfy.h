@@ -1095,7 +1095,7 @@ typedef struct hfy_report {
    Errors before anything is written: ARG (an index of other keys, too), NOMEM, UNSUPPORTED (report->energy where no
    energy exists). Errors of one query, whose outputs stay untouched while all others are answered; the first is
    returned: NONFINITE (NaN or +INFINITY in its scores, or a state beyond the range of hfy_real), ARG (every pattern
-   masked, or k above the unmasked), INFEASIBLE (bounds). */
+   masked, or k above the unmasked), INFEASIBLE, UNSUPPORTED, CONVERGENCE (as hfy_sep_apply). */
 HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
                                 const hfy_report *report, hfy_work *work);
 
@@ -13874,6 +13874,7 @@ HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, 
   const hfy_net_run_ *run = &b->run;
   const size_t dim = run->net.dim, n = run->net.count, nq = to - from, width = run->readout.width;
   const int checks = b->solves || !(run->path || (b->more && b->more->lost)); /* nobody has been there */
+  double *inverse = b->inverse_q ? b->inverse_q + from : NULL;
   size_t l;
   for (l = from; l < to; l++) {
     const hfy_net_one_ *one = b->one + l;
@@ -13881,8 +13882,8 @@ HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, 
     if (run->path && (run->latest || one->step > 1)) q = hfy_net_state_(run, one->who, one->step - 2);
     memcpy(b->q + l * dim, q, dim * sizeof *q);
   }
-  hfy_net_norms_(run, b->q + from * dim, nq, b->inverse_q + from);
-  hfy_net_scores_(run, b->q + from * dim, nq, b->inverse_q ? b->inverse_q + from : NULL, 0, n, b->theta + from * n, n);
+  hfy_net_norms_(run, b->q + from * dim, nq, inverse);
+  hfy_net_scores_(run, b->q + from * dim, nq, inverse, 0, n, b->theta + from * n, n);
   for (l = from; l < to; l++) {
     hfy_net_one_ *one = b->one + l;
     hfy_net_mask_(&run->net, one->who, 0, n, b->theta + l * n);
@@ -16824,7 +16825,7 @@ HFY_COLD_ void hfy_block_list_(hfy_block_run_ *b, hfy_layer_table_ *t) {
     if (i < n)
       hfy_layer_list_(b->full + i, t);
     else if (i < n + 2)
-      hfy_dense_list_(b->dense + i - n, t);
+      hfy_dense_list_(b->dense + (i - n), t);
     else
       hfy_layer_add_(t, norm, 2);
   }
