@@ -10494,6 +10494,14 @@ HFY_COLD_ double hfy_sep_balance_(const hfy_sep_split_ *t, double y, double a, d
   return first;
 }
 
+/* Between low and high: 0, or their mean, that of their logarithms where they are decades apart. */
+HFY_COLD_ double hfy_sep_between_(double low, double high) {
+  const double near = low > 0 ? low : 1e-300;
+  if (low < 0 && high > 0) return 0;
+  if (low < 0) return -hfy_sep_between_(-high, -low);
+  return high > 1e3 * near ? sqrt(near) * sqrt(high) : low + 0.5 * (high - low);
+}
+
 /* The a between low and high where that is tau, or the end nearer to it: Newton from `a` with halvings where it leaves
    the bracket or is slow. *rate: da/dtau. */
 HFY_COLD_ double hfy_sep_part_(const hfy_sep_split_ *t, double y, double low, double high, double tau, double a,
@@ -10504,7 +10512,7 @@ HFY_COLD_ double hfy_sep_part_(const hfy_sep_split_ *t, double y, double low, do
   if (!(low < high) || hfy_sep_balance_(t, y, low, &growth) >= tau) return low;
   if (hfy_sep_balance_(t, y, high, &growth) <= tau) return high;
   for (k = 0; k < 1100; k++) {
-    if (!(a > low && a < high)) a = low + 0.5 * (high - low);
+    if (!(a > low && a < high)) a = hfy_sep_between_(low, high);
     if (!(a > low && a < high)) break;
     g = hfy_sep_balance_(t, y, a, &growth) - tau;
     *rate = 1 / growth;
@@ -10516,7 +10524,7 @@ HFY_COLD_ double hfy_sep_part_(const hfy_sep_split_ *t, double y, double low, do
       next = a + (g > 0 ? -4 : 4) * DBL_EPSILON * fabs(a);
     }
     if (k % 4 == 3) {
-      if (high - low > 0.25 * width) next = low + 0.5 * (high - low);
+      if (high - low > 0.25 * width) next = hfy_sep_between_(low, high);
       width = high - low;
     }
     a = next;
@@ -10552,12 +10560,13 @@ HFY_COLD_ void hfy_sep_meet_(hfy_sep_split_ *t, const hfy_real *y, size_t n) {
     if (high - low <= DBL_EPSILON * (1 + fabs(tau))) break;
     if (!hfy_base_is_finite_(low) || !hfy_base_is_finite_(high)) {
       tau += f < 0 ? step : -step;
-      step *= 2;
-      if (!hfy_base_is_finite_(tau)) return; /* never: the budget lies strictly between the ends */
+      step *= step > 1e3 ? 1e3 : 2;
+      if (!hfy_base_is_finite_(tau)) tau = tau > 0 ? DBL_MAX : -DBL_MAX;
+      if (!(tau > low && tau < high)) return; /* never: the budget lies strictly between the ends */
       continue;
     }
     tau -= f / rate;
-    if (k % 3 == 2 || !(tau > low && tau < high)) tau = low + 0.5 * (high - low);
+    if (k % 3 == 2 || !(tau > low && tau < high)) tau = hfy_sep_between_(low, high);
     if (!(tau > low && tau < high)) break;
   }
   for (i = 0; i < n; i++) t->part[i] = t->below[i] + (t->above[i] - t->below[i]) * (under / (under - over));
