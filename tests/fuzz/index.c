@@ -86,7 +86,7 @@ static void fuzz(void) {
   bias = fuzz_reals(count, fuzz_below(4) > 0);
   if (!fuzz_below(3)) net.bias = bias;
   if (!fuzz_below(4)) net.post.kind = (hfy_post_kind)fuzz_below(HFY_POST_LAYERNORM + 1);
-  options.prefix = fuzz_below(4) ? (fuzz_below(2) ? SIZE_MAX : 1 + fuzz_below(dim)) : fuzz_below(dim + 3);
+  options.prefix = fuzz_below(4) ? (fuzz_below(2) ? SIZE_MAX : 1 + fuzz_below(dim < 12 ? dim : 12)) : fuzz_below(dim + 3);
   options.sample = fuzz_below(2) ? 0 : fuzz_below(20);
   bytes = hfy_index_size(count, dim, &options);
   if (bytes > 1000000) return;
