@@ -18,11 +18,36 @@ static bytes raw(size_t n) {
   return b;
 }
 
-/* A copy with bits flipped, bytes set, taken out, put in, doubled or swapped, the end cut off; in memory that ends there. */
+/* A copy with bits flipped, bytes set, taken out, put in or doubled, the end cut off; in memory that ends there. */
 static bytes damaged(bytes from) {
-  static const char *const words[] = {"[", "]", "{", "}", "\"", ":", ",", "()", "0", "1", "-", "1e3", "18446744073709551616",
-                                      "9223372036854775807", "\\u0041", "<f8", ">i4", "|u1", "True", "False", "F16", "BF16",
-                                      "__metadata__", "\n", "\\", "data_offsets", "\"a\":{\"x\":\"y\"},", "{\"__metadata__\":{"};
+  static const char *const words[] = {"[",
+                                      "]",
+                                      "{",
+                                      "}",
+                                      "\"",
+                                      ":",
+                                      ",",
+                                      "()",
+                                      "0",
+                                      "1",
+                                      "-",
+                                      "1e3",
+                                      "18446744073709551616",
+                                      "9223372036854775807",
+                                      "\\u0041",
+                                      "<f8",
+                                      ">i4",
+                                      "|u1",
+                                      "True",
+                                      "False",
+                                      "F16",
+                                      "BF16",
+                                      "__metadata__",
+                                      "\n",
+                                      "\\",
+                                      "data_offsets",
+                                      "\"a\":{\"x\":\"y\"},",
+                                      "{\"__metadata__\":{"};
   static unsigned char to[8192];
   size_t size = from.size, edits = fuzz_below(5);
   bytes b;
@@ -35,7 +60,8 @@ static bytes damaged(bytes from) {
     if (way == 1 && size) to[at] = (unsigned char)fuzz_bits(1);
     if (way == 2) memmove(to + at, to + at + part, size - at - part), size -= part;
     if (way == 3) size = at + part;
-    if ((way == 4 || way == 5) && size + length < sizeof to) memmove(to + at + length, to + at, size - at), size += length;
+    if ((way == 4 || way == 5) && size + length < sizeof to)
+      memmove(to + at + length, to + at, size - at), size += length;
     if ((way == 4 || way == 5) && at + length <= size && size >= length) memcpy(to + at, word, length);
     if (way == 6 && at + length <= size) memcpy(to + at, word, length);
     if (way == 7 && size + part < sizeof to) memmove(to + at + part, to + at, size - at), size += part;
@@ -55,7 +81,8 @@ static void npy(bytes b) {
   CHECK(said.rank <= HFY_FILE_RANK && (count == said.count || !said.item_size) && said.data_offset <= b.size);
   info = (hfy_npy *)fuzz_output(sizeof *info), x = (hfy_real *)fuzz_output(room * sizeof *x);
   if (FUZZ_KEPT(hfy_file_npy_decode, (b.at, b.size, x, room, info, &fuzz_work)))
-    CHECK(!memcmp(info, &said, sizeof said) && said.count <= room && b.size - said.data_offset >= count * said.item_size);
+    CHECK(!memcmp(info, &said, sizeof said) && said.count <= room &&
+          b.size - said.data_offset >= count * said.item_size);
   else
     CHECK(!said.item_size || said.count > room || (b.size - said.data_offset) / said.item_size < said.count);
 }
@@ -67,7 +94,8 @@ static bytes some_npy(void) {
   bytes b;
   for (i = 0; i < rank; i++) count *= shape[i] = fuzz_below(4);
   if (fuzz_below(2)) {
-    CHECK(hfy_file_npy_header(shape, rank, file, sizeof file, &size, &fuzz_work) == HFY_OK && size <= 256 && size % 64 == 0);
+    CHECK(hfy_file_npy_header(shape, rank, file, sizeof file, &size, &fuzz_work) == HFY_OK && size <= 256 &&
+          size % 64 == 0);
   } else {
     char *dict = (char *)file + 10;
     length = (size_t)sprintf(dict, "{'descr': '%s', 'fortran_order': %s, 'shape': (", types[fuzz_below(COUNT(types))],
@@ -126,7 +154,7 @@ static void safetensors(int bare) {
 static void partials(void) {
   const size_t count = 2 + fuzz_below(20), dim = 1 + fuzz_below(6), asked = fuzz_below(4), half = fuzz_below(count + 1);
   const size_t room = asked * dim * sizeof(hfy_real);
-  hfy_real *keys = fuzz_reals(count * dim, fuzz_below(4) > 0), *queries = fuzz_reals(asked * dim, fuzz_below(4) > 0), *out;
+  hfy_real *keys = fuzz_reals(count * dim, fuzz_below(4) > 0), *queries, *out;
   hfy_status *status;
   hfy_report report;
   hfy_net net, slice;
@@ -134,6 +162,7 @@ static void partials(void) {
   size_t i, capacity = fuzz_below(6);
   int intact;
   memset(&net, 0, sizeof net), memset(&report, 0, sizeof report);
+  queries = fuzz_reals(asked * dim, fuzz_below(4) > 0);
   net.dim = dim, net.count = count, net.keys = keys, net.sep = fuzz_sep(count, 0), net.beta = fuzz_parameter();
   net.post.kind = (hfy_post_kind)fuzz_below(HFY_POST_LAYERNORM + 1);
   a.size = b.size = hfy_shard_bytes(&net, asked, capacity);

@@ -42,7 +42,8 @@ static double fuzz_normal(void) { return hfy_rng_normal(&fuzz_tail); }
 /* A number in one of several styles: normal, small and whole, of all bits, of any size, at the edges. */
 enum { NORMAL, WHOLE, BITS_OF, SIZES, AT_EDGES, FUZZ_STYLES };
 static CHECK_UNUSED double fuzz_number(size_t style) {
-  static const double edge[] = {0, -0.0, 1, -1, 0.5, 1e-30, 1e30, 1e19, DBL_MAX, DBL_MIN, 5e-324, 3.4e38, 1e-45, HUGE_VAL};
+  static const double edge[] = {0,    -0.0,    1,       -1,     0.5,    1e-30, 1e30,
+                                1e19, DBL_MAX, DBL_MIN, 5e-324, 3.4e38, 1e-45, HUGE_VAL};
   uint64_t bits;
   double x;
   if (style == WHOLE) return (double)fuzz_bits(1) / 4 - 32;
@@ -73,7 +74,10 @@ static CHECK_UNUSED void fuzz_row(hfy_real *x, size_t n, int sound) {
 /* A parameter: 0, plain or anything. */
 static CHECK_UNUSED double fuzz_parameter(void) {
   const size_t way = fuzz_below(8);
-  return way < 3 ? 0 : way < 6 ? 3 * fuzz_uniform() : way < 7 ? fabs(fuzz_number(WHOLE)) : fuzz_number(fuzz_below(FUZZ_STYLES));
+  return way < 3   ? 0
+         : way < 6 ? 3 * fuzz_uniform()
+         : way < 7 ? fabs(fuzz_number(WHOLE))
+                   : fuzz_number(fuzz_below(FUZZ_STYLES));
 }
 
 /* Memory for one execution, of just this size; outputs are filled with a sentinel and known to fuzz_kept(). */
@@ -179,7 +183,8 @@ int main(int argc, char **argv) {
     size_t at;
     for (at = 0; at < size; at++) input[at] = (unsigned char)((hfy_rng_u64)(&rng) >> 56);
     LLVMFuzzerTestOneInput(input, size);
-    if (clock() - before > CLOCKS_PER_SEC) printf("slow unit: %.1f s at -seed=%lu -runs=1\n", (double)(clock() - before) / CLOCKS_PER_SEC, fuzz_seed);
+    if (clock() - before > CLOCKS_PER_SEC)
+      printf("slow unit: %.1f s at -seed=%lu -runs=1\n", (double)(clock() - before) / CLOCKS_PER_SEC, fuzz_seed);
   }
   printf("Done %lu runs in %ld second(s)\n", runs, (long)(time(NULL) - start));
   return 0;

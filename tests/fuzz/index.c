@@ -1,5 +1,5 @@
-/* index: memories of any numbers, prepared: retrievals give the bits of the full scan, or the same refusal. Then members
-   or bytes of the index are damaged: members are always refused, bytes never cost more than an answer. */
+/* index: memories of any numbers, prepared: retrievals give the bits of the full scan, or the same refusal. Then
+   members or bytes of the index are damaged: members are always refused, bytes never cost more than an answer. */
 #define HFY_ONLY_NET
 #define HFY_ONLY_INDEX
 #include "fuzz.h"
@@ -29,7 +29,8 @@ static answers ask(const hfy_net *net, const hfy_real *q, size_t asked) {
 
 static int same(const answers *a, const answers *b, size_t asked, size_t dim) {
   return a->first == b->first && same_bits(a->status, b->status, asked * sizeof *a->status) &&
-         same_bits(a->out, b->out, asked * dim * sizeof *a->out) && same_bits(a->best, b->best, asked * sizeof *a->best) &&
+         same_bits(a->out, b->out, asked * dim * sizeof *a->out) &&
+         same_bits(a->best, b->best, asked * sizeof *a->best) &&
          same_bits(a->support, b->support, asked * sizeof *a->support) &&
          same_bits(a->residual, b->residual, asked * sizeof *a->residual);
 }
@@ -61,7 +62,8 @@ static hfy_real *queries_of(const hfy_real *keys, size_t count, size_t dim, size
   for (j = 0; j < asked; j++) {
     const size_t at = fuzz_below(count), way = fuzz_below(4);
     for (d = 0; d < dim && way; d++)
-      q[j * dim + d] = way == 1 ? keys[at * dim + d] : (hfy_real)((double)keys[at * dim + d] + 0.3 * (double)q[j * dim + d]);
+      q[j * dim + d] = way == 1 ? keys[at * dim + d]
+                                : (hfy_real)((double)keys[at * dim + d] + 0.3 * (double)q[j * dim + d]);
   }
   return q;
 }
@@ -86,7 +88,8 @@ static void fuzz(void) {
   bias = fuzz_reals(count, fuzz_below(4) > 0);
   if (!fuzz_below(3)) net.bias = bias;
   if (!fuzz_below(4)) net.post.kind = (hfy_post_kind)fuzz_below(HFY_POST_LAYERNORM + 1);
-  options.prefix = fuzz_below(4) ? (fuzz_below(2) ? SIZE_MAX : 1 + fuzz_below(dim < 12 ? dim : 12)) : fuzz_below(dim + 3);
+  options.prefix = fuzz_below(2) ? SIZE_MAX : 1 + fuzz_below(dim < 12 ? dim : 12);
+  if (!fuzz_below(4)) options.prefix = fuzz_below(dim + 3);
   options.sample = fuzz_below(2) ? 0 : fuzz_below(20);
   bytes = hfy_index_size(count, dim, &options);
   if (bytes > 1000000) return;
@@ -106,16 +109,19 @@ static void fuzz(void) {
     ((unsigned char *)index)[at] = (unsigned char)(((unsigned char *)index)[at] ^ 1u << fuzz_below(8));
     if (!fuzz_below(3)) index->seal = hfy_index_seal_(index); /* sealed all the same: no crash */
     got = ask(&net, q, asked);
-    if (index->seal == kept.seal && !same_bits(index, &kept, sizeof kept)) { /* an index that cannot help is not looked at */
+    if (index->seal == kept.seal && !same_bits(index, &kept, sizeof kept)) { /* where it cannot help nobody looks */
       CHECK(got.first == HFY_ERR_ARG || same(&right, &got, asked, dim));
-      CHECK(index->generation != kept.generation || hfy_index_check(index, keys, count, dim, 0, &fuzz_work) == HFY_ERR_ARG);
+      CHECK(index->generation != kept.generation ||
+            hfy_index_check(index, keys, count, dim, 0, &fuzz_work) == HFY_ERR_ARG);
     }
     *index = kept;
   }
   for (edits = fuzz_below(4); edits; edits--) {
     unsigned char *byte = memory + ((const unsigned char *)index->data - memory) + fuzz_below(index->bytes);
-    if (fuzz_below(2)) *byte = (unsigned char)fuzz_bits(1);
-    else *byte = (unsigned char)(*byte ^ 1u << fuzz_below(8));
+    if (fuzz_below(2))
+      *byte = (unsigned char)fuzz_bits(1);
+    else
+      *byte = (unsigned char)(*byte ^ 1u << fuzz_below(8));
   }
   status = hfy_index_check(index, keys, count, dim, 0, &fuzz_work);
   CHECK(status == HFY_OK || status == HFY_ERR_ARG);

@@ -66,7 +66,9 @@ static hfy_layer_input some_input(const hfy_layer *l, size_t bags, size_t *state
   return in;
 }
 
-static hfy_real *zeros(size_t n) { return (hfy_real *)memset(fuzz_room(n * sizeof(hfy_real)), 0, n * sizeof(hfy_real)); }
+static hfy_real *zeros(size_t n) {
+  return (hfy_real *)memset(fuzz_room(n * sizeof(hfy_real)), 0, n * sizeof(hfy_real));
+}
 
 /* Parameters of the table; sound: their start values. */
 static hfy_real *params_of(size_t entries, size_t end) {
@@ -82,11 +84,14 @@ static void optimise(size_t entries, size_t end, hfy_real *params, const hfy_rea
   double *norm = (double *)fuzz_output(sizeof *norm);
   hfy_status status;
   memset(&how, 0, sizeof how), memcpy(before, params, end * sizeof *before);
-  how.sgd = !fuzz_below(3), how.rate = fuzz_parameter(), how.beta1 = fuzz_uniform() * 1.1, how.beta2 = fuzz_uniform() * 1.1;
+  how.sgd = !fuzz_below(3), how.rate = fuzz_parameter();
+  how.beta1 = fuzz_uniform() * 1.1, how.beta2 = fuzz_uniform() * 1.1;
   how.decay = fuzz_parameter(), how.clip = fuzz_parameter(), how.eps = fuzz_parameter(), how.steps = fuzz_bits(1);
   status = hfy_optimiser_step(&how, table, entries, params, grads, moments, norm, &fuzz_work);
-  if (fuzz_kept("hfy_optimiser_step", status)) CHECK(*norm >= 0);
-  else CHECK(same_bits(params, before, end * sizeof *before));
+  if (fuzz_kept("hfy_optimiser_step", status))
+    CHECK(*norm >= 0);
+  else
+    CHECK(same_bits(params, before, end * sizeof *before));
 }
 
 static void layer(void) {
@@ -137,36 +142,43 @@ static void dense(void) {
   size_t entries, end, rows = fuzz_below(4);
   hfy_real *params, *x, *y, *dy, *to[2];
   memset(&d, 0, sizeof d);
-  d.in = fuzz_below(5), d.out = fuzz_below(5), d.kind = (hfy_dense_kind)fuzz_below(HFY_DENSE_TANH + 2), d.no_bias = (int)fuzz_below(2);
+  d.in = fuzz_below(5), d.out = fuzz_below(5), d.kind = (hfy_dense_kind)fuzz_below(HFY_DENSE_TANH + 2),
+  d.no_bias = (int)fuzz_below(2);
   if (!fuzz_kept("hfy_dense_params", hfy_dense_params(&d, NULL, 0, table, ENTRIES, &entries, &end, &fuzz_work))) return;
   params = params_of(entries, end), x = fuzz_reals(rows * d.in, sound), dy = fuzz_reals(rows * d.out, sound);
   y = (hfy_real *)fuzz_output(rows * d.out * sizeof *y);
   if (!fuzz_kept("hfy_dense_forward", hfy_dense_forward(&d, params, x, rows, y, &fuzz_work))) return;
   to[0] = zeros(rows * d.in), to[1] = zeros(end);
   if (!fuzz_kept("hfy_dense_backward", hfy_dense_backward(&d, params, x, y, dy, rows, to, &fuzz_work))) return;
-  CHECK(!sound || (fuzz_finite_reals(y, rows * d.out) && fuzz_finite_reals(to[0], rows * d.in) && fuzz_finite_reals(to[1], end)));
+  CHECK(!sound ||
+        (fuzz_finite_reals(y, rows * d.out) && fuzz_finite_reals(to[0], rows * d.in) && fuzz_finite_reals(to[1], end)));
   optimise(entries, end, params, to[1]);
 }
 
 static void block(void) {
   hfy_block b;
-  size_t rows[2][3], stored[2][3], entries, end, tape_reals, i, outs;
+  size_t rows[2][3], stored[2][3], entries, end, tape_reals, i, outs, bytes;
   sizes s, m;
   hfy_layer_input in, memory;
   hfy_layer_grad grad;
   hfy_layer_report reports[2];
-  hfy_real *params, *out, *tape;
+  hfy_real *params, *out, *tape, *dout;
   hfy_layer self, cross;
   hfy_status status;
   int decoder = (int)fuzz_below(2), any = 0;
   memset(&b, 0, sizeof b), memset(reports, 0, sizeof reports), memset(&grad, 0, sizeof grad);
   b.self = some_layer();
   if (fuzz_below(8)) b.self.queries = b.self.memories = 0;
-  if (decoder) b.cross = some_layer(), b.cross.width = fuzz_below(8) ? b.self.width : b.cross.width, b.cross.queries = 0;
+  if (decoder)
+    b.cross = some_layer(), b.cross.width = fuzz_below(8) ? b.self.width : b.cross.width, b.cross.queries = 0;
   decoder = b.cross.width > 0;
-  b.inner = 1 + fuzz_below(6), b.kind = (hfy_dense_kind)fuzz_below(HFY_DENSE_TANH + 1), b.dropout = fuzz_below(3) ? 0 : fuzz_parameter() / 3;
-  if (!fuzz_kept("hfy_block_params", hfy_block_params(&b, NULL, 0, table, ENTRIES, &entries, &end, &fuzz_work)) || end > MOST) return;
-  if (hfy_layer_check(&b.self, &self, &fuzz_work) || (decoder && !CHECK(!hfy_layer_check(&b.cross, &cross, &fuzz_work)))) return;
+  b.inner = 1 + fuzz_below(6), b.kind = (hfy_dense_kind)fuzz_below(HFY_DENSE_TANH + 1),
+  b.dropout = fuzz_below(3) ? 0 : fuzz_parameter() / 3;
+  if (!fuzz_kept("hfy_block_params", hfy_block_params(&b, NULL, 0, table, ENTRIES, &entries, &end, &fuzz_work)))
+    return;
+  if (end > MOST || hfy_layer_check(&b.self, &self, &fuzz_work) ||
+      (decoder && !CHECK(!hfy_layer_check(&b.cross, &cross, &fuzz_work))))
+    return;
   in = some_input(&self, fuzz_below(4), rows[0], stored[0], &s), in.state = NULL;
   memory = in;
   if (decoder) memory = some_input(&cross, in.bags, rows[1], stored[1], &m), memory.state = NULL;
@@ -174,9 +186,9 @@ static void block(void) {
   if (tape_reals > 40 * MOST) return;
   params = params_of(entries, end), in.tape_reals = tape_reals, tape = (hfy_real *)fuzz_room(tape_reals * sizeof *tape);
   outs = s.stored * b.self.width;
-  out = (hfy_real *)fuzz_output(outs * sizeof *out);
+  out = (hfy_real *)fuzz_output(outs * sizeof *out), bytes = s.stored * sizeof(hfy_status);
   for (i = 0; i < 2; i++)
-    reports[i].status = (hfy_status *)memset(fuzz_room(s.stored * sizeof(hfy_status)), 0, s.stored * sizeof(hfy_status));
+    reports[i].status = (hfy_status *)fuzz_room(bytes), memset(reports[i].status, 0, bytes);
   status = hfy_block_forward(&b, params, &in, decoder ? &memory : NULL, out, tape, reports, &fuzz_work);
   for (i = 0; i < s.stored; i++) any |= reports[0].status[i] || reports[1].status[i];
   any |= status == HFY_ERR_NONFINITE; /* a row between the parts */
@@ -185,7 +197,8 @@ static void block(void) {
   if (status && !any) return;
   CHECK(!sound || fuzz_finite_reals(out, outs));
   grad.params = zeros(end), grad.stored = zeros(s.stored * b.self.width);
-  status = hfy_block_backward(&b, params, &in, decoder ? &memory : NULL, tape, fuzz_reals(outs, sound), &grad, &fuzz_work);
+  dout = fuzz_reals(outs, sound);
+  status = hfy_block_backward(&b, params, &in, decoder ? &memory : NULL, tape, dout, &grad, &fuzz_work);
   fuzz_kept("hfy_block_backward", status);
   CHECK(!sound || fuzz_finite_reals(grad.params, end));
   if (!status) optimise(entries, end, params, grad.params);
@@ -194,7 +207,10 @@ static void block(void) {
 static void fuzz(void) {
   const size_t way = fuzz_below(8);
   sound = fuzz_below(2) > 0, in_block = way > 5;
-  if (way < 5) layer();
-  else if (way < 6) dense();
-  else block();
+  if (way < 5)
+    layer();
+  else if (way < 6)
+    dense();
+  else
+    block();
 }

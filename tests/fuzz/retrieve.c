@@ -23,7 +23,8 @@ static void near_oracle(const hfy_net *net, size_t n_queries) {
   size_t j, d, width = net->readout ? net->readout_dim : net->dim;
   hfy_net one = *net;
   if (!smooth || net->count > ORACLE_COUNT || net->dim > ORACLE_DIM || n_queries > ORACLE_QUERIES || net->sep.plus ||
-      net->beta > 3 || net->post.kind > HFY_POST_TANH || net->post.beta > 3) return;
+      net->beta > 3 || net->post.kind > HFY_POST_TANH || net->post.beta > 3)
+    return;
   one.max_steps = 1;
   oracle_load(&m, &one, queries, n_queries);
   if (hfy_retrieve(&one, queries, n_queries, fast.out, NULL, &fuzz_work)) return;
@@ -49,7 +50,8 @@ static void derivatives(const hfy_net *net, size_t n_queries) {
   if (fuzz_kept("hfy_energy_gradient", status)) CHECK(fuzz_finite_reals(slope, n_queries * net->dim));
   memset(&grad, 0, sizeof grad);
   dout = fuzz_reals(n_queries * width, fuzz_below(3) > 0);
-  grad.queries = (hfy_real *)fuzz_output(room), grad.keys = (hfy_real *)fuzz_output(net->count * (net->dim + 3) * sizeof *dout);
+  grad.queries = (hfy_real *)fuzz_output(room),
+  grad.keys = (hfy_real *)fuzz_output(net->count * (net->dim + 3) * sizeof *dout);
   grad.implicit = !fuzz_below(6) && !net->readout;
   grad.beta = beta = (double *)fuzz_output(sizeof *beta);
   status = hfy_retrieve_vjp(net, queries, n_queries, dout, &grad, &fuzz_work);

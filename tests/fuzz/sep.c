@@ -1,6 +1,6 @@
-/* sep: every separation with any numbers as scores, bounds and parameters (drawn as test_sep_any.c does): predictions lie
-   in the domain, values, conjugates and losses are what their comments promise, a failed call writes nothing. Rows answer
-   alike alone and beside others. */
+/* sep: every separation with any numbers as scores, bounds and parameters (drawn as test_sep_any.c does): predictions
+   lie in the domain, values, conjugates and losses are what their comments promise, a failed call writes nothing. Rows
+   answer alike alone and beside others. */
 #define HFY_ONLY_SEP
 #define HFY_ONLY_STRUCTURE
 #include "fuzz.h"
@@ -11,10 +11,10 @@ static CHECK_UNUSED int test_main(int argc, char **argv);
 #undef main
 
 /* A number that a call writes; what it promises is held against `ok`. */
-#define NUMBER(name, arguments, ok)                                    \
-  do {                                                                 \
-    double *const v = (double *)fuzz_output(sizeof *v);                \
-    if (FUZZ_KEPT(name, arguments)) judge((ok), &c, y, #name);         \
+#define NUMBER(name, arguments, ok)                                                                                    \
+  do {                                                                                                                 \
+    double *const v = (double *)fuzz_output(sizeof *v);                                                                \
+    if (FUZZ_KEPT(name, arguments)) judge((ok), &c, y, #name);                                                         \
   } while (0)
 
 static void fuzz(void) {
@@ -24,7 +24,8 @@ static void fuzz(void) {
   size_t bytes;
   draw(&c);
   bytes = c.n * sizeof *y;
-  theta = (hfy_real *)memcpy(fuzz_room(bytes), c.theta, bytes), target = (hfy_real *)memcpy(fuzz_room(bytes), c.target, bytes);
+  theta = (hfy_real *)memcpy(fuzz_room(bytes), c.theta, bytes),
+  target = (hfy_real *)memcpy(fuzz_room(bytes), c.target, bytes);
   y = (hfy_real *)fuzz_output(bytes);
   judge(hfy_sep_margin(c.sep) >= 0, &c, y, "hfy_sep_margin");
   if (FUZZ_KEPT(hfy_sep_apply, (c.sep, theta, 1, c.n, y, &fuzz_work))) {

@@ -1,5 +1,5 @@
-/* structure: SparseMAP over the built-in structures, over vertices of a list, and over oracles that lie: of bits that do
-   not exist or come twice, of lists too long or empty, of another vertex each time, never a better one. */
+/* structure: SparseMAP over the built-in structures, over vertices of a list, and over oracles that lie: of bits that
+   do not exist or come twice, of lists too long or empty, of another vertex each time, never a better one. */
 #define HFY_ONLY_SEP
 #define HFY_ONLY_STRUCTURE
 #include "fuzz.h"
@@ -14,7 +14,8 @@ typedef struct listed {
 } listed;
 static size_t asked;
 
-static size_t oracle_of(const struct hfy_structure *s, const double *unary, const double *higher, size_t *on, void *scratch) {
+static size_t oracle_of(const struct hfy_structure *s, const double *unary, const double *higher, size_t *on,
+                        void *scratch) {
   const listed *l = (const listed *)s->context;
   double best = -HUGE_VAL;
   size_t i, b, count = 0;
@@ -45,7 +46,8 @@ static void draw_listed(listed *l, hfy_structure *s) {
   size_t i, b, most = 0;
   memset(s, 0, sizeof *s);
   s->unaries = 1 + fuzz_below(FEW), s->higher = fuzz_below(4);
-  l->bits = s->unaries + s->higher, l->vertices = 1 + fuzz_below(VERTICES), l->lie = fuzz_below(2) ? 0 : (int)fuzz_below(9);
+  l->bits = s->unaries + s->higher, l->vertices = 1 + fuzz_below(VERTICES),
+  l->lie = fuzz_below(2) ? 0 : (int)fuzz_below(9);
   for (i = 0; i < l->vertices; i++) {
     size_t count = 0;
     l->vertex[i] = (unsigned)fuzz_bits(2) & ((1u << l->bits) - 1);
@@ -59,8 +61,11 @@ static void draw_built_in(hfy_structure *s, size_t *states) {
   const size_t n = fuzz_below(FEW + 1), k = fuzz_below(n + 2), way = fuzz_below(5);
   size_t i;
   for (i = 0; i < 4; i++) states[i] = fuzz_below(12) ? 1 + fuzz_below(3) : 0;
-  *s = way == 0 ? hfy_structure_ksubsets(n, k) : way == 1 ? hfy_structure_at_most(n, k) : way == 2 ? hfy_structure_sequence(n, k)
-       : way == 3 ? hfy_structure_chain(fuzz_below(5), states) : hfy_structure_matching(fuzz_below(5));
+  *s = way == 0   ? hfy_structure_ksubsets(n, k)
+       : way == 1 ? hfy_structure_at_most(n, k)
+       : way == 2 ? hfy_structure_sequence(n, k)
+       : way == 3 ? hfy_structure_chain(fuzz_below(5), states)
+                  : hfy_structure_matching(fuzz_below(5));
 }
 
 static void scores(double *x, size_t n) {
@@ -78,12 +83,14 @@ static void fuzz(void) {
   listed list;
   hfy_structure s;
   size_t states[4], *on, *count, room = fuzz_below(FEW + 6), n, m, i, all;
-  double *unary, *higher, *du, *v, rho, total = 0;
+  double *unary, *higher, *du, *du_unary, *du_higher, *v, rho, total = 0;
   hfy_structure_answer a;
   hfy_status status;
   asked = 0, list.lie = 0;
-  if (fuzz_below(2)) draw_listed(&list, &s);
-  else draw_built_in(&s, states);
+  if (fuzz_below(2))
+    draw_listed(&list, &s);
+  else
+    draw_built_in(&s, states);
   if (!fuzz_below(4)) s.tol = fuzz_parameter();
   if (!fuzz_below(4)) s.max_active = fuzz_below(4);
   if (!fuzz_below(4)) s.max_steps = fuzz_below(9);
@@ -112,15 +119,14 @@ static void fuzz(void) {
       CHECK_NEAR(total, 1, 1e-12);
       du = (double *)fuzz_room(n * sizeof *du), scores(du, n);
       for (i = 0; i < n; i++) du[i] = fabs(du[i]) <= 1e100 ? du[i] : 1; /* products with them are numbers */
-      {
-        double *const d = doubles_out(n), *const h = doubles_out(m);
-        if (FUZZ_KEPT(hfy_structure_vjp, (&s, rho, a.vertices, a.count, a.on, du, d, h, &fuzz_work)))
-          for (i = 0; i < n + m; i++) CHECK(i < n ? d[i] <= HUGE_VAL : h[i - n] <= HUGE_VAL);
-      }
+      du_unary = doubles_out(n), du_higher = doubles_out(m);
+      if (FUZZ_KEPT(hfy_structure_vjp, (&s, rho, a.vertices, a.count, a.on, du, du_unary, du_higher, &fuzz_work)))
+        for (i = 0; i < n + m; i++) CHECK(i < n ? du_unary[i] <= HUGE_VAL : du_higher[i - n] <= HUGE_VAL);
     }
   }
   on = (size_t *)fuzz_output(s.most * sizeof *on), count = (size_t *)fuzz_output(sizeof *count), v = doubles_out(1);
-  if (!FUZZ_KEPT(hfy_structure_map, (&s, unary, higher, on, count, v, &fuzz_work)) || !CHECK(*count <= s.most && *v <= HUGE_VAL))
+  if (!FUZZ_KEPT(hfy_structure_map, (&s, unary, higher, on, count, v, &fuzz_work)) ||
+      !CHECK(*count <= s.most && *v <= HUGE_VAL))
     return;
   for (i = 1; i < *count; i++) CHECK(on[i] > on[i - 1] && on[i] < n + m);
   if (fuzz_below(3) == 0 && *count) on[fuzz_below(*count)] = fuzz_below(n + m + 1);
