@@ -939,7 +939,8 @@ HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const 
    SEQUENCE_KSUBSETS and SPARSEMAP with higher-order scores: Omega(y) = rho/2 |y|^2 - the most that parts which go with
    y can score (infinite ones left out), for rows of zeros and ones.
    A `plus`: the infimal convolution, min over a of Omega_1(a) + Omega_2(y - a) (HFY eq. 16), to 1e-12, some hundred
-   times the cost of one Omega; masks are not known here, so a UNIFORM link is 1/n on all n.
+   times the cost of one Omega. Masks are not known here: a UNIFORM link is 1/n on all n, an infinite transition counts
+   between masked patterns, too.
    Errors: ARG, NOMEM; NONFINITE for a row with NaN; UNSUPPORTED for a mixture under higher-order scores, which has no
    closed form, and for a sum of more than two, with a structured link, a gamma above 1e5, or two NORMMAX. */
 HFY_API hfy_status hfy_sep_value(const hfy_sep *sep, const hfy_real *y, size_t rows, size_t n, double *omega,
@@ -21401,7 +21402,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const
                        hfy_linalg_set_(s->square, N), s->gemm);
   hfy_kernel_symmetric_(s->square, N);
   status = hfy_linalg_symmetric_run_(&s->by_neuron, s->square, s->operators, NULL);
-  for (i = 0; i < N; i++) s->operators[i] = s->operators[i] > 0 ? sqrt(s->operators[i]) : 0;
+  for (i = 0; !status && i < N; i++) s->operators[i] = s->operators[i] > 0 ? sqrt(s->operators[i]) : 0;
   if (!status) status = hfy_linalg_svd_run_(&s->svd, s->h, P, N, s->logits, 0);
   if (!status) status = hfy_linalg_svd_run_(&s->svd, alpha, P, N, s->sigma, 1);
   if (status) return hfy_base_close_(w, &local, hfy_base_fail_(w, status, "an eigenproblem did not converge"));

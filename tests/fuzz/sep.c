@@ -31,8 +31,7 @@ static void fuzz(void) {
   if (FUZZ_KEPT(hfy_sep_apply, (c.sep, theta, 1, c.n, y, &fuzz_work))) {
     judge(feasible(&c, y), &c, y, "hfy_sep_apply");
     gradients(&c, y, &fuzz_work);
-    NUMBER(hfy_sep_value, (c.sep, y, 1, c.n, v, &fuzz_work),
-           is_finite(*v) || (c.sep->plus && (c.sep[0].kind == HFY_SEP_UNIFORM || c.sep[1].kind == HFY_SEP_UNIFORM)));
+    NUMBER(hfy_sep_value, (c.sep, y, 1, c.n, v, &fuzz_work), is_finite(*v) || masks_matter(&c));
     NUMBER(hfy_sep_loss, (c.sep, theta, y, 1, c.n, v, &fuzz_work), *v <= 0 && *v >= 0);
     if (!c.sep->bound_stride) { /* two rows: the second is the first's, whatever the first is */
       rows = (hfy_real *)fuzz_room(2 * bytes);
