@@ -834,6 +834,7 @@ HFY_API hfy_status hfy_structure_solve(const hfy_structure *structure, double rh
    NULL; d_unary may be du). vertices, count, on: the mixture of hfy_structure_solve, its lists structure->most apart;
    with one vertex, 0. At a kink the mixture decides, and where scores tie so exactly that a few vertices make a point
    inside a larger face: directions that they do not span are left out. Cost O(a^3).
+   NaN and infinity in du, and products beyond double, are carried through.
    Errors: ARG, NOMEM; SINGULAR if the vertices are not affinely independent in u, as a solve's always are. */
 HFY_API hfy_status hfy_structure_vjp(const hfy_structure *structure, double rho, size_t vertices, const size_t *count,
                                      const size_t *on, const double *du, double *d_unary, double *d_higher,
@@ -938,7 +939,8 @@ HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const 
    SEQUENCE_KSUBSETS and SPARSEMAP with higher-order scores: Omega(y) = rho/2 |y|^2 - the most that parts which go with
    y can score (infinite ones left out), for rows of zeros and ones.
    A `plus`: the infimal convolution, min over a of Omega_1(a) + Omega_2(y - a) (HFY eq. 16), to 1e-12, some hundred
-   times the cost of one Omega; masks are not known here, so a UNIFORM link is 1/n on all n.
+   times the cost of one Omega. Masks are not known here: a UNIFORM link is 1/n on all n, an infinite transition counts
+   between masked patterns, too.
    Errors: ARG, NOMEM; NONFINITE for a row with NaN; UNSUPPORTED for a mixture under higher-order scores, which has no
    closed form, and for a sum of more than two, with a structured link, a gamma above 1e5, or two NORMMAX. */
 HFY_API hfy_status hfy_sep_value(const hfy_sep *sep, const hfy_real *y, size_t rows, size_t n, double *omega,
@@ -1098,7 +1100,7 @@ typedef struct hfy_report {
    Errors before anything is written: ARG (an index of other keys, too), NOMEM, UNSUPPORTED (report->energy where no
    energy exists). Errors of one query, whose outputs stay untouched while all others are answered; the first is
    returned: NONFINITE (NaN or +INFINITY in its scores, or a state beyond the range of hfy_real), ARG (every pattern
-   masked, or k above the unmasked), INFEASIBLE (bounds). */
+   masked, or k above the unmasked), INFEASIBLE, UNSUPPORTED, CONVERGENCE (as hfy_sep_apply). */
 HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
                                 const hfy_report *report, hfy_work *work);
 
@@ -10506,6 +10508,14 @@ HFY_COLD_ double hfy_sep_balance_(const hfy_sep_split_ *t, double y, double a, d
   return first;
 }
 
+/* Between low and high: 0, or their mean, that of their logarithms where they are decades apart. */
+HFY_COLD_ double hfy_sep_between_(double low, double high) {
+  const double near = low > 0 ? low : 1e-300;
+  if (low < 0 && high > 0) return 0;
+  if (low < 0) return -hfy_sep_between_(-high, -low);
+  return high > 1e3 * near ? sqrt(near) * sqrt(high) : low + 0.5 * (high - low);
+}
+
 /* The a between low and high where that is tau, or the end nearer to it: Newton from `a` with halvings where it leaves
    the bracket or is slow. *rate: da/dtau. */
 HFY_COLD_ double hfy_sep_part_(const hfy_sep_split_ *t, double y, double low, double high, double tau, double a,
@@ -10516,7 +10526,7 @@ HFY_COLD_ double hfy_sep_part_(const hfy_sep_split_ *t, double y, double low, do
   if (!(low < high) || hfy_sep_balance_(t, y, low, &growth) >= tau) return low;
   if (hfy_sep_balance_(t, y, high, &growth) <= tau) return high;
   for (k = 0; k < 1100; k++) {
-    if (!(a > low && a < high)) a = low + 0.5 * (high - low);
+    if (!(a > low && a < high)) a = hfy_sep_between_(low, high);
     if (!(a > low && a < high)) break;
     g = hfy_sep_balance_(t, y, a, &growth) - tau;
     *rate = 1 / growth;
@@ -10528,7 +10538,7 @@ HFY_COLD_ double hfy_sep_part_(const hfy_sep_split_ *t, double y, double low, do
       next = a + (g > 0 ? -4 : 4) * DBL_EPSILON * fabs(a);
     }
     if (k % 4 == 3) {
-      if (high - low > 0.25 * width) next = low + 0.5 * (high - low);
+      if (high - low > 0.25 * width) next = hfy_sep_between_(low, high);
       width = high - low;
     }
     a = next;
@@ -10564,12 +10574,13 @@ HFY_COLD_ void hfy_sep_meet_(hfy_sep_split_ *t, const hfy_real *y, size_t n) {
     if (high - low <= DBL_EPSILON * (1 + fabs(tau))) break;
     if (!hfy_base_is_finite_(low) || !hfy_base_is_finite_(high)) {
       tau += f < 0 ? step : -step;
-      step *= 2;
-      if (!hfy_base_is_finite_(tau)) return; /* never: the budget lies strictly between the ends */
+      step *= step > 1e3 ? 1e3 : 2;
+      if (!hfy_base_is_finite_(tau)) tau = tau > 0 ? DBL_MAX : -DBL_MAX;
+      if (!(tau > low && tau < high)) return; /* never: the budget lies strictly between the ends */
       continue;
     }
     tau -= f / rate;
-    if (k % 3 == 2 || !(tau > low && tau < high)) tau = low + 0.5 * (high - low);
+    if (k % 3 == 2 || !(tau > low && tau < high)) tau = hfy_sep_between_(low, high);
     if (!(tau > low && tau < high)) break;
   }
   for (i = 0; i < n; i++) t->part[i] = t->below[i] + (t->above[i] - t->below[i]) * (under / (under - over));
@@ -12623,7 +12634,7 @@ HFY_COLD_ hfy_net_list_ *hfy_net_plan_lists_(hfy_base_arena_ *arena, const hfy_n
   hfy_net_list_ *list = HFY_TAKE_(arena, hfy_net_list_, run->tile);
   size_t *index = HFY_TAKE_(arena, size_t, room);
   double *theta = HFY_TAKE_(arena, double, room);
-  for (j = 0; list && j < run->tile; j++) {
+  for (j = 0; theta && j < run->tile; j++) { /* the last one taken */
     list[j].index = index + j * capacity;
     list[j].theta = theta + j * capacity;
     list[j].capacity = capacity;
@@ -13912,6 +13923,7 @@ HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, 
   const hfy_net_run_ *run = &b->run;
   const size_t dim = run->net.dim, n = run->net.count, nq = to - from, width = run->readout.width;
   const int checks = b->solves || !(run->path || (b->more && b->more->lost)); /* nobody has been there */
+  double *inverse = b->inverse_q ? b->inverse_q + from : NULL;
   size_t l;
   for (l = from; l < to; l++) {
     const hfy_net_one_ *one = b->one + l;
@@ -13919,8 +13931,8 @@ HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, 
     if (run->path && (run->latest || one->step > 1)) q = hfy_net_state_(run, one->who, one->step - 2);
     memcpy(b->q + l * dim, q, dim * sizeof *q);
   }
-  hfy_net_norms_(run, b->q + from * dim, nq, b->inverse_q + from);
-  hfy_net_scores_(run, b->q + from * dim, nq, b->inverse_q ? b->inverse_q + from : NULL, 0, n, b->theta + from * n, n);
+  hfy_net_norms_(run, b->q + from * dim, nq, inverse);
+  hfy_net_scores_(run, b->q + from * dim, nq, inverse, 0, n, b->theta + from * n, n);
   for (l = from; l < to; l++) {
     hfy_net_one_ *one = b->one + l;
     hfy_net_mask_(&run->net, one->who, 0, n, b->theta + l * n);
@@ -16862,7 +16874,7 @@ HFY_COLD_ void hfy_block_list_(hfy_block_run_ *b, hfy_layer_table_ *t) {
     if (i < n)
       hfy_layer_list_(b->full + i, t);
     else if (i < n + 2)
-      hfy_dense_list_(b->dense + i - n, t);
+      hfy_dense_list_(b->dense + (i - n), t);
     else
       hfy_layer_add_(t, norm, 2);
   }
@@ -21439,7 +21451,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const
                        hfy_linalg_set_(s->square, N), s->gemm);
   hfy_kernel_symmetric_(s->square, N);
   status = hfy_linalg_symmetric_run_(&s->by_neuron, s->square, s->operators, NULL);
-  for (i = 0; i < N; i++) s->operators[i] = s->operators[i] > 0 ? sqrt(s->operators[i]) : 0;
+  for (i = 0; !status && i < N; i++) s->operators[i] = s->operators[i] > 0 ? sqrt(s->operators[i]) : 0;
   if (!status) status = hfy_linalg_svd_run_(&s->svd, s->h, P, N, s->logits, 0);
   if (!status) status = hfy_linalg_svd_run_(&s->svd, alpha, P, N, s->sigma, 1);
   if (status) return hfy_base_close_(w, &local, hfy_base_fail_(w, status, "an eigenproblem did not converge"));

@@ -1212,7 +1212,7 @@ TEST(bad_input) {
   CHECK_FAILS(hfy_kernel_train(NULL, &t, alpha, NULL, &work), HFY_ERR_ARG, &work, "kernel is NULL");
   CHECK_FAILS(hfy_kernel_train(&k, &t, NULL, NULL, &work), HFY_ERR_ARG, &work, "alpha is NULL");
   k.dim = 0, FAILS("dim is 0"), k.dim = 70;
-  k.count = 0, FAILS("count is 0"), k.count = (size_t)1 << 40, FAILS("count is"), k.count = 5;
+  k.count = 0, FAILS("count is 0"), k.count = SIZE_MAX / 2, FAILS("count is"), k.count = 5;
   k.patterns = NULL, FAILS("patterns is NULL"), k.patterns = bits;
   bits[3] |= UINT64_C(1) << 6, FAILS("patterns has a bit set beyond dim, 70, in row 1"), bits[3] &= 63;
   k.gamma = -1, FAILS("gamma is -1"), k.gamma = nan, FAILS("gamma is nan"), k.gamma = HUGE_VAL, FAILS("gamma is inf");

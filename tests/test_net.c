@@ -532,7 +532,7 @@ TEST(a_masked_query_is_alone_in_its_batch) {
   int round;
   for (round = 0; round < 400; round++) {
     hfy_rng rng = hfy_rng_seed((uint64_t)(2000 + round));
-    size_t n = round % 8 == 7 ? N : 2 + hfy_rng_u64(&rng) % 300, visible[B], j;
+    size_t n = round % 8 == 7 ? N : 2 + below(&rng, 300), visible[B], j;
     hfy_net net;
     normals(&rng, keys, n * D, 1);
     normals(&rng, q, B * D, 1);
@@ -544,7 +544,7 @@ TEST(a_masked_query_is_alone_in_its_batch) {
     net.sep.kind = kinds[round % 6];
     net.sep.alpha = 1;
     net.max_steps = round % 5 || (round % 6 > 1 && round % 6 < 5) ? 1 : 3; /* unbounded weights explode */
-    for (j = 0; j < B; j++) visible[j] = 1 + hfy_rng_u64(&rng) % n;
+    for (j = 0; j < B; j++) visible[j] = 1 + below(&rng, n);
     net.visible = visible;
     CHECK(hfy_retrieve(&net, q, B, out, NULL, NULL) == HFY_OK);
     for (j = 0; j < B; j++) {

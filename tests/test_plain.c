@@ -11,7 +11,11 @@
 #include "../hfy.h"
 #include "check.h"
 
+#ifdef FUZZ_H /* small */
+enum { MAX_N = 90, MAX_D = 300, MAX_Q = 12, STEPS = 9 };
+#else
 enum { MAX_N = 900, MAX_D = 300, MAX_Q = 40, STEPS = 9 };
+#endif
 
 typedef struct {
   hfy_real out[MAX_Q * MAX_D];

@@ -970,7 +970,7 @@ TEST(feasible_rows_are_golden) {
 TEST(sparse_rows_are_optimal) {
   uint64_t seed;
   for (seed = 0; seed < 60; seed++) {
-    const size_t n = 6 + seed % 17, p = 2 + (size_t)(seed * 7 % 23);
+    const size_t n = 6 + (size_t)(seed % 17), p = 2 + (size_t)(seed * 7 % 23);
     double *r = patterns(400 + seed, p, n, 0.3 + 0.2 * (double)(seed % 5), 0.15 + 0.2 * (double)(seed % 4)),
            *w = doubles(n * n);
     const double margin = seed % 3 ? 0 : 0.05;

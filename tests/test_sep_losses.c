@@ -8,6 +8,8 @@
 #include "oracle.h"
 #include "seps.h"
 
+#include <time.h>
+
 /* --- margins --- */
 
 TEST(margin_values) {
@@ -942,6 +944,24 @@ TEST(plus_parameters_are_the_first_links) {
     }
 }
 
+/* A split is found in as many steps, about, whatever the size of its target: no search by doubling or by halving. */
+TEST(plus_takes_no_longer_far_out) {
+  hfy_sep first = sep_of(HFY_SEP_SOFTMAX), second = power(1.05);
+  hfy_real y[3] = {1, -0.5f, 0.25f};
+  double value;
+  clock_t spent[2];
+  size_t far, i;
+  first.plus = &second;
+  for (far = 0; far < 2; far++) {
+    const clock_t start = clock();
+    for (i = 0; i < 3; i++) y[i] *= far ? 1e30f : 1;
+    for (i = 0; i < 20; i++) hfy_sep_value(&first, y, 1, 3, &value, NULL);
+    spent[far] = clock() - start;
+  }
+  if (!CHECK((double)spent[1] <= 20 * (double)spent[0] + 0.02 * CLOCKS_PER_SEC))
+    printf("    %g ticks, far out %g\n", (double)spent[0], (double)spent[1]);
+}
+
 int main(int argc, char **argv) {
   CHECK_BEGIN(argc, argv);
   RUN(margin_values);
@@ -972,5 +992,6 @@ int main(int argc, char **argv) {
   RUN(plus_outside_the_domain_and_masked);
   RUN(plus_refusals);
   RUN(plus_parameters_are_the_first_links);
+  RUN(plus_takes_no_longer_far_out);
   return CHECK_END();
 }
