@@ -3,7 +3,8 @@
 
 A mutant changes one operator, constant, condition or statement of a line that this compiler compiles (no text, no comment,
 no kernel of another machine). It dies if a test of its room fails, crashes or takes far longer than it should; it lives if
-all pass, in float and double, with the fewer draws of CHECK_SLOW. One that does not compile is none.
+all pass, with the fewer draws of CHECK_SLOW, in float and in double with three workers, the last one first. One that does
+not compile is none.
 
 ROOMS, COUNT (of each room), SEED: which; AGAIN=1: those that lived the last time. CC: tcc if it is here, since most of the
 time is compiling. Prints who lives, and what mutants.txt says of them; DIR/log has all."""
@@ -15,6 +16,7 @@ TESTS = {  # cheap ones first
     'post': 'post net_energy net work', 'net': 'net_energy work net shard plain index net_same reverse',
     'shard': 'shard work', 'index': 'index shard plain', 'file': 'file param work', 'layer': 'layer',
     'theory': 'wild theory work', 'recall': 'wild recall work', 'binary': 'wild binary work', 'kernel': 'wild kernel work', 'rate': 'wild rate work'}
+WORKERS = ['-DHFY_WORKERS=3', '-DHFY_PARALLEL_FOR(n,body,context)=for(size_t i_=(n);i_--;)(body)(context,i_)']
 OTHER = {'+': '-', '-': '+', '*': '/', '/': '*', '%': '/', '<': '<= >', '<=': '< >=', '>': '>= <', '>=': '> <=', '==': '!=',
          '!=': '==', '&&': '||', '||': '&&', '+=': '-= =', '-=': '+=', '*=': '/=', '/=': '*=', '|=': '&=', '&=': '|=', '&': '|',
          '|': '&', '^': '|', '<<': '>>', '>>': '<<'}
@@ -65,9 +67,9 @@ def run(command, seconds, **more):
 
 def died(room, limits=None):
     """Where it died, None if it lives, False if it does not compile; with limits {} also how long each may take."""
-    for flag in ([], ['-DHFY_DOUBLE']):
+    for flag in ([], ['-DHFY_DOUBLE'] + WORKERS):
         for test in TESTS[room].split():
-            if run(cc + flag + ['-DCHECK_SLOW', '-DCHECK_STOP', '-o', 't', 'test_%s.c' % test, '-lm'], 600): return False
+            if run(cc + flag[:1 if test == 'index' else 3] + ['-DCHECK_SLOW', '-DCHECK_STOP', '-o', 't', 'test_%s.c' % test, '-lm'], 600): return False
             start, key = time.time(), test + (' double' if flag else '')
             status = run(['./t'], 600 if not limits or key not in limits else limits[key])
             if status: return key
