@@ -17022,10 +17022,13 @@ HFY_COLD_ hfy_status hfy_block_run_all_(hfy_block_run_ *b, void (*steps)(hfy_blo
   dry.isa = w->isa;
   b->dry = 1;
   steps(b, &dry);
-  arena.used = dry.peak;
+  arena.used = dry.peak ? dry.peak - 63 : 0; /* which are for a buffer that is not aligned */
   b->dry = 0;
   if (!b->status) hfy_block_did_(b, hfy_base_reserve_(w, &arena), w);
-  if (!b->status) steps(b, w);
+  if (!b->status) {
+    steps(b, w);
+    w->used = dry.peak; /* not the last step's */
+  }
   memcpy(w->message, b->message, sizeof b->message);
   return b->status;
 }

@@ -1256,6 +1256,9 @@ TEST(bad_input) {
   CHECK_FAILS(hfy_kernel_flip(bits, 1, 70, 71, &rng, ends, &work), HFY_ERR_ARG, &work, "flips is 71");
   CHECK(hfy_kernel_flip(bits, 1, 70, 70, &rng, ends, &work) == HFY_OK && distance(bits, ends, 70) == 70);
   CHECK_FAILS(hfy_kernel_flip(bits, 1, 70, 1, NULL, ends, &work), HFY_ERR_ARG, &work, "rng is NULL");
+  CHECK_FAILS(hfy_kernel_random(SIZE_MAX / 8, 70, &rng, ends, &work), HFY_ERR_ARG, &work, "cannot exist");
+  CHECK_FAILS(hfy_kernel_random(1, 70, NULL, ends, &work), HFY_ERR_ARG, &work, "rng is NULL");
+  CHECK_FAILS(hfy_kernel_random(1, 70, &rng, NULL, &work), HFY_ERR_ARG, &work, "out is NULL");
   CHECK_FAILS(hfy_kernel_basins(&k, 5, flips, 2, &rng, recovered, NULL, &work), HFY_ERR_ARG, &work, "flips[1] is 71");
   CHECK_FAILS(hfy_kernel_basins(&k, 6, flips, 1, &rng, recovered, NULL, &work), HFY_ERR_ARG, &work, "patterns is 6");
   CHECK_FAILS(hfy_kernel_explore(&k, 0, &rng, &census, &work), HFY_ERR_ARG, &work, "n is 0");

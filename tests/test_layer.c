@@ -541,6 +541,37 @@ TEST(bag_by_bag) {
   }
 }
 
+/* A row's bits are its own: some of the states of a bag (with causal the first ones) give what they gave with the others. */
+TEST(a_row_is_alone_in_its_bag) {
+  static hfy_real all[REALS], some[REALS];
+  static unsigned char padding[48];
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(26 + sizeof(hfy_real));
+  int trial;
+  for (trial = 0; trial < 600 / (int)FEWER; trial++) {
+    const size_t n = 2 + below(&rng, trial % 8 ? 6 : 40);
+    size_t from, to, i;
+    clear(r);
+    r->layer.width = 4, r->layer.heads = 1 + below(&rng, 2), r->layer.extra_steps = below(&rng, 3);
+    r->layer.flags = (unsigned)below(&rng, 4) * HFY_LAYER_ZERO;
+    r->layer.sep.kind = (hfy_sep_kind)below(&rng, HFY_SEP_KSUBSETS), r->layer.beta = 2 * hfy_rng_uniform(&rng) + 0.1;
+    r->in.bags = 1, r->in.stored_each = r->in.state_each = n, r->in.stored = r->stored, r->in.state = r->state;
+    r->in.causal = (int)below(&rng, 2);
+    if (below(&rng, 2)) r->in.padding = padding;
+    for (i = 0; i < n; i++) padding[i] = i > 0 && !below(&rng, 3);
+    draw(r, &rng);
+    CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, all, NULL, NULL, &r->work) == HFY_OK);
+    for (from = 0; from < n; from = r->in.causal ? n : to) {
+      to = from + 1 + below(&rng, n - from);
+      r->in.state = r->state + from * 4, r->in.state_each = to - from;
+      CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, some, NULL, NULL, &r->work) == HFY_OK);
+      if (!CHECK(same_bits(some, all + from * 4, (to - from) * 4 * sizeof *some)))
+        printf("    trial %d: kind %d, rows %d .. %d of %d, causal %d, flags %u\n", trial, (int)r->layer.sep.kind, (int)from,
+               (int)to, (int)n, r->in.causal, r->layer.flags);
+    }
+  }
+}
+
 /* Trained states that are folded, and the same as states that come in; lookup's memories, and the same as stored rows
    of every bag. Outputs and gradients agree to rounding. */
 static void near_all(const hfy_real *a, const hfy_real *b, size_t n, double tol) {
@@ -1334,6 +1365,7 @@ int main(int argc, char **argv) {
   RUN(goldens);
   RUN(golden_blocks);
   RUN(bag_by_bag);
+  RUN(a_row_is_alone_in_its_bag);
   RUN(folded_is_plain);
   RUN(lookup_is_plain);
   RUN(fixed_points);

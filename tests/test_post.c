@@ -487,6 +487,14 @@ TEST(vjp_agrees_with_differences) {
       CHECK(!memcmp(in_place, dz, rows * n * sizeof *dz));
       CHECK(!memcmp(again, numbers, sizeof again));
       if (kind == HFY_POST_LAYERNORM) CHECK(!memcmp(gain, delta, n * sizeof *gain));
+      for (i = 0; i < 7; i++) { /* each asked for alone */
+        double *const asked[7] = {grad.beta, grad.radius, grad.eta, grad.eps, grad.power, grad.sigma, grad.theta}, one = 7;
+        hfy_post_grad alone = {0};
+        double **const to[7] = {&alone.beta, &alone.radius, &alone.eta, &alone.eps, &alone.power, &alone.sigma, &alone.theta};
+        if (!asked[i]) continue;
+        *to[i] = &one;
+        CHECK(hfy_post_vjp(&post, zr, dqr, rows, n, &alone, NULL) == HFY_OK && same_bits(&one, asked[i], sizeof one));
+      }
     }
 }
 

@@ -1577,6 +1577,8 @@ TEST(bad_arguments) {
   ARG(hfy_rate_net(&one, r, 3, 4, 0, 1, NULL, values, self, &net, &work), "keys is NULL");
   CHECK_FAILS(hfy_rate_net(&one, r, 4, 3, 0, 1, keys, values, self, &net, &work), HFY_ERR_INFEASIBLE, &work,
               "count is 4");
+  for (i = 0; i < 8; i++) w[i] = (i % 3 ? 1 : 2) * (sizeof(hfy_real) > 4 ? 1e-312 : 1e-50);
+  CHECK_FAILS(hfy_rate_net(&one, w, 2, 4, 0, 1, keys, values, self, &net, &work), HFY_ERR_NONFINITE, &work, "keys: row");
   for (i = 0; i < 16; i++) w[i] = 0.1;
   ARG(hfy_rate_jacobian(&one, NULL, r, 4, x, &work), "w is NULL");
   ARG(hfy_rate_jacobian(&one, w, r, 4, NULL, &work), "j is NULL");
@@ -1612,6 +1614,9 @@ TEST(bad_arguments) {
   ARG(hfy_rate_bulk_edge(&one, 0, 0.5, 0, 0, &best, &work), "cv is 0");
   ARG(hfy_rate_bulk_edge(&one, 1, 0.5, 0, 1, &best, &work), "units is 1");
   ARG(hfy_rate_bulk_load(&one, 1, 0, 0, NULL, &work), "alpha is NULL");
+  bad = unit(0.38, 0, 0); /* unstable at any load */
+  CHECK(hfy_rate_bulk_load(&bad, 4, 0, 0, &best, &work) == HFY_OK && best <= 0);
+  CHECK(hfy_rate_bulk_edge(&bad, 4, 1e-3, 0, 0, &best, &work) == HFY_OK && best >= 0);
   ARG(hfy_rate_optimum(0, NULL, &bad, &best, &work), "cv is 0");
   ARG(hfy_rate_optimum(1, NULL, NULL, &best, &work), "best is NULL");
   ARG(hfy_rate_capacity(0, &best, NULL, &work), "f is 0");
@@ -1635,7 +1640,9 @@ TEST(bad_arguments) {
   ARG(hfy_rate_simulate(&one, w, 4, r, 1, NULL, NULL, NULL, &work), "end is NULL");
   basin.most = -1;
   ARG(hfy_rate_basin(&one, w, r, 4, &rng, &basin, &best, &work), "most is -1");
-  basin.most = 0, basin.run.voltage = 1;
+  basin.most = 0, basin.trials = SIZE_MAX / 16;
+  ARG(hfy_rate_basin(&one, w, r, 4, &rng, &basin, &best, &work), "cannot exist");
+  basin.trials = 0, basin.run.voltage = 1;
   ARG(hfy_rate_basin(&one, w, r, 4, &rng, &basin, &best, &work), "voltage");
   ARG(hfy_rate_basin(&one, w, r, 4, NULL, NULL, &best, &work), "rng is NULL");
   ARG(hfy_rate_henrici(w, 4, NULL, &work), "index is NULL");

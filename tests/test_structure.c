@@ -522,6 +522,7 @@ TEST(values_outside) {
   hfy_real labels[6] = {1, 0, 0, 1, 1, 0}, parts[8] = {0};
   hfy_sep sep;
   double omega;
+  size_t i;
   memset(&sep, 0, sizeof sep);
   sep.kind = HFY_SEP_SPARSEMAP;
   sep.structure = &pairs;
@@ -538,6 +539,26 @@ TEST(values_outside) {
   CHECK(!hfy_sep_value(&sep, labels, 1, 6, &omega, NULL) && omega > DBL_MAX);
   labels[0] = labels[1] = 0; /* and none */
   CHECK(!hfy_sep_value(&sep, labels, 1, 6, &omega, NULL) && omega > DBL_MAX);
+  labels[0] = labels[1] = 1, labels[2] = labels[3] = (hfy_real)5e-7; /* as many as a vertex, to rounding */
+  CHECK(!hfy_sep_value(&sep, labels, 1, 6, &omega, NULL) && omega > DBL_MAX);
+  sep.structure = &pairs, sep.transitions = NULL; /* weight on what is masked */
+  for (i = 0; i < 4; i++) {
+    const hfy_real swap[4] = {0, 1, 1, 0}, same[4] = {1, 0, 0, 1};
+    hfy_real theta[4] = {0, 0, 0, 0};
+    theta[i] = -(hfy_real)HUGE_VAL;
+    CHECK(!hfy_sep_loss(&sep, theta, inside, 1, 4, &omega, NULL) && omega > DBL_MAX);
+    CHECK(!hfy_sep_loss(&sep, theta, i % 3 ? swap : same, 1, 4, &omega, NULL) && omega > DBL_MAX);
+    CHECK(!hfy_sep_loss(&sep, theta, i % 3 ? same : swap, 1, 4, &omega, NULL) && omega < 1);
+  }
+  for (i = 0; i < 3; i++) { /* outside in one number alone: that of a state that is the only one */
+    hfy_real y[5] = {(hfy_real)0.5, (hfy_real)0.5, (hfy_real)0.5, (hfy_real)0.5, (hfy_real)0.5};
+    size_t few[3] = {2, 2, 2};
+    few[i] = 1;
+    row = hfy_structure_chain(3, few), sep.structure = &row;
+    CHECK(!hfy_sep_value(&sep, y, 1, 5, &omega, NULL) && omega > DBL_MAX);
+    y[2 * i] = 1;
+    CHECK(!hfy_sep_value(&sep, y, 1, 5, &omega, NULL) && omega < 2);
+  }
 }
 
 /* t beyond every score: whole windows. HUGE_VAL and finite values that large agree to the bit; masks cut windows. */

@@ -1311,6 +1311,9 @@ TEST(nets_that_the_theory_does_not_cover) {
   keys[5] = 5;
   CHECK_FAILS(hfy_theory_retrieves(&net, NULL, 1, slack, NULL, &work), HFY_ERR_ARG, &work, "queries is NULL");
   CHECK_FAILS(hfy_theory_retrieves(&net, some, 1, NULL, NULL, &work), HFY_ERR_ARG, &work, "slack is NULL");
+  net.sep.kind = HFY_SEP_KSUBSETS, net.sep.k = 2, net.dim = 1;
+  CHECK_FAILS(hfy_theory_retrieves(&net, some, SIZE_MAX / 16, slack, &i, &work), HFY_ERR_ARG, &work, "chosen cannot");
+  net = good;
   some[2] = not_a_number(); /* query 1 alone has no answer */
   for (i = 0; i < 4; i++) slack[i] = -77;
   CHECK_FAILS(hfy_theory_retrieves(&net, some, 4, slack, NULL, &work), HFY_ERR_NONFINITE, &work, "query 1");
