@@ -3282,7 +3282,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_pairs_(const hfy_simd_all_ *al
         for (r = 0; r < tall; r++) t.x[r] = x + hfy_base_min_(r, left - 1) * row;
         for (j = j0; j < j1; j += broad * t.tiles) {
           const size_t width = hfy_base_min_(broad, j1 - j), full = width < broad ? 1 : (j1 - j) / broad;
-          t.tiles = left < tall ? 1 : hfy_base_min_(full, 512 / (t.n + 1) + 1);
+          t.tiles = left < tall ? 1 : hfy_base_min_(full, 256 / (t.n + 1) + 1);
           for (end = hfy_base_min_(end + share * t.tiles, lines); at < end; at++)
             for (r = 0; r < tall; r++) HFY_PREFETCH_L2_(x + (tall + r) * row + at * 64);
           if (width == 1 && broad > 1) {
@@ -19626,7 +19626,8 @@ HFY_PRIVATE_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *p
   (void)hfy_linalg_widen_(patterns, stride ? stride : dim, count, dim, s->x);
   if (rule == HFY_BINARY_HEBBIAN) return HFY_OK;
   s->unit = hfy_linalg_unit_(s->x, count * dim);
-  for (i = 0; i < count * dim; i++) s->x[i] *= s->unit; /* for the squares; the weights stay the same */
+  if (s->unit > 1e-50 && s->unit < 1e50) s->unit = 1;
+  for (i = 0; !(s->unit == 1) && i < count * dim; i++) s->x[i] *= s->unit; /* for the squares; the same weights */
   hfy_linalg_gram_(s->simd, count, dim, hfy_linalg_rows_(s->x, dim), s->gram, s->gemm);
   memcpy(s->dual, s->x, count * dim * sizeof(double));
   if (!hfy_binary_pinv_run_(&s->pinv, s->gram, s->dual, 1e-12 * (double)count)) return HFY_OK;
@@ -19774,7 +19775,7 @@ HFY_PRIVATE_ double hfy_binary_drive_(const hfy_binary_run_ *run, const hfy_bina
   return sum;
 }
 
-HFY_COLD_ void hfy_binary_dots_(const hfy_binary_run_ *run, hfy_binary_slot_ *slot) {
+HFY_PRIVATE_ void hfy_binary_dots_(const hfy_binary_run_ *run, hfy_binary_slot_ *slot) {
   const size_t n = run->m.count;
   size_t i, j;
   if (run->m.kind == HFY_BINARY_WEIGHTS) return;

@@ -317,6 +317,18 @@ TEST(projection_weights) {
   signs(4, x, 50 * 30); /* more patterns than bits: they span everything */
   CHECK(hfy_binary_weights(HFY_BINARY_PSEUDO_INVERSE, x, 50, 30, 0, 1, w, &work) == HFY_OK);
   for (i = 0; i < 900; i++) CHECK_NEAR(w[i], i % 31 == 0, 100 * REAL_EPS);
+  { /* powers of two change nothing, however far they go */
+    hfy_rng rng = hfy_rng_seed(8);
+    for (k = 0; k < 40; k++) {
+      const int far = (int)(log(REAL_MAX) / log(2)) - 4, exponent = (int)below(&rng, 2 * (size_t)far + 1) - far;
+      for (i = 0; i < 9 * 13; i++) q[i] = (hfy_real)(hfy_rng_sign(&rng) * (1 + hfy_rng_uniform(&rng)));
+      for (i = 0; i < 9 * 13; i++) x[i] = (hfy_real)ldexp((double)q[i], exponent);
+      CHECK(hfy_binary_weights(HFY_BINARY_PSEUDO_INVERSE, q, 9, 13, 0, 1, w, &work) == HFY_OK);
+      CHECK(hfy_binary_weights(HFY_BINARY_PSEUDO_INVERSE, x, 9, 13, 0, 1, out, &work) == HFY_OK);
+      CHECK(memcmp(w, out, 169 * sizeof *w) == 0);
+    }
+    signs(4, x, 50 * 30);
+  }
   { /* the duals are the columns of X^+ */
     static double a[1500], inverse[1500];
     hfy_net net;
