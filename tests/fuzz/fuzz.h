@@ -171,7 +171,10 @@ int main(int argc, char **argv) {
   long seconds = 0;
   int i, files = 0;
   const time_t start = time(NULL);
-  signal(SIGABRT, fuzz_died), signal(SIGSEGV, fuzz_died), signal(SIGFPE, fuzz_died), signal(SIGILL, fuzz_died);
+  signal(SIGABRT, fuzz_died);
+#ifndef __SANITIZE_ADDRESS__ /* which aborts in the end (abort_on_error=1) */
+  signal(SIGSEGV, fuzz_died), signal(SIGFPE, fuzz_died), signal(SIGILL, fuzz_died);
+#endif
   for (i = 1; i < argc; i++) {
     FILE *file = argv[i][0] == '-' ? NULL : fopen(argv[i], "rb");
     if (!strncmp(argv[i], "-runs=", 6)) most = strtoul(argv[i] + 6, NULL, 10);
