@@ -954,7 +954,7 @@ TEST(plus_takes_no_longer_far_out) {
   first.plus = &second;
   for (far = 0; far < 2; far++) {
     const clock_t start = clock();
-    for (i = 0; i < 3; i++) y[i] *= far ? 1e30f : 1;
+    for (i = 0; i < 3; i++) y[i] = (hfy_real)((double)y[i] * (far ? 1e30 : 1));
     for (i = 0; i < 20; i++) hfy_sep_value(&first, y, 1, 3, &value, NULL);
     spent[far] = clock() - start;
   }

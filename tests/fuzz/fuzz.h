@@ -18,11 +18,13 @@ static int fuzz_aside; /* 1: the input's bytes are kept for later */
 static hfy_rng fuzz_tail, fuzz_any;
 static hfy_work fuzz_work;
 
+static uint64_t fuzz_own(hfy_rng *rng) { return hfy_rng_u64(rng); }
+
 /* The next bytes of the input; beyond its end those of a generator that its first two bytes seed. */
 static uint64_t fuzz_bits(size_t bytes) {
   uint64_t bits = 0;
   size_t i;
-  if (fuzz_aside || fuzz_left < bytes) return hfy_rng_u64(&fuzz_tail) >> (64 - 8 * bytes);
+  if (fuzz_aside || fuzz_left < bytes) return fuzz_own(&fuzz_tail) >> (64 - 8 * bytes);
   for (i = 0; i < bytes; i++) bits = bits << 8 | fuzz_at[i];
   fuzz_at += bytes, fuzz_left -= bytes;
   return bits;
@@ -32,6 +34,10 @@ static double fuzz_uniform(void) { return (double)(fuzz_bits(4) << 21) * (1.0 / 
 
 /* Test files that a target includes draw what it does: choices are the input's, normals the generator's. */
 static double fuzz_normal(void) { return hfy_rng_normal(&fuzz_tail); }
+#undef hfy_rng_u64 /* in double they are macros */
+#undef hfy_rng_uniform
+#undef hfy_rng_normal
+#undef hfy_rng_sign
 #define hfy_rng_u64(rng) ((void)(rng), fuzz_bits(8))
 #define hfy_rng_uniform(rng) ((void)(rng), fuzz_uniform())
 #define hfy_rng_normal(rng) ((void)(rng), fuzz_normal())
@@ -165,7 +171,10 @@ int main(int argc, char **argv) {
   long seconds = 0;
   int i, files = 0;
   const time_t start = time(NULL);
-  signal(SIGABRT, fuzz_died), signal(SIGSEGV, fuzz_died), signal(SIGFPE, fuzz_died), signal(SIGILL, fuzz_died);
+  signal(SIGABRT, fuzz_died);
+#ifndef __SANITIZE_ADDRESS__ /* which aborts in the end (abort_on_error=1) */
+  signal(SIGSEGV, fuzz_died), signal(SIGFPE, fuzz_died), signal(SIGILL, fuzz_died);
+#endif
   for (i = 1; i < argc; i++) {
     FILE *file = argv[i][0] == '-' ? NULL : fopen(argv[i], "rb");
     if (!strncmp(argv[i], "-runs=", 6)) most = strtoul(argv[i] + 6, NULL, 10);
@@ -178,10 +187,10 @@ int main(int argc, char **argv) {
   }
   for (; !files && runs < most && (!seconds || time(NULL) - start < seconds); runs++, fuzz_seed++) {
     hfy_rng rng = hfy_rng_seed(fuzz_seed);
-    const size_t size = (size_t)((hfy_rng_u64)(&rng) % sizeof input);
+    const size_t size = (size_t)(fuzz_own(&rng) % sizeof input);
     const clock_t before = clock();
     size_t at;
-    for (at = 0; at < size; at++) input[at] = (unsigned char)((hfy_rng_u64)(&rng) >> 56);
+    for (at = 0; at < size; at++) input[at] = (unsigned char)(fuzz_own(&rng) >> 56);
     LLVMFuzzerTestOneInput(input, size);
     if (clock() - before > CLOCKS_PER_SEC)
       printf("slow unit: %.1f s at -seed=%lu -runs=1\n", (double)(clock() - before) / CLOCKS_PER_SEC, fuzz_seed);

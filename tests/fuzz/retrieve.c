@@ -5,12 +5,12 @@
 #define HFY_ONLY_INDEX
 #define HFY_ONLY_STRUCTURE
 #include "fuzz.h"
+#include "../oracle.h"
 
 static CHECK_UNUSED int test_main(int argc, char **argv);
 #define main test_main
 #include "../test_plain.c"
 #undef main
-#include "../oracle.h"
 
 /* One step of a net whose weights are smooth in its scores, near the same in long double. */
 static void near_oracle(const hfy_net *net, size_t n_queries) {
