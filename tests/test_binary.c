@@ -366,6 +366,7 @@ TEST(bad_input) {
   hfy_net net;
   size_t bad[4] = {0, 1, 1, 3};
   double energy;
+  hfy_binary_report endless;
   unsigned char small[64];
   hfy_work tight = {0};
   double zero = 0;
@@ -393,6 +394,11 @@ TEST(bad_input) {
   CHECK_FAILS(hfy_binary_recall(&m, q, 1, out, NULL, &tight), HFY_ERR_NOMEM, &tight, "this call needs");
   CHECK(out[0] == 7);
   CHECK_FAILS(hfy_binary_weights(HFY_BINARY_HEBBIAN, x, 3, 4, 0, 0, NULL, &work), HFY_ERR_ARG, &work, "weights is NULL");
+  CHECK_FAILS(hfy_binary_weights(HFY_BINARY_HEBBIAN, x, SIZE_MAX / 8, 4, 0, 0, w, &work), HFY_ERR_ARG, &work, "cannot exist");
+  CHECK_FAILS(hfy_binary_recall(&m, q, SIZE_MAX / 8, out, NULL, &work), HFY_ERR_ARG, &work, "states of dim 4");
+  m.max_sweeps = SIZE_MAX / 4, memset(&endless, 0, sizeof endless), endless.energy = &energy;
+  CHECK_FAILS(hfy_binary_recall(&m, q, 1, out, &endless, &work), HFY_ERR_ARG, &work, "max_sweeps is");
+  m.max_sweeps = 0;
   CHECK_FAILS(hfy_binary_weights((hfy_binary_rule)5, x, 3, 4, 0, 0, w, &work), HFY_ERR_ARG, &work, "rule is 5");
   CHECK_FAILS(hfy_binary_net(HFY_BINARY_PSEUDO_INVERSE, x, 3, 4, 0, NULL, NULL, &net, &work), HFY_ERR_ARG, &work,
               "keys is NULL");

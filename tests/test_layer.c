@@ -1365,6 +1365,94 @@ TEST(bad_input) {
   hfy_work_free(&r->work);
 }
 
+/* What layers, blocks, dense layers and the optimiser refuse besides. */
+TEST(refusals) {
+  const double betas[2] = {1, -1};
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(41);
+  hfy_layer_grad grad = {NULL, NULL, NULL, NULL, NULL};
+  hfy_layer_input memory;
+  hfy_layer one;
+  hfy_dense dense = {4, 4, HFY_DENSE_LINEAR, 0};
+  hfy_optimiser how = {0, 0, 0, 0, 0, 0, 1, 0};
+  hfy_param entry;
+  hfy_block block;
+  size_t n, h;
+  hfy_real *to[2] = {NULL, NULL};
+#define REFUSED(call, says) CHECK_FAILS(call, HFY_ERR_ARG, &r->work, says)
+#define ASK hfy_layer_forward(&one, r->param, &r->in, r->out, NULL, NULL, &r->work)
+  ragged(r, 0);
+  draw(r, &rng);
+  one = r->layer, one.betas = betas;
+  REFUSED(ASK, "betas[1] is -1");
+  one.flags = HFY_LAYER_LEARN_BETA;
+  REFUSED(ASK, "betas is set");
+  one = r->layer, one.stored_width = 3;
+  REFUSED(ASK, "stored_width 3 is not width 4");
+  r->in.state = r->state, r->in.state_each = 2, one.projected_width = 5;
+  REFUSED(ASK, "projected_width 5 is not stored_width 3");
+  one = r->layer, one.memories = 3, r->in.padding = hidden;
+  REFUSED(ASK, "in->padding is set");
+  r->in.padding = NULL, r->in.projected = r->projected;
+  REFUSED(ASK, "in->projected is set");
+  r->in.projected = NULL, r->in.state = NULL;
+  one = r->layer, one.flags = HFY_LAYER_GAUSSIAN, one.positions = 2;
+  REFUSED(ASK, "at most layer->positions, 2");
+  one = r->layer, one.out_width = (size_t)1 << 40 << (sizeof n > 4 ? 20 : 0);
+  REFUSED(hfy_layer_tape(&one, &r->in, &n, &r->work), "cannot exist");
+  r->in.stored_rows = NULL, r->in.stored_each = SIZE_MAX / 3;
+  REFUSED(hfy_layer_tape(&r->layer, &r->in, &n, &r->work), "cannot exist");
+  for (h = 0; h < 3; h++) { /* parameters of their own kinds */
+    ragged(r, 0);
+    r->layer.head_width = 5, r->layer.positions = 5;
+    r->layer.flags = h ? HFY_LAYER_GAUSSIAN : HFY_LAYER_LEARN_ALPHA;
+    if (!h) r->layer.sep.kind = HFY_SEP_ENTMAX, r->layer.positions = 0;
+    draw(r, &rng);
+    for (n = 0; n < r->entries; n++)
+      if (strstr(r->table[n].name, h == 0 ? "alpha" : h == 1 ? "mu" : "sigma"))
+        r->param[r->table[n].offset + 1] = h < 2 ? not_a_number() : 0;
+    one = r->layer;
+    REFUSED(ASK, !h ? "alpha[1] is nan" : h == 1 ? "mu[1] is nan" : "finite and sigma not 0");
+  }
+  ragged(r, 0);
+  draw(r, &rng);
+  run(r, r->out, &grad);
+  r->in.tape_reals = 40;
+  REFUSED(hfy_layer_backward(&r->layer, r->param, &r->in, r->tape, r->dout, &grad, &r->work), "the tape needs");
+  memset(&block, 0, sizeof block);
+  block.self.width = 4, block.self.out_width = 5;
+  REFUSED(hfy_block_tape(&block, &r->in, NULL, &n, &r->work), "block->self: width and out_width should be 4");
+  block.self.out_width = 0, block.cross.width = 4, block.cross.memories = 2;
+  REFUSED(hfy_block_tape(&block, &r->in, &r->in, &n, &r->work), "block->cross");
+  block.cross.memories = 0, block.kind = (hfy_dense_kind)9;
+  REFUSED(hfy_block_tape(&block, &r->in, &r->in, &n, &r->work), "block->kind is 9");
+  block.kind = HFY_DENSE_LINEAR, block.dropout = 1;
+  REFUSED(hfy_block_tape(&block, &r->in, &r->in, &n, &r->work), "block->dropout is 1");
+  block.dropout = 0, memory = r->in, memory.projected = r->projected;
+  REFUSED(hfy_block_tape(&block, &r->in, &memory, &n, &r->work), "should be NULL");
+  memory.projected = NULL, memory.bags = 2;
+  REFUSED(hfy_block_tape(&block, &r->in, &memory, &n, &r->work), "memory->bags is 2");
+  block.cross.width = 0, r->in.tape_reals = 3;
+  REFUSED(hfy_block_forward(&block, r->param, &r->in, NULL, r->out, r->tape, NULL, &r->work), "the tape needs");
+  r->in.tape_reals = COUNT(r->tape), block.inner = 2;
+  grad.state = r->d_state;
+  REFUSED(hfy_block_backward(&block, r->param, &r->in, NULL, r->tape, r->dout, &grad, &r->work), "grad->state is set");
+  grad.state = NULL, grad.projected = r->d_projected;
+  REFUSED(hfy_block_backward(&block, r->param, &r->in, NULL, r->tape, r->dout, &grad, &r->work), "grad->projected is set");
+  REFUSED(hfy_dense_forward(&dense, r->param, r->stored, SIZE_MAX / 8, r->out, &r->work), "rows cannot exist");
+  dense.kind = (hfy_dense_kind)9;
+  REFUSED(hfy_dense_backward(&dense, r->param, r->stored, r->out, r->dout, 1, to, &r->work), "dense->kind is 9");
+  dense.out = 0;
+  REFUSED(hfy_dense_forward(&dense, r->param, r->stored, 1, r->out, &r->work), "dense->out is 0");
+  entry = r->table[0], entry.offset = SIZE_MAX - 1;
+  REFUSED(hfy_optimiser_step(&how, &entry, 1, r->param, r->dout, NULL, NULL, &r->work), "parameters cannot exist");
+  entry.offset = 0, entry.count = 4, entry.frozen = 0;
+  for (n = 0; n < 4; n++) r->dout[n] = (hfy_real)REAL_MAX; /* the norm is beyond double, in double */
+  CHECK(hfy_optimiser_step(&how, &entry, 1, r->param, r->dout, NULL, NULL, &r->work) ==
+        (sizeof(hfy_real) == 8 ? HFY_ERR_NONFINITE : HFY_OK));
+  hfy_work_free(&r->work);
+}
+
 int main(int argc, char **argv) {
   CHECK_BEGIN(argc, argv);
   RUN(goldens);
@@ -1384,6 +1472,7 @@ int main(int argc, char **argv) {
   RUN(reports);
   RUN(bad_layers);
   RUN(bad_input);
+  RUN(refusals);
 #ifdef HFY_DOUBLE
   RUN(each_option);
   RUN(special_layers);

@@ -1041,6 +1041,8 @@ TEST(bad_arguments) {
   CHECK_FAILS(hfy_post_apply(&post, z, NULL, 1, 2, q, &work), HFY_ERR_ARG, &work, "post->kind is 7");
   post.kind = HFY_POST_LINEAR;
   CHECK_FAILS(hfy_post_apply(&post, z, NULL, 1, 2, q, &work), HFY_ERR_ARG, &work, "post->matrix is NULL");
+  post.matrix = z;
+  CHECK_FAILS(hfy_post_apply(&post, z, NULL, 1, SIZE_MAX / 32, q, &work), HFY_ERR_ARG, &work, "numbers cannot exist");
   post.kind = HFY_POST_LAYERNORM;
   post.dof_minus = 2;
   CHECK_FAILS(hfy_post_apply(&post, z, NULL, 1, 2, q, &work), HFY_ERR_ARG, &work, "post->dof_minus is 2");
