@@ -361,6 +361,17 @@ TEST(capacities) {
   for (P = 0; P < 1; P++) CHECK(holds(&m, 640, 100) == 1);
 }
 
+/* A pattern and its opposite cancel, however large their powers are. */
+TEST(opposites_cancel) {
+  hfy_binary m = dense(HFY_BINARY_POWER, 2, 10, 511);
+  double energy = 7, log_energy = 7;
+  size_t i;
+  signs(3, x, 10);
+  for (i = 0; i < 10; i++) x[10 + i] = -x[i];
+  CHECK(hfy_binary_energy(&m, x, 1, &energy, &log_energy, &work) == HFY_OK);
+  CHECK(energy >= 0 && energy <= 0 && log_energy < -DBL_MAX);
+}
+
 TEST(bad_input) {
   hfy_binary m;
   hfy_net net;
@@ -420,6 +431,7 @@ int main(int argc, char **argv) {
   RUN(projection_weights);
   RUN(ten_thousand_bits);
   RUN(capacities);
+  RUN(opposites_cancel);
   RUN(bad_input);
   hfy_work_free(&work);
   return CHECK_END();

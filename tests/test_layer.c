@@ -1247,6 +1247,25 @@ TEST(bad_layers) {
   BAD(flags, HFY_LAYER_GAUSSIAN, "positions is 0");
   BAD(flags, HFY_LAYER_LEARN_ALPHA, "sep.kind is 0");
   BAD(norm_space, 3, "norm_space is 3");
+  BAD(norm_space, -1, "norm_space is -1");
+  BAD(beta, HUGE_VAL, "layer->beta is inf");
+  BAD(flags, HFY_LAYER_FROZEN_TARGETS, "memories is 0");
+  BAD(flags, HFY_LAYER_LEARN_ALPHA | HFY_LAYER_LEARN_BETA, "sep.kind is 0");
+  l.memories = 2;
+  BAD(flags, HFY_LAYER_FROZEN_TARGETS, "OWN_TARGETS beside FROZEN_TARGETS");
+  l.memories = 0, l.sep.kind = HFY_SEP_ENTMAX, l.flags = HFY_LAYER_LEARN_ALPHA;
+  BAD(sep.alpha, 9, "sep.alpha is 9");
+  BAD(sep.alpha, 0.5, "sep.alpha is 0.5");
+  l.sep.kind = HFY_SEP_SOFTMAX, l.flags = HFY_LAYER_CONNECTED;
+  BAD(projected_width, 3, "flags is 4");
+  BAD(static_projected, 1, "flags is 4");
+  l.flags = HFY_LAYER_GAUSSIAN, l.positions = 3;
+  BAD(extra_steps, 1, "extra_steps is 1");
+  BAD(implicit, 1, "implicit");
+  BAD(queries, 1, "flags is 512");
+  BAD(norm_space, 1, "flags is 512");
+  BAD(flags, HFY_LAYER_GAUSSIAN | HFY_LAYER_ZERO, "without GAUSSIAN");
+  l.flags = 0, l.positions = 0;
   BAD(norm_state, (hfy_layer_norm)3, "norm_state");
   l.queries = 1;
   BAD(memories, 1, "queries is 1");
@@ -1450,6 +1469,50 @@ TEST(refusals) {
   for (n = 0; n < 4; n++) r->dout[n] = (hfy_real)REAL_MAX; /* the norm is beyond double, in double */
   CHECK(hfy_optimiser_step(&how, &entry, 1, r->param, r->dout, NULL, NULL, &r->work) ==
         (sizeof(hfy_real) == 8 ? HFY_ERR_NONFINITE : HFY_OK));
+  { /* NULL, each by its name */
+    hfy_param *table = &entry;
+    hfy_real *p = r->param, *x = r->stored, *y = r->out, *tape = r->tape, *dy = r->dout;
+    hfy_layer_input two = r->in;
+    hfy_work *w = &r->work;
+    dense.out = 4, dense.kind = HFY_DENSE_LINEAR, grad.projected = NULL, entry.offset = 0, entry.count = 4;
+    memset(&how, 0, sizeof how);
+    two.state = NULL, two.stored_rows = NULL, two.stored_each = 2;
+    REFUSED(hfy_dense_forward(NULL, p, x, 1, y, w), "dense is NULL");
+    REFUSED(hfy_dense_forward(&dense, NULL, x, 1, y, w), "params is NULL");
+    REFUSED(hfy_dense_forward(&dense, p, NULL, 1, y, w), "x is NULL");
+    REFUSED(hfy_dense_forward(&dense, p, x, 1, NULL, w), "y is NULL");
+    REFUSED(hfy_dense_backward(&dense, NULL, x, y, dy, 1, to, w), "params is NULL");
+    REFUSED(hfy_dense_backward(&dense, p, NULL, y, dy, 1, to, w), "x is NULL");
+    REFUSED(hfy_dense_backward(&dense, p, x, NULL, dy, 1, to, w), "y is NULL");
+    REFUSED(hfy_dense_backward(&dense, p, x, y, NULL, 1, to, w), "dy is NULL");
+    REFUSED(hfy_dense_backward(&dense, p, x, y, dy, 1, NULL, w), "to is NULL");
+    CHECK(!hfy_dense_forward(&dense, p, NULL, 0, NULL, w) && !hfy_dense_backward(&dense, p, NULL, NULL, NULL, 0, to, w));
+    REFUSED(hfy_block_tape(NULL, &two, NULL, &n, w), "block is NULL");
+    REFUSED(hfy_block_tape(&block, NULL, NULL, &n, w), "in is NULL");
+    REFUSED(hfy_block_tape(&block, &two, NULL, NULL, w), "reals is NULL");
+    REFUSED(hfy_block_forward(&block, NULL, &two, NULL, y, tape, NULL, w), "params is NULL");
+    REFUSED(hfy_block_forward(&block, p, &two, NULL, y, NULL, NULL, w), "tape is NULL");
+    REFUSED(hfy_block_forward(&block, p, &two, NULL, NULL, tape, NULL, w), "out is NULL");
+    REFUSED(hfy_block_backward(&block, NULL, &two, NULL, tape, dy, &grad, w), "params is NULL");
+    REFUSED(hfy_block_backward(&block, p, &two, NULL, NULL, dy, &grad, w), "tape is NULL");
+    REFUSED(hfy_block_backward(&block, p, &two, NULL, tape, dy, NULL, w), "grad is NULL");
+    REFUSED(hfy_block_backward(&block, p, &two, NULL, tape, NULL, &grad, w), "dout is NULL");
+    two.state = x;
+    REFUSED(hfy_block_tape(&block, &two, NULL, &n, w), "should be NULL");
+    two.state = NULL, two.projected = x;
+    REFUSED(hfy_block_tape(&block, &two, NULL, &n, w), "should be NULL");
+    block.cross.width = 4, two.projected = NULL;
+    REFUSED(hfy_block_tape(&block, &two, NULL, &n, w), "memory is NULL");
+    REFUSED(hfy_layer_tape(&r->layer, &two, NULL, w), "reals is NULL");
+    REFUSED(hfy_layer_backward(&r->layer, NULL, &two, tape, dy, &grad, w), "params is NULL");
+    REFUSED(hfy_layer_backward(&r->layer, p, &two, NULL, dy, &grad, w), "tape is NULL");
+    REFUSED(hfy_layer_backward(&r->layer, p, &two, tape, dy, NULL, w), "grad is NULL");
+    REFUSED(hfy_optimiser_step(NULL, table, 1, p, dy, tape, NULL, w), "how is NULL");
+    REFUSED(hfy_optimiser_step(&how, NULL, 1, p, dy, tape, NULL, w), "table is NULL");
+    REFUSED(hfy_optimiser_step(&how, table, 1, NULL, dy, tape, NULL, w), "params is NULL");
+    REFUSED(hfy_optimiser_step(&how, table, 1, p, NULL, tape, NULL, w), "grads is NULL");
+    REFUSED(hfy_optimiser_step(&how, table, 1, p, dy, NULL, NULL, w), "moments is NULL");
+  }
   hfy_work_free(&r->work);
 }
 
