@@ -231,10 +231,10 @@ TEST(bad_input) {
   CHECK_FAILS(hfy_linalg_pinv(x, 2, 2, -1, v, NULL, &work), HFY_ERR_ARG, &work, "cut is -1");
   CHECK_FAILS(hfy_linalg_pinv(x, 2, 2, nan, v, NULL, &work), HFY_ERR_ARG, &work, "cut is nan");
   { /* either side of a decomposition alone */
-    double value[2], left[2][4], right[2][4];
-    CHECK(!hfy_linalg_svd(x, 2, 2, value, left[0], right[0], &work) && !hfy_linalg_svd(x, 2, 2, value, left[1], NULL, &work));
-    CHECK(!hfy_linalg_svd(x, 2, 2, value, NULL, right[1], &work));
-    CHECK(!memcmp(left[0], left[1], sizeof *left) && !memcmp(right[0], right[1], sizeof *right));
+    double value[2], u[2][4], v_of[2][4];
+    CHECK(!hfy_linalg_svd(x, 2, 2, value, u[0], v_of[0], &work) && !hfy_linalg_svd(x, 2, 2, value, u[1], NULL, &work));
+    CHECK(!hfy_linalg_svd(x, 2, 2, value, NULL, v_of[1], &work));
+    CHECK(!memcmp(u[0], u[1], sizeof *u) && !memcmp(v_of[0], v_of[1], sizeof *v_of));
   }
   tight.buffer = small, tight.capacity = sizeof small;
   CHECK_FAILS(hfy_linalg_eigen(x, 2, v, NULL, &tight), HFY_ERR_NOMEM, &tight, "this call needs");
