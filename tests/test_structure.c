@@ -776,7 +776,7 @@ TEST(statuses) {
       if (i == 2) a.on = all_on[1];
       CHECK(!hfy_structure_solve(&seq, 1, ok, part, &a, &work) && a.value <= full.value && a.value >= full.value);
     }
-    CHECK(same_bits(unary[0], unary[1], sizeof *unary) && same_bits(many[0], many[1], full.vertices * sizeof **vertices));
+    CHECK(same_bits(unary[0], unary[1], sizeof *unary) && same_bits(many[0], many[1], full.vertices * sizeof **many));
     CHECK(full.vertices <= 8 && same_bits(all_on[0], all_on[1], many[0][0] * sizeof **all_on));
     CHECK(!hfy_structure_vjp(&seq, 1, full.vertices, many[0], all_on[0], ok, unary[0], NULL, &work));
     CHECK(!hfy_structure_vjp(&seq, 1, full.vertices, many[0], all_on[0], ok, NULL, score, &work));
