@@ -399,11 +399,23 @@ TEST(capacities) {
   for (P = 0; P < 1; P++) CHECK(holds(&m, 640, 100) == 1);
 }
 
+/* A pattern and its opposite cancel, however large their powers are. */
+TEST(opposites_cancel) {
+  hfy_binary m = dense(HFY_BINARY_POWER, 2, 10, 511);
+  double energy = 7, log_energy = 7;
+  size_t i;
+  signs(3, x, 10);
+  for (i = 0; i < 10; i++) x[10 + i] = -x[i];
+  CHECK(hfy_binary_energy(&m, x, 1, &energy, &log_energy, &work) == HFY_OK);
+  CHECK(energy >= 0 && energy <= 0 && log_energy < -DBL_MAX);
+}
+
 TEST(bad_input) {
   hfy_binary m;
   hfy_net net;
   size_t bad[4] = {0, 1, 1, 3};
   double energy;
+  hfy_binary_report endless;
   unsigned char small[64];
   hfy_work tight = {0};
   double zero = 0;
@@ -431,6 +443,11 @@ TEST(bad_input) {
   CHECK_FAILS(hfy_binary_recall(&m, q, 1, out, NULL, &tight), HFY_ERR_NOMEM, &tight, "this call needs");
   CHECK(out[0] == 7);
   CHECK_FAILS(hfy_binary_weights(HFY_BINARY_HEBBIAN, x, 3, 4, 0, 0, NULL, &work), HFY_ERR_ARG, &work, "weights is NULL");
+  CHECK_FAILS(hfy_binary_weights(HFY_BINARY_HEBBIAN, x, SIZE_MAX / 8, 4, 0, 0, w, &work), HFY_ERR_ARG, &work, "cannot exist");
+  CHECK_FAILS(hfy_binary_recall(&m, q, SIZE_MAX / 8, out, NULL, &work), HFY_ERR_ARG, &work, "states of dim 4");
+  m.max_sweeps = SIZE_MAX / 4, memset(&endless, 0, sizeof endless), endless.energy = &energy;
+  CHECK_FAILS(hfy_binary_recall(&m, q, 1, out, &endless, &work), HFY_ERR_ARG, &work, "max_sweeps is");
+  m.max_sweeps = 0;
   CHECK_FAILS(hfy_binary_weights((hfy_binary_rule)5, x, 3, 4, 0, 0, w, &work), HFY_ERR_ARG, &work, "rule is 5");
   CHECK_FAILS(hfy_binary_net(HFY_BINARY_PSEUDO_INVERSE, x, 3, 4, 0, NULL, NULL, &net, &work), HFY_ERR_ARG, &work,
               "keys is NULL");
@@ -453,6 +470,7 @@ int main(int argc, char **argv) {
   RUN(projection_weights);
   RUN(ten_thousand_bits);
   RUN(capacities);
+  RUN(opposites_cancel);
   RUN(bad_input);
   hfy_work_free(&work);
   return CHECK_END();

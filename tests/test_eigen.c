@@ -459,6 +459,7 @@ TEST(bad_arguments) {
   CHECK_FAILS(hfy_eigenvalues(bad, 2, re, im, &work), HFY_ERR_NONFINITE, &work, "a[2] is");
   CHECK_FAILS(hfy_eigenvectors(bad, 2, one, one, 1, vr, vi, NULL, &work), HFY_ERR_NONFINITE, &work, "a[2] is");
   CHECK_FAILS(hfy_eigenvectors(x, 2, one, one, 1, NULL, vi, NULL, &work), HFY_ERR_ARG, &work, "vectors_re is NULL");
+  CHECK_FAILS(hfy_eigenvectors(x, 2, one, one, SIZE_MAX / 8, vr, vi, NULL, &work), HFY_ERR_ARG, &work, "vectors of that size");
   one[0] = HUGE_VAL;
   CHECK_FAILS(hfy_eigenvectors(x, 2, one, one, 1, vr, vi, NULL, &work), HFY_ERR_NONFINITE, &work, "eigenvalue 0");
   CHECK_EQ(re[0], 7);

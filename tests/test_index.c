@@ -770,7 +770,7 @@ TEST(bounds_follow_a_query) {
             hfy_status right;
             right = full_scan(m.run.simd, m.keys, m.count, dim, m.stride, q, m.run.net.beta,
                               m.run.fast.margin, m.run.fast.kth, NULL, m.count, want, exact, &wanted);
-            s->listed = SIZE_MAX, s->top = -HUGE_VAL, s->stale = 0;
+            hfy_net_unsought_(s);
             if (hfy_net_follow_(&m.run, q, s))
               s->listed = hfy_net_reach_(&m.run, m.tile.walk, m.count, m.count / 8, &m.tile);
             if (s->listed != SIZE_MAX) {

@@ -1242,6 +1242,25 @@ TEST(bad_layers) {
   BAD(flags, HFY_LAYER_GAUSSIAN, "positions is 0");
   BAD(flags, HFY_LAYER_LEARN_ALPHA, "sep.kind is 0");
   BAD(norm_space, 3, "norm_space is 3");
+  BAD(norm_space, -1, "norm_space is -1");
+  BAD(beta, HUGE_VAL, "layer->beta is inf");
+  BAD(flags, HFY_LAYER_FROZEN_TARGETS, "memories is 0");
+  BAD(flags, HFY_LAYER_LEARN_ALPHA | HFY_LAYER_LEARN_BETA, "sep.kind is 0");
+  l.memories = 2;
+  BAD(flags, HFY_LAYER_FROZEN_TARGETS, "OWN_TARGETS beside FROZEN_TARGETS");
+  l.memories = 0, l.sep.kind = HFY_SEP_ENTMAX, l.flags = HFY_LAYER_LEARN_ALPHA;
+  BAD(sep.alpha, 9, "sep.alpha is 9");
+  BAD(sep.alpha, 0.5, "sep.alpha is 0.5");
+  l.sep.kind = HFY_SEP_SOFTMAX, l.flags = HFY_LAYER_CONNECTED;
+  BAD(projected_width, 3, "flags is 4");
+  BAD(static_projected, 1, "flags is 4");
+  l.flags = HFY_LAYER_GAUSSIAN, l.positions = 3;
+  BAD(extra_steps, 1, "extra_steps is 1");
+  BAD(implicit, 1, "implicit");
+  BAD(queries, 1, "flags is 512");
+  BAD(norm_space, 1, "flags is 512");
+  BAD(flags, HFY_LAYER_GAUSSIAN | HFY_LAYER_ZERO, "without GAUSSIAN");
+  l.flags = 0, l.positions = 0;
   BAD(norm_state, (hfy_layer_norm)3, "norm_state");
   l.queries = 1;
   BAD(memories, 1, "queries is 1");
@@ -1360,6 +1379,138 @@ TEST(bad_input) {
   hfy_work_free(&r->work);
 }
 
+/* What layers, blocks, dense layers and the optimiser refuse besides. */
+TEST(refusals) {
+  const double betas[2] = {1, -1};
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(41);
+  hfy_layer_grad grad = {NULL, NULL, NULL, NULL, NULL};
+  hfy_layer_input memory;
+  hfy_layer one;
+  hfy_dense dense = {4, 4, HFY_DENSE_LINEAR, 0};
+  hfy_optimiser how = {0, 0, 0, 0, 0, 0, 1, 0};
+  hfy_param entry;
+  hfy_block block;
+  size_t n, h;
+  hfy_real *to[2] = {NULL, NULL};
+#define REFUSED(call, says) CHECK_FAILS(call, HFY_ERR_ARG, &r->work, says)
+#define ASK hfy_layer_forward(&one, r->param, &r->in, r->out, NULL, NULL, &r->work)
+  ragged(r, 0);
+  draw(r, &rng);
+  one = r->layer, one.betas = betas;
+  REFUSED(ASK, "betas[1] is -1");
+  one.flags = HFY_LAYER_LEARN_BETA;
+  REFUSED(ASK, "betas is set");
+  one = r->layer, one.stored_width = 3;
+  REFUSED(ASK, "stored_width 3 is not width 4");
+  r->in.state = r->state, r->in.state_each = 2, one.projected_width = 5;
+  REFUSED(ASK, "projected_width 5 is not stored_width 3");
+  one = r->layer, one.memories = 3, r->in.padding = hidden;
+  REFUSED(ASK, "in->padding is set");
+  r->in.padding = NULL, r->in.projected = r->projected;
+  REFUSED(ASK, "in->projected is set");
+  r->in.projected = NULL, r->in.state = NULL;
+  one = r->layer, one.flags = HFY_LAYER_GAUSSIAN, one.positions = 2;
+  REFUSED(ASK, "at most layer->positions, 2");
+  one = r->layer, one.out_width = (size_t)1 << 40 << (sizeof n > 4 ? 20 : 0);
+  REFUSED(hfy_layer_tape(&one, &r->in, &n, &r->work), "cannot exist");
+  r->in.stored_rows = NULL, r->in.stored_each = SIZE_MAX / 3;
+  REFUSED(hfy_layer_tape(&r->layer, &r->in, &n, &r->work), "cannot exist");
+  for (h = 0; h < 3; h++) { /* parameters of their own kinds */
+    ragged(r, 0);
+    r->layer.head_width = 5, r->layer.positions = 5;
+    r->layer.flags = h ? HFY_LAYER_GAUSSIAN : HFY_LAYER_LEARN_ALPHA;
+    if (!h) r->layer.sep.kind = HFY_SEP_ENTMAX, r->layer.positions = 0;
+    draw(r, &rng);
+    for (n = 0; n < r->entries; n++)
+      if (strstr(r->table[n].name, h == 0 ? "alpha" : h == 1 ? "mu" : "sigma"))
+        r->param[r->table[n].offset + 1] = h < 2 ? not_a_number() : 0;
+    one = r->layer;
+    REFUSED(ASK, !h ? "alpha[1] is nan" : h == 1 ? "mu[1] is nan" : "finite and sigma not 0");
+  }
+  ragged(r, 0);
+  draw(r, &rng);
+  run(r, r->out, &grad);
+  r->in.tape_reals = 40;
+  REFUSED(hfy_layer_backward(&r->layer, r->param, &r->in, r->tape, r->dout, &grad, &r->work), "the tape needs");
+  memset(&block, 0, sizeof block);
+  block.self.width = 4, block.self.out_width = 5;
+  REFUSED(hfy_block_tape(&block, &r->in, NULL, &n, &r->work), "block->self: width and out_width should be 4");
+  block.self.out_width = 0, block.cross.width = 4, block.cross.memories = 2;
+  REFUSED(hfy_block_tape(&block, &r->in, &r->in, &n, &r->work), "block->cross");
+  block.cross.memories = 0, block.kind = (hfy_dense_kind)9;
+  REFUSED(hfy_block_tape(&block, &r->in, &r->in, &n, &r->work), "block->kind is 9");
+  block.kind = HFY_DENSE_LINEAR, block.dropout = 1;
+  REFUSED(hfy_block_tape(&block, &r->in, &r->in, &n, &r->work), "block->dropout is 1");
+  block.dropout = 0, memory = r->in, memory.projected = r->projected;
+  REFUSED(hfy_block_tape(&block, &r->in, &memory, &n, &r->work), "should be NULL");
+  memory.projected = NULL, memory.bags = 2;
+  REFUSED(hfy_block_tape(&block, &r->in, &memory, &n, &r->work), "memory->bags is 2");
+  block.cross.width = 0, r->in.tape_reals = 3;
+  REFUSED(hfy_block_forward(&block, r->param, &r->in, NULL, r->out, r->tape, NULL, &r->work), "the tape needs");
+  r->in.tape_reals = COUNT(r->tape), block.inner = 2;
+  grad.state = r->d_state;
+  REFUSED(hfy_block_backward(&block, r->param, &r->in, NULL, r->tape, r->dout, &grad, &r->work), "grad->state is set");
+  grad.state = NULL, grad.projected = r->d_projected;
+  REFUSED(hfy_block_backward(&block, r->param, &r->in, NULL, r->tape, r->dout, &grad, &r->work), "grad->projected is set");
+  REFUSED(hfy_dense_forward(&dense, r->param, r->stored, SIZE_MAX / 8, r->out, &r->work), "rows cannot exist");
+  dense.kind = (hfy_dense_kind)9;
+  REFUSED(hfy_dense_backward(&dense, r->param, r->stored, r->out, r->dout, 1, to, &r->work), "dense->kind is 9");
+  dense.out = 0;
+  REFUSED(hfy_dense_forward(&dense, r->param, r->stored, 1, r->out, &r->work), "dense->out is 0");
+  entry = r->table[0], entry.offset = SIZE_MAX - 1;
+  REFUSED(hfy_optimiser_step(&how, &entry, 1, r->param, r->dout, NULL, NULL, &r->work), "parameters cannot exist");
+  entry.offset = 0, entry.count = 4, entry.frozen = 0;
+  for (n = 0; n < 4; n++) r->dout[n] = (hfy_real)REAL_MAX; /* the norm is beyond double, in double */
+  CHECK(hfy_optimiser_step(&how, &entry, 1, r->param, r->dout, NULL, NULL, &r->work) ==
+        (sizeof(hfy_real) == 8 ? HFY_ERR_NONFINITE : HFY_OK));
+  { /* NULL, each by its name */
+    hfy_param *table = &entry;
+    hfy_real *p = r->param, *x = r->stored, *y = r->out, *tape = r->tape, *dy = r->dout;
+    hfy_layer_input two = r->in;
+    hfy_work *w = &r->work;
+    dense.out = 4, dense.kind = HFY_DENSE_LINEAR, grad.projected = NULL, entry.offset = 0, entry.count = 4;
+    memset(&how, 0, sizeof how);
+    two.state = NULL, two.stored_rows = NULL, two.stored_each = 2;
+    REFUSED(hfy_dense_forward(NULL, p, x, 1, y, w), "dense is NULL");
+    REFUSED(hfy_dense_forward(&dense, NULL, x, 1, y, w), "params is NULL");
+    REFUSED(hfy_dense_forward(&dense, p, NULL, 1, y, w), "x is NULL");
+    REFUSED(hfy_dense_forward(&dense, p, x, 1, NULL, w), "y is NULL");
+    REFUSED(hfy_dense_backward(&dense, NULL, x, y, dy, 1, to, w), "params is NULL");
+    REFUSED(hfy_dense_backward(&dense, p, NULL, y, dy, 1, to, w), "x is NULL");
+    REFUSED(hfy_dense_backward(&dense, p, x, NULL, dy, 1, to, w), "y is NULL");
+    REFUSED(hfy_dense_backward(&dense, p, x, y, NULL, 1, to, w), "dy is NULL");
+    REFUSED(hfy_dense_backward(&dense, p, x, y, dy, 1, NULL, w), "to is NULL");
+    CHECK(!hfy_dense_forward(&dense, p, NULL, 0, NULL, w) && !hfy_dense_backward(&dense, p, NULL, NULL, NULL, 0, to, w));
+    REFUSED(hfy_block_tape(NULL, &two, NULL, &n, w), "block is NULL");
+    REFUSED(hfy_block_tape(&block, NULL, NULL, &n, w), "in is NULL");
+    REFUSED(hfy_block_tape(&block, &two, NULL, NULL, w), "reals is NULL");
+    REFUSED(hfy_block_forward(&block, NULL, &two, NULL, y, tape, NULL, w), "params is NULL");
+    REFUSED(hfy_block_forward(&block, p, &two, NULL, y, NULL, NULL, w), "tape is NULL");
+    REFUSED(hfy_block_forward(&block, p, &two, NULL, NULL, tape, NULL, w), "out is NULL");
+    REFUSED(hfy_block_backward(&block, NULL, &two, NULL, tape, dy, &grad, w), "params is NULL");
+    REFUSED(hfy_block_backward(&block, p, &two, NULL, NULL, dy, &grad, w), "tape is NULL");
+    REFUSED(hfy_block_backward(&block, p, &two, NULL, tape, dy, NULL, w), "grad is NULL");
+    REFUSED(hfy_block_backward(&block, p, &two, NULL, tape, NULL, &grad, w), "dout is NULL");
+    two.state = x;
+    REFUSED(hfy_block_tape(&block, &two, NULL, &n, w), "should be NULL");
+    two.state = NULL, two.projected = x;
+    REFUSED(hfy_block_tape(&block, &two, NULL, &n, w), "should be NULL");
+    block.cross.width = 4, two.projected = NULL;
+    REFUSED(hfy_block_tape(&block, &two, NULL, &n, w), "memory is NULL");
+    REFUSED(hfy_layer_tape(&r->layer, &two, NULL, w), "reals is NULL");
+    REFUSED(hfy_layer_backward(&r->layer, NULL, &two, tape, dy, &grad, w), "params is NULL");
+    REFUSED(hfy_layer_backward(&r->layer, p, &two, NULL, dy, &grad, w), "tape is NULL");
+    REFUSED(hfy_layer_backward(&r->layer, p, &two, tape, dy, NULL, w), "grad is NULL");
+    REFUSED(hfy_optimiser_step(NULL, table, 1, p, dy, tape, NULL, w), "how is NULL");
+    REFUSED(hfy_optimiser_step(&how, NULL, 1, p, dy, tape, NULL, w), "table is NULL");
+    REFUSED(hfy_optimiser_step(&how, table, 1, NULL, dy, tape, NULL, w), "params is NULL");
+    REFUSED(hfy_optimiser_step(&how, table, 1, p, NULL, tape, NULL, w), "grads is NULL");
+    REFUSED(hfy_optimiser_step(&how, table, 1, p, dy, NULL, NULL, w), "moments is NULL");
+  }
+  hfy_work_free(&r->work);
+}
+
 int main(int argc, char **argv) {
   CHECK_BEGIN(argc, argv);
   RUN(goldens);
@@ -1379,6 +1530,7 @@ int main(int argc, char **argv) {
   RUN(reports);
   RUN(bad_layers);
   RUN(bad_input);
+  RUN(refusals);
 #ifdef HFY_DOUBLE
   RUN(each_option);
   RUN(special_layers);

@@ -213,6 +213,10 @@ TEST(pseudo_inverse) {
   CHECK_NEAR(p[12 + 1], 1000, 1e-13);
 }
 
+static void fill_double(double *x, size_t n, double value) {
+  while (n--) x[n] = value;
+}
+
 TEST(bad_input) {
   double x[4] = {1, 2, 3, 4}, v[2] = {7, 7}, zero = 0, nan = zero / zero;
   unsigned char small[64];
@@ -226,6 +230,12 @@ TEST(bad_input) {
   CHECK_FAILS(hfy_linalg_pinv(x, 2, 2, 0, NULL, NULL, &work), HFY_ERR_ARG, &work, "inverse is NULL");
   CHECK_FAILS(hfy_linalg_pinv(x, 2, 2, -1, v, NULL, &work), HFY_ERR_ARG, &work, "cut is -1");
   CHECK_FAILS(hfy_linalg_pinv(x, 2, 2, nan, v, NULL, &work), HFY_ERR_ARG, &work, "cut is nan");
+  { /* either side of a decomposition alone */
+    double value[2], u[2][4], v_of[2][4];
+    CHECK(!hfy_linalg_svd(x, 2, 2, value, u[0], v_of[0], &work) && !hfy_linalg_svd(x, 2, 2, value, u[1], NULL, &work));
+    CHECK(!hfy_linalg_svd(x, 2, 2, value, NULL, v_of[1], &work));
+    CHECK(!memcmp(u[0], u[1], sizeof *u) && !memcmp(v_of[0], v_of[1], sizeof *v_of));
+  }
   tight.buffer = small, tight.capacity = sizeof small;
   CHECK_FAILS(hfy_linalg_eigen(x, 2, v, NULL, &tight), HFY_ERR_NOMEM, &tight, "this call needs");
   CHECK(tight.peak > sizeof small && v[0] == 7);
@@ -233,6 +243,13 @@ TEST(bad_input) {
   CHECK_FAILS(hfy_linalg_eigen(x, 2, v, NULL, &work), HFY_ERR_NONFINITE, &work, "a[2] is nan");
   CHECK_FAILS(hfy_linalg_svd(x, 2, 2, v, NULL, NULL, &work), HFY_ERR_NONFINITE, &work, "NaN");
   CHECK(v[0] == 7);
+  fill_double(x, 4, 1e308); /* what comes out is beyond double, or 1 over it */
+  CHECK_FAILS(hfy_linalg_eigen(x, 2, v, NULL, &work), HFY_ERR_NONFINITE, &work, "eigenvalue of a is beyond");
+  CHECK_FAILS(hfy_linalg_svd(x, 2, 2, v, NULL, NULL, &work), HFY_ERR_NONFINITE, &work, "singular value of a is beyond");
+  fill_double(x, 4, 1e-310);
+  CHECK_FAILS(hfy_linalg_pinv(x, 2, 2, 0, v, NULL, &work), HFY_ERR_NONFINITE, &work, "1 over the singular value");
+  CHECK(v[0] == 7);
+  fill_double(x, 4, 1), x[3] = 4;
   x[2] = 3, x[1] = nan; /* above the diagonal */
   CHECK(hfy_linalg_eigen(x, 2, v, NULL, NULL) == HFY_OK && v[0] > v[1]);
 }

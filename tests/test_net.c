@@ -142,6 +142,33 @@ TEST(row_exp_memory_without_overflow) {
   CHECK_EQ(weights[2], 0);
 }
 
+/* One step with a readout is R^T p, of every kind; e^theta may be far from 1. */
+TEST(a_readout_is_weights_times_rows) {
+  enum { N = 9, D = 3, V = 2 };
+  hfy_rng rng = hfy_rng_seed(5);
+  int trial;
+  for (trial = 0; trial < 200; trial++) {
+    hfy_real x[N * D], r[N * V], q[D], theta[N], p[N], got[V];
+    hfy_net net;
+    size_t i, d;
+    memset(&net, 0, sizeof net);
+    normals(&rng, x, N * D, 1), normals(&rng, r, N * V, 1), normals(&rng, q, D, 3);
+    net.dim = D, net.count = N, net.keys = x, net.readout = r, net.readout_dim = V;
+    net.sep = sep_of((hfy_sep_kind)below(&rng, HFY_SEP_UNIFORM + 1), 0);
+    if (net.sep.kind == HFY_SEP_SPARSEMAP) continue;
+    if (net.sep.kind >= HFY_SEP_KSUBSETS) net.sep.k = 2;
+    CHECK(hfy_sim_scores(HFY_SIM_DOT, 1, x, N, D, 0, q, 1, theta, NULL) == HFY_OK);
+    net.beta = 1;
+    CHECK(hfy_sep_apply(&net.sep, theta, 1, N, p, NULL) == HFY_OK);
+    CHECK(hfy_retrieve(&net, q, 1, got, NULL, NULL) == HFY_OK);
+    for (d = 0; d < V; d++) {
+      double want = 0, size = 0;
+      for (i = 0; i < N; i++) want += (double)p[i] * (double)r[i * V + d], size += fabs((double)p[i] * (double)r[i * V + d]);
+      if (!CHECK(fabs((double)got[d] - want) <= 16 * REAL_EPS * size)) printf("    kind %d\n", (int)net.sep.kind);
+    }
+  }
+}
+
 TEST(row_bounds_of_proposition_7) {
   fixture f;
   double x[15], q0[3], energy, constant, tol = sizeof(hfy_real) == 8 ? 1e-9 : 4e-6, M = 0;
@@ -1051,6 +1078,7 @@ int main(int argc, char **argv) {
   RUN(row_tanh_memories);
   RUN(row_sum_of_energies);
   RUN(row_exp_memory_without_overflow);
+  RUN(a_readout_is_weights_times_rows);
   RUN(row_bounds_of_proposition_7);
   RUN(row_energy_constants);
   RUN(row_reverse_softmax);

@@ -706,6 +706,11 @@ TEST(psi_outside_its_domain) {
       CHECK(hfy_post_value(&post, inf, 1, 2, &psi, NULL) == HFY_OK);
       CHECK(hfy_base_is_pos_inf_(psi));
     }
+    if (rows[i].kind != HFY_POST_L2 && rows[i].kind != HFY_POST_LAYERNORM) continue;
+    post.radius = post.eta = pow(REAL_MAX, 0.8); /* the same beyond what squares can be */
+    q[0] = (hfy_real)(post.eta * rows[i].q[0]), q[1] = (hfy_real)(post.eta * rows[i].q[1]);
+    CHECK(hfy_post_value(&post, q, 1, 2, &psi, NULL) == HFY_OK);
+    CHECK(rows[i].inside ? hfy_base_is_finite_(psi) : hfy_base_is_pos_inf_(psi));
   }
   { /* a large shift: the answer itself stays in the domain, though its digits are those of the shift */
     hfy_rng rng = hfy_rng_seed(7);
@@ -1041,6 +1046,8 @@ TEST(bad_arguments) {
   CHECK_FAILS(hfy_post_apply(&post, z, NULL, 1, 2, q, &work), HFY_ERR_ARG, &work, "post->kind is 7");
   post.kind = HFY_POST_LINEAR;
   CHECK_FAILS(hfy_post_apply(&post, z, NULL, 1, 2, q, &work), HFY_ERR_ARG, &work, "post->matrix is NULL");
+  post.matrix = z;
+  CHECK_FAILS(hfy_post_apply(&post, z, NULL, 1, SIZE_MAX / 32, q, &work), HFY_ERR_ARG, &work, "numbers cannot exist");
   post.kind = HFY_POST_LAYERNORM;
   post.dof_minus = 2;
   CHECK_FAILS(hfy_post_apply(&post, z, NULL, 1, 2, q, &work), HFY_ERR_ARG, &work, "post->dof_minus is 2");

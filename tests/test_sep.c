@@ -671,6 +671,12 @@ TEST(bounds_out_of_range) {
   sep.upper = high;
   sep.bound_stride = 3;
   refuse(sep, 4, HFY_ERR_ARG, "bound_stride", "3");
+  {
+    hfy_real t[1] = {0};
+    hfy_work work = {0};
+    sep.bound_stride = 16;
+    CHECK_FAILS(hfy_sep_apply(&sep, t, SIZE_MAX / 64, 1, t, &work), HFY_ERR_ARG, &work, "rows of it cannot exist");
+  }
 }
 TEST(a_bad_second_separation_is_refused) {
   hfy_sep sep = sep_of(HFY_SEP_SOFTMAX), second = entmax(-2);

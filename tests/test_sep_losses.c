@@ -281,6 +281,7 @@ TEST(value_agrees_with_its_formula) {
 }
 
 TEST(value_outside_the_domain_is_infinite) {
+  static const hfy_real halves[] = {(hfy_real)0.5, 0, (hfy_real)0.5, 0}, thirds[] = {(hfy_real)0.25, 0, (hfy_real)0.75, 0};
   static const hfy_real sum2[] = {1, 1, 0, 0}, negative[] = {1, (hfy_real)-0.25, (hfy_real)0.25, 0};
   static const hfy_real short_of_1[] = {(hfy_real)0.5, (hfy_real)0.49, 0, 0},
                         above[] = {(hfy_real)1.5, (hfy_real)0.5, 0, 0};
@@ -303,6 +304,11 @@ TEST(value_outside_the_domain_is_infinite) {
   CHECK(hfy_sep_value(&sep, sum2, 1, 4, &got, NULL) == HFY_OK);
   CHECK_EQ(got, 1);
   CHECK(hfy_sep_value(&sep, above, 1, 4, &got, NULL) == HFY_OK);
+  CHECK_EQ(got, HUGE_VAL);
+  sep = sep_of(HFY_SEP_UNIFORM); /* any patterns, the same weight on each */
+  CHECK(hfy_sep_value(&sep, halves, 1, 4, &got, NULL) == HFY_OK);
+  CHECK_EQ(got, 0);
+  CHECK(hfy_sep_value(&sep, thirds, 1, 4, &got, NULL) == HFY_OK);
   CHECK_EQ(got, HUGE_VAL);
   sep = sep_of(HFY_SEP_EXP);
   CHECK(hfy_sep_value(&sep, negative, 1, 4, &got, NULL) == HFY_OK);

@@ -983,6 +983,14 @@ TEST(forged_blocks) {
     CHECK_FAILS(hfy_shard_merge(a.at, a.room, copy.at, used, &work), HFY_ERR_FORMAT, &work,
                 "another version or precision");
     copy.at[8] ^= 12;
+    for (at = 24; at < 56; at += at < 40 ? 16 : 8) { /* NaN in the record of a query: lost, top or sum */
+      unsigned char was[8], *number = copy.at + 160 + at;
+      memcpy(was, number, 8), memset(number, 0xFF, 8);
+      reseal(copy.at);
+      CHECK_FAILS(hfy_shard_merge(a.at, a.room, copy.at, used, &work), HFY_ERR_FORMAT, &work, "from is a damaged partial");
+      memcpy(number, was, 8);
+    }
+    reseal(copy.at);
     if (kind < 2) { /* the last score is NaN: it stands before a row of 3 */
       size_t row = sizeof(hfy_real) == 4 ? 16 : 24, entry = 16 + row;
       uint64_t count[2], half;

@@ -756,6 +756,32 @@ TEST(statuses) {
     lists[3] = 8;
     CHECK_FAILS(hfy_structure_vjp(&s, 1, 2, counts, lists, ok, u, NULL, &work), HFY_ERR_ARG, &work, "it has 3");
   }
+  { /* every output is optional; alone it is what it is among others */
+    const double part[2] = {0.3, -0.1};
+    double score[2], weight[8], unary[2][3];
+    size_t bits[2], lists[2][5], many[2][8], all_on[2][40];
+    hfy_structure seq = hfy_structure_sequence(3, 2);
+    hfy_structure_answer full;
+    CHECK(!hfy_structure_map(&seq, ok, part, lists[0], bits, score, &work));
+    CHECK(!hfy_structure_map(&seq, ok, part, NULL, NULL, score + 1, &work) && score[0] <= score[1] && score[0] >= score[1]);
+    CHECK(!hfy_structure_map(&seq, ok, part, NULL, bits + 1, NULL, &work) && bits[0] == bits[1]);
+    CHECK(!hfy_structure_map(&seq, ok, part, lists[1], NULL, NULL, &work) && same_bits(lists[0], lists[1], bits[0] * sizeof **lists));
+    memset(&full, 0, sizeof full), full.room = 8;
+    full.unary = unary[0], full.weight = weight, full.count = many[0], full.on = all_on[0];
+    CHECK(!hfy_structure_solve(&seq, 1, ok, part, &full, &work));
+    for (i = 0; i < 3; i++) {
+      memset(&a, 0, sizeof a), a.room = 8;
+      if (i == 0) a.unary = unary[1];
+      if (i == 1) a.count = many[1];
+      if (i == 2) a.on = all_on[1];
+      CHECK(!hfy_structure_solve(&seq, 1, ok, part, &a, &work) && a.value <= full.value && a.value >= full.value);
+    }
+    CHECK(same_bits(unary[0], unary[1], sizeof *unary) && same_bits(many[0], many[1], full.vertices * sizeof **many));
+    CHECK(full.vertices <= 8 && same_bits(all_on[0], all_on[1], many[0][0] * sizeof **all_on));
+    CHECK(!hfy_structure_vjp(&seq, 1, full.vertices, many[0], all_on[0], ok, unary[0], NULL, &work));
+    CHECK(!hfy_structure_vjp(&seq, 1, full.vertices, many[0], all_on[0], ok, NULL, score, &work));
+    memset(&a, 0, sizeof a);
+  }
   { /* an oracle that is none */
     int calls;
     static const char *const says[] = {"it has 3", "one bit twice", "structure->most, 2", "masked", "not its best"};
