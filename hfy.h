@@ -4276,10 +4276,11 @@ HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const hfy_simd_ti
       HFY_UNROLL_ for (i = 0; i < rows; i++)
         ((HFY_S_ *)(void *)((char *)t->out[j] + over))[i] = sum[j * rows + i];
     if (!--more) break;
-    HFY_UNROLL_ for (i = 0; i < rows && queries == 1; i++)
-      x[i] = (const HFY_S_ *)(const void *)((const char *)x[i] + t->step);
-    HFY_UNROLL_ for (j = 0; j < queries && queries > 1; j++)
-      q[j] = (const HFY_S_ *)(const void *)((const char *)q[j] + t->step);
+    if (queries == 1) { /* braces: a pragma and its loop are two statements to some */
+      HFY_UNROLL_ for (i = 0; i < rows; i++) x[i] = (const HFY_S_ *)(const void *)((const char *)x[i] + t->step);
+    } else {
+      HFY_UNROLL_ for (j = 0; j < queries; j++) q[j] = (const HFY_S_ *)(const void *)((const char *)q[j] + t->step);
+    }
   }
 }
 
