@@ -279,8 +279,9 @@ TEST(same_bits_in_larger_memories) {
   static const size_t kinds[] = {IMAGES, GAUSS, OUTLIERS, TIES};
   hfy_rng rng = hfy_rng_seed(5);
   size_t a;
-  for (a = 0; a < 4; a += FEWER) {
+  for (a = 0; a < 4; a++) {
     memory_of m;
+    if (!MINE(a)) continue;
     m.dim = 131, m.count = 3000, m.stride = m.dim;
     m.keys = (hfy_real *)malloc(m.count * m.stride * sizeof *m.keys);
     make_keys((int)kinds[a], &rng, m.count, m.dim, m.stride, m.keys);
@@ -294,7 +295,7 @@ TEST(same_bits_in_larger_memories) {
   }
 }
 
-/* A dimension beyond what 32 bits add up at a time. */
+#ifndef HFY_DOUBLE /* a dimension beyond what 32 bits add up at a time; bytes are those of either precision */
 TEST(long_rows) {
   hfy_rng rng = hfy_rng_seed(8);
   size_t dim = 70001, i, nq = 5, d;
@@ -311,6 +312,8 @@ TEST(long_rows) {
   drop(&m);
   free(m.keys);
 }
+
+#endif
 
 /* An odd query: zero, not finite, out of range. And biases that are no numbers. */
 TEST(odd_queries) {
@@ -578,6 +581,7 @@ TEST(bounds_of_a_batch_hold) {
         hfy_index_options options = {SIZE_MAX, 0};
         hfy_real *q;
         size_t words;
+        if (!MINE(kind + a + k)) continue;
         memset(&work, 0, sizeof work);
         m.dim = dims[a], m.count = 50, m.stride = m.dim;
         m.keys = (hfy_real *)malloc(m.count * m.stride * sizeof *m.keys);
@@ -685,7 +689,7 @@ TEST(spans_cover_every_row) {
 /* A query that moves: the bounds of all rows that went with it hold, come close along x - centre, and the candidates
    are those of the full scan, step by step, with an index, with a prefix, with neither. */
 TEST(bounds_follow_a_query) {
-  enum { MOVES = 12 };
+  enum { MOVES = 8 };
   static const size_t dims[] = {1, 3, 16, 65, 130, 784};
   static const size_t ranks[] = {1, 1, 3, 12};
   hfy_rng rng = hfy_rng_seed(31);
@@ -795,7 +799,7 @@ TEST(bounds_follow_a_query) {
         free(m.keys), free(q), free(theta), free(kept);
         drop(&m);
       }
-  if (!CHECK(followed > 2000 / SHARES && spared > 300 / SHARES && closest > 0.999))
+  if (!CHECK(followed > 1200 / SHARES && spared > 200 / SHARES && closest > 0.999))
     printf("    followed %zu spared %zu closest %g\n", followed, spared, closest);
 }
 
@@ -1439,7 +1443,9 @@ int main(int argc, char **argv) {
   RUN(kernels_agree);
   RUN(same_bits_as_the_full_scan);
   RUN(same_bits_in_larger_memories);
+#ifndef HFY_DOUBLE
   RUN(long_rows);
+#endif
   RUN(odd_queries);
   RUN(a_batch_that_overflows);
   RUN(bounds_hold);

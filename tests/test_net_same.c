@@ -618,6 +618,7 @@ TEST(report_agrees_with_its_weights) {
       hfy_real reals[B * (TOP + N)], theta[N], best_score[B], top_score[B * TOP];
       hfy_report r;
       const char *sep;
+      if (!MINE(s + way)) continue;
       make(&f, 8400 + (uint64_t)(s * 8 + way), N, D, B);
       sep = use_sep(&f, s);
       if (sep_is_unbounded(s)) use_post(&f, 1);
@@ -664,11 +665,12 @@ TEST(the_best_ten_in_order) {
   enum { N = ORACLE_COUNT, D = 8, TOP = 10 };
   fixture f;
   size_t round, i, k;
-  for (round = 0; round < 1000 / FEWER; round++) {
+  for (round = 0; round < 1000; round++) {
     hfy_real theta[N], score[TOP], weight[TOP];
     size_t index[TOP], best;
     int taken[N], way = (int)(round % 3);
     hfy_report r;
+    if (!MINE(round)) continue;
     memset(&r, 0, sizeof r);
     memset(taken, 0, sizeof taken);
     make(&f, 9000 + round, N, D, 1);
