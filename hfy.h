@@ -4530,12 +4530,21 @@ HFY_TARGET_ void HFY_V_(gather)(const size_t *index, const HFY_S_ *w, size_t cou
   }
 }
 
+/* The largest lane. */
+HFY_INLINE_ HFY_S_ HFY_V_(highest)(HFY_VV_ a) {
+  HFY_S_ lane[HFY_LANES_];
+  int half, l;
+  HFY_V_(store)(lane, a);
+  HFY_UNROLL_ for (half = HFY_LANES_ / 2; half; half /= 2)
+    HFY_UNROLL_ for (l = 0; l < half; l++) lane[l] = lane[l + half] > lane[l] ? lane[l + half] : lane[l];
+  return lane[0];
+}
+
 HFY_TARGET_ HFY_S_ HFY_V_(largest)(const HFY_S_ *x, size_t n, HFY_S_ *tops) {
   enum { lanes = HFY_LANES_ };
   const HFY_VV_ least = HFY_V_(set)((HFY_S_)-HUGE_VAL);
   HFY_VV_ most[4] = {least, least, least, least}, v[4];
   HFY_V_(cond) nan = HFY_V_(nan)(least, least);
-  HFY_S_ lane[HFY_LANES_];
   size_t i = 0, s;
   for (; i + 4 * lanes <= n; i += 4 * lanes) {
     HFY_UNROLL_ for (s = 0; s < 4; s++) v[s] = HFY_V_(load)(x + i + s * lanes);
@@ -4549,11 +4558,8 @@ HFY_TARGET_ HFY_S_ HFY_V_(largest)(const HFY_S_ *x, size_t n, HFY_S_ *tops) {
   }
   if (HFY_V_(bits)(nan)) return hfy_simd_max_scalar_(x, n, NULL);
   most[0] = HFY_V_(max)(HFY_V_(max)(most[0], most[1]), HFY_V_(max)(most[2], most[3]));
-  HFY_V_(store)(lane, most[0]);
   if (tops) HFY_V_(store)(tops, most[0]);
-  for (i = 1; i < lanes; i++)
-    if (lane[i] > lane[0]) lane[0] = lane[i];
-  return lane[0];
+  return HFY_V_(highest)(most[0]);
 }
 
 #ifdef HFY_PACK_
@@ -4786,18 +4792,21 @@ HFY_TARGET_ double HFY_V_(apart)(const HFY_S_ *x, const HFY_S_ *y, size_t n) {
 HFY_TARGET_ void HFY_V_(tilt)(const HFY_S_ *p, const HFY_S_ *v, size_t n, HFY_S_ *y) {
   enum { parts = sizeof(HFY_S_) == 8 ? 1 : 2 };
   const HFY_S_ top = HFY_V_(largest)(p, n, NULL);
-  const HFY_VV_ none = HFY_V_(zero)();
-  HFY_VV_ most = HFY_V_(set)(top);
+  const HFY_VV_ none = HFY_V_(zero)(), most = HFY_V_(set)(top), least = HFY_V_(set)((HFY_S_)-HUGE_VAL);
+  HFY_VV_ best = least;
+  HFY_S_ heavy;
   HFY_DV_ sum[2] = {HFY_D_(zero)(), HFY_D_(zero)()}, along[2] = {HFY_D_(zero)(), HFY_D_(zero)()}, mean, pivot;
-  size_t i = 0;
-  while (i + HFY_LANES_ < n && HFY_V_(bits)(HFY_V_(lt)(HFY_V_(load)(p + i), most)) == (2u << (HFY_LANES_ - 1)) - 1)
-    i += HFY_LANES_;
-  while (p[i] < top) i++;
-  most = HFY_V_(set)(v[i]);
-  pivot = HFY_D_(set)((double)v[i]);
+  size_t i;
+  for (i = 0; i < n; i += HFY_LANES_) {
+    const HFY_VV_ w = HFY_V_(load_up)(p + i, n - i), x = HFY_V_(load_up)(v + i, n - i);
+    best = HFY_V_(max)(best, HFY_V_(select)(HFY_V_(lt)(w, most), least, x));
+  }
+  heavy = HFY_V_(highest)(best);
+  best = HFY_V_(set)(heavy);
+  pivot = HFY_D_(set)((double)heavy);
   for (i = 0; i < n; i += HFY_LANES_) {
     const HFY_VV_ w = HFY_V_(load_up)(p + i, n - i);
-    const HFY_VV_ x = HFY_V_(select)(HFY_V_(lt)(none, w), HFY_V_(load_up)(v + i, n - i), most);
+    const HFY_VV_ x = HFY_V_(select)(HFY_V_(lt)(none, w), HFY_V_(load_up)(v + i, n - i), best);
     sum[0] = HFY_D_(add)(sum[0], HFY_V_(low)(w));
     along[0] = HFY_D_(fma)(HFY_V_(low)(w), HFY_D_(sub)(HFY_V_(low)(x), pivot), along[0]);
     if (parts == 1) continue;
