@@ -3304,6 +3304,72 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_pairs_(const hfy_simd_all_ *al
     }
 }
 
+/* One element of 4 or 8 bytes. */
+HFY_PRIVATE_ void hfy_simd_put_(size_t size, char *to, const char *from) {
+  if (size == sizeof(float))
+    memcpy(to, from, sizeof(float));
+  else
+    memcpy(to, from, sizeof(double));
+}
+
+/* to[p*width + j] = from[j*across + p] for j, p < 4. */
+HFY_PRIVATE_ void hfy_simd_turn4_(size_t size, const char *from, size_t across, char *to, size_t width) {
+  size_t j, p;
+#if HFY_SIMD_FLOOR_ >= HFY_ISAS_SSE2 && defined(HFY_SIMD_X86_)
+  if (size == sizeof(float)) {
+    const float *x = (const float *)(const void *)from;
+    float *y = (float *)(void *)to;
+    __m128 a = _mm_loadu_ps(x), b = _mm_loadu_ps(x + across);
+    __m128 c = _mm_loadu_ps(x + 2 * across), d = _mm_loadu_ps(x + 3 * across);
+    _MM_TRANSPOSE4_PS(a, b, c, d);
+    _mm_storeu_ps(y, a);
+    _mm_storeu_ps(y + width, b);
+    _mm_storeu_ps(y + 2 * width, c);
+    _mm_storeu_ps(y + 3 * width, d);
+    return;
+  }
+  for (j = 0; j < 4; j += 2)
+    for (p = 0; p < 4; p += 2) {
+      const double *x = (const double *)(const void *)from + j * across + p;
+      double *y = (double *)(void *)to + p * width + j;
+      const __m128d a = _mm_loadu_pd(x), b = _mm_loadu_pd(x + across);
+      _mm_storeu_pd(y, _mm_unpacklo_pd(a, b));
+      _mm_storeu_pd(y + width, _mm_unpackhi_pd(a, b));
+    }
+#else
+  for (j = 0; j < 4; j++)
+    for (p = 0; p < 4; p++) hfy_simd_put_(size, to + (p * width + j) * size, from + (j * across + p) * size);
+#endif
+}
+
+/* to[p*width + j] = from[j*across + p*along], j < have, p < k. Plain loops: it is memory that this waits for. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_pack_(size_t size, void *target, size_t width, const void *source,
+                                                    size_t across, size_t along, size_t have, size_t k) {
+  const size_t bytes = have * size, row = width * size;
+  const char *from = (const char *)source;
+  char *to = (char *)target;
+  size_t j = 0, p, l;
+  if (across == 1) {
+    for (p = 0; p < k; p++, to += row, from += along * size) {
+      for (l = 0; l + 16 <= bytes; l += 16) memcpy(to + l, from + l, 16);
+      for (; l < bytes; l += 4) memcpy(to + l, from + l, 4);
+    }
+    return;
+  }
+  if (along == 1)
+    for (; j + 4 <= have; j += 4) {
+      for (p = 0; p + 4 <= k; p += 4) {
+        if (!(p * size & 63)) /* the next panel's, on its way */
+          for (l = 0; l < 4; l++) HFY_PREFETCH_((uintptr_t)from + (p + (j + l + width) * across) * size);
+        hfy_simd_turn4_(size, from + (j * across + p) * size, across, to + (p * width + j) * size, width);
+      }
+      for (; p < k; p++)
+        for (l = j; l < j + 4; l++) hfy_simd_put_(size, to + p * row + l * size, from + (l * across + p) * size);
+    }
+  for (; j < have; j++)
+    for (p = 0; p < k; p++) hfy_simd_put_(size, to + p * row + j * size, from + (j * across + p * along) * size);
+}
+
 /* Rows of a projection at work: w[i*batch + j] is the weight of row i for query j, used[i] tells by bits which are not
    zero. z: of `queries`; the last stands for those beyond. Meanwhile `ahead` rows from `next` are fetched into L2. */
 enum { HFY_SIMD_LIST_ = 128, HFY_SIMD_BATCH_ = 8 }; /* the most rows and queries */
@@ -5701,72 +5767,6 @@ HFY_PRIVATE_ const hfy_simd_products_ *hfy_linalg_products_(const hfy_simd_ *sim
   return NULL;
 }
 
-/* One element of 4 or 8 bytes. */
-HFY_PRIVATE_ void hfy_linalg_put_(size_t size, char *to, const char *from) {
-  if (size == sizeof(float))
-    memcpy(to, from, sizeof(float));
-  else
-    memcpy(to, from, sizeof(double));
-}
-
-/* to[p*width + j] = from[j*across + p] for j, p < 4. */
-HFY_PRIVATE_ void hfy_linalg_turn4_(size_t size, const char *from, size_t across, char *to, size_t width) {
-  size_t j, p;
-#if HFY_SIMD_FLOOR_ >= HFY_ISAS_SSE2 && defined(HFY_SIMD_X86_)
-  if (size == sizeof(float)) {
-    const float *x = (const float *)(const void *)from;
-    float *y = (float *)(void *)to;
-    __m128 a = _mm_loadu_ps(x), b = _mm_loadu_ps(x + across);
-    __m128 c = _mm_loadu_ps(x + 2 * across), d = _mm_loadu_ps(x + 3 * across);
-    _MM_TRANSPOSE4_PS(a, b, c, d);
-    _mm_storeu_ps(y, a);
-    _mm_storeu_ps(y + width, b);
-    _mm_storeu_ps(y + 2 * width, c);
-    _mm_storeu_ps(y + 3 * width, d);
-    return;
-  }
-  for (j = 0; j < 4; j += 2)
-    for (p = 0; p < 4; p += 2) {
-      const double *x = (const double *)(const void *)from + j * across + p;
-      double *y = (double *)(void *)to + p * width + j;
-      const __m128d a = _mm_loadu_pd(x), b = _mm_loadu_pd(x + across);
-      _mm_storeu_pd(y, _mm_unpacklo_pd(a, b));
-      _mm_storeu_pd(y + width, _mm_unpackhi_pd(a, b));
-    }
-#else
-  for (j = 0; j < 4; j++)
-    for (p = 0; p < 4; p++) hfy_linalg_put_(size, to + (p * width + j) * size, from + (j * across + p) * size);
-#endif
-}
-
-/* to[p*width + j] = from[j*across + p*along], j < have, p < k. Plain loops: it is memory that this waits for. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_linalg_pack_(size_t size, void *target, size_t width, const void *source,
-                                                      size_t across, size_t along, size_t have, size_t k) {
-  const size_t bytes = have * size, row = width * size;
-  const char *from = (const char *)source;
-  char *to = (char *)target;
-  size_t j = 0, p, l;
-  if (across == 1) {
-    for (p = 0; p < k; p++, to += row, from += along * size) {
-      for (l = 0; l + 16 <= bytes; l += 16) memcpy(to + l, from + l, 16);
-      for (; l < bytes; l += 4) memcpy(to + l, from + l, 4);
-    }
-    return;
-  }
-  if (along == 1)
-    for (; j + 4 <= have; j += 4) {
-      for (p = 0; p + 4 <= k; p += 4) {
-        if (!(p * size & 63)) /* the next panel's, on its way */
-          for (l = 0; l < 4; l++) HFY_PREFETCH_((uintptr_t)from + (p + (j + l + width) * across) * size);
-        hfy_linalg_turn4_(size, from + (j * across + p) * size, across, to + (p * width + j) * size, width);
-      }
-      for (; p < k; p++)
-        for (l = j; l < j + 4; l++) hfy_linalg_put_(size, to + p * row + l * size, from + (l * across + p) * size);
-    }
-  for (; j < have; j++)
-    for (p = 0; p < k; p++) hfy_linalg_put_(size, to + p * row + j * size, from + (j * across + p * along) * size);
-}
-
 /* Elements of either precision. */
 HFY_PRIVATE_ void hfy_linalg_tiles_(const hfy_simd_product_ *how, size_t m, size_t n, size_t k, hfy_linalg_view_ a,
                                     hfy_linalg_view_ b, hfy_linalg_into_ c, void *scratch) {
@@ -5786,7 +5786,7 @@ HFY_PRIVATE_ void hfy_linalg_tiles_(const hfy_simd_product_ *how, size_t m, size
       if (packed) whole = nc / how->columns * how->columns;
       for (l = 0; packed && l < nc; l += how->columns) {
         const size_t have = hfy_base_min_(how->columns, nc - l);
-        hfy_linalg_pack_(size, panel + l * kc * size, have, from + l * b.col * size, b.col, b.row, have, kc);
+        hfy_simd_pack_(size, panel + l * kc * size, have, from + l * b.col * size, b.col, b.row, have, kc);
       }
       for (i = 0; i < m; i += mc) {
         const char *at = (const char *)a.at + (i * a.row + p * a.col) * size;
@@ -5797,8 +5797,8 @@ HFY_PRIVATE_ void hfy_linalg_tiles_(const hfy_simd_product_ *how, size_t m, size
         if (a.col != 1 || kc * nc > 40000) { /* large: rows of A a page each */
           char *rows_at = panel + nc * kc * size;
           for (l = 0; l < mc; l += how->rows)
-            hfy_linalg_pack_(size, rows_at + l * kc * size, how->rows, at + l * a.row * size, a.row, a.col,
-                             hfy_base_min_(how->rows, mc - l), kc);
+            hfy_simd_pack_(size, rows_at + l * kc * size, how->rows, at + l * a.row * size, a.row, a.col,
+                           hfy_base_min_(how->rows, mc - l), kc);
           block.a = rows_at;
           block.a_row = 1;
           block.a_col = how->rows;
@@ -6125,9 +6125,9 @@ HFY_COLD_ void hfy_linalg_chase_columns_(const hfy_simd_products_ *how, double *
   size_t i, have;
   for (i = 0; i < rows; i += 32, x += 32 * stride) {
     have = hfy_base_min_(32, rows - i);
-    hfy_linalg_pack_(sizeof *x, block, 32, x, stride, 1, have, count + 2);
+    hfy_simd_pack_(sizeof *x, block, 32, x, stride, 1, have, count + 2);
     how->chase(block, 32, have, coefficient, count);
-    hfy_linalg_pack_(sizeof *x, x, stride, block, 32, 1, count + 2, have);
+    hfy_simd_pack_(sizeof *x, x, stride, block, 32, 1, count + 2, have);
   }
 }
 
@@ -13836,6 +13836,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy
 enum {
   HFY_NET_NUMBERS_ = 11,              /* gradients that are one number */
   HFY_NET_TURN_ = 32,                 /* rows whose weights are turned at once */
+  HFY_NET_SHORT_ = 96,                /* elements of a dot that is short */
   HFY_NET_TURNED_ = 16384,            /* multiply-adds of a product that are worth a thread */
   HFY_NET_PATH_BYTES_ = 4096 * 1024,  /* states of a tile at most, as long as that leaves a query */
   HFY_NET_PATIENCE_ = 1000            /* the residual of u halves within so many steps, or there is no u */
@@ -13862,12 +13863,13 @@ typedef struct hfy_net_back_ {
   hfy_net_call_ call;                   /* the walks there; 0: none */
   hfy_net_scratch_ *scratch;            /* tasks */
   size_t tasks, shares, tile, live;     /* of rows, of queries */
+  size_t lot;                           /* elements turned at once */
   int opens, solves, reads, tries;      /* now: q, theta, p, z; u; through the readout; p of all steps, no more */
   double step;
   hfy_net_one_ *one, failed;
   hfy_status *status;                   /* n_queries: how the walks went */
   hfy_real *q, *z, *df, *dz, *pull, *v; /* D; pull: K'theta', then beta q; v: readout_dim */
-  hfy_real *theta, *y, *dy, *turned;    /* N, theta is y unless it is needed; tasks x TURN x tile */
+  hfy_real *theta, *y, *dy, *turned;    /* N, theta is y unless it is needed; tasks x lot */
   double *dq, *u, *want, *rest, *way;   /* D; but for dq implicit only: rest = want - (1 - J')u */
   double *inverse_q, *sum;              /* 1; tasks x 2D */
 } hfy_net_back_;
@@ -13964,6 +13966,26 @@ HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, 
   }
 }
 
+/* dy = rows v. Short dots fold as much as they add: it is turned rows that are summed, if there are queries for it. */
+HFY_PRIVATE_ void hfy_net_back_dots_(const hfy_net_back_ *b, size_t from, size_t to, const hfy_net_rows_ *rows,
+                                     const hfy_real *v, hfy_real *turned) {
+  const hfy_simd_ *simd = b->run.simd;
+  const size_t n = b->run.net.count, width = rows->width, nq = to - from;
+  hfy_real *dy = b->dy + from * n;
+  size_t i, have;
+  v += from * width;
+  if (width > HFY_NET_SHORT_ || b->tile < HFY_NET_TURN_) {
+    simd->dot(rows->at, rows->stride, n, v, width, nq, width, dy, n);
+    return;
+  }
+  memset(dy, 0, nq * n * sizeof *dy);
+  for (i = 0; i < n; i += have) {
+    have = hfy_base_min_(b->lot / width, n - i);
+    hfy_simd_pack_(sizeof *turned, turned, have, rows->at + i * rows->stride, rows->stride, 1, have, width);
+    simd->combine(v, width, nq, turned, have, width, have, dy + i, n);
+  }
+}
+
 /* From what rows^T p gets, v, back through p and theta to dq. */
 HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to, const hfy_net_rows_ *rows,
                                         const hfy_real *v, int adds, hfy_net_scratch_ *s) {
@@ -13973,8 +13995,7 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
   const size_t dim = net->dim, n = net->count;
   const int dots = net->sim == HFY_SIM_DOT, structured = hfy_sep_method_of_(&net->sep) == HFY_SEP_BY_STRUCTURE_;
   size_t l, d, i;
-  run->simd->dot(rows->at, rows->stride, n, v + from * rows->width, rows->width, to - from, rows->width,
-                 b->dy + from * n, n);
+  hfy_net_back_dots_(b, from, to, rows, v, b->turned + (size_t)(s - b->scratch) * b->lot);
   for (l = from; l < to; l++) {
     hfy_sep_grad sep = {NULL, NULL, NULL, NULL, NULL, NULL, NULL};
     const hfy_sep_row_ row = {b->theta + l * n, b->y + l * n, b->dy + l * n, b->dy + l * n, n, b->one[l].who};
@@ -14144,20 +14165,10 @@ HFY_COLD_ void hfy_net_back_solve_(hfy_net_back_ *b, size_t from, size_t to, dou
 
 /* turned[r][l] = w[l][from + r]; of weights that dropout has seen, if `drops`. */
 HFY_PRIVATE_ void hfy_net_back_turn_(const hfy_net_back_ *b, const hfy_real *w, size_t from, size_t rows, int drops,
-                                     hfy_real *HFY_RESTRICT_ turned) {
-  const size_t n = b->run.net.count, live = b->live;
+                                     hfy_real *turned) {
+  const size_t live = b->live;
   size_t l, r;
-  for (l = 0; l + 4 <= live; l += 4) {
-    const hfy_real *a = w + l * n + from;
-    for (r = 0; r < rows; r++) {
-      turned[r * live + l] = a[r];
-      turned[r * live + l + 1] = a[n + r];
-      turned[r * live + l + 2] = a[2 * n + r];
-      turned[r * live + l + 3] = a[3 * n + r];
-    }
-  }
-  for (; l < live; l++)
-    for (r = 0; r < rows; r++) turned[r * live + l] = w[l * n + from + r];
+  hfy_simd_pack_(sizeof *w, turned, live, w + from, b->run.net.count, 1, live, rows);
   for (l = 0; drops && l < live; l++) {
     const uint64_t dice = hfy_net_drop_dice_(b->run.drop, b->one[l].who);
     for (r = 0; r < rows; r++) turned[r * live + l] *= hfy_net_drop_factor_(b->run.drop, dice, from + r);
@@ -14191,7 +14202,7 @@ HFY_PRIVATE_ void hfy_net_back_rows_(void *context, size_t task) {
   const size_t n = net->count, blocks = (n - 1) / HFY_NET_TURN_ + 1, live = b->live, dim = net->dim;
   const size_t end = hfy_base_min_(n, hfy_base_share_(blocks, task + 1, b->tasks) * HFY_NET_TURN_);
   size_t from = hfy_base_share_(blocks, task, b->tasks) * HFY_NET_TURN_, have, l, r;
-  hfy_real *turned = b->turned + task * HFY_NET_TURN_ * b->tile;
+  hfy_real *turned = b->turned + task * b->lot;
   hfy_real *to = grad->values ? grad->values : net->values == net->keys ? grad->keys : NULL;
   if (b->reads) to = grad->readout;
   for (; from < end; from += have) {
@@ -14407,7 +14418,7 @@ HFY_COLD_ void hfy_net_plan_back_(hfy_base_arena_ *arena, size_t n_queries, hfy_
   b->dy = HFY_TAKE_(arena, hfy_real, rows);
   b->theta = b->y;
   if (net->sim != HFY_SIM_DOT || hfy_sep_needs_theta_(&net->sep)) b->theta = HFY_TAKE_(arena, hfy_real, rows);
-  b->turned = HFY_TAKE_(arena, hfy_real, b->tasks * HFY_NET_TURN_ * tile);
+  b->turned = HFY_TAKE_(arena, hfy_real, b->tasks * b->lot);
   b->dq = HFY_TAKE_(arena, double, states);
   b->u = HFY_TAKE_(arena, double, solves);
   b->want = HFY_TAKE_(arena, double, solves);
@@ -14429,6 +14440,7 @@ HFY_COLD_ hfy_status hfy_net_choose_back_(hfy_net_back_ *b, size_t n_queries, in
   b->tile = hfy_base_min_(hfy_net_few_rows_(net), n_queries ? n_queries : 1);
   if (walks && b->tile > HFY_NET_PATH_BYTES_ / path)
     b->tile = HFY_NET_PATH_BYTES_ / path ? HFY_NET_PATH_BYTES_ / path : 1;
+  b->lot = HFY_NET_TURN_ * (b->tile < HFY_NET_SHORT_ ? HFY_NET_SHORT_ : b->tile);
   b->tasks = hfy_base_times_(hfy_base_times_(b->tile, net->count), net->dim) / HFY_NET_TURNED_ + 1;
   b->tasks = hfy_base_min_(hfy_base_min_(b->tasks, most), (net->count - 1) / HFY_NET_TURN_ + 1);
   b->shares = b->tasks; /* these add up as they go */
