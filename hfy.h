@@ -3076,6 +3076,25 @@ enum { HFY_SIMD_BLOCK_ = 2048 }; /* elements of a dot before it moves to double 
 typedef void hfy_simd_pairs_(const hfy_real *x, size_t x_stride, size_t rows, const hfy_real *q, size_t q_stride,
                              size_t nq, size_t dim, hfy_real *out, size_t out_stride);
 
+/* Part of a product of matrices, of float or double: C = sign AB or C = C + sign AB, sign 1 or -1, `rows` x `columns`.
+   A lies in tiles of as many rows as a tile of registers has: element (i, p) of a tile at a[i*a_row + p*a_col], tiles
+   a_tile apart. B lies in panels as wide as a tile: a row of a panel is together, rows b_row apart, panels b_panel.
+   Every element of C begins with itself (or 0), and its products are added one by one along the depth. */
+typedef struct hfy_simd_block_ {
+  const void *a, *b;
+  void *c;
+  size_t rows, columns, depth, a_row, a_col, a_tile, b_row, b_panel, c_row;
+  int over, minus;  /* C is not read; sign is -1 */
+  const void *next; /* meanwhile `ahead` rows, b_row apart, are fetched into L2 */
+  size_t ahead;
+} hfy_simd_block_;
+
+/* Products in one precision, whatever hfy_real is. */
+typedef struct hfy_simd_product_ {
+  size_t size, rows, columns; /* of an element; of a tile of registers */
+  void (*block)(const hfy_simd_block_ *block);
+} hfy_simd_product_;
+
 typedef struct hfy_simd_ {
   hfy_isa isa;
   size_t lanes;               /* of a vector of hfy_real, at most HFY_SIMD_LANES_ */
@@ -3119,27 +3138,10 @@ typedef struct hfy_simd_ {
                double sums[2]);
   /* bits (n of them, packed, the rest 0): h > 0. Returns how many |h| are above c width. */
   size_t (*signs)(const double *h, const double *width, double c, size_t n, uint64_t *bits);
+  hfy_simd_product_ product; /* of hfy_real; its block may be NULL */
 } hfy_simd_;
 
-/* Part of a product of matrices, of float or double: C = sign AB or C = C + sign AB, sign 1 or -1, `rows` x `columns`.
-   A lies in tiles of as many rows as a tile of registers has: element (i, p) of a tile at a[i*a_row + p*a_col], tiles
-   a_tile apart. B lies in panels as wide as a tile: a row of a panel is together, rows b_row apart, panels b_panel.
-   Every element of C begins with itself (or 0), and its products are added one by one along the depth. */
-typedef struct hfy_simd_block_ {
-  const void *a, *b;
-  void *c;
-  size_t rows, columns, depth, a_row, a_col, a_tile, b_row, b_panel, c_row;
-  int over, minus;  /* C is not read; sign is -1 */
-  const void *next; /* meanwhile `ahead` rows, b_row apart, are fetched into L2 */
-  size_t ahead;
-} hfy_simd_block_;
-
-/* What linear algebra needs of one precision, whatever hfy_real is. */
-typedef struct hfy_simd_product_ {
-  size_t size, rows, columns; /* of an element; of a tile of registers */
-  void (*block)(const hfy_simd_block_ *block);
-} hfy_simd_product_;
-
+/* What linear algebra needs. */
 typedef struct hfy_simd_products_ {
   hfy_simd_product_ f32, f64;
   /* out[i] = <x_i, q> for rows x_i of dim, summed as every canonical dot */
@@ -3712,7 +3714,8 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
   hfy_simd_combine_scalar_, hfy_simd_gather_scalar_, hfy_simd_max_scalar_, hfy_simd_window_scalar_,
   hfy_simd_softmax_scalar_, hfy_simd_scale_scalar_, hfy_simd_scale_once_scalar_, hfy_simd_mix_scalar_,
   hfy_simd_cut_scalar_, hfy_simd_apart_scalar_, hfy_simd_exp_scalar_, hfy_simd_tilt_scalar_, hfy_simd_below_scalar_,
-  hfy_simd_keep_below_scalar_, hfy_simd_powers_scalar_, hfy_simd_clip_scalar_, hfy_simd_signs_scalar_};
+  hfy_simd_keep_below_scalar_, hfy_simd_powers_scalar_, hfy_simd_clip_scalar_, hfy_simd_signs_scalar_,
+  {0, 0, 0, NULL}};
 
 #endif /* HFY_BODIES_ rest while the templates are defined */
 
@@ -5023,7 +5026,8 @@ static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {
   (hfy_isa)HFY_SIMD_PASS_, HFY_LANES_, HFY_V_(dot), HFY_V_(euclidean), HFY_V_(manhattan),
   HFY_V_(combine), HFY_V_(gather), HFY_V_(largest), HFY_V_(window), HFY_V_(softmax), HFY_V_(scale),
   HFY_V_(scale_once), HFY_V_(mix), HFY_V_(cut), HFY_V_(apart), HFY_V_(exp), HFY_V_(tilt), HFY_D_(below),
-  HFY_D_(keep_below), HFY_D_(powers), HFY_D_(clip), HFY_D_(signs)};
+  HFY_D_(keep_below), HFY_D_(powers), HFY_D_(clip), HFY_D_(signs),
+  {sizeof(HFY_S_), HFY_BATCH_, HFY_V_(wide), HFY_QUERIES_ == 1 ? NULL : HFY_V_(block)}};
 #undef HFY_PACK_
 #endif
 #ifndef HFY_SIMD_OTHER_ /* both precisions are there */
@@ -14163,16 +14167,27 @@ HFY_COLD_ void hfy_net_back_solve_(hfy_net_back_ *b, size_t from, size_t to, dou
 
 /* --- sums over queries --- */
 
-/* turned[r][l] = w[l][from + r]; of weights that dropout has seen, if `drops`. */
-HFY_PRIVATE_ void hfy_net_back_turn_(const hfy_net_back_ *b, const hfy_real *w, size_t from, size_t rows, int drops,
-                                     hfy_real *turned) {
-  const size_t live = b->live;
+/* to += w^T x, of `rows` columns of the weights w (y or dy) from `from` on. A product reads them where they lie; if many
+   are 0, or dropout is to see them first, they are turned. */
+HFY_PRIVATE_ void hfy_net_back_add_(const hfy_net_back_ *b, const hfy_real *w, size_t from, size_t rows, hfy_real *to,
+                                    size_t width, size_t stride, hfy_real *turned) {
+  const hfy_simd_product_ *how = &b->run.simd->product;
+  const hfy_real *x = w != b->y ? b->pull : b->reads ? b->v : b->dz;
+  const size_t live = b->live, n = b->run.net.count;
+  const hfy_simd_block_ block = {w + from, x, to, rows, width, live, 1, n, how->rows, width, how->columns, stride,
+                                 0, 0, NULL, 0};
+  const int drops = w == b->y && b->reads && b->run.drop;
   size_t l, r;
-  hfy_simd_pack_(sizeof *w, turned, live, w + from, b->run.net.count, 1, live, rows);
+  if (how->block && !drops && !b->run.net.sep.plus && hfy_sep_method_of_(&b->run.net.sep) == HFY_SEP_BY_SOFTMAX_) {
+    how->block(&block);
+    return;
+  }
+  hfy_simd_pack_(sizeof *w, turned, live, w + from, n, 1, live, rows);
   for (l = 0; drops && l < live; l++) {
     const uint64_t dice = hfy_net_drop_dice_(b->run.drop, b->one[l].who);
     for (r = 0; r < rows; r++) turned[r * live + l] *= hfy_net_drop_factor_(b->run.drop, dice, from + r);
   }
+  b->run.simd->combine(turned, live, rows, x, width, live, width, to, stride);
 }
 
 /* Key `i`'s gradient, of similarities that are no dots. */
@@ -14207,16 +14222,9 @@ HFY_PRIVATE_ void hfy_net_back_rows_(void *context, size_t task) {
   if (b->reads) to = grad->readout;
   for (; from < end; from += have) {
     have = hfy_base_min_(HFY_NET_TURN_, end - from);
-    if (to) {
-      hfy_net_back_turn_(b, b->y, from, have, b->reads && run->drop, turned);
-      run->simd->combine(turned, live, have, b->reads ? b->v : b->dz, rows->width, live, rows->width,
-                         to + from * rows->stride, rows->stride);
-    }
-    if (grad->keys && net->sim == HFY_SIM_DOT) {
-      hfy_net_back_turn_(b, b->dy, from, have, 0, turned);
-      run->simd->combine(turned, live, have, b->pull, dim, live, dim, grad->keys + from * net->key_stride,
-                         net->key_stride);
-    }
+    if (to) hfy_net_back_add_(b, b->y, from, have, to + from * rows->stride, rows->width, rows->stride, turned);
+    if (grad->keys && net->sim == HFY_SIM_DOT)
+      hfy_net_back_add_(b, b->dy, from, have, grad->keys + from * net->key_stride, dim, net->key_stride, turned);
     for (r = from; grad->keys && net->sim != HFY_SIM_DOT && r < from + have; r++)
       hfy_net_back_key_(b, r, b->sum + task * 2 * dim);
     for (l = 0; grad->bias && l < live; l++)
