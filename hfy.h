@@ -13891,6 +13891,11 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_net_sim_vjp_(const hfy_net *net, const 
   }
 }
 
+/* Are most weights not 0? */
+HFY_PRIVATE_ int hfy_net_back_dense_(const hfy_net_back_ *b) {
+  return !b->run.net.sep.plus && hfy_sep_method_of_(&b->run.net.sep) == HFY_SEP_BY_SOFTMAX_;
+}
+
 /* sim(x_i, q_l) from theta. */
 HFY_PRIVATE_ double hfy_net_back_score_(const hfy_net_back_ *b, size_t l, size_t i) {
   const hfy_net *net = &b->run.net;
@@ -13933,10 +13938,31 @@ HFY_PRIVATE_ void hfy_net_back_check_(hfy_net_back_ *b, size_t l, hfy_net_scratc
   }
 }
 
+/* out = rows v of nq vectors v, in layers: short dots fold as much as they add, so turned rows are summed instead. A call
+   with one query has the bits of one with many: other calls, which may be that small, keep to dots. */
+HFY_PRIVATE_ void hfy_net_back_dots_(const hfy_net_back_ *b, size_t nq, const hfy_net_rows_ *rows, const hfy_real *v,
+                                     hfy_real *out, const hfy_net_scratch_ *s) {
+  const hfy_simd_ *simd = b->run.simd;
+  const size_t n = b->run.net.count, width = rows->width;
+  hfy_real *turned = b->turned + (size_t)(s - b->scratch) * b->lot;
+  size_t i, have;
+  if (width > HFY_NET_SHORT_ || !b->more) {
+    simd->dot(rows->at, rows->stride, n, v, width, nq, width, out, n);
+    return;
+  }
+  memset(out, 0, nq * n * sizeof *out);
+  for (i = 0; i < n; i += have) {
+    have = hfy_base_min_(b->lot / width, n - i);
+    hfy_simd_pack_(sizeof *turned, turned, have, rows->at + i * rows->stride, rows->stride, 1, have, width);
+    simd->combine(v, width, nq, turned, have, width, have, out + i, n);
+  }
+}
+
 /* q, theta, p and z of queries from .. to-1. */
 HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, hfy_net_scratch_ *s) {
   const hfy_net_run_ *run = &b->run;
   const size_t dim = run->net.dim, n = run->net.count, nq = to - from, width = run->readout.width;
+  const hfy_net_rows_ keys = {run->net.keys, run->net.key_stride, dim};
   const int checks = b->solves || !(run->path || (b->more && b->more->lost)); /* nobody has been there */
   double *inverse = b->inverse_q ? b->inverse_q + from : NULL;
   size_t l;
@@ -13947,7 +13973,13 @@ HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, 
     memcpy(b->q + l * dim, q, dim * sizeof *q);
   }
   hfy_net_norms_(run, b->q + from * dim, nq, inverse);
-  hfy_net_scores_(run, b->q + from * dim, nq, inverse, 0, n, b->theta + from * n, n);
+  if (run->net.sim == HFY_SIM_DOT && b->more && hfy_net_back_dense_(b)) { /* nothing hangs on the last bits */
+    memcpy(b->pull + from * dim, b->q + from * dim, nq * dim * sizeof *b->pull);
+    run->simd->scale_once(b->pull + from * dim, nq * dim, run->net.beta);
+    hfy_net_back_dots_(b, nq, &keys, b->pull + from * dim, b->theta + from * n, s);
+  } else {
+    hfy_net_scores_(run, b->q + from * dim, nq, inverse, 0, n, b->theta + from * n, n);
+  }
   for (l = from; l < to; l++) {
     hfy_net_one_ *one = b->one + l;
     hfy_net_mask_(&run->net, one->who, 0, n, b->theta + l * n);
@@ -13970,26 +14002,6 @@ HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, 
   }
 }
 
-/* dy = rows v. Short dots fold as much as they add: it is turned rows that are summed, if there are queries for it. */
-HFY_PRIVATE_ void hfy_net_back_dots_(const hfy_net_back_ *b, size_t from, size_t to, const hfy_net_rows_ *rows,
-                                     const hfy_real *v, hfy_real *turned) {
-  const hfy_simd_ *simd = b->run.simd;
-  const size_t n = b->run.net.count, width = rows->width, nq = to - from;
-  hfy_real *dy = b->dy + from * n;
-  size_t i, have;
-  v += from * width;
-  if (width > HFY_NET_SHORT_ || b->tile < HFY_NET_TURN_) {
-    simd->dot(rows->at, rows->stride, n, v, width, nq, width, dy, n);
-    return;
-  }
-  memset(dy, 0, nq * n * sizeof *dy);
-  for (i = 0; i < n; i += have) {
-    have = hfy_base_min_(b->lot / width, n - i);
-    hfy_simd_pack_(sizeof *turned, turned, have, rows->at + i * rows->stride, rows->stride, 1, have, width);
-    simd->combine(v, width, nq, turned, have, width, have, dy + i, n);
-  }
-}
-
 /* From what rows^T p gets, v, back through p and theta to dq. */
 HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to, const hfy_net_rows_ *rows,
                                         const hfy_real *v, int adds, hfy_net_scratch_ *s) {
@@ -13999,7 +14011,7 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
   const size_t dim = net->dim, n = net->count;
   const int dots = net->sim == HFY_SIM_DOT, structured = hfy_sep_method_of_(&net->sep) == HFY_SEP_BY_STRUCTURE_;
   size_t l, d, i;
-  hfy_net_back_dots_(b, from, to, rows, v, b->turned + (size_t)(s - b->scratch) * b->lot);
+  hfy_net_back_dots_(b, to - from, rows, v + from * rows->width, b->dy + from * n, s);
   for (l = from; l < to; l++) {
     hfy_sep_grad sep = {NULL, NULL, NULL, NULL, NULL, NULL, NULL};
     const hfy_sep_row_ row = {b->theta + l * n, b->y + l * n, b->dy + l * n, b->dy + l * n, n, b->one[l].who};
@@ -14178,7 +14190,7 @@ HFY_PRIVATE_ void hfy_net_back_add_(const hfy_net_back_ *b, const hfy_real *w, s
                                  0, 0, NULL, 0};
   const int drops = w == b->y && b->reads && b->run.drop;
   size_t l, r;
-  if (how->block && !drops && !b->run.net.sep.plus && hfy_sep_method_of_(&b->run.net.sep) == HFY_SEP_BY_SOFTMAX_) {
+  if (how->block && !drops && hfy_net_back_dense_(b)) {
     how->block(&block);
     return;
   }
