@@ -13938,8 +13938,8 @@ HFY_PRIVATE_ void hfy_net_back_check_(hfy_net_back_ *b, size_t l, hfy_net_scratc
   }
 }
 
-/* out = rows v of nq vectors v, in layers: short dots fold as much as they add, so turned rows are summed instead. A call
-   with one query has the bits of one with many: other calls, which may be that small, keep to dots. */
+/* out = rows v, of nq vectors v. Short dots fold as much as they add: in layers, turned rows are summed up instead.
+   Other calls keep to dots: a query alone would wait for the turning, and has the bits that it has among many. */
 HFY_PRIVATE_ void hfy_net_back_dots_(const hfy_net_back_ *b, size_t nq, const hfy_net_rows_ *rows, const hfy_real *v,
                                      hfy_real *out, const hfy_net_scratch_ *s) {
   const hfy_simd_ *simd = b->run.simd;
@@ -14064,7 +14064,8 @@ HFY_PRIVATE_ void hfy_net_back_step_(hfy_net_back_ *b, size_t from, size_t to, i
       b->df[at + d] = (hfy_real)(b->step * dq[d]);
       dq[d] *= 1 - b->step;
     }
-    if (adds) hfy_post_vjp_parameters_(&net->post, b->z + at, b->df + at, 1, dim, &post, sum, &s->post);
+    if (adds && net->post.kind)
+      hfy_post_vjp_parameters_(&net->post, b->z + at, b->df + at, 1, dim, &post, sum, &s->post);
     hfy_post_row_vjp_(&net->post, b->z + at, b->df + at, dim, b->dz + at, &s->post);
     for (d = 0; net->self_coupling && d < dim; d++) dq[d] -= (double)net->self_coupling[d] * (double)b->dz[at + d];
   }
@@ -14179,15 +14180,15 @@ HFY_COLD_ void hfy_net_back_solve_(hfy_net_back_ *b, size_t from, size_t to, dou
 
 /* --- sums over queries --- */
 
-/* to += w^T x, of `rows` columns of the weights w (y or dy) from `from` on. A product reads them where they lie; if many
-   are 0, or dropout is to see them first, they are turned. */
+/* to += w^T x, of `rows` columns of the weights w (y or dy) from `from` on. A product reads them where they lie; if
+   many are 0, or dropout is to see them first, they are turned. */
 HFY_PRIVATE_ void hfy_net_back_add_(const hfy_net_back_ *b, const hfy_real *w, size_t from, size_t rows, hfy_real *to,
                                     size_t width, size_t stride, hfy_real *turned) {
   const hfy_simd_product_ *how = &b->run.simd->product;
   const hfy_real *x = w != b->y ? b->pull : b->reads ? b->v : b->dz;
   const size_t live = b->live, n = b->run.net.count;
-  const hfy_simd_block_ block = {w + from, x, to, rows, width, live, 1, n, how->rows, width, how->columns, stride,
-                                 0, 0, NULL, 0};
+  const hfy_simd_block_ block = {w + from, x, to, rows, width, live, 1, n, how->rows, width, how->columns, stride, 0,
+                                 0, NULL, 0};
   const int drops = w == b->y && b->reads && b->run.drop;
   size_t l, r;
   if (how->block && !drops && hfy_net_back_dense_(b)) {
