@@ -3076,6 +3076,25 @@ enum { HFY_SIMD_BLOCK_ = 2048 }; /* elements of a dot before it moves to double 
 typedef void hfy_simd_pairs_(const hfy_real *x, size_t x_stride, size_t rows, const hfy_real *q, size_t q_stride,
                              size_t nq, size_t dim, hfy_real *out, size_t out_stride);
 
+/* Part of a product of matrices, of float or double: C = sign AB or C = C + sign AB, sign 1 or -1, `rows` x `columns`.
+   A lies in tiles of as many rows as a tile of registers has: element (i, p) of a tile at a[i*a_row + p*a_col], tiles
+   a_tile apart. B lies in panels as wide as a tile: a row of a panel is together, rows b_row apart, panels b_panel.
+   Every element of C begins with itself (or 0), and its products are added one by one along the depth. */
+typedef struct hfy_simd_block_ {
+  const void *a, *b;
+  void *c;
+  size_t rows, columns, depth, a_row, a_col, a_tile, b_row, b_panel, c_row;
+  int over, minus;  /* C is not read; sign is -1 */
+  const void *next; /* meanwhile `ahead` rows, b_row apart, are fetched into L2 */
+  size_t ahead;
+} hfy_simd_block_;
+
+/* Products in one precision, whatever hfy_real is. */
+typedef struct hfy_simd_product_ {
+  size_t size, rows, columns; /* of an element; of a tile of registers */
+  void (*block)(const hfy_simd_block_ *block);
+} hfy_simd_product_;
+
 typedef struct hfy_simd_ {
   hfy_isa isa;
   size_t lanes;               /* of a vector of hfy_real, at most HFY_SIMD_LANES_ */
@@ -3119,27 +3138,10 @@ typedef struct hfy_simd_ {
                double sums[2]);
   /* bits (n of them, packed, the rest 0): h > 0. Returns how many |h| are above c width. */
   size_t (*signs)(const double *h, const double *width, double c, size_t n, uint64_t *bits);
+  hfy_simd_product_ product; /* of hfy_real; its block may be NULL */
 } hfy_simd_;
 
-/* Part of a product of matrices, of float or double: C = sign AB or C = C + sign AB, sign 1 or -1, `rows` x `columns`.
-   A lies in tiles of as many rows as a tile of registers has: element (i, p) of a tile at a[i*a_row + p*a_col], tiles
-   a_tile apart. B lies in panels as wide as a tile: a row of a panel is together, rows b_row apart, panels b_panel.
-   Every element of C begins with itself (or 0), and its products are added one by one along the depth. */
-typedef struct hfy_simd_block_ {
-  const void *a, *b;
-  void *c;
-  size_t rows, columns, depth, a_row, a_col, a_tile, b_row, b_panel, c_row;
-  int over, minus;  /* C is not read; sign is -1 */
-  const void *next; /* meanwhile `ahead` rows, b_row apart, are fetched into L2 */
-  size_t ahead;
-} hfy_simd_block_;
-
-/* What linear algebra needs of one precision, whatever hfy_real is. */
-typedef struct hfy_simd_product_ {
-  size_t size, rows, columns; /* of an element; of a tile of registers */
-  void (*block)(const hfy_simd_block_ *block);
-} hfy_simd_product_;
-
+/* What linear algebra needs. */
 typedef struct hfy_simd_products_ {
   hfy_simd_product_ f32, f64;
   /* out[i] = <x_i, q> for rows x_i of dim, summed as every canonical dot */
@@ -3302,6 +3304,72 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_pairs_(const hfy_simd_all_ *al
         }
       }
     }
+}
+
+/* One element of 4 or 8 bytes. */
+HFY_PRIVATE_ void hfy_simd_put_(size_t size, char *to, const char *from) {
+  if (size == sizeof(float))
+    memcpy(to, from, sizeof(float));
+  else
+    memcpy(to, from, sizeof(double));
+}
+
+/* to[p*width + j] = from[j*across + p] for j, p < 4. */
+HFY_PRIVATE_ void hfy_simd_turn4_(size_t size, const char *from, size_t across, char *to, size_t width) {
+  size_t j, p;
+#if HFY_SIMD_FLOOR_ >= HFY_ISAS_SSE2 && defined(HFY_SIMD_X86_)
+  if (size == sizeof(float)) {
+    const float *x = (const float *)(const void *)from;
+    float *y = (float *)(void *)to;
+    __m128 a = _mm_loadu_ps(x), b = _mm_loadu_ps(x + across);
+    __m128 c = _mm_loadu_ps(x + 2 * across), d = _mm_loadu_ps(x + 3 * across);
+    _MM_TRANSPOSE4_PS(a, b, c, d);
+    _mm_storeu_ps(y, a);
+    _mm_storeu_ps(y + width, b);
+    _mm_storeu_ps(y + 2 * width, c);
+    _mm_storeu_ps(y + 3 * width, d);
+    return;
+  }
+  for (j = 0; j < 4; j += 2)
+    for (p = 0; p < 4; p += 2) {
+      const double *x = (const double *)(const void *)from + j * across + p;
+      double *y = (double *)(void *)to + p * width + j;
+      const __m128d a = _mm_loadu_pd(x), b = _mm_loadu_pd(x + across);
+      _mm_storeu_pd(y, _mm_unpacklo_pd(a, b));
+      _mm_storeu_pd(y + width, _mm_unpackhi_pd(a, b));
+    }
+#else
+  for (j = 0; j < 4; j++)
+    for (p = 0; p < 4; p++) hfy_simd_put_(size, to + (p * width + j) * size, from + (j * across + p) * size);
+#endif
+}
+
+/* to[p*width + j] = from[j*across + p*along], j < have, p < k. Plain loops: it is memory that this waits for. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_pack_(size_t size, void *target, size_t width, const void *source,
+                                                    size_t across, size_t along, size_t have, size_t k) {
+  const size_t bytes = have * size, row = width * size;
+  const char *from = (const char *)source;
+  char *to = (char *)target;
+  size_t j = 0, p, l;
+  if (across == 1) {
+    for (p = 0; p < k; p++, to += row, from += along * size) {
+      for (l = 0; l + 16 <= bytes; l += 16) memcpy(to + l, from + l, 16);
+      for (; l < bytes; l += 4) memcpy(to + l, from + l, 4);
+    }
+    return;
+  }
+  if (along == 1)
+    for (; j + 4 <= have; j += 4) {
+      for (p = 0; p + 4 <= k; p += 4) {
+        if (!(p * size & 63)) /* the next panel's, on its way */
+          for (l = 0; l < 4; l++) HFY_PREFETCH_((uintptr_t)from + (p + (j + l + width) * across) * size);
+        hfy_simd_turn4_(size, from + (j * across + p) * size, across, to + (p * width + j) * size, width);
+      }
+      for (; p < k; p++)
+        for (l = j; l < j + 4; l++) hfy_simd_put_(size, to + p * row + l * size, from + (l * across + p) * size);
+    }
+  for (; j < have; j++)
+    for (p = 0; p < k; p++) hfy_simd_put_(size, to + p * row + j * size, from + (j * across + p * along) * size);
 }
 
 /* Rows of a projection at work: w[i*batch + j] is the weight of row i for query j, used[i] tells by bits which are not
@@ -3646,7 +3714,8 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
   hfy_simd_combine_scalar_, hfy_simd_gather_scalar_, hfy_simd_max_scalar_, hfy_simd_window_scalar_,
   hfy_simd_softmax_scalar_, hfy_simd_scale_scalar_, hfy_simd_scale_once_scalar_, hfy_simd_mix_scalar_,
   hfy_simd_cut_scalar_, hfy_simd_apart_scalar_, hfy_simd_exp_scalar_, hfy_simd_tilt_scalar_, hfy_simd_below_scalar_,
-  hfy_simd_keep_below_scalar_, hfy_simd_powers_scalar_, hfy_simd_clip_scalar_, hfy_simd_signs_scalar_};
+  hfy_simd_keep_below_scalar_, hfy_simd_powers_scalar_, hfy_simd_clip_scalar_, hfy_simd_signs_scalar_,
+  {0, 0, 0, NULL}};
 
 #endif /* HFY_BODIES_ rest while the templates are defined */
 
@@ -4531,12 +4600,21 @@ HFY_TARGET_ void HFY_V_(gather)(const size_t *index, const HFY_S_ *w, size_t cou
   }
 }
 
+/* The largest lane. */
+HFY_INLINE_ HFY_S_ HFY_V_(highest)(HFY_VV_ a) {
+  HFY_S_ lane[HFY_LANES_];
+  int half, l;
+  HFY_V_(store)(lane, a);
+  HFY_UNROLL_ for (half = HFY_LANES_ / 2; half; half /= 2)
+    HFY_UNROLL_ for (l = 0; l < half; l++) lane[l] = lane[l + half] > lane[l] ? lane[l + half] : lane[l];
+  return lane[0];
+}
+
 HFY_TARGET_ HFY_S_ HFY_V_(largest)(const HFY_S_ *x, size_t n, HFY_S_ *tops) {
   enum { lanes = HFY_LANES_ };
   const HFY_VV_ least = HFY_V_(set)((HFY_S_)-HUGE_VAL);
   HFY_VV_ most[4] = {least, least, least, least}, v[4];
   HFY_V_(cond) nan = HFY_V_(nan)(least, least);
-  HFY_S_ lane[HFY_LANES_];
   size_t i = 0, s;
   for (; i + 4 * lanes <= n; i += 4 * lanes) {
     HFY_UNROLL_ for (s = 0; s < 4; s++) v[s] = HFY_V_(load)(x + i + s * lanes);
@@ -4550,11 +4628,8 @@ HFY_TARGET_ HFY_S_ HFY_V_(largest)(const HFY_S_ *x, size_t n, HFY_S_ *tops) {
   }
   if (HFY_V_(bits)(nan)) return hfy_simd_max_scalar_(x, n, NULL);
   most[0] = HFY_V_(max)(HFY_V_(max)(most[0], most[1]), HFY_V_(max)(most[2], most[3]));
-  HFY_V_(store)(lane, most[0]);
   if (tops) HFY_V_(store)(tops, most[0]);
-  for (i = 1; i < lanes; i++)
-    if (lane[i] > lane[0]) lane[0] = lane[i];
-  return lane[0];
+  return HFY_V_(highest)(most[0]);
 }
 
 #ifdef HFY_PACK_
@@ -4787,18 +4862,21 @@ HFY_TARGET_ double HFY_V_(apart)(const HFY_S_ *x, const HFY_S_ *y, size_t n) {
 HFY_TARGET_ void HFY_V_(tilt)(const HFY_S_ *p, const HFY_S_ *v, size_t n, HFY_S_ *y) {
   enum { parts = sizeof(HFY_S_) == 8 ? 1 : 2 };
   const HFY_S_ top = HFY_V_(largest)(p, n, NULL);
-  const HFY_VV_ none = HFY_V_(zero)();
-  HFY_VV_ most = HFY_V_(set)(top);
+  const HFY_VV_ none = HFY_V_(zero)(), most = HFY_V_(set)(top), least = HFY_V_(set)((HFY_S_)-HUGE_VAL);
+  HFY_VV_ best = least;
+  HFY_S_ heavy;
   HFY_DV_ sum[2] = {HFY_D_(zero)(), HFY_D_(zero)()}, along[2] = {HFY_D_(zero)(), HFY_D_(zero)()}, mean, pivot;
-  size_t i = 0;
-  while (i + HFY_LANES_ < n && HFY_V_(bits)(HFY_V_(lt)(HFY_V_(load)(p + i), most)) == (2u << (HFY_LANES_ - 1)) - 1)
-    i += HFY_LANES_;
-  while (p[i] < top) i++;
-  most = HFY_V_(set)(v[i]);
-  pivot = HFY_D_(set)((double)v[i]);
+  size_t i;
+  for (i = 0; i < n; i += HFY_LANES_) {
+    const HFY_VV_ w = HFY_V_(load_up)(p + i, n - i), x = HFY_V_(load_up)(v + i, n - i);
+    best = HFY_V_(max)(best, HFY_V_(select)(HFY_V_(lt)(w, most), least, x));
+  }
+  heavy = HFY_V_(highest)(best);
+  best = HFY_V_(set)(heavy);
+  pivot = HFY_D_(set)((double)heavy);
   for (i = 0; i < n; i += HFY_LANES_) {
     const HFY_VV_ w = HFY_V_(load_up)(p + i, n - i);
-    const HFY_VV_ x = HFY_V_(select)(HFY_V_(lt)(none, w), HFY_V_(load_up)(v + i, n - i), most);
+    const HFY_VV_ x = HFY_V_(select)(HFY_V_(lt)(none, w), HFY_V_(load_up)(v + i, n - i), best);
     sum[0] = HFY_D_(add)(sum[0], HFY_V_(low)(w));
     along[0] = HFY_D_(fma)(HFY_V_(low)(w), HFY_D_(sub)(HFY_V_(low)(x), pivot), along[0]);
     if (parts == 1) continue;
@@ -4949,7 +5027,8 @@ static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {
   (hfy_isa)HFY_SIMD_PASS_, HFY_LANES_, HFY_V_(dot), HFY_V_(euclidean), HFY_V_(manhattan),
   HFY_V_(combine), HFY_V_(gather), HFY_V_(largest), HFY_V_(window), HFY_V_(softmax), HFY_V_(scale),
   HFY_V_(scale_once), HFY_V_(mix), HFY_V_(cut), HFY_V_(apart), HFY_V_(exp), HFY_V_(tilt), HFY_D_(below),
-  HFY_D_(keep_below), HFY_D_(powers), HFY_D_(clip), HFY_D_(signs)};
+  HFY_D_(keep_below), HFY_D_(powers), HFY_D_(clip), HFY_D_(signs),
+  {sizeof(HFY_S_), HFY_BATCH_, HFY_V_(wide), HFY_QUERIES_ == 1 ? NULL : HFY_V_(block)}};
 #undef HFY_PACK_
 #endif
 #ifndef HFY_SIMD_OTHER_ /* both precisions are there */
@@ -5693,72 +5772,6 @@ HFY_PRIVATE_ const hfy_simd_products_ *hfy_linalg_products_(const hfy_simd_ *sim
   return NULL;
 }
 
-/* One element of 4 or 8 bytes. */
-HFY_PRIVATE_ void hfy_linalg_put_(size_t size, char *to, const char *from) {
-  if (size == sizeof(float))
-    memcpy(to, from, sizeof(float));
-  else
-    memcpy(to, from, sizeof(double));
-}
-
-/* to[p*width + j] = from[j*across + p] for j, p < 4. */
-HFY_PRIVATE_ void hfy_linalg_turn4_(size_t size, const char *from, size_t across, char *to, size_t width) {
-  size_t j, p;
-#if HFY_SIMD_FLOOR_ >= HFY_ISAS_SSE2 && defined(HFY_SIMD_X86_)
-  if (size == sizeof(float)) {
-    const float *x = (const float *)(const void *)from;
-    float *y = (float *)(void *)to;
-    __m128 a = _mm_loadu_ps(x), b = _mm_loadu_ps(x + across);
-    __m128 c = _mm_loadu_ps(x + 2 * across), d = _mm_loadu_ps(x + 3 * across);
-    _MM_TRANSPOSE4_PS(a, b, c, d);
-    _mm_storeu_ps(y, a);
-    _mm_storeu_ps(y + width, b);
-    _mm_storeu_ps(y + 2 * width, c);
-    _mm_storeu_ps(y + 3 * width, d);
-    return;
-  }
-  for (j = 0; j < 4; j += 2)
-    for (p = 0; p < 4; p += 2) {
-      const double *x = (const double *)(const void *)from + j * across + p;
-      double *y = (double *)(void *)to + p * width + j;
-      const __m128d a = _mm_loadu_pd(x), b = _mm_loadu_pd(x + across);
-      _mm_storeu_pd(y, _mm_unpacklo_pd(a, b));
-      _mm_storeu_pd(y + width, _mm_unpackhi_pd(a, b));
-    }
-#else
-  for (j = 0; j < 4; j++)
-    for (p = 0; p < 4; p++) hfy_linalg_put_(size, to + (p * width + j) * size, from + (j * across + p) * size);
-#endif
-}
-
-/* to[p*width + j] = from[j*across + p*along], j < have, p < k. Plain loops: it is memory that this waits for. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_linalg_pack_(size_t size, void *target, size_t width, const void *source,
-                                                      size_t across, size_t along, size_t have, size_t k) {
-  const size_t bytes = have * size, row = width * size;
-  const char *from = (const char *)source;
-  char *to = (char *)target;
-  size_t j = 0, p, l;
-  if (across == 1) {
-    for (p = 0; p < k; p++, to += row, from += along * size) {
-      for (l = 0; l + 16 <= bytes; l += 16) memcpy(to + l, from + l, 16);
-      for (; l < bytes; l += 4) memcpy(to + l, from + l, 4);
-    }
-    return;
-  }
-  if (along == 1)
-    for (; j + 4 <= have; j += 4) {
-      for (p = 0; p + 4 <= k; p += 4) {
-        if (!(p * size & 63)) /* the next panel's, on its way */
-          for (l = 0; l < 4; l++) HFY_PREFETCH_((uintptr_t)from + (p + (j + l + width) * across) * size);
-        hfy_linalg_turn4_(size, from + (j * across + p) * size, across, to + (p * width + j) * size, width);
-      }
-      for (; p < k; p++)
-        for (l = j; l < j + 4; l++) hfy_linalg_put_(size, to + p * row + l * size, from + (l * across + p) * size);
-    }
-  for (; j < have; j++)
-    for (p = 0; p < k; p++) hfy_linalg_put_(size, to + p * row + j * size, from + (j * across + p * along) * size);
-}
-
 /* Elements of either precision. */
 HFY_PRIVATE_ void hfy_linalg_tiles_(const hfy_simd_product_ *how, size_t m, size_t n, size_t k, hfy_linalg_view_ a,
                                     hfy_linalg_view_ b, hfy_linalg_into_ c, void *scratch) {
@@ -5778,7 +5791,7 @@ HFY_PRIVATE_ void hfy_linalg_tiles_(const hfy_simd_product_ *how, size_t m, size
       if (packed) whole = nc / how->columns * how->columns;
       for (l = 0; packed && l < nc; l += how->columns) {
         const size_t have = hfy_base_min_(how->columns, nc - l);
-        hfy_linalg_pack_(size, panel + l * kc * size, have, from + l * b.col * size, b.col, b.row, have, kc);
+        hfy_simd_pack_(size, panel + l * kc * size, have, from + l * b.col * size, b.col, b.row, have, kc);
       }
       for (i = 0; i < m; i += mc) {
         const char *at = (const char *)a.at + (i * a.row + p * a.col) * size;
@@ -5789,8 +5802,8 @@ HFY_PRIVATE_ void hfy_linalg_tiles_(const hfy_simd_product_ *how, size_t m, size
         if (a.col != 1 || kc * nc > 40000) { /* large: rows of A a page each */
           char *rows_at = panel + nc * kc * size;
           for (l = 0; l < mc; l += how->rows)
-            hfy_linalg_pack_(size, rows_at + l * kc * size, how->rows, at + l * a.row * size, a.row, a.col,
-                             hfy_base_min_(how->rows, mc - l), kc);
+            hfy_simd_pack_(size, rows_at + l * kc * size, how->rows, at + l * a.row * size, a.row, a.col,
+                           hfy_base_min_(how->rows, mc - l), kc);
           block.a = rows_at;
           block.a_row = 1;
           block.a_col = how->rows;
@@ -6117,9 +6130,9 @@ HFY_COLD_ void hfy_linalg_chase_columns_(const hfy_simd_products_ *how, double *
   size_t i, have;
   for (i = 0; i < rows; i += 32, x += 32 * stride) {
     have = hfy_base_min_(32, rows - i);
-    hfy_linalg_pack_(sizeof *x, block, 32, x, stride, 1, have, count + 2);
+    hfy_simd_pack_(sizeof *x, block, 32, x, stride, 1, have, count + 2);
     how->chase(block, 32, have, coefficient, count);
-    hfy_linalg_pack_(sizeof *x, x, stride, block, 32, 1, count + 2, have);
+    hfy_simd_pack_(sizeof *x, x, stride, block, 32, 1, count + 2, have);
   }
 }
 
@@ -13828,6 +13841,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy
 enum {
   HFY_NET_NUMBERS_ = 11,              /* gradients that are one number */
   HFY_NET_TURN_ = 32,                 /* rows whose weights are turned at once */
+  HFY_NET_SHORT_ = 96,                /* elements of a dot that is short */
   HFY_NET_TURNED_ = 16384,            /* multiply-adds of a product that are worth a thread */
   HFY_NET_PATH_BYTES_ = 4096 * 1024,  /* states of a tile at most, as long as that leaves a query */
   HFY_NET_PATIENCE_ = 1000            /* the residual of u halves within so many steps, or there is no u */
@@ -13854,12 +13868,13 @@ typedef struct hfy_net_back_ {
   hfy_net_call_ call;                   /* the walks there; 0: none */
   hfy_net_scratch_ *scratch;            /* tasks */
   size_t tasks, shares, tile, live;     /* of rows, of queries */
+  size_t lot;                           /* elements turned at once */
   int opens, solves, reads, tries;      /* now: q, theta, p, z; u; through the readout; p of all steps, no more */
   double step;
   hfy_net_one_ *one, failed;
   hfy_status *status;                   /* n_queries: how the walks went */
   hfy_real *q, *z, *df, *dz, *pull, *v; /* D; pull: K'theta', then beta q; v: readout_dim */
-  hfy_real *theta, *y, *dy, *turned;    /* N, theta is y unless it is needed; tasks x TURN x tile */
+  hfy_real *theta, *y, *dy, *turned;    /* N, theta is y unless it is needed; tasks x lot */
   double *dq, *u, *want, *rest, *way;   /* D; but for dq implicit only: rest = want - (1 - J')u */
   double *inverse_q, *sum;              /* 1; tasks x 2D */
 } hfy_net_back_;
@@ -13875,6 +13890,11 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_net_sim_vjp_(const hfy_net *net, const 
     if (net->sim == HFY_SIM_MANHATTAN) slope = (a > b) - (a < b);
     dy[d] += g * slope;
   }
+}
+
+/* Are most weights not 0? */
+HFY_PRIVATE_ int hfy_net_back_dense_(const hfy_net_back_ *b) {
+  return !b->run.net.sep.plus && hfy_sep_method_of_(&b->run.net.sep) == HFY_SEP_BY_SOFTMAX_;
 }
 
 /* sim(x_i, q_l) from theta. */
@@ -13919,10 +13939,31 @@ HFY_PRIVATE_ void hfy_net_back_check_(hfy_net_back_ *b, size_t l, hfy_net_scratc
   }
 }
 
+/* out = rows v, of nq vectors v. Short dots fold as much as they add: in layers, turned rows are summed up instead.
+   Other calls keep to dots: a query alone would wait for the turning, and has the bits that it has among many. */
+HFY_PRIVATE_ void hfy_net_back_dots_(const hfy_net_back_ *b, size_t nq, const hfy_net_rows_ *rows, const hfy_real *v,
+                                     hfy_real *out, const hfy_net_scratch_ *s) {
+  const hfy_simd_ *simd = b->run.simd;
+  const size_t n = b->run.net.count, width = rows->width;
+  hfy_real *turned = b->turned + (size_t)(s - b->scratch) * b->lot;
+  size_t i, have;
+  if (width > HFY_NET_SHORT_ || !b->more) {
+    simd->dot(rows->at, rows->stride, n, v, width, nq, width, out, n);
+    return;
+  }
+  memset(out, 0, nq * n * sizeof *out);
+  for (i = 0; i < n; i += have) {
+    have = hfy_base_min_(b->lot / width, n - i);
+    hfy_simd_pack_(sizeof *turned, turned, have, rows->at + i * rows->stride, rows->stride, 1, have, width);
+    simd->combine(v, width, nq, turned, have, width, have, out + i, n);
+  }
+}
+
 /* q, theta, p and z of queries from .. to-1. */
 HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, hfy_net_scratch_ *s) {
   const hfy_net_run_ *run = &b->run;
   const size_t dim = run->net.dim, n = run->net.count, nq = to - from, width = run->readout.width;
+  const hfy_net_rows_ keys = {run->net.keys, run->net.key_stride, dim};
   const int checks = b->solves || !(run->path || (b->more && b->more->lost)); /* nobody has been there */
   double *inverse = b->inverse_q ? b->inverse_q + from : NULL;
   size_t l;
@@ -13933,7 +13974,13 @@ HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, 
     memcpy(b->q + l * dim, q, dim * sizeof *q);
   }
   hfy_net_norms_(run, b->q + from * dim, nq, inverse);
-  hfy_net_scores_(run, b->q + from * dim, nq, inverse, 0, n, b->theta + from * n, n);
+  if (run->net.sim == HFY_SIM_DOT && b->more && hfy_net_back_dense_(b)) { /* nothing hangs on the last bits */
+    memcpy(b->pull + from * dim, b->q + from * dim, nq * dim * sizeof *b->pull);
+    run->simd->scale_once(b->pull + from * dim, nq * dim, run->net.beta);
+    hfy_net_back_dots_(b, nq, &keys, b->pull + from * dim, b->theta + from * n, s);
+  } else {
+    hfy_net_scores_(run, b->q + from * dim, nq, inverse, 0, n, b->theta + from * n, n);
+  }
   for (l = from; l < to; l++) {
     hfy_net_one_ *one = b->one + l;
     hfy_net_mask_(&run->net, one->who, 0, n, b->theta + l * n);
@@ -13965,8 +14012,7 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
   const size_t dim = net->dim, n = net->count;
   const int dots = net->sim == HFY_SIM_DOT, structured = hfy_sep_method_of_(&net->sep) == HFY_SEP_BY_STRUCTURE_;
   size_t l, d, i;
-  run->simd->dot(rows->at, rows->stride, n, v + from * rows->width, rows->width, to - from, rows->width,
-                 b->dy + from * n, n);
+  hfy_net_back_dots_(b, to - from, rows, v + from * rows->width, b->dy + from * n, s);
   for (l = from; l < to; l++) {
     hfy_sep_grad sep = {NULL, NULL, NULL, NULL, NULL, NULL, NULL};
     const hfy_sep_row_ row = {b->theta + l * n, b->y + l * n, b->dy + l * n, b->dy + l * n, n, b->one[l].who};
@@ -14019,7 +14065,8 @@ HFY_PRIVATE_ void hfy_net_back_step_(hfy_net_back_ *b, size_t from, size_t to, i
       b->df[at + d] = (hfy_real)(b->step * dq[d]);
       dq[d] *= 1 - b->step;
     }
-    if (adds) hfy_post_vjp_parameters_(&net->post, b->z + at, b->df + at, 1, dim, &post, sum, &s->post);
+    if (adds && net->post.kind)
+      hfy_post_vjp_parameters_(&net->post, b->z + at, b->df + at, 1, dim, &post, sum, &s->post);
     hfy_post_row_vjp_(&net->post, b->z + at, b->df + at, dim, b->dz + at, &s->post);
     for (d = 0; net->self_coupling && d < dim; d++) dq[d] -= (double)net->self_coupling[d] * (double)b->dz[at + d];
   }
@@ -14134,26 +14181,27 @@ HFY_COLD_ void hfy_net_back_solve_(hfy_net_back_ *b, size_t from, size_t to, dou
 
 /* --- sums over queries --- */
 
-/* turned[r][l] = w[l][from + r]; of weights that dropout has seen, if `drops`. */
-HFY_PRIVATE_ void hfy_net_back_turn_(const hfy_net_back_ *b, const hfy_real *w, size_t from, size_t rows, int drops,
-                                     hfy_real *HFY_RESTRICT_ turned) {
-  const size_t n = b->run.net.count, live = b->live;
+/* to += w^T x, of `rows` columns of the weights w (y or dy) from `from` on. A product reads them where they lie; if
+   many are 0, or dropout is to see them first, they are turned. */
+HFY_PRIVATE_ void hfy_net_back_add_(const hfy_net_back_ *b, const hfy_real *w, size_t from, size_t rows, hfy_real *to,
+                                    size_t width, size_t stride, hfy_real *turned) {
+  const hfy_simd_product_ *how = &b->run.simd->product;
+  const hfy_real *x = w != b->y ? b->pull : b->reads ? b->v : b->dz;
+  const size_t live = b->live, n = b->run.net.count;
+  const hfy_simd_block_ block = {w + from, x, to, rows, width, live, 1, n, how->rows, width, how->columns, stride, 0,
+                                 0, NULL, 0};
+  const int drops = w == b->y && b->reads && b->run.drop;
   size_t l, r;
-  for (l = 0; l + 4 <= live; l += 4) {
-    const hfy_real *a = w + l * n + from;
-    for (r = 0; r < rows; r++) {
-      turned[r * live + l] = a[r];
-      turned[r * live + l + 1] = a[n + r];
-      turned[r * live + l + 2] = a[2 * n + r];
-      turned[r * live + l + 3] = a[3 * n + r];
-    }
+  if (how->block && !drops && hfy_net_back_dense_(b)) {
+    how->block(&block);
+    return;
   }
-  for (; l < live; l++)
-    for (r = 0; r < rows; r++) turned[r * live + l] = w[l * n + from + r];
+  hfy_simd_pack_(sizeof *w, turned, live, w + from, n, 1, live, rows);
   for (l = 0; drops && l < live; l++) {
     const uint64_t dice = hfy_net_drop_dice_(b->run.drop, b->one[l].who);
     for (r = 0; r < rows; r++) turned[r * live + l] *= hfy_net_drop_factor_(b->run.drop, dice, from + r);
   }
+  b->run.simd->combine(turned, live, rows, x, width, live, width, to, stride);
 }
 
 /* Key `i`'s gradient, of similarities that are no dots. */
@@ -14183,21 +14231,14 @@ HFY_PRIVATE_ void hfy_net_back_rows_(void *context, size_t task) {
   const size_t n = net->count, blocks = (n - 1) / HFY_NET_TURN_ + 1, live = b->live, dim = net->dim;
   const size_t end = hfy_base_min_(n, hfy_base_share_(blocks, task + 1, b->tasks) * HFY_NET_TURN_);
   size_t from = hfy_base_share_(blocks, task, b->tasks) * HFY_NET_TURN_, have, l, r;
-  hfy_real *turned = b->turned + task * HFY_NET_TURN_ * b->tile;
+  hfy_real *turned = b->turned + task * b->lot;
   hfy_real *to = grad->values ? grad->values : net->values == net->keys ? grad->keys : NULL;
   if (b->reads) to = grad->readout;
   for (; from < end; from += have) {
     have = hfy_base_min_(HFY_NET_TURN_, end - from);
-    if (to) {
-      hfy_net_back_turn_(b, b->y, from, have, b->reads && run->drop, turned);
-      run->simd->combine(turned, live, have, b->reads ? b->v : b->dz, rows->width, live, rows->width,
-                         to + from * rows->stride, rows->stride);
-    }
-    if (grad->keys && net->sim == HFY_SIM_DOT) {
-      hfy_net_back_turn_(b, b->dy, from, have, 0, turned);
-      run->simd->combine(turned, live, have, b->pull, dim, live, dim, grad->keys + from * net->key_stride,
-                         net->key_stride);
-    }
+    if (to) hfy_net_back_add_(b, b->y, from, have, to + from * rows->stride, rows->width, rows->stride, turned);
+    if (grad->keys && net->sim == HFY_SIM_DOT)
+      hfy_net_back_add_(b, b->dy, from, have, grad->keys + from * net->key_stride, dim, net->key_stride, turned);
     for (r = from; grad->keys && net->sim != HFY_SIM_DOT && r < from + have; r++)
       hfy_net_back_key_(b, r, b->sum + task * 2 * dim);
     for (l = 0; grad->bias && l < live; l++)
@@ -14399,7 +14440,7 @@ HFY_COLD_ void hfy_net_plan_back_(hfy_base_arena_ *arena, size_t n_queries, hfy_
   b->dy = HFY_TAKE_(arena, hfy_real, rows);
   b->theta = b->y;
   if (net->sim != HFY_SIM_DOT || hfy_sep_needs_theta_(&net->sep)) b->theta = HFY_TAKE_(arena, hfy_real, rows);
-  b->turned = HFY_TAKE_(arena, hfy_real, b->tasks * HFY_NET_TURN_ * tile);
+  b->turned = HFY_TAKE_(arena, hfy_real, b->tasks * b->lot);
   b->dq = HFY_TAKE_(arena, double, states);
   b->u = HFY_TAKE_(arena, double, solves);
   b->want = HFY_TAKE_(arena, double, solves);
@@ -14421,6 +14462,7 @@ HFY_COLD_ hfy_status hfy_net_choose_back_(hfy_net_back_ *b, size_t n_queries, in
   b->tile = hfy_base_min_(hfy_net_few_rows_(net), n_queries ? n_queries : 1);
   if (walks && b->tile > HFY_NET_PATH_BYTES_ / path)
     b->tile = HFY_NET_PATH_BYTES_ / path ? HFY_NET_PATH_BYTES_ / path : 1;
+  b->lot = HFY_NET_TURN_ * (b->tile < HFY_NET_SHORT_ ? HFY_NET_SHORT_ : b->tile);
   b->tasks = hfy_base_times_(hfy_base_times_(b->tile, net->count), net->dim) / HFY_NET_TURNED_ + 1;
   b->tasks = hfy_base_min_(hfy_base_min_(b->tasks, most), (net->count - 1) / HFY_NET_TURN_ + 1);
   b->shares = b->tasks; /* these add up as they go */

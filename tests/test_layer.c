@@ -688,8 +688,8 @@ TEST(fixed_points) {
   }
 }
 
-/* A layer without weights is a net for each head, to the bit: rows that stop early, at a cycle or not at all, a row that
-   is lost, a fixed point. The way back reads from the tape what the net's own finds out again. */
+/* A layer without weights is a net for each head, forward to the bit: rows that stop early, at a cycle or not at all, a
+   row that is lost, a fixed point. The way back reads from the tape what the net's own finds out again. */
 TEST(without_weights_a_net) {
   static const double betas[2] = {0.8, 6};
   rig *r = &rigs;
@@ -753,8 +753,9 @@ TEST(without_weights_a_net) {
         }
         hfy_retrieve_vjp(&net, r->state + 4 * row, rows_of_bags[b], dout, &grad, NULL);
       }
-    CHECK(same_bits(d_keys, r->d_stored, sizeof d_keys) && same_bits(d_state, r->d_state, sizeof d_state));
-    CHECK(same_bits(d_values, r->d_projected, sizeof d_values));
+    near_all(d_keys, r->d_stored, REALS, 100 * REAL_EPS); /* layers add short dots up in another order */
+    near_all(d_state, r->d_state, REALS, 100 * REAL_EPS);
+    near_all(d_values, r->d_projected, REALS, 100 * REAL_EPS);
     if (check_errors) printf("    case %u\n", (unsigned)i);
     if (check_errors) break;
   }
