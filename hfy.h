@@ -14455,14 +14455,14 @@ HFY_COLD_ hfy_status hfy_net_choose_back_(hfy_net_back_ *b, size_t n_queries, in
   hfy_net_run_ *run = &b->run;
   const hfy_net *net = &run->net;
   const hfy_grad *grad = b->grad;
-  const size_t most = hfy_base_workers_();
+  const size_t most = hfy_base_workers_(), least = HFY_NET_SHORT_;
   size_t path;
   hfy_status status;
   path = hfy_base_times_(hfy_base_times_(run->states, net->dim), sizeof(hfy_real));
   b->tile = hfy_base_min_(hfy_net_few_rows_(net), n_queries ? n_queries : 1);
   if (walks && b->tile > HFY_NET_PATH_BYTES_ / path)
     b->tile = HFY_NET_PATH_BYTES_ / path ? HFY_NET_PATH_BYTES_ / path : 1;
-  b->lot = HFY_NET_TURN_ * (b->tile < HFY_NET_SHORT_ ? HFY_NET_SHORT_ : b->tile);
+  b->lot = HFY_NET_TURN_ * (b->tile < least ? least : b->tile);
   b->tasks = hfy_base_times_(hfy_base_times_(b->tile, net->count), net->dim) / HFY_NET_TURNED_ + 1;
   b->tasks = hfy_base_min_(hfy_base_min_(b->tasks, most), (net->count - 1) / HFY_NET_TURN_ + 1);
   b->shares = b->tasks; /* these add up as they go */
