@@ -12342,7 +12342,9 @@ HFY_COLD_ hfy_status hfy_net_energy_(const hfy_net_run_ *run, const hfy_real *th
   if (status) return status;
   for (d = 0; net->self_coupling && d < net->dim; d++)
     self += 0.5 * (double)net->self_coupling[d] * (double)q[d] * (double)q[d];
-  *energy = -conjugate / net->beta + psi + self;
+  self += psi - conjugate / net->beta;
+  if (hfy_base_is_nan_(self)) return HFY_ERR_NONFINITE; /* squares beyond double, on either side of 0 */
+  *energy = self;
   return HFY_OK;
 }
 

@@ -1141,6 +1141,24 @@ TEST(gradient_refusals) {
   hfy_work_free(&work);
 }
 
+#ifdef HFY_DOUBLE
+TEST(infinity_less_infinity_is_no_energy) {
+  static const hfy_real keys[2] = {1, 2}, q[1] = {1e200}, coupling[1] = {-1};
+  double energy = 7;
+  hfy_work work;
+  hfy_net net;
+  memset(&work, 0, sizeof work);
+  memset(&net, 0, sizeof net);
+  net.dim = 1;
+  net.count = 2;
+  net.keys = keys;
+  net.self_coupling = coupling;
+  CHECK_FAILS(hfy_energy(&net, q, 1, &energy, &work), HFY_ERR_NONFINITE, &work, "query 0");
+  CHECK_EQ(energy, 7);
+  hfy_work_free(&work);
+}
+#endif
+
 int main(int argc, char **argv) {
   CHECK_BEGIN(argc, argv);
   RUN(energy_by_its_formula);
@@ -1190,5 +1208,8 @@ int main(int argc, char **argv) {
   RUN(gradient_ignores_masked_patterns);
   RUN(gradient_of_bad_queries);
   RUN(gradient_refusals);
+#ifdef HFY_DOUBLE
+  RUN(infinity_less_infinity_is_no_energy);
+#endif
   return CHECK_END();
 }

@@ -1,5 +1,6 @@
 # fuzz/run.sh DIRECTORY SECONDS TARGET: runs one built target and prints its row: target, executions, edges, features,
-# seconds of a processor, findings (files in DIRECTORY/found). The corpus grows in DIRECTORY/TARGET.corpus.
+# seconds of a processor, findings (files in DIRECTORY/found). The corpus grows in DIRECTORY/TARGET.corpus. RUNS=N: so many
+# inputs in place of SECONDS, from seed 1.
 dir=$1 seconds=$2 target=$3
 mkdir -p $dir/found $dir/$target.corpus
 log=$dir/$target.log
@@ -9,7 +10,9 @@ if [ -e $dir/guided ]; then
     $dir/$target.corpus
 fi
 TIMEFORMAT='%U %S'
-cpu=$( { time $dir/$target -max_total_time=$seconds "$@" >$log 2>&1 || echo "$target ended with status $?" >>$log
+limit=-max_total_time=$seconds
+[ -z "${RUNS-}" ] || limit="-seed=1 -runs=$RUNS"
+cpu=$( { time $dir/$target $limit "$@" >$log 2>&1 || echo "$target ended with status $?" >>$log
   } 2>&1 )
 awk -v target=$target -v cpu="$cpu" -v found="$(find $dir/found -name "$target-*" | wc -l)" '
   /cov: / { for (i = 1; i < NF; i++) { if ($i == "cov:") edges = $(i + 1); if ($i == "ft:") features = $(i + 1) } }
