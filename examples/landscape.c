@@ -8,6 +8,8 @@
    cues with flipped bits come back. */
 #include "../hfy.h"
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 int main(int argc, char **argv) {
   static const double gammas[] = {0.3, 0.1, 0.05, 0.03, 0.02, 0.01, 0.003, 0.001};
