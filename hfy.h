@@ -1138,7 +1138,7 @@ HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries,
 /* energy[j] = -1/beta Omega*(beta K q + bias) + Psi(q) + 1/2 sum self_coupling q^2 (HFY eq. 6, no constant): what the
    steps descend (CCCP; step = 1, no self-coupling). +INFINITY for q outside dom Psi. q: n_queries x dim.
    Errors: UNSUPPORTED where no energy exists: a similarity other than DOT, values that are not the keys, or a post
-   without Psi; else as hfy_retrieve. */
+   without Psi; NONFINITE for infinity less infinity (squares beyond double); else as hfy_retrieve. */
 HFY_API hfy_status hfy_energy(const hfy_net *net, const hfy_real *q, size_t n_queries, double *energy, hfy_work *work);
 
 /* dq[j] = dE/dq = grad Psi(q) + self_coupling o q - K^T p, p = separation(beta K q + bias) (HFY eq. 35): q stands still
@@ -3123,8 +3123,8 @@ typedef struct hfy_simd_ {
   void (*cut)(hfy_real *y, size_t n, double least);               /* what is below `least` (as hfy_real) becomes 0 */
   double (*apart)(const hfy_real *x, const hfy_real *y, size_t n); /* the largest |x - y|; NaN left out */
   void (*exp)(const hfy_real *x, size_t n, hfy_real *y);          /* y = e^x; y may be x */
-  /* the slope of a softmax p, whose heaviest (the first of them) is k, along v, in double: m = sum p (v - v_k) / sum p,
-     y = p (v - v_k - m) and 0 where p is 0, whatever v is there; y may be v or p */
+  /* the slope of a softmax p along v, in double: m = sum p (v - v_k) / sum p, k one of the heaviest (each set has its
+     choice: only rounding hangs on it), y = p (v - v_k - m), and 0 where p is 0, whatever v is; y may be v or p */
   void (*tilt)(const hfy_real *p, const hfy_real *v, size_t n, hfy_real *y);
   /* Double precision whatever hfy_real is: candidates and their distances d from the largest score. */
   /* r = max(t - d, 0): sums = {how many d < t, sum of r, sum of r^2} */
@@ -11964,6 +11964,7 @@ HFY_COLD_ hfy_status hfy_net_has_energy_(const hfy_net *full, hfy_post_scratch_ 
   return hfy_post_has_energy_(&full->post, full->dim, scratch, work);
 }
 
+/* Are the heaviest to be listed? */
 HFY_PRIVATE_ int hfy_net_lists_top_(const hfy_report *r) { return r->top_index || r->top_weight || r->top_score; }
 
 /* Arguments of a call that a net does not know of. */
