@@ -466,8 +466,8 @@ enum { SIDE = 20, ROOM = 6 * SIDE * SIDE };
     real *room = (real *)malloc(scratch * sizeof(real));                                                          \
     hfy_rng rng = hfy_rng_seed(17);                                                                               \
     for (i = 0; i < ROOM; i++) {                                                                                  \
-      a[i] = (real)hfy_rng_normal(&rng);                                                                          \
-      b[i] = (real)hfy_rng_normal(&rng);                                                                          \
+      a[i] = (real)bell(&rng);                                                                                    \
+      b[i] = (real)bell(&rng);                                                                                    \
     }                                                                                                             \
     for (t = 0; t < 600 && room; t++) {                                                                           \
       hfy_linalg_view_ x, y;                                                                                      \
@@ -479,7 +479,7 @@ enum { SIDE = 20, ROOM = 6 * SIDE * SIDE };
       x = some_view(&rng, a, m, k);                                                                               \
       y = some_view(&rng, b, k, n);                                                                               \
       stride = n + below(&rng, 3);                                                                                \
-      for (i = 0; i < ROOM; i++) was[i] = c[i] = (real)(t % 3 ? hfy_rng_normal(&rng) : 1e30);       \
+      for (i = 0; i < ROOM; i++) was[i] = c[i] = (real)(t % 3 ? bell(&rng) : 1e30);                 \
       into = hfy_linalg_set_(c, stride);                                                                          \
       into.over = t % 3 == 0;                                                                                     \
       into.minus = t % 3 == 2;                                                                                    \
@@ -508,7 +508,7 @@ TEST(a_matrix_and_a_vector) {
   static double a[ROOM], x[SIDE], y[SIDE], was[SIDE];
   hfy_rng rng = hfy_rng_seed(18);
   size_t t, i, l;
-  for (i = 0; i < ROOM; i++) a[i] = hfy_rng_normal(&rng);
+  for (i = 0; i < ROOM; i++) a[i] = bell(&rng);
   for (t = 0; t < 600; t++) {
     size_t m = below(&rng, SIDE), k = below(&rng, SIDE);
     hfy_linalg_view_ v = some_view(&rng, a, m, k);
@@ -517,8 +517,8 @@ TEST(a_matrix_and_a_vector) {
                                          : hfy_linalg_less_(y, 1);
     if (v.col != 1 && v.row != 1) v.row = k, v.col = 1; /* one of them must be 1 */
     for (i = 0; i < SIDE; i++) {
-      x[i] = hfy_rng_normal(&rng);
-      was[i] = y[i] = t % 3 ? hfy_rng_normal(&rng) : 1e300;
+      x[i] = bell(&rng);
+      was[i] = y[i] = t % 3 ? bell(&rng) : 1e300;
     }
     hfy_linalg_apply_(hfy_simd_of_(HFY_ISA_BEST), m, k, v, x, into);
     for (i = 0; i < SIDE; i++) {
@@ -536,7 +536,7 @@ TEST(decompositions) {
   static double a[M * N], g[M * M], values[M], left[N * M], right[N * N], inverse[N * M], vectors[M * M];
   hfy_rng rng = hfy_rng_seed(19);
   size_t i, j, k, l, rank;
-  for (i = 0; i < M * N; i++) a[i] = hfy_rng_normal(&rng);
+  for (i = 0; i < M * N; i++) a[i] = bell(&rng);
   CHECK(hfy_linalg_svd(a, M, N, values, left, right, &work) == HFY_OK);
   CHECK(hfy_linalg_pinv(a, M, N, 0, inverse, &rank, &work) == HFY_OK && rank == N);
   for (i = 0; i < M; i++)

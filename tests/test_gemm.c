@@ -84,9 +84,9 @@ static void dgemv(const hfy_simd_ *simd, size_t m, size_t k, double alpha, const
     for (i = 0; i < ns; i++) scratch[i] = (real)strtod("nan", NULL);                                                   \
     for (i = 0; i < nc; i++) c[i] = 7;                                                                                 \
     for (i = 0; i < s.m; i++)                                                                                          \
-      for (p = 0; p < s.k; p++) a[i * ar + p * ac] = (real)hfy_rng_normal(&dice);                                      \
+      for (p = 0; p < s.k; p++) a[i * ar + p * ac] = (real)bell(&dice);                                                \
     for (p = 0; p < s.k; p++)                                                                                          \
-      for (j = 0; j < s.n; j++) b[p * br + j * bc] = (real)hfy_rng_normal(&dice);                                      \
+      for (j = 0; j < s.n; j++) b[p * br + j * bc] = (real)bell(&dice);                                                \
     for (i = 0; i < s.m; i++)                                                                                          \
       for (j = 0; j < s.n; j++)                                                                                        \
         c[i * cr + j * cc] = beta == 0 ? (real)strtod("nan", NULL) : (real)((double)i - 0.5 * (double)j);              \
@@ -216,8 +216,8 @@ TEST(nonfinite) {
   static float a[m * k], b[k * n], c[m * n], scratch[400000];
   size_t t, i, j;
   CHECK(hfy_linalg_gemm_scratch_(m, n, k, sizeof *a) <= 400000);
-  for (i = 0; i < m * k; i++) a[i] = (float)hfy_rng_normal(&dice);
-  for (i = 0; i < k * n; i++) b[i] = (float)hfy_rng_normal(&dice);
+  for (i = 0; i < m * k; i++) a[i] = (float)bell(&dice);
+  for (i = 0; i < k * n; i++) b[i] = (float)bell(&dice);
   a[7 * k + 29] = (float)strtod("nan", NULL);
   b[3 * n + 44] = (float)strtod("inf", NULL);
   EACH_TABLE(simd, t)
@@ -240,9 +240,9 @@ CHECK_UNUSED TEST(parts) {
   float *scratch = (float *)malloc(ns * sizeof *a);
   double *dscratch = (double *)malloc(hfy_linalg_gemm_scratch_(m, n, k, sizeof *da) * sizeof *da);
   for (i = 0; i < m; i++)
-    for (j = 0; j < k; j++) at[j * m + i] = a[i * k + j] = (float)hfy_rng_normal(&dice), da[i * k + j] = (double)a[i * k + j];
+    for (j = 0; j < k; j++) at[j * m + i] = a[i * k + j] = (float)bell(&dice), da[i * k + j] = (double)a[i * k + j];
   for (i = 0; i < k * n; i++) {
-    b[i] = (float)hfy_rng_normal(&dice);
+    b[i] = (float)bell(&dice);
     db[i] = (double)b[i];
   }
   EACH_TABLE(simd, t)
@@ -305,16 +305,16 @@ CHECK_UNUSED TEST(definition) {
       for (beta = 0; beta < 2; beta++) {
         const size_t m = sizes[s][0], n = sizes[s][1], k = sizes[s][2];
         for (i = 0; i < m * k; i++) {
-          a[i] = (float)hfy_rng_normal(&dice);
+          a[i] = (float)bell(&dice);
           da[i] = (double)a[i] * (1 + 1e-9);
           w[i] = (hfy_real)a[i];
         }
         for (i = 0; i < k * n; i++) {
-          b[i] = (float)hfy_rng_normal(&dice);
+          b[i] = (float)bell(&dice);
           db[i] = (double)b[i] * (1 - 1e-9);
           x[i] = (hfy_real)b[i];
         }
-        for (i = 0; i < m * n; i++) before[i] = (float)hfy_rng_normal(&dice);
+        for (i = 0; i < m * n; i++) before[i] = (float)bell(&dice);
         EACH_TABLE(simd, t)
         {
           const int fused = fuses(simd);
@@ -373,8 +373,8 @@ TEST(vectors) {
         size_t row = way ? 1 : k, col = way ? m : 1;
         double *a = a0 + (2100 * 140 - m * k), *x = x0 + (2100 - k), *y = y0 + (2100 - m);
         const double beta = (double)((u + v) % 2), alpha = u % 2 ? 1 : -1;
-        for (i = 0; i < m * k; i++) a[i] = hfy_rng_normal(&dice);
-        for (i = 0; i < k; i++) x[i] = hfy_rng_normal(&dice);
+        for (i = 0; i < m * k; i++) a[i] = bell(&dice);
+        for (i = 0; i < k; i++) x[i] = bell(&dice);
         EACH_TABLE(simd, t)
         {
           int ok = 1, same = 1;
@@ -414,7 +414,7 @@ TEST(factor_leave) {
   for (n = 1; n <= most_n; n += 1 + n / 4)
     for (out = 0; out < n; out++) {
       double worst = 0, apart = 0;
-      for (i = 0; i < n * n; i++) x[i] = hfy_rng_normal(&dice);
+      for (i = 0; i < n * n; i++) x[i] = bell(&dice);
       for (i = 0; i < n; i++)
         for (j = 0; j < n; j++) {
           double sum = i == j;
@@ -453,8 +453,8 @@ TEST(symmetric_pinv) {
     memset(&eigen, 0, sizeof eigen);
     eigen.simd = hfy_simd_of_(HFY_ISA_BEST);
     while (hfy_base_layout_(&arena, &work, &status)) hfy_linalg_symmetric_plan_(&arena, n, 1, &eigen);
-    for (i = 0; i < n * n; i++) y[i] = hfy_rng_normal(&dice);
-    for (i = 0; i < n * columns; i++) x[i] = hfy_rng_normal(&dice);
+    for (i = 0; i < n * n; i++) y[i] = bell(&dice);
+    for (i = 0; i < n * columns; i++) x[i] = bell(&dice);
     hfy_linalg_multiply_(eigen.simd, n, n, rank, hfy_linalg_rows_(y, n), hfy_linalg_turned_(y, n),
                          hfy_linalg_set_(s, n), gemm);
     memcpy(copy, s, sizeof s);

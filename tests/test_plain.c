@@ -37,7 +37,7 @@ static size_t times = 1;
 
 static void scatter(hfy_rng *rng, hfy_real *x, size_t n, double size) {
   size_t i;
-  for (i = 0; i < n; i++) x[i] = (hfy_real)(size * hfy_rng_normal(rng));
+  for (i = 0; i < n; i++) x[i] = (hfy_real)(size * bell(rng));
 }
 
 /* which: 0 nothing but the answer; 1 what is cheap; 2 support and top; 3 weights; 4 energies as well */

@@ -1,5 +1,6 @@
 /* HFY_PLAIN, where hfy_retrieve is its definition and no net.fast is compiled: all that test_shard.c asks of retrievals,
    partial and whole. (What the kernels make of either is tested where both are compiled: test_plain.c.) */
+#define CHECK_FILE "test_plainly.c"
 #define HFY_PLAIN
 #ifndef HFY_NO_SIMD
 #define HFY_NO_SIMD
