@@ -21899,7 +21899,7 @@ HFY_API double hfy_rate_slope_at(const hfy_rate *rate, double r) {
   steep = rate->power * hfy_rate_power_(r, (rate->power - 1) / rate->power);
   if (hfy_rate_is_sharp_(rate)) return steep;
   y = hfy_rate_power_(r, 1 / rate->power) * hfy_rate_pi_ / rate->sigma;
-  if (y < 1e-17) return rate->power * hfy_rate_pi_ * (r / rate->sigma);
+  if (y < 1e-17) return rate->power / rate->sigma * (hfy_rate_pi_ * r); /* neither factor overflows */
   return steep * -expm1(-y);
 }
 

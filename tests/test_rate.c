@@ -157,6 +157,9 @@ TEST(the_unit_far_out) {
     CHECK_EQ(hfy_rate_inverse(&soft, 0), -HUGE_VAL);
     CHECK_EQ(hfy_rate_inverse(&hard, 0), 0);
     CHECK_EQ(hfy_rate_slope_at(&soft, 0), 0);
+    soft.power = 1.78211e308, soft.sigma = 1.92351e179; /* power/sigma pi r, where power pi has left the range */
+    CHECK_NEAR(hfy_rate_slope_at(&soft, 3.12928e-299) * 1e169, 0.9108237697084951, 1e-12);
+    soft.power = power[i], soft.sigma = 1;
     CHECK(is_nan(hfy_rate_inverse(&soft, -1)));
     CHECK(is_nan(hfy_rate_g(&soft, nan_())));
   }

@@ -6,7 +6,7 @@ mkdir -p $dir/found $dir/$target.corpus
 log=$dir/$target.log
 export UBSAN_OPTIONS=print_stacktrace=1 ASAN_OPTIONS=${ASAN_OPTIONS:-abort_on_error=1}
 if [ -e $dir/guided ]; then
-  set -- -artifact_prefix=$dir/found/$target- -max_len=1000 -len_control=0 -timeout=10 -report_slow_units=2 \
+  set -- -artifact_prefix=$dir/found/$target- -max_len=1000 -len_control=0 -timeout=60 -report_slow_units=20 \
     $dir/$target.corpus
 fi
 TIMEFORMAT='%U %S'
