@@ -521,6 +521,7 @@ typedef double hfy_real;
 #define hfy_rate_jacobian hfy_rate_jacobian_d
 #define hfy_rate_spectrum hfy_rate_spectrum_d
 #define hfy_rate_stability hfy_rate_stability_d
+#define hfy_rate_tight hfy_rate_tight_d
 #define hfy_rate_threshold hfy_rate_threshold_d
 #define hfy_rate_asymmetry hfy_rate_asymmetry_d
 #define hfy_rate_henrici hfy_rate_henrici_d
@@ -2276,8 +2277,17 @@ typedef struct hfy_rate_modes {
 HFY_API hfy_status hfy_rate_spectrum(const hfy_rate *rate, const double *w, const double *r, size_t dim, double *re,
                                      double *im, hfy_rate_modes *modes, hfy_work *work);
 
+/* tight[mu] (count): silent units of each pattern within 1e-6 (1 + |theta| + sum |w r|) of their threshold, or above it
+   (sharp rectifier). There the slope to the right is not 0 but 1 (power 1) or infinite (power < 1): the paper's
+   Jacobian, with slope 0, says nothing of them. Weights of margin 0 make more than half of the silent units tight. */
+HFY_API hfy_status hfy_rate_tight(const hfy_rate *rate, const double *w, const double *r, size_t count, size_t dim,
+                                  size_t *tight, hfy_work *work);
+
 /* abscissa[mu] (count, or NULL): the largest real part of the Jacobian at each pattern; *stable (or NULL): how many are
-   below -1e-9 (1 + |J|_F), not marginal. Threads share the patterns. Cost count 8 dim^3. Errors: CONVERGENCE. */
+   below -1e-9 (1 + |J|_F), not marginal. Tight units: with power 1 the larger of the abscissas with slope 0 and with
+   slope 1 there, both of which have to be negative (which is needed, but does not suffice: every choice in between
+   is met); with power < 1 +infinity. hfy_rate_spectrum has the paper's. Threads share the patterns. Cost count 8 dim^3
+   (twice that with tight units). Errors: CONVERGENCE. */
 HFY_API hfy_status hfy_rate_stability(const hfy_rate *rate, const double *w, const double *r, size_t count, size_t dim,
                                       double *abscissa, size_t *stable, hfy_work *work);
 
@@ -2287,7 +2297,8 @@ typedef struct hfy_rate_search {
   size_t grid;      /* points of the first look, >= 3; 0 = 17 */
   size_t steps;     /* of the golden section around the best one; 0 = 20; at most 200 are made */
   size_t sample;    /* patterns looked at, evenly spread; 0 = all */
-  double margin;    /* sparse: as in hfy_rate_weights_sparse */
+  double margin;    /* sparse: as in hfy_rate_weights_sparse; 0 = 0.05, so that no unit is tight (it costs .01 to .02 of
+                       the abscissa); below 0: none, and tight units have slope 0, as in the paper's figures */
   int worst;        /* 1: minimise the largest abscissa; 0: the mean over the patterns */
   int self;         /* dense: with self-coupling */
 } hfy_rate_search;
@@ -22551,6 +22562,7 @@ typedef struct hfy_rate_task_ {
 typedef struct hfy_rate_jacobians_ {
   const hfy_rate_in_ *in;
   double *w2, by, *abscissa; /* abscissa, stable, status: sample each */
+  int tight;                 /* 0: all silent units have slope 0, as in the paper */
   size_t sample, tasks;
   hfy_rate_task_ *task;
   unsigned char *stable;
@@ -22576,35 +22588,73 @@ HFY_COLD_ void hfy_rate_plan_at_(hfy_rate_in_ *in, size_t sample, hfy_rate_jacob
   }
 }
 
-/* At each pattern of a share: the Jacobian (eq. 5) of the units that are not silent, its eigenvalues; silent: -1. */
+/* Does silent unit i sit on its threshold at r, or above it? Within 1e-6: what the solver left, or weights in float. */
+HFY_COLD_ int hfy_rate_is_tight_(const hfy_rate_in_ *in, const double *r, size_t i) {
+  double sum = -in->rate->theta, size = 1 + fabs(sum);
+  size_t j;
+  if (r[i] > 0 || !hfy_rate_is_sharp_(in->rate)) return 0;
+  for (j = 0; j < in->dim; j++) {
+    const double v = in->w[i * in->dim + j] * r[j];
+    sum += v;
+    size += fabs(v);
+  }
+  return sum >= -1e-6 * size;
+}
+
+/* The Jacobian (eq. 5) of the first n of t->unit and its eigenvalues; the other units' are -1, and slope 0. */
+HFY_COLD_ hfy_status hfy_rate_at_units_(const hfy_rate_jacobians_ *s, const double *r, size_t n, hfy_rate_task_ *t,
+                                        double *abscissa, unsigned char *stable) {
+  const double small = 1e-154; /* no square of what is finite overflows, and 1 counts */
+  const size_t dim = s->in->dim, *unit = t->unit;
+  hfy_status status;
+  double sum = 0;
+  size_t a, b, i;
+  for (a = 0; a < n; a++) {
+    const double *row = s->in->w + unit[a] * dim, *row2 = s->w2 ? s->w2 + unit[a] * dim : NULL;
+    const double d = r[unit[a]] > 0 ? hfy_rate_slope_at(s->in->rate, r[unit[a]]) : 1;
+    double *j = t->j + a * n;
+    for (b = 0; b < n; b++) j[b] = d * (row2 ? row[unit[b]] + s->by * row2[unit[b]] : row[unit[b]]);
+    j[a] -= 1;
+    for (b = 0; b < n; b++) sum += small * j[b] * (small * j[b]);
+    for (i = 0; n < dim && i < dim; i++)
+      if (!(r[i] > 0)) sum += small * d * row[i] * (small * d * row[i]);
+  }
+  t->n = n;
+  memset(t->im, 0, dim * sizeof *t->im);
+  for (i = n; i < dim; i++) t->re[i] = -1;
+  status = n ? hfy_linalg_eigenvalues_(s->in->simd, t->j, n, t->re, t->im, &t->eigen) : HFY_OK;
+  *abscissa = n < dim && !(t->re[0] > -1) ? -1 : t->re[0];
+  *stable = *abscissa < -1e-9 * (1 + sqrt(sum) / small + sqrt((double)(dim - n)));
+  return status;
+}
+
+/* At each pattern of a share: with slope 0 for the silent units; then, as the slope to the right of the threshold is
+   not 0, with slope 1 for those that sit on it (power 1), or it is infinite (power < 1). */
 HFY_COLD_ void hfy_rate_at_share_(void *context, size_t task) {
   const hfy_rate_jacobians_ *s = (const hfy_rate_jacobians_ *)context;
-  const double small = 1e-154; /* no square of what is finite overflows, and 1 counts */
-  const size_t dim = s->in->dim;
+  const hfy_rate_in_ *in = s->in;
   hfy_rate_task_ *t = &s->task[task];
-  size_t *unit = t->unit, k, a, b, i;
+  size_t k, i;
   for (k = task; k < s->sample; k += s->tasks) {
-    const double *r = s->in->r + (size_t)((double)k * (double)s->in->count / (double)s->sample) * dim;
-    double sum = 0;
-    size_t n = 0;
-    for (i = 0; i < dim; i++)
-      if (r[i] > 0) unit[n++] = i;
-    for (a = 0; a < n; a++) {
-      const double *row = s->in->w + unit[a] * dim, *row2 = s->w2 ? s->w2 + unit[a] * dim : NULL;
-      const double d = hfy_rate_slope_at(s->in->rate, r[unit[a]]);
-      double *j = t->j + a * n;
-      for (b = 0; b < n; b++) j[b] = d * (row2 ? row[unit[b]] + s->by * row2[unit[b]] : row[unit[b]]);
-      j[a] -= 1;
-      for (b = 0; b < n; b++) sum += small * j[b] * (small * j[b]);
-      for (i = 0; n < dim && i < dim; i++)
-        if (!(r[i] > 0)) sum += small * d * row[i] * (small * d * row[i]);
+    const double *r = in->r + (size_t)((double)k * (double)in->count / (double)s->sample) * in->dim;
+    size_t n = 0, tight;
+    double right;
+    unsigned char stands;
+    for (i = 0; i < in->dim; i++)
+      if (r[i] > 0) t->unit[n++] = i;
+    s->status[k] = hfy_rate_at_units_(s, r, n, t, &s->abscissa[k], &s->stable[k]);
+    if (s->status[k] || !s->tight || in->rate->power > 1) continue;
+    for (i = 0, tight = n; i < in->dim; i++)
+      if (hfy_rate_is_tight_(in, r, i)) t->unit[tight++] = i;
+    if (tight == n) continue;
+    if (in->rate->power < 1) {
+      s->abscissa[k] = HUGE_VAL;
+      s->stable[k] = 0;
+      continue;
     }
-    t->n = n;
-    memset(t->im, 0, dim * sizeof *t->im);
-    for (i = n; i < dim; i++) t->re[i] = -1;
-    s->status[k] = n ? hfy_linalg_eigenvalues_(s->in->simd, t->j, n, t->re, t->im, &t->eigen) : HFY_OK;
-    s->abscissa[k] = n < dim && !(t->re[0] > -1) ? -1 : t->re[0];
-    s->stable[k] = s->abscissa[k] < -1e-9 * (1 + sqrt(sum) / small + sqrt((double)(dim - n)));
+    s->status[k] = hfy_rate_at_units_(s, r, tight, t, &right, &stands);
+    if (right > s->abscissa[k]) s->abscissa[k] = right;
+    s->stable[k] &= stands;
   }
 }
 
@@ -22645,13 +22695,27 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_stability(const hfy_rate *rate, const dou
   hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_, NULL);
   size_t mu, found = 0;
   while (hfy_base_layout_(&in.arena, k, &status)) hfy_rate_plan_at_(&in, count, &s);
-  if (!status) status = hfy_rate_run_at_(&s);
+  if (!status) {
+    s.tight = 1;
+    status = hfy_rate_run_at_(&s);
+  }
   for (mu = 0; !status && mu < count; mu++) {
     found += s.stable[mu];
     if (abscissa) abscissa[mu] = s.abscissa[mu];
   }
   if (!status && stable) *stable = found;
   return hfy_base_close_(k, &local, status);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_rate_tight(const hfy_rate *rate, const double *w, const double *r, size_t count,
+                                             size_t dim, size_t *tight, hfy_work *work) {
+  hfy_work local, *k = hfy_base_open_(work, &local);
+  hfy_rate_in_ in = {rate, w, r, count, dim, k, NULL, {NULL, 0, 0, 0}};
+  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_, tight ? NULL : "tight");
+  size_t mu, i;
+  for (mu = 0; !status && mu < count; mu++)
+    for (i = tight[mu] = 0; i < dim; i++) tight[mu] += (size_t)hfy_rate_is_tight_(&in, r + mu * dim, i);
+  return status;
 }
 
 /* How much an eigenvector u has in common with the pattern (|Pearson|) and with the uniform vector (|cosine|). */
@@ -22881,6 +22945,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_threshold(const hfy_rate *rate, const dou
   if (status) return status;
   memset(&hunt, 0, sizeof hunt);
   if (search) *o = *search;
+  if (fabs(o->margin) <= 0) o->margin = 0.05;
+  if (o->margin < 0) o->margin = 0;
   if (!o->grid) o->grid = 17;
   if (!o->steps) o->steps = 20;
   if (!o->sample || o->sample > count) o->sample = count;
