@@ -466,6 +466,36 @@ TEST(optima_are_golden) {
   }
 }
 
+/* Where the theory is at its ends. */
+TEST(theory_at_its_ends) {
+  static const double fs[][3] = {/* mpmath, 60 digits */
+                                 {1e-60, 16.055930311917124, 3.8347935271064048e57},
+                                 {1e-100, 20.985770338319225, 2.2553551707964229e97},
+                                 {1e-200, 29.979766078641002, 1.1089182254548126e197},
+                                 {1e-290, 36.223179331588315, 7.6039025434337945e286}};
+  const hfy_rate linear = unit(1, 0, 0), soft = unit(1.2, 1, 0), flat = unit(1e-3, 0, 0);
+  hfy_rate_averages t;
+  double x, y, theta0, load;
+  size_t i;
+  int self;
+  for (i = 0; i < COUNT(fs); i++) {
+    CHECK(hfy_rate_capacity(fs[i][0], &x, &theta0, NULL) == HFY_OK);
+    CHECK(fabs(x / fs[i][2] - 1) < 1e-9 && fabs(theta0 - fs[i][1]) < 1e-10);
+  }
+  x = 7;
+  CHECK(hfy_rate_capacity(4.9e-324, &x, NULL, NULL) == HFY_ERR_NONFINITE);
+  CHECK_EQ(x, 7);
+  CHECK(hfy_rate_bulk_load(&linear, 1, 0, 0, &x, NULL) == HFY_OK); /* W r = r + theta: marginal at any load */
+  CHECK_EQ(x, 0);
+  CHECK(hfy_rate_bulk_edge(&soft, 1, 1e-6, 0, 0, &x, NULL) == HFY_OK);
+  for (self = 0; self < 2; self++)
+    for (load = 1e-7; load > 1e-300; load *= 1e-13) {
+      CHECK(hfy_rate_bulk_edge(&soft, 1, load, self, 0, &y, NULL) == HFY_OK);
+      CHECK(y < x && x - y < 1e-3);
+    }
+  CHECK(hfy_rate_theory(&flat, 1, 0, &t, NULL) == HFY_ERR_NONFINITE);
+}
+
 TEST(replica_is_golden) {
   static const double fs[] = {1, 0.8, 0.5, 0.2, 0.1, 0.05, 0.01, 1e-3, 1e-6};
   static const double at[][5] = {{0.5, 0.5, 1, 1, -0.5},
@@ -995,6 +1025,39 @@ TEST(sparse_rows_are_optimal) {
   }
 }
 
+TEST(silence_needs_a_threshold) {
+  const size_t n = 12, p = 3;
+  double *r = patterns(98, p, n, 1, 0.5), *w = doubles(n * n);
+  hfy_rate one = unit(1, 0, -0.2);
+  hfy_work work;
+  size_t i;
+  memset(&work, 0, sizeof work);
+  CHECK(hfy_rate_weights_sparse(&one, r, p, n, 0.1, w, NULL, &work) == HFY_OK);
+  for (i = n; i < 2 * n; i++) r[i] = 0;
+  CHECK_FAILS(hfy_rate_weights_sparse(&one, r, p, n, 0.1, w, NULL, &work), HFY_ERR_INFEASIBLE, &work,
+              "pattern 1 is all 0, and theta - margin is -0.3");
+  one.theta = 0.1;
+  CHECK(hfy_rate_weights_sparse(&one, r, p, n, 0.1, w, NULL, &work) == HFY_OK);
+  hfy_work_free(&work);
+  free(r), free(w);
+}
+
+/* A mode that is uniform but for a trace of the pattern is the average's, whatever Pearson says of it. */
+TEST(a_uniform_mode_is_not_the_memory) {
+  enum { n = 8 };
+  double w[n * n], r[n], u[n], re[n], im[n];
+  const hfy_rate one = unit(1, 0, -0.1);
+  hfy_rate_modes m;
+  size_t i, j;
+  for (i = 0; i < n; i++) r[i] = i % 2 ? 1.5 : 0.5, u[i] = 1 + 0.1 * (r[i] - 1);
+  for (i = 0; i < n; i++) /* 3 along u, 2 along r - 1: left eigenvectors are 1 and r - 1 - 0.025 */
+    for (j = 0; j < n; j++) w[i * n + j] = 3 * u[i] / n + 2 * (r[i] - 1) * ((r[j] - 1) / 2 - 0.0125);
+  CHECK(hfy_rate_spectrum(&one, w, r, n, re, im, &m, NULL) == HFY_OK);
+  CHECK_NEAR(re[0], 2, 1e-9), CHECK_NEAR(re[1], 1, 1e-9);
+  CHECK(m.average == 0 && m.memory == 1);
+  CHECK(m.correlation > 0.99 && m.overlap > 0.99);
+}
+
 TEST(dense_patterns_are_the_case_without_inequalities) {
   const size_t n = 30, p = 21;
   double *r = patterns(91, p, n, 1, 1), *w = doubles(n * n), *v = doubles(n * n);
@@ -1207,7 +1270,7 @@ TEST(threshold_search_is_golden) {
   search.worst = 1, search.grid = 9, search.steps = 4;
   CHECK(hfy_rate_threshold(&one, r, p, n, &search, &theta, &other, NULL) == HFY_OK);
   CHECK(other > best);
-  search.worst = 0, search.grid = search.steps = 0, search.low = search.high = 0; /* the patterns' own bracket */
+  search.worst = 0, search.grid = 9, search.steps = 8, search.low = search.high = 0; /* the patterns' own bracket */
   CHECK(hfy_rate_threshold(&one, r, p, n, &search, &theta, &other, NULL) == HFY_OK);
   CHECK_NEAR(other, best, 1e-4);
   search.self = 1, search.sample = 1;
@@ -1864,6 +1927,7 @@ int main(int argc, char **argv) {
   RUN(samples_and_quadrature_agree);
   RUN(corrected_theory_is_golden);
   RUN(optima_are_golden);
+  RUN(theory_at_its_ends);
   RUN(replica_is_golden);
   RUN(circular_law_is_golden);
   RUN(dense_problems_are_golden);
@@ -1875,6 +1939,8 @@ int main(int argc, char **argv) {
   RUN(sparse_problems_are_golden);
   RUN(feasible_rows_are_golden);
   RUN(sparse_rows_are_optimal);
+  RUN(silence_needs_a_threshold);
+  RUN(a_uniform_mode_is_not_the_memory);
   RUN(dense_patterns_are_the_case_without_inequalities);
   RUN(marginal_is_not_stable);
   RUN(units_on_their_threshold);
