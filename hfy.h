@@ -2415,7 +2415,8 @@ typedef struct hfy_rate_options {
   double dt;       /* fixed step, or first adaptive one; 0: min(0.1, 2/(1 + max_i sum_j |W_ij| g'_i)) at the start */
   double duration; /* 0 = 1000 */
   double tol;      /* settled once max|dx/dt| <= tol (1 + max|x|); 0 = 1e-9; below 0: never, the run ends on time */
-  double rtol;     /* > 0: Dormand-Prince 5(4) with this relative tolerance; 0: classical Runge-Kutta 4 */
+  double rtol;     /* > 0: Dormand-Prince 5(4) with this relative tolerance, to be well below tol; 0: classical
+                      Runge-Kutta 4; but power < 1 (infinite slopes) with dt 0: tol/10 (tol < 0: 1e-10) */
   int voltage;     /* 1: states are voltages, dv/dt = -v + W g(v - theta) (eq. 1); 0: rates (eq. 2) */
   size_t max_steps; /* of each state, rejected ones too; 0 = 1,000,000. Large weights make steps small: see dt */
 } hfy_rate_options;
@@ -23638,11 +23639,16 @@ HFY_COLD_ void hfy_rate_advance_(const hfy_rate_run_ *run, const hfy_rate_scheme
 
 /* Runs all states, which sit in run->x. */
 HFY_COLD_ void hfy_rate_integrate_(hfy_rate_run_ *run) {
-  const hfy_rate_scheme_ *scheme = run->o.rtol > 0 ? &hfy_rate_dp5_ : &hfy_rate_rk4_;
+  const hfy_rate_scheme_ *scheme;
   const size_t n = run->in->dim;
   size_t l, s;
   if (!(run->o.duration > 0)) run->o.duration = 1000;
   if (fabs(run->o.tol) <= 0) run->o.tol = 1e-9;
+  if (run->in->rate->power < 1 && !(run->o.dt > 0) && !(run->o.rtol > 0)) { /* no step is small enough for all slopes */
+    run->o.rtol = run->o.tol > 0 ? 0.1 * run->o.tol : 1e-10;
+    run->o.rtol = run->o.rtol < 1e-13 ? 1e-13 : run->o.rtol > 1e-3 ? 1e-3 : run->o.rtol;
+  }
+  scheme = run->o.rtol > 0 ? &hfy_rate_dp5_ : &hfy_rate_rk4_;
   if (!run->o.max_steps) run->o.max_steps = 1000000;
   memset(run->state, 0, run->states * sizeof *run->state);
   for (l = 0; l < run->states; l++) {

@@ -1498,6 +1498,27 @@ TEST(runs_that_settle_run_out_and_diverge) {
   hfy_work_free(&work);
 }
 
+/* Power < 1 from a stored pattern with units on their threshold: slopes of 1e8 and more did not let time pass. */
+TEST(infinite_slopes_do_not_stall) {
+  const size_t n = sparse[2].dim, p = sparse[2].count;
+  double *r = patterns(sparse[2].seed, p, n, sparse[2].cv, sparse[2].f), *w = doubles(n * n), *x = doubles(n * p);
+  hfy_rate one = unit(sparse[2].power, 0, sparse[2].theta);
+  hfy_rate_outcome out;
+  hfy_status status[20];
+  size_t steps[20], mu, i;
+  double *start = doubles(n * p);
+  hfy_rng rng = hfy_rng_seed(1);
+  memset(&out, 0, sizeof out);
+  out.steps = steps, out.status = status;
+  for (i = 0; i < n * p; i++) start[i] = fmax(0, r[i] + 1e-5 * hfy_rng_normal(&rng));
+  CHECK(hfy_rate_weights_sparse(&one, r, p, n, 0, w, NULL, NULL) == HFY_OK);
+  (void)hfy_rate_simulate(&one, w, n, r, p, NULL, x, &out, NULL);
+  for (mu = 0; mu < p; mu++) CHECK(steps[mu] < 20000 && !status[mu]);
+  (void)hfy_rate_simulate(&one, w, n, start, p, NULL, x, &out, NULL);
+  for (mu = 0; mu < p; mu++) CHECK(steps[mu] < 20000 && !status[mu]);
+  free(r), free(w), free(x), free(start);
+}
+
 /* Stiff weights, steps as small and times as long as they come: every run ends, and nothing is NaN. */
 TEST(no_run_goes_on_for_ever) {
   static const double tols[] = {0, 1e-14, 1e-300, -1}, rtols[] = {0, 1e-16, 1e-3, 1e-320};
@@ -1954,6 +1975,7 @@ int main(int argc, char **argv) {
   RUN(batches_are_one_by_one);
   RUN(the_jacobian_predicts_return_and_departure);
   RUN(runs_that_settle_run_out_and_diverge);
+  RUN(infinite_slopes_do_not_stall);
   RUN(no_run_goes_on_for_ever);
   RUN(sparse_rows_are_never_nan);
   RUN(basins);
