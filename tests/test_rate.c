@@ -1964,7 +1964,7 @@ int main(int argc, char **argv) {
   RUN(a_uniform_mode_is_not_the_memory);
   RUN(dense_patterns_are_the_case_without_inequalities);
   RUN(marginal_is_not_stable);
-  RUN(units_on_their_threshold);
+  RUN_ONCE(units_on_their_threshold);
   RUN(silent_units_in_spectra);
   RUN(no_row_has_more_constraints_than_weights);
   RUN(sparse_rows_are_polished);
@@ -1973,13 +1973,13 @@ int main(int argc, char **argv) {
   RUN(dynamics_are_golden);
   RUN(integrators_and_forms_agree);
   RUN(batches_are_one_by_one);
-  RUN(the_jacobian_predicts_return_and_departure);
+  RUN_ONCE(the_jacobian_predicts_return_and_departure);
   RUN(runs_that_settle_run_out_and_diverge);
   RUN(infinite_slopes_do_not_stall);
-  RUN(no_run_goes_on_for_ever);
+  RUN_ONCE(no_run_goes_on_for_ever);
   RUN(sparse_rows_are_never_nan);
-  RUN(basins);
-  RUN(basins_count_the_starts_that_return);
+  RUN_ONCE(basins);
+  RUN_ONCE(basins_count_the_starts_that_return);
   RUN(asymmetry);
   RUN(bad_arguments);
   RUN(scratch_is_known_beforehand);
