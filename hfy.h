@@ -521,6 +521,7 @@ typedef double hfy_real;
 #define hfy_rate_jacobian hfy_rate_jacobian_d
 #define hfy_rate_spectrum hfy_rate_spectrum_d
 #define hfy_rate_stability hfy_rate_stability_d
+#define hfy_rate_tight hfy_rate_tight_d
 #define hfy_rate_threshold hfy_rate_threshold_d
 #define hfy_rate_asymmetry hfy_rate_asymmetry_d
 #define hfy_rate_henrici hfy_rate_henrici_d
@@ -2208,8 +2209,9 @@ typedef struct hfy_rate {
   double theta; /* threshold, any sign */
 } hfy_rate;
 /* g(v), g'(v), g^-1(r) and g'(g^-1(r)), v with the threshold taken off. Relative error below 1e-13 for r from 1e-300
-   to 1e300 where the result is a normal number; g underflows to 0 and never becomes NaN for finite v. The inverse
-   needs r > 0 (r = 0: 0 for sigma = 0, else -infinity; +infinity gives itself). NaN: a hfy_rate out of range, r < 0. */
+   to 1e300 where the result is a normal number (the inverse near its zero: 1e-13 sigma); g underflows to 0 and never
+   becomes NaN for finite v. The inverse needs r > 0 (r = 0: 0 for sigma = 0, else -infinity; +infinity gives itself).
+   NaN: a hfy_rate out of range, r < 0. */
 HFY_API double hfy_rate_g(const hfy_rate *rate, double v);
 HFY_API double hfy_rate_slope(const hfy_rate *rate, double v);
 HFY_API double hfy_rate_inverse(const hfy_rate *rate, double r);
@@ -2264,9 +2266,9 @@ HFY_API hfy_status hfy_rate_jacobian(const hfy_rate *rate, const double *w, cons
 
 /* What stands out in the spectrum of a Jacobian. Every eigenvalue is judged by its right eigenvector u. */
 typedef struct hfy_rate_modes {
-  size_t memory;      /* index of the eigenvalue whose u has the largest |Pearson correlation| with the pattern */
+  size_t memory;      /* index of the eigenvalue whose u has the largest |cosine| with the pattern less its mean */
   size_t average;     /* of the others, the one whose u has the largest |cosine| with the uniform vector */
-  double correlation; /* that of memory; below about 0.5 it has sunk into the bulk */
+  double correlation; /* |Pearson| of memory and the pattern; below about 0.5 it has sunk into the bulk */
   double overlap;     /* that of average */
   double bulk;        /* largest real part once memory and average (and their conjugates) are set aside */
   double abscissa;    /* largest real part of all */
@@ -2276,26 +2278,38 @@ typedef struct hfy_rate_modes {
 HFY_API hfy_status hfy_rate_spectrum(const hfy_rate *rate, const double *w, const double *r, size_t dim, double *re,
                                      double *im, hfy_rate_modes *modes, hfy_work *work);
 
+/* tight[mu] (count): silent units of each pattern within 1e-6 (1 + |theta| + sum |w r|) of their threshold, or above it
+   (sharp rectifier). There the slope to the right is not 0 but 1 (power 1) or infinite (power < 1): the paper's
+   Jacobian, with slope 0, says nothing of them. Weights of margin 0 make more than half of the silent units tight. */
+HFY_API hfy_status hfy_rate_tight(const hfy_rate *rate, const double *w, const double *r, size_t count, size_t dim,
+                                  size_t *tight, hfy_work *work);
+
 /* abscissa[mu] (count, or NULL): the largest real part of the Jacobian at each pattern; *stable (or NULL): how many are
-   below -1e-9 (1 + |J|_F), not marginal. Threads share the patterns. Cost count 8 dim^3. Errors: CONVERGENCE. */
+   below -1e-9 (1 + |J|_F), not marginal. Tight units: with power 1 the larger of the abscissas with slope 0 and with
+   slope 1 there, both of which have to be negative (which is needed, but does not suffice: every choice in between
+   is met); with power < 1 +infinity. hfy_rate_spectrum has the paper's. Threads share the patterns. Cost count 8 dim^3
+   (twice that with tight units). Errors: CONVERGENCE. */
 HFY_API hfy_status hfy_rate_stability(const hfy_rate *rate, const double *w, const double *r, size_t count, size_t dim,
                                       double *abscissa, size_t *stable, hfy_work *work);
 
 /* How the best threshold is looked for. Zeroed (or NULL) = the defaults. */
 typedef struct hfy_rate_search {
-  double low, high; /* bracket; both 0: theta* - 2 .. theta* + <r>/<d>, averages over the patterns (eq. 16, 17) */
+  double low, high; /* bracket; both 0: theta* - 2 .. theta* + <r>/<d>, averages over the patterns (eq. 16, 17), and up
+                       to four times as much beyond an end while the objective falls there */
   size_t grid;      /* points of the first look, >= 3; 0 = 17 */
   size_t steps;     /* of the golden section around the best one; 0 = 20; at most 200 are made */
   size_t sample;    /* patterns looked at, evenly spread; 0 = all */
-  double margin;    /* sparse: as in hfy_rate_weights_sparse */
+  double margin;    /* sparse: as in hfy_rate_weights_sparse; 0 = 0.05, so that no unit is tight (it costs .01 to .02 of
+                       the abscissa); below 0: none, and tight units have slope 0, as in the paper's figures */
   int worst;        /* 1: minimise the largest abscissa; 0: the mean over the patterns */
   int self;         /* dense: with self-coupling */
 } hfy_rate_search;
 /* The threshold at which the mean (or largest) spectral abscissa of the patterns is least: a grid, then a golden
-   section; the best point ever seen. *theta, *objective: the answer; rate->theta is not used. Patterns with zeros are
-   taken as sparse. The landscape is flat below theta* (compare objectives, not thresholds). A threshold at which a
-   row is infeasible counts as +infinity; INFEASIBLE if all do. Cost: 39 evaluations; dense W is affine in theta and
-   solved once. Errors: as hfy_rate_weights, _weights_sparse, _stability. */
+   section; the best point ever seen. *theta, *objective: the answer; rate->theta is not used. At an end of your
+   bracket it says that the least lies beyond. Patterns with zeros are taken as sparse. Below theta* it is flat: compare
+   objectives, not thresholds. A threshold at which a row is infeasible counts as +infinity; INFEASIBLE if all do. Cost:
+   39 evaluations, up to 68 more in wider brackets; dense W is affine in theta and solved once. Errors: as
+   hfy_rate_weights, _weights_sparse, _stability; CONVERGENCE, both written: it still falls where the widest ends. */
 HFY_API hfy_status hfy_rate_threshold(const hfy_rate *rate, const double *r, size_t count, size_t dim,
                                       const hfy_rate_search *search, double *theta, double *objective, hfy_work *work);
 
@@ -2401,7 +2415,8 @@ typedef struct hfy_rate_options {
   double dt;       /* fixed step, or first adaptive one; 0: min(0.1, 2/(1 + max_i sum_j |W_ij| g'_i)) at the start */
   double duration; /* 0 = 1000 */
   double tol;      /* settled once max|dx/dt| <= tol (1 + max|x|); 0 = 1e-9; below 0: never, the run ends on time */
-  double rtol;     /* > 0: Dormand-Prince 5(4) with this relative tolerance; 0: classical Runge-Kutta 4 */
+  double rtol;     /* > 0: Dormand-Prince 5(4) with this relative tolerance, to be well below tol; 0: classical
+                      Runge-Kutta 4; but power < 1 (infinite slopes) with dt 0: tol/10 (tol < 0: 1e-10) */
   int voltage;     /* 1: states are voltages, dv/dt = -v + W g(v - theta) (eq. 1); 0: rates (eq. 2) */
   size_t max_steps; /* of each state, rejected ones too; 0 = 1,000,000. Large weights make steps small: see dt */
 } hfy_rate_options;
@@ -22524,6 +22539,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, cons
   hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0, 0}};
   hfy_rate_sparse_ s;
   hfy_status status = hfy_rate_enter_weights_(&in, 1, 0, margin, w ? NULL : "w");
+  size_t mu;
   while (hfy_base_layout_(&in.arena, k, &status)) hfy_rate_plan_sparse_(&in, margin, w, &s);
   if (status) return status;
   s.report = rows;
@@ -22535,6 +22551,10 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, cons
     hfy_base_fail_(k, status, "row %z: the solution, or what leads to it, is beyond double", s.first);
   else if (status)
     hfy_base_fail_(k, status, "row %z was not settled in %z steps", s.first, 20 * count + 100);
+  for (mu = 0; status == HFY_ERR_INFEASIBLE && rate->theta < margin && mu < count; mu++)
+    if (!(hfy_linalg_largest_(r + mu * dim, dim) > 0))
+      hfy_base_fail_(k, status, "pattern %z is all 0, and theta - margin is %g; no weights silence all units then",
+                     mu, rate->theta - margin);
   return hfy_base_close_(k, &local, status);
 }
 
@@ -22551,6 +22571,7 @@ typedef struct hfy_rate_task_ {
 typedef struct hfy_rate_jacobians_ {
   const hfy_rate_in_ *in;
   double *w2, by, *abscissa; /* abscissa, stable, status: sample each */
+  int tight;                 /* 0: all silent units have slope 0, as in the paper */
   size_t sample, tasks;
   hfy_rate_task_ *task;
   unsigned char *stable;
@@ -22576,35 +22597,73 @@ HFY_COLD_ void hfy_rate_plan_at_(hfy_rate_in_ *in, size_t sample, hfy_rate_jacob
   }
 }
 
-/* At each pattern of a share: the Jacobian (eq. 5) of the units that are not silent, its eigenvalues; silent: -1. */
+/* Does silent unit i sit on its threshold at r, or above it? Within 1e-6: what the solver left, or weights in float. */
+HFY_COLD_ int hfy_rate_is_tight_(const hfy_rate_in_ *in, const double *r, size_t i) {
+  double sum = -in->rate->theta, size = 1 + fabs(sum);
+  size_t j;
+  if (r[i] > 0 || !hfy_rate_is_sharp_(in->rate)) return 0;
+  for (j = 0; j < in->dim; j++) {
+    const double v = in->w[i * in->dim + j] * r[j];
+    sum += v;
+    size += fabs(v);
+  }
+  return sum >= -1e-6 * size;
+}
+
+/* The Jacobian (eq. 5) of the first n of t->unit and its eigenvalues; the other units' are -1, and slope 0. */
+HFY_COLD_ hfy_status hfy_rate_at_units_(const hfy_rate_jacobians_ *s, const double *r, size_t n, hfy_rate_task_ *t,
+                                        double *abscissa, unsigned char *stable) {
+  const double small = 1e-154; /* no square of what is finite overflows, and 1 counts */
+  const size_t dim = s->in->dim, *unit = t->unit;
+  hfy_status status;
+  double sum = 0;
+  size_t a, b, i;
+  for (a = 0; a < n; a++) {
+    const double *row = s->in->w + unit[a] * dim, *row2 = s->w2 ? s->w2 + unit[a] * dim : NULL;
+    const double d = r[unit[a]] > 0 ? hfy_rate_slope_at(s->in->rate, r[unit[a]]) : 1;
+    double *j = t->j + a * n;
+    for (b = 0; b < n; b++) j[b] = d * (row2 ? row[unit[b]] + s->by * row2[unit[b]] : row[unit[b]]);
+    j[a] -= 1;
+    for (b = 0; b < n; b++) sum += small * j[b] * (small * j[b]);
+    for (i = 0; n < dim && i < dim; i++)
+      if (!(r[i] > 0)) sum += small * d * row[i] * (small * d * row[i]);
+  }
+  t->n = n;
+  memset(t->im, 0, dim * sizeof *t->im);
+  for (i = n; i < dim; i++) t->re[i] = -1;
+  status = n ? hfy_linalg_eigenvalues_(s->in->simd, t->j, n, t->re, t->im, &t->eigen) : HFY_OK;
+  *abscissa = n < dim && !(t->re[0] > -1) ? -1 : t->re[0];
+  *stable = *abscissa < -1e-9 * (1 + sqrt(sum) / small + sqrt((double)(dim - n)));
+  return status;
+}
+
+/* At each pattern of a share: with slope 0 for the silent units; then, as the slope to the right of the threshold is
+   not 0, with slope 1 for those that sit on it (power 1), or it is infinite (power < 1). */
 HFY_COLD_ void hfy_rate_at_share_(void *context, size_t task) {
   const hfy_rate_jacobians_ *s = (const hfy_rate_jacobians_ *)context;
-  const double small = 1e-154; /* no square of what is finite overflows, and 1 counts */
-  const size_t dim = s->in->dim;
+  const hfy_rate_in_ *in = s->in;
   hfy_rate_task_ *t = &s->task[task];
-  size_t *unit = t->unit, k, a, b, i;
+  size_t k, i;
   for (k = task; k < s->sample; k += s->tasks) {
-    const double *r = s->in->r + (size_t)((double)k * (double)s->in->count / (double)s->sample) * dim;
-    double sum = 0;
-    size_t n = 0;
-    for (i = 0; i < dim; i++)
-      if (r[i] > 0) unit[n++] = i;
-    for (a = 0; a < n; a++) {
-      const double *row = s->in->w + unit[a] * dim, *row2 = s->w2 ? s->w2 + unit[a] * dim : NULL;
-      const double d = hfy_rate_slope_at(s->in->rate, r[unit[a]]);
-      double *j = t->j + a * n;
-      for (b = 0; b < n; b++) j[b] = d * (row2 ? row[unit[b]] + s->by * row2[unit[b]] : row[unit[b]]);
-      j[a] -= 1;
-      for (b = 0; b < n; b++) sum += small * j[b] * (small * j[b]);
-      for (i = 0; n < dim && i < dim; i++)
-        if (!(r[i] > 0)) sum += small * d * row[i] * (small * d * row[i]);
+    const double *r = in->r + (size_t)((double)k * (double)in->count / (double)s->sample) * in->dim;
+    size_t n = 0, tight;
+    double right;
+    unsigned char stands;
+    for (i = 0; i < in->dim; i++)
+      if (r[i] > 0) t->unit[n++] = i;
+    s->status[k] = hfy_rate_at_units_(s, r, n, t, &s->abscissa[k], &s->stable[k]);
+    if (s->status[k] || !s->tight || in->rate->power > 1) continue;
+    for (i = 0, tight = n; i < in->dim; i++)
+      if (hfy_rate_is_tight_(in, r, i)) t->unit[tight++] = i;
+    if (tight == n) continue;
+    if (in->rate->power < 1) {
+      s->abscissa[k] = HUGE_VAL;
+      s->stable[k] = 0;
+      continue;
     }
-    t->n = n;
-    memset(t->im, 0, dim * sizeof *t->im);
-    for (i = n; i < dim; i++) t->re[i] = -1;
-    s->status[k] = n ? hfy_linalg_eigenvalues_(s->in->simd, t->j, n, t->re, t->im, &t->eigen) : HFY_OK;
-    s->abscissa[k] = n < dim && !(t->re[0] > -1) ? -1 : t->re[0];
-    s->stable[k] = s->abscissa[k] < -1e-9 * (1 + sqrt(sum) / small + sqrt((double)(dim - n)));
+    s->status[k] = hfy_rate_at_units_(s, r, tight, t, &right, &stands);
+    if (right > s->abscissa[k]) s->abscissa[k] = right;
+    s->stable[k] &= stands;
   }
 }
 
@@ -22645,13 +22704,27 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_stability(const hfy_rate *rate, const dou
   hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_, NULL);
   size_t mu, found = 0;
   while (hfy_base_layout_(&in.arena, k, &status)) hfy_rate_plan_at_(&in, count, &s);
-  if (!status) status = hfy_rate_run_at_(&s);
+  if (!status) {
+    s.tight = 1;
+    status = hfy_rate_run_at_(&s);
+  }
   for (mu = 0; !status && mu < count; mu++) {
     found += s.stable[mu];
     if (abscissa) abscissa[mu] = s.abscissa[mu];
   }
   if (!status && stable) *stable = found;
   return hfy_base_close_(k, &local, status);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_rate_tight(const hfy_rate *rate, const double *w, const double *r, size_t count,
+                                             size_t dim, size_t *tight, hfy_work *work) {
+  hfy_work local, *k = hfy_base_open_(work, &local);
+  hfy_rate_in_ in = {rate, w, r, count, dim, k, NULL, {NULL, 0, 0, 0}};
+  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_, tight ? NULL : "tight");
+  size_t mu, i;
+  for (mu = 0; !status && mu < count; mu++)
+    for (i = tight[mu] = 0; i < dim; i++) tight[mu] += (size_t)hfy_rate_is_tight_(&in, r + mu * dim, i);
+  return status;
 }
 
 /* How much an eigenvector u has in common with the pattern (|Pearson|) and with the uniform vector (|cosine|). */
@@ -22698,12 +22771,12 @@ HFY_COLD_ hfy_status hfy_rate_modes_(const hfy_rate_jacobians_ *call, hfy_linalg
                                      hfy_rate_modes *m) {
   const hfy_rate_task_ *s = call->task;
   const size_t dim = call->in->dim, n = s->n;
-  double *ur = room, *ui = ur + dim, *flat = ui + dim, like;
+  double *ur = room, *ui = ur + dim, *flat = ui + dim, like, aligned, most = -1;
   hfy_status status = n ? hfy_linalg_vectors_begin_(call->in->simd, s->j, n, v) : HFY_OK;
   size_t i;
   if (status) return status;
   memset(m, 0, sizeof *m);
-  m->correlation = m->overlap = n ? -1 : 0;
+  m->overlap = n ? -1 : 0;
   m->bulk = -HUGE_VAL;
   for (i = 0; i < n; i++) {
     if (!(s->im[i] < 0)) { /* its conjugate compares alike */
@@ -22712,7 +22785,9 @@ HFY_COLD_ hfy_status hfy_rate_modes_(const hfy_rate_jacobians_ *call, hfy_linalg
       hfy_rate_spread_out_(s, ui, dim);
     }
     hfy_rate_compare_(ur, ui, call->in->r, dim, &like, &flat[i]);
-    if (!(like > m->correlation)) continue;
+    aligned = like * sqrt(flat[i] < 1 ? 1 - flat[i] * flat[i] : 0);
+    if (!(aligned > most)) continue; /* not `like`: a uniform u with a trace of r correlates as well */
+    most = aligned;
     m->correlation = like;
     m->memory = i;
   }
@@ -22828,20 +22903,30 @@ HFY_COLD_ hfy_status hfy_rate_bracket_(const hfy_rate_in_ *in, hfy_rate_search *
                         o->high);
 }
 
-/* A grid, then a golden section of low .. high around its best point. */
-HFY_COLD_ hfy_status hfy_rate_search_(hfy_rate_hunt_ *hunt) {
+/* Grids, the next one beyond the end at which the least was found while it falls on (own brackets); then a golden
+   section around the best point. */
+HFY_COLD_ hfy_status hfy_rate_search_(hfy_rate_hunt_ *hunt, int own) {
   const hfy_rate_search *o = &hunt->o;
-  const double golden = 0.618033988749894848, cell = (o->high - o->low) / (double)(o->grid - 1);
-  double low, high, x[2] = {0, 0}, f[2] = {0, 0};
-  size_t i, at = 0;
+  const double golden = 0.618033988749894848, span = o->high - o->low, cell = span / (double)(o->grid - 1);
+  double low = o->low, high = o->high, x[2] = {0, 0}, f[2] = {0, 0};
+  size_t i, wide;
+  int end = 0, falls = 1;
   hunt->best = HUGE_VAL;
-  for (i = 0; i < o->grid; i++) {
+  for (wide = 0; falls; wide++) {
     const double before = hunt->best;
-    if (hfy_rate_objective_(hunt, o->low + cell * (double)i) < before) at = i;
+    int at;
+    for (i = 0; i < o->grid; i++) hfy_rate_objective_(hunt, low + cell * (double)i);
+    at = hunt->where < low + 0.5 * cell ? -1 : hunt->where > high - 0.5 * cell;
+    falls = own && at && hunt->best < HUGE_VAL;
+    if (wide) falls = falls && at == end && before - hunt->best > 1e-3 * (1 + fabs(before)); /* more than flat */
+    if (!falls || wide == 4) break;
+    end = at;
+    low += at * span;
+    high += at * span;
   }
-  low = o->low + cell * (double)(at ? at - 1 : 0);
-  high = o->low + cell * (double)hfy_base_min_(at + 1, o->grid - 1);
-  for (i = 0; i < hfy_base_min_(o->steps, 200) + 2; i++) {
+  low = hunt->where - cell > o->low || own ? hunt->where - cell : o->low;
+  high = hunt->where + cell < o->high || own ? hunt->where + cell : o->high;
+  for (i = 0; i < hfy_base_min_(o->steps, 200) + 2 && hunt->best < HUGE_VAL; i++) {
     const int right = i < 2 ? (int)i : !(f[0] < f[1]); /* the side that stays, once both points are there */
     if (i > 1) {
       *(right ? &low : &high) = x[!right];
@@ -22851,9 +22936,14 @@ HFY_COLD_ hfy_status hfy_rate_search_(hfy_rate_hunt_ *hunt) {
     x[right] = right ? low + golden * (high - low) : high - golden * (high - low);
     f[right] = hfy_rate_objective_(hunt, x[right]);
   }
-  if (hunt->status || hunt->best < HUGE_VAL) return hunt->status;
-  return hfy_base_fail_(hunt->at.in->work, HFY_ERR_INFEASIBLE,
-                        "no threshold in %g .. %g lets every row have a solution", o->low, o->high);
+  if (hunt->status) return hunt->status;
+  if (!(hunt->best < HUGE_VAL))
+    return hfy_base_fail_(hunt->at.in->work, HFY_ERR_INFEASIBLE,
+                          "no threshold in %g .. %g lets every row have a solution", o->low, o->high);
+  return falls ? hfy_base_fail_(hunt->at.in->work, HFY_ERR_CONVERGENCE,
+                                "the objective still falls at theta %g, far outside the patterns' bracket %g .. %g",
+                                hunt->where, o->low, o->high)
+               : HFY_OK;
 }
 
 /* Dense: the two parts of W = V R+ + theta 1 R+. */
@@ -22881,6 +22971,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_threshold(const hfy_rate *rate, const dou
   if (status) return status;
   memset(&hunt, 0, sizeof hunt);
   if (search) *o = *search;
+  if (fabs(o->margin) <= 0) o->margin = 0.05;
+  if (o->margin < 0) o->margin = 0;
   if (!o->grid) o->grid = 17;
   if (!o->steps) o->steps = 20;
   if (!o->sample || o->sample > count) o->sample = count;
@@ -22905,7 +22997,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_threshold(const hfy_rate *rate, const dou
   if (!status && hunt.zeros) status = hfy_rate_gram_(&hunt.sparse);
   if (!status && !hunt.zeros) status = hfy_rate_parts_(&dense, made, hunt.at.w2);
   if (!status && own) status = hfy_rate_bracket_(&in, o);
-  if (!status && !(status = hfy_rate_search_(&hunt))) {
+  if (!status) status = hfy_rate_search_(&hunt, own);
+  if (hunt.best < HUGE_VAL && (!status || status == HFY_ERR_CONVERGENCE)) {
     *theta = hunt.where;
     *objective = hunt.best;
   }
@@ -22949,6 +23042,8 @@ HFY_COLD_ hfy_status hfy_rate_average_(const hfy_rate *rate, const double *r, co
     pbar += w[i] * (d[i] * (dh + m));
     sbar += w[i] * (d[i] * dh);
   }
+  if (!hfy_base_is_finite_(t.crr))
+    return hfy_base_fail_(work, HFY_ERR_NONFINITE, "power %g: an average overflows (var r %g)", rate->power, t.crr);
   if (!(t.crr > 0)) return hfy_base_fail_(work, HFY_ERR_ARG, "the rates do not vary (variance %g); they should", t.crr);
   b = t.crh / t.crr;
   for (i = 0; i < n; i++) {
@@ -23164,15 +23259,14 @@ HFY_COLD_ double hfy_rate_edge_at_(hfy_rate_edge_ e, double alpha) {
   double low = 1e-9, high = 4, at[3] = {0, 0, 0};
   size_t i;
   e.alpha = alpha;
-  if (e.self) {
+  if (e.self || alpha < 1e-8) { /* where they differ by less than alpha */
     for (i = 0; i < e.at->count; i++) e.at->h[i] = e.b * e.at->d[i];
     e.factor = e.noise / (e.b * e.b * (1 - alpha));
     hfy_rate_omega_(&e, at);
     return at[0] - 1;
   }
   if (hfy_rate_outside_(&e, low)) return -1;
-  hfy_rate_root_(hfy_rate_outside_, &e, 200, 60, &low, &high);
-  return high - 1;
+  return hfy_rate_root_(hfy_rate_outside_, &e, 200, 60, &low, &high) ? high - 1 : HUGE_VAL;
 }
 
 /* Is this load above the one at which the edge is 0? */
@@ -23214,13 +23308,15 @@ HFY_COLD_ hfy_status hfy_rate_bulk_(const hfy_rate *rate, double cv, double alph
   e.noise = t.ve / t.crr;
   low = 1e-3;
   high = 0.999;
-  if (!load)
-    *out = hfy_rate_edge_at_(e, alpha);
-  else if (hfy_rate_unstable_(&e, low))
+  if (!load && !hfy_base_is_finite_(sum = hfy_rate_edge_at_(e, alpha)))
+    status = hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "no edge was found at alpha %g", alpha);
+  else if (!load)
+    *out = sum;
+  else if (!(hfy_rate_edge_at_(e, low) < -2e-7)) /* 0, up to what hfy_rate_outside_ lets pass */
     *out = 0;
   else
     *out = hfy_rate_root_(hfy_rate_unstable_, &e, 0, 34, &low, &high) ? 0.5 * (low + high) : high;
-  return hfy_base_close_(w, &local, HFY_OK);
+  return hfy_base_close_(w, &local, status);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_bulk_edge(const hfy_rate *rate, double cv, double alpha, int self, size_t units,
@@ -23276,7 +23372,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *g
 HFY_COLD_ double hfy_rate_theta0_(double f, double c) {
   double t = c > 0 ? -c : 0;
   int i;
-  for (i = 0; i < 200; i++) {
+  for (i = 0; i < 2000; i++) { /* some t^2/2 */
     const double tail = hfy_rate_tail_(t), bell = exp(-0.5 * t * t) / sqrt(2 * hfy_rate_pi_);
     const double step = -(f * (t + c) + (1 - f) * (t * tail - bell)) / (f + (1 - f) * tail);
     t += step;
@@ -23288,10 +23384,12 @@ HFY_COLD_ double hfy_rate_theta0_(double f, double c) {
 HFY_API HFY_SMALL_ hfy_status hfy_rate_capacity(double f, double *alpha_c, double *theta0, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_status status = hfy_rate_number_("f", f, &hfy_rate_share_, w);
-  double t;
+  double t, most;
   if (status || (status = hfy_base_null_(w, alpha_c ? NULL : "alpha_c"))) return status;
   t = hfy_rate_theta0_(f, 0);
-  *alpha_c = 1 / (f + (1 - f) * hfy_rate_tail_(t));
+  most = 1 / (f + (1 - f) * hfy_rate_tail_(t));
+  if (!hfy_base_is_finite_(most)) return hfy_base_fail_(w, HFY_ERR_NONFINITE, "f is %g: the capacity overflows", f);
+  *alpha_c = most;
   if (theta0) *theta0 = t;
   return HFY_OK;
 }
@@ -23541,11 +23639,16 @@ HFY_COLD_ void hfy_rate_advance_(const hfy_rate_run_ *run, const hfy_rate_scheme
 
 /* Runs all states, which sit in run->x. */
 HFY_COLD_ void hfy_rate_integrate_(hfy_rate_run_ *run) {
-  const hfy_rate_scheme_ *scheme = run->o.rtol > 0 ? &hfy_rate_dp5_ : &hfy_rate_rk4_;
+  const hfy_rate_scheme_ *scheme;
   const size_t n = run->in->dim;
   size_t l, s;
   if (!(run->o.duration > 0)) run->o.duration = 1000;
   if (fabs(run->o.tol) <= 0) run->o.tol = 1e-9;
+  if (run->in->rate->power < 1 && !(run->o.dt > 0) && !(run->o.rtol > 0)) { /* no step is small enough for all slopes */
+    run->o.rtol = run->o.tol > 0 ? 0.1 * run->o.tol : 1e-10;
+    run->o.rtol = run->o.rtol < 1e-13 ? 1e-13 : run->o.rtol > 1e-3 ? 1e-3 : run->o.rtol;
+  }
+  scheme = run->o.rtol > 0 ? &hfy_rate_dp5_ : &hfy_rate_rk4_;
   if (!run->o.max_steps) run->o.max_steps = 1000000;
   memset(run->state, 0, run->states * sizeof *run->state);
   for (l = 0; l < run->states; l++) {

@@ -466,6 +466,36 @@ TEST(optima_are_golden) {
   }
 }
 
+/* Where the theory is at its ends. */
+TEST(theory_at_its_ends) {
+  static const double fs[][3] = {/* mpmath, 60 digits */
+                                 {1e-60, 16.055930311917124, 3.8347935271064048e57},
+                                 {1e-100, 20.985770338319225, 2.2553551707964229e97},
+                                 {1e-200, 29.979766078641002, 1.1089182254548126e197},
+                                 {1e-290, 36.223179331588315, 7.6039025434337945e286}};
+  const hfy_rate linear = unit(1, 0, 0), soft = unit(1.2, 1, 0), flat = unit(1e-3, 0, 0);
+  hfy_rate_averages t;
+  double x, y, theta0, load;
+  size_t i;
+  int self;
+  for (i = 0; i < COUNT(fs); i++) {
+    CHECK(hfy_rate_capacity(fs[i][0], &x, &theta0, NULL) == HFY_OK);
+    CHECK(fabs(x / fs[i][2] - 1) < 1e-9 && fabs(theta0 - fs[i][1]) < 1e-10);
+  }
+  x = 7;
+  CHECK(hfy_rate_capacity(4.9e-324, &x, NULL, NULL) == HFY_ERR_NONFINITE);
+  CHECK_EQ(x, 7);
+  CHECK(hfy_rate_bulk_load(&linear, 1, 0, 0, &x, NULL) == HFY_OK); /* W r = r + theta: marginal at any load */
+  CHECK_EQ(x, 0);
+  CHECK(hfy_rate_bulk_edge(&soft, 1, 1e-6, 0, 0, &x, NULL) == HFY_OK);
+  for (self = 0; self < 2; self++)
+    for (load = 1e-7; load > 1e-300; load *= 1e-13) {
+      CHECK(hfy_rate_bulk_edge(&soft, 1, load, self, 0, &y, NULL) == HFY_OK);
+      CHECK(y < x && x - y < 1e-3);
+    }
+  CHECK(hfy_rate_theory(&flat, 1, 0, &t, NULL) == HFY_ERR_NONFINITE);
+}
+
 TEST(replica_is_golden) {
   static const double fs[] = {1, 0.8, 0.5, 0.2, 0.1, 0.05, 0.01, 1e-3, 1e-6};
   static const double at[][5] = {{0.5, 0.5, 1, 1, -0.5},
@@ -916,12 +946,12 @@ TEST(sparse_problems_are_golden) {
   for (c = 0; c < 3; c++) {
     const size_t n = sparse[c].dim, p = sparse[c].count;
     const char *tag = sparse[c].tag;
-    double *r = patterns(sparse[c].seed, p, n, sparse[c].cv, sparse[c].f), *w = doubles(n * n), *a = doubles(p),
+    double *r = patterns(sparse[c].seed, p, n, sparse[c].cv, sparse[c].f), *w = doubles(n * n),
            *re = doubles(n), *im = doubles(n), nonzero = 0, mean = 0, active = 0, bad = 0;
     hfy_rate one = unit(sparse[c].power, 0, sparse[c].theta);
     hfy_rate_rows rows;
     hfy_rate_modes modes;
-    size_t stable, silent = 0, ones = 0;
+    size_t below = 0, silent = 0, ones = 0;
     sparse_rows(&rows, p, n);
     CHECK(hfy_rate_weights_sparse(&one, r, p, n, 0, w, &rows, NULL) == HFY_OK);
     optimal(&one, r, p, n, 0, w, &rows);
@@ -933,17 +963,18 @@ TEST(sparse_problems_are_golden) {
     tagged(tag, "||W||_F", norm(w, n * n), 1e-7, 0);
     tagged(tag, "sum W", total(w, n * n), 1e-7, 0);
     tagged(tag, "active inequalities", active, 0, 0);
-    CHECK(hfy_rate_stability(&one, w, r, p, n, a, &stable, NULL) == HFY_OK);
-    for (i = 0; i < p; i++) mean += a[i] / (double)p;
-    tagged(tag, "abscissa_0", a[0], 1e-7, 0);
+    for (i = p; i-- > 0;) { /* the paper's, with slope 0 for all silent units */
+      CHECK(hfy_rate_spectrum(&one, w, r + i * n, n, re, im, &modes, NULL) == HFY_OK);
+      CHECK_NEAR(re[0], modes.abscissa, 1e-12);
+      mean += re[0] / (double)p, below += re[0] < 0;
+    }
+    tagged(tag, "abscissa_0", re[0], 1e-7, 0);
     tagged(tag, "mean_mu abscissa", mean, 1e-7, 0);
-    tagged(tag, "stable patterns", (double)stable, 0, 0);
-    CHECK(hfy_rate_spectrum(&one, w, r, n, re, im, &modes, NULL) == HFY_OK);
-    CHECK_NEAR(re[0], a[0], 1e-12);
+    tagged(tag, "stable patterns", (double)below, 0, 0);
     CHECK(modes.memory < n && modes.average < n && modes.correlation <= 1 + 1e-12);
     for (i = 0; i < n; i++) ones += re[i] == -1 && im[i] == 0;
     CHECK(ones >= silent);
-    free(r), free(w), free(a), free(re), free(im), rows_free(&rows);
+    free(r), free(w), free(re), free(im), rows_free(&rows);
   }
 }
 
@@ -994,6 +1025,39 @@ TEST(sparse_rows_are_optimal) {
   }
 }
 
+TEST(silence_needs_a_threshold) {
+  const size_t n = 12, p = 3;
+  double *r = patterns(98, p, n, 1, 0.5), *w = doubles(n * n);
+  hfy_rate one = unit(1, 0, -0.2);
+  hfy_work work;
+  size_t i;
+  memset(&work, 0, sizeof work);
+  CHECK(hfy_rate_weights_sparse(&one, r, p, n, 0.1, w, NULL, &work) == HFY_OK);
+  for (i = n; i < 2 * n; i++) r[i] = 0;
+  CHECK_FAILS(hfy_rate_weights_sparse(&one, r, p, n, 0.1, w, NULL, &work), HFY_ERR_INFEASIBLE, &work,
+              "pattern 1 is all 0, and theta - margin is -0.3");
+  one.theta = 0.1;
+  CHECK(hfy_rate_weights_sparse(&one, r, p, n, 0.1, w, NULL, &work) == HFY_OK);
+  hfy_work_free(&work);
+  free(r), free(w);
+}
+
+/* A mode that is uniform but for a trace of the pattern is the average's, whatever Pearson says of it. */
+TEST(a_uniform_mode_is_not_the_memory) {
+  enum { n = 8 };
+  double w[n * n], r[n], u[n], re[n], im[n];
+  const hfy_rate one = unit(1, 0, -0.1);
+  hfy_rate_modes m;
+  size_t i, j;
+  for (i = 0; i < n; i++) r[i] = i % 2 ? 1.5 : 0.5, u[i] = 1 + 0.1 * (r[i] - 1);
+  for (i = 0; i < n; i++) /* 3 along u, 2 along r - 1: left eigenvectors are 1 and r - 1 - 0.025 */
+    for (j = 0; j < n; j++) w[i * n + j] = 3 * u[i] / n + 2 * (r[i] - 1) * ((r[j] - 1) / 2 - 0.0125);
+  CHECK(hfy_rate_spectrum(&one, w, r, n, re, im, &m, NULL) == HFY_OK);
+  CHECK_NEAR(re[0], 2, 1e-9), CHECK_NEAR(re[1], 1, 1e-9);
+  CHECK(m.average == 0 && m.memory == 1);
+  CHECK(m.correlation > 0.99 && m.overlap > 0.99);
+}
+
 TEST(dense_patterns_are_the_case_without_inequalities) {
   const size_t n = 30, p = 21;
   double *r = patterns(91, p, n, 1, 1), *w = doubles(n * n), *v = doubles(n * n);
@@ -1029,6 +1093,76 @@ TEST(marginal_is_not_stable) {
   }
 }
 
+/* Are 4 starts 1e-5 off pattern r back at time 150? */
+static int come_back(const hfy_rate *one, const double *w, const double *r, size_t n) {
+  double start[4 * 60], end[4 * 60];
+  hfy_rate_options o;
+  hfy_rng rng = hfy_rng_seed(5);
+  size_t i, k, back = 0;
+  memset(&o, 0, sizeof o);
+  o.duration = 150, o.tol = -1, o.dt = 0.1;
+  for (i = 0; i < 4 * n; i++) start[i] = fmax(0, r[i % n] + 1e-5 * hfy_rng_normal(&rng));
+  (void)hfy_rate_simulate(one, w, n, start, 4, &o, end, NULL, NULL);
+  for (k = 0; k < 4; k++) {
+    double off = 0;
+    for (i = 0; i < n; i++) off += (end[k * n + i] - r[i]) * (end[k * n + i] - r[i]);
+    back += sqrt(off) < 1e-3;
+  }
+  return back == 4;
+}
+
+/* Sparse weights without a margin leave silent units on their threshold, where the slope is 0 on one side only. */
+TEST(units_on_their_threshold) {
+  static const struct {
+    double power;
+    size_t p;
+    double theta[2];              /* the best without and with a margin of .05 */
+    size_t below, stable, margin; /* slope 0: negative; stable; the same with the margin */
+  } cases[] = {{0.5, 12, {-0.4096, -0.3935}, 12, 0, 12},
+               {1, 20, {-0.7294, -0.7213}, 20, 0, 20},
+               {2, 12, {-0.8753, -0.8556}, 6, 6, 5}};
+  const size_t n = 60;
+  size_t c, mu, i, j;
+  int margin;
+  for (c = 0; c < COUNT(cases); c++)
+    for (margin = 0; margin < 2; margin++) {
+      const size_t p = cases[c].p;
+      double *r = patterns(122, p, n, 0.5, 0.3), *w = doubles(n * n), a[20], re[60], im[60];
+      hfy_rate one = unit(cases[c].power, 0, cases[c].theta[margin]);
+      size_t tight[20], stable, below = 0, silent = 0, all = 0, lost = 0;
+      CHECK(hfy_rate_weights_sparse(&one, r, p, n, 0.05 * margin, w, NULL, NULL) == HFY_OK);
+      CHECK(hfy_rate_tight(&one, w, r, p, n, tight, NULL) == HFY_OK);
+      CHECK(hfy_rate_stability(&one, w, r, p, n, a, &stable, NULL) == HFY_OK);
+      for (mu = 0; mu < p; mu++) {
+        hfy_rate_modes m;
+        size_t found = 0;
+        for (i = 0; i < n; i++) {
+          double h = -one.theta;
+          for (j = 0; j < n; j++) h += w[i * n + j] * r[mu * n + j];
+          found += !(r[mu * n + i] > 0) && h > -1e-7;
+          silent += !(r[mu * n + i] > 0);
+        }
+        CHECK_EQ(tight[mu], found);
+        all += found;
+        CHECK(hfy_rate_spectrum(&one, w, r + mu * n, n, re, im, &m, NULL) == HFY_OK);
+        below += m.abscissa < 0;
+        if (one.power < 1 && tight[mu])
+          CHECK(a[mu] > DBL_MAX);
+        else if (one.power > 1 || !tight[mu])
+          CHECK_EQ(a[mu], m.abscissa);
+        else
+          CHECK(a[mu] > m.abscissa);
+        if (mu < 3 && a[mu] < -0.2) CHECK(come_back(&one, w, r + mu * n, n));
+        if (mu < 3 && a[mu] > 0) lost += !come_back(&one, w, r + mu * n, n);
+      }
+      CHECK(margin ? !all : 2 * all > silent);
+      CHECK_EQ(below, margin ? cases[c].margin : cases[c].below);
+      CHECK_EQ(stable, margin ? cases[c].margin : cases[c].stable);
+      CHECK(lost || one.power > 1 || margin);
+      free(r), free(w);
+    }
+}
+
 /* silent units count -1 and have no part in an eigenvector, but they do in its correlation */
 TEST(silent_units_in_spectra) {
   static const double w3[9] = {-2, 5, 5, 5, 5, 5, 5, 5, 5}, r3[3] = {1, 0, 0};
@@ -1039,7 +1173,11 @@ TEST(silent_units_in_spectra) {
   hfy_rate_modes m;
   size_t i;
   CHECK(hfy_rate_stability(&one, w3, r3, 1, 3, &a, NULL, NULL) == HFY_OK);
+  CHECK(a > 12); /* both silent units are driven: r3 is no fixed point */
+  one.theta = 6;
+  CHECK(hfy_rate_stability(&one, w3, r3, 1, 3, &a, NULL, NULL) == HFY_OK);
   CHECK_EQ(a, -1); /* not the -3 of the unit that is not silent */
+  one.theta = -1;
   CHECK(hfy_rate_spectrum(&one, w3, r3, 3, re, im, &m, NULL) == HFY_OK);
   CHECK(re[0] == -1 && re[1] == -1 && re[2] == -3 && m.memory == 2 && m.abscissa == -1);
   CHECK(hfy_rate_weights_sparse(&one, r, p, n, 0, w, NULL, NULL) == HFY_OK);
@@ -1132,7 +1270,7 @@ TEST(threshold_search_is_golden) {
   search.worst = 1, search.grid = 9, search.steps = 4;
   CHECK(hfy_rate_threshold(&one, r, p, n, &search, &theta, &other, NULL) == HFY_OK);
   CHECK(other > best);
-  search.worst = 0, search.grid = search.steps = 0, search.low = search.high = 0; /* the patterns' own bracket */
+  search.worst = 0, search.grid = 9, search.steps = 8, search.low = search.high = 0; /* the patterns' own bracket */
   CHECK(hfy_rate_threshold(&one, r, p, n, &search, &theta, &other, NULL) == HFY_OK);
   CHECK_NEAR(other, best, 1e-4);
   search.self = 1, search.sample = 1;
@@ -1146,17 +1284,29 @@ TEST(threshold_search_is_golden) {
 
 TEST(sparse_thresholds) {
   const size_t n = 30, p = 10;
-  double *r = patterns(95, p, n, 1, 0.4), *w = doubles(n * n), *a = doubles(p), theta, best;
+  double *r = patterns(95, p, n, 1, 0.4), *w = doubles(n * n), *a = doubles(p), theta, best, other, re[30], im[30];
   hfy_rate one = unit(1, 0, 0);
   hfy_rate_search search;
+  hfy_rate_modes m;
+  size_t i;
   memset(&search, 0, sizeof search);
   search.grid = 7, search.steps = 4;
-  CHECK(hfy_rate_threshold(&one, r, p, n, &search, &theta, &best, NULL) == HFY_OK);
+  CHECK(hfy_rate_threshold(&one, r, p, n, &search, &theta, &best, NULL) == HFY_OK); /* the margin is .05 */
+  one.theta = theta;
+  CHECK(hfy_rate_weights_sparse(&one, r, p, n, 0.05, w, NULL, NULL) == HFY_OK);
+  CHECK(hfy_rate_stability(&one, w, r, p, n, a, NULL, NULL) == HFY_OK);
+  CHECK_NEAR(total(a, p) / (double)p, best, 1e-9);
+  search.margin = -1; /* none */
+  CHECK(hfy_rate_threshold(&one, r, p, n, &search, &theta, &other, NULL) == HFY_OK);
+  CHECK(other < best && other > best - 0.05);
   CHECK(theta < 0); /* Fig. 6c */
   one.theta = theta;
   CHECK(hfy_rate_weights_sparse(&one, r, p, n, 0, w, NULL, NULL) == HFY_OK);
-  CHECK(hfy_rate_stability(&one, w, r, p, n, a, NULL, NULL) == HFY_OK);
-  CHECK_NEAR(total(a, p) / (double)p, best, 1e-9);
+  for (i = 0; i < p; i++) {
+    CHECK(hfy_rate_spectrum(&one, w, r + i * n, n, re, im, &m, NULL) == HFY_OK);
+    a[i] = m.abscissa;
+  }
+  CHECK_NEAR(total(a, p) / (double)p, other, 1e-9);
   CHECK(total(w, n * n) < 0);
   free(r), free(w), free(a);
   r = patterns(96, 80, n, 1, 0.4); /* far above the capacity */
@@ -1346,6 +1496,27 @@ TEST(runs_that_settle_run_out_and_diverge) {
   CHECK(y[0] == y[0] && y[0] < 1e300);
   CHECK(hfy_rate_simulate(&one, w, 2, NULL, 0, &o, NULL, NULL, &work) == HFY_OK);
   hfy_work_free(&work);
+}
+
+/* Power < 1 from a stored pattern with units on their threshold: slopes of 1e8 and more did not let time pass. */
+TEST(infinite_slopes_do_not_stall) {
+  const size_t n = sparse[2].dim, p = sparse[2].count;
+  double *r = patterns(sparse[2].seed, p, n, sparse[2].cv, sparse[2].f), *w = doubles(n * n), *x = doubles(n * p);
+  hfy_rate one = unit(sparse[2].power, 0, sparse[2].theta);
+  hfy_rate_outcome out;
+  hfy_status status[20];
+  size_t steps[20], mu, i;
+  double *start = doubles(n * p);
+  hfy_rng rng = hfy_rng_seed(1);
+  memset(&out, 0, sizeof out);
+  out.steps = steps, out.status = status;
+  for (i = 0; i < n * p; i++) start[i] = fmax(0, r[i] + 1e-5 * hfy_rng_normal(&rng));
+  CHECK(hfy_rate_weights_sparse(&one, r, p, n, 0, w, NULL, NULL) == HFY_OK);
+  (void)hfy_rate_simulate(&one, w, n, r, p, NULL, x, &out, NULL);
+  for (mu = 0; mu < p; mu++) CHECK(steps[mu] < 20000 && !status[mu]);
+  (void)hfy_rate_simulate(&one, w, n, start, p, NULL, x, &out, NULL);
+  for (mu = 0; mu < p; mu++) CHECK(steps[mu] < 20000 && !status[mu]);
+  free(r), free(w), free(x), free(start);
 }
 
 /* Stiff weights, steps as small and times as long as they come: every run ends, and nothing is NaN. */
@@ -1777,6 +1948,7 @@ int main(int argc, char **argv) {
   RUN(samples_and_quadrature_agree);
   RUN(corrected_theory_is_golden);
   RUN(optima_are_golden);
+  RUN(theory_at_its_ends);
   RUN(replica_is_golden);
   RUN(circular_law_is_golden);
   RUN(dense_problems_are_golden);
@@ -1788,8 +1960,11 @@ int main(int argc, char **argv) {
   RUN(sparse_problems_are_golden);
   RUN(feasible_rows_are_golden);
   RUN(sparse_rows_are_optimal);
+  RUN(silence_needs_a_threshold);
+  RUN(a_uniform_mode_is_not_the_memory);
   RUN(dense_patterns_are_the_case_without_inequalities);
   RUN(marginal_is_not_stable);
+  RUN_ONCE(units_on_their_threshold);
   RUN(silent_units_in_spectra);
   RUN(no_row_has_more_constraints_than_weights);
   RUN(sparse_rows_are_polished);
@@ -1798,12 +1973,13 @@ int main(int argc, char **argv) {
   RUN(dynamics_are_golden);
   RUN(integrators_and_forms_agree);
   RUN(batches_are_one_by_one);
-  RUN(the_jacobian_predicts_return_and_departure);
+  RUN_ONCE(the_jacobian_predicts_return_and_departure);
   RUN(runs_that_settle_run_out_and_diverge);
-  RUN(no_run_goes_on_for_ever);
+  RUN(infinite_slopes_do_not_stall);
+  RUN_ONCE(no_run_goes_on_for_ever);
   RUN(sparse_rows_are_never_nan);
-  RUN(basins);
-  RUN(basins_count_the_starts_that_return);
+  RUN_ONCE(basins);
+  RUN_ONCE(basins_count_the_starts_that_return);
   RUN(asymmetry);
   RUN(bad_arguments);
   RUN(scratch_is_known_beforehand);

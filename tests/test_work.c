@@ -646,6 +646,9 @@ static hfy_status run_rate_spectrum(hfy_work *w) {
 static hfy_status run_rate_stability(hfy_work *w) {
   return hfy_rate_stability(&soft_unit, dense_w, dense, RP, RN, out.bound, &out.size, w);
 }
+static hfy_status run_rate_tight(hfy_work *w) {
+  return hfy_rate_tight(&hard_unit, dense_w, sparse, RP, RN, out.whole[0], w);
+}
 static hfy_status run_rate_threshold(hfy_work *w) {
   hfy_rate_search search;
   memset(&search, 0, sizeof search);
@@ -922,6 +925,7 @@ static size_t each_call(void (*judge)(run_call *run, const char *name)) {
   judge(run_rate_jacobian, "rate_jacobian");
   judge(run_rate_spectrum, "rate_spectrum");
   judge(run_rate_stability, "rate_stability");
+  judge(run_rate_tight, "rate_tight");
   judge(run_rate_henrici, "rate_henrici");
   judge(run_rate_theory, "rate_theory");
   judge(run_rate_theory_of, "rate_theory_of");

@@ -378,51 +378,62 @@ static void figure5(void) {
   fclose(moments), fclose(capacity);
 }
 
-/* One sparse point: the best threshold, the mean abscissa and the stable share there; 0 if infeasible. */
-static int sparse_point(double power, double cv, double f, double alpha, size_t n, uint64_t seed, double *theta,
-                        double *abscissa, double *share, double *sum) {
+/* One sparse point: the best threshold and the mean abscissa there; shares[0]: abscissas below 0 with slope 0 for silent
+   units, which is what the paper counts, shares[1]: stable. margin < 0: none, as in the paper. 0 if infeasible. */
+static int sparse_point(double power, double cv, double f, double alpha, size_t n, uint64_t seed, double margin,
+                        double *theta, double *abscissa, double shares[2], double *sum) {
   const size_t p = count_of(alpha, n);
-  double *r = doubles(p * n), *w = doubles(n * n);
+  double *r = doubles(p * n), *w = doubles(n * n), *re = doubles(n), *im = doubles(n);
   hfy_rate one = unit(power, 0);
   hfy_rng rng = hfy_rng_seed(seed);
   hfy_rate_search o;
-  size_t stable = 0;
+  size_t stable = 0, below = 0, mu;
   hfy_status status;
   memset(&o, 0, sizeof o);
-  o.sample = 5, o.grid = 5, o.steps = 4;
+  o.sample = 5, o.grid = 5, o.steps = 4, o.margin = margin;
   must(hfy_rate_patterns(&rng, cv, f, p, n, r, &work));
   status = hfy_rate_threshold(&one, r, p, n, &o, theta, abscissa, &work);
   if (!status) {
     one.theta = *theta;
-    must(hfy_rate_weights_sparse(&one, r, p, n, 0, w, NULL, &work));
+    must(hfy_rate_weights_sparse(&one, r, p, n, margin < 0 ? 0 : margin, w, NULL, &work));
     must(hfy_rate_stability(&one, w, r, p, n, NULL, &stable, &work));
-    *share = (double)stable / (double)p;
+    for (mu = 0; mu < p; mu++) {
+      must(hfy_rate_spectrum(&one, w, r + mu * n, n, re, im, NULL, &work));
+      below += re[0] < -1e-9;
+    }
+    shares[0] = (double)below / (double)p;
+    shares[1] = (double)stable / (double)p;
     *sum = total(w, n * n) / (double)n;
   }
-  free(r), free(w);
+  free(r), free(w), free(re), free(im);
   return !status;
 }
 
 /* Figure 6: stability of sparse patterns */
 static void figure6(void) {
   static const double fs[] = {1, 0.5, 0.2}, cvs[] = {0.5, 1, 2}, powers[] = {0.4, 0.7, 1, 1.3};
-  FILE *curves = table("rate_fig6_curves", "f,units,alpha,stable,theta,abscissa,sum");
-  FILE *loads = table("rate_fig6_loads", "cv,power,f,alpha_s");
-  size_t c, k, size, p, v;
+  FILE *curves = table("rate_fig6_curves", "f,units,alpha,below_0,theta,abscissa,sum,stable,stable_margin");
+  FILE *loads = table("rate_fig6_loads", "cv,power,f,alpha_0,alpha_margin");
+  size_t c, k, size, p, v, m;
   for (size = 0; size < 2; size++)
     for (c = 0; c < 3; c++) {
       const size_t n = size ? N : N / 2;
       double alpha_c, x;
       must(hfy_rate_capacity(fs[c], &alpha_c, NULL, &work));
       for (x = quick ? 0.15 : 0.05; x < 0.85; x += quick ? 0.15 : 0.05) {
-        double share = 0, theta = 0, abscissa = 0, sum = 0, done = 0;
+        double share[3] = {0, 0, 0}, theta = 0, abscissa = 0, sum = 0, done = 0;
         for (k = 0; k < repetitions; k++) {
-          double a, b, s, m;
-          if (!sparse_point(1, 1, fs[c], x * alpha_c, n, 60 + 10 * c + k, &a, &b, &s, &m)) continue;
-          theta += a, abscissa += b, share += s, sum += m, done += 1;
+          const uint64_t seed = 60 + 10 * c + k;
+          double a, b, s[2], total_;
+          if (sparse_point(1, 1, fs[c], x * alpha_c, n, seed, 0.05, &a, &b, s, &total_))
+            share[2] += s[1] / (double)repetitions;
+          if (!sparse_point(1, 1, fs[c], x * alpha_c, n, seed, -1, &a, &b, s, &total_)) continue;
+          share[0] += s[0] / (double)repetitions, share[1] += s[1] / (double)repetitions;
+          theta += a, abscissa += b, sum += total_, done += 1;
         }
-        if (done > 0) theta /= done, abscissa /= done, share /= (double)repetitions, sum /= done;
-        fprintf(curves, "%g,%d,%g,%g,%g,%g,%g\n", fs[c], (int)n, x * alpha_c, share, theta, abscissa, sum);
+        if (done > 0) theta /= done, abscissa /= done, sum /= done;
+        fprintf(curves, "%g,%d,%g,%g,%g,%g,%g,%g,%g\n", fs[c], (int)n, x * alpha_c, share[0], theta, abscissa, sum,
+                share[1], share[2]);
         fflush(curves);
       }
       progress("figure 6, curves", size * 3 + c + 1, 6);
@@ -430,22 +441,25 @@ static void figure6(void) {
   for (v = 0; v < 3; v++)
     for (p = 0; p < 4; p++) {
       for (c = 1; c < 3; c++) {
-        double alpha_c, x, last = 1, found = 0, step = quick ? 0.12 : 0.05;
+        double alpha_c, x, load[2] = {0, 0}, step = quick ? 0.12 : 0.05;
         must(hfy_rate_capacity(fs[c], &alpha_c, NULL, &work));
-        for (x = step / 2; x < 0.9; x += step) {
-          double share = 0;
-          for (k = 0; k < repetitions; k++) {
-            double a, b, s, m;
-            if (sparse_point(powers[p], cvs[v], fs[c], x * alpha_c, N / 2, 70 + k, &a, &b, &s, &m))
-              share += s / (double)repetitions;
+        for (m = 0; m < 2; m++) { /* the paper's count; stable, with a margin */
+          double last = 1;
+          for (x = step / 2; x < 0.9; x += step) {
+            double share = 0;
+            for (k = 0; k < repetitions; k++) {
+              double a, b, s[2], sum;
+              if (sparse_point(powers[p], cvs[v], fs[c], x * alpha_c, N / 2, 70 + k, m ? 0.05 : -1, &a, &b, s, &sum))
+                share += s[m] / (double)repetitions;
+            }
+            if (share < 0.5) {
+              load[m] = x < step ? 0 : alpha_c * (x - step + step * (last - 0.5) / (last - share));
+              break;
+            }
+            last = share, load[m] = x * alpha_c;
           }
-          if (share < 0.5) {
-            found = x < step ? 0 : alpha_c * (x - step + step * (last - 0.5) / (last - share));
-            break;
-          }
-          last = share, found = x * alpha_c;
         }
-        fprintf(loads, "%g,%g,%g,%g\n", cvs[v], powers[p], fs[c], found);
+        fprintf(loads, "%g,%g,%g,%g,%g\n", cvs[v], powers[p], fs[c], load[0], load[1]);
         fflush(loads);
       }
       progress("figure 6, loads", v * 4 + p + 1, 12);

@@ -132,9 +132,10 @@ array F6[3] = [1, 0.5, 0.2]
 biggest = system("awk -F, 'NR > 1 && $2 > m { m = $2 } END { print m }' ".at('fig6_curves')) + 0
 large(k) = pick(1, F6[k]) && pick(2, biggest)
 set xlabel 'load'
-set ylabel 'stable (dashed: half as many units)'; set yrange [-0.05:1.05]
+set ylabel 'abscissa < 0 (dashed: half the units; points: stable, with a margin)'; set yrange [-0.05:1.05]
 plot for [k=1:3] at('fig6_curves') using (large(k) ? column(3) : NaN):4 with linespoints lc k title sprintf('f %g', F6[k]), \
-     for [k=1:3] at('fig6_curves') using (pick(1,F6[k]) && !pick(2,biggest) ? column(3) : NaN):4 with lines dt 2 lc k notitle
+     for [k=1:3] at('fig6_curves') using (pick(1,F6[k]) && !pick(2,biggest) ? column(3) : NaN):4 with lines dt 2 lc k notitle, \
+     for [k=1:3] at('fig6_curves') using (large(k) ? column(3) : NaN):9 with points pt 6 lc k notitle
 set autoscale y
 set ylabel 'best threshold'; plot for [k=1:3] at('fig6_curves') using (large(k) ? column(3) : NaN):5 with linespoints lc k notitle
 set ylabel 'mean abscissa'; plot for [k=1:3] at('fig6_curves') using (large(k) ? column(3) : NaN):6 with linespoints lc k notitle
@@ -142,7 +143,8 @@ set xlabel 'exponent n'; set ylabel 'critical load'
 array C6[3] = [0.5, 1, 2]
 do for [c=1:3] {
 set title sprintf('CV %g', C6[c])
-plot for [k=2:3] at('fig6_loads') using (pick(1,C6[c]) && pick(3,F6[k]) ? column(2) : NaN):4 with linespoints lc k title sprintf('f %g', F6[k])
+plot for [k=2:3] at('fig6_loads') using (pick(1,C6[c]) && pick(3,F6[k]) ? column(2) : NaN):4 with linespoints lc k title sprintf('f %g', F6[k]), \
+     for [k=2:3] at('fig6_loads') using (pick(1,C6[c]) && pick(3,F6[k]) ? column(2) : NaN):5 with points pt 6 lc k notitle
 }
 unset title
 unset multiplot
