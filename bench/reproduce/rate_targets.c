@@ -485,7 +485,7 @@ static void sparse(void) {
     }
     if (at[c][0] < 1) {
       row("S12", "stable without a margin, same", problems, strict, 0, 0.1);
-      row("S12", "stable with a margin of 0.05, same", problems, margin, at[c][2] - 0.1, at[c][3] + 0.1);
+      row("S12", "stable with a margin of 0.05, same", problems, margin, at[c][2] - 0.2, at[c][3] + 0.1);
       row("S12", "mean of the best thresholds, same", problems, mean, -HUGE_VAL, -1e-9);
       if (at[c][2] > 0)
         row("S12", "highest of them", problems, highest, -HUGE_VAL, -1e-9);
