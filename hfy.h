@@ -1055,6 +1055,11 @@ typedef struct hfy_net {
   const hfy_real *bias;         /* added to the scores; -INFINITY masks a pattern, whatever its key holds; or NULL */
   size_t bias_stride;           /* rows of N, one a query, this far apart; 0 = one row for all queries */
   const size_t *visible; /* one a query: only patterns 0 .. visible-1 exist for it (causal, padding); or NULL */
+  int null_pattern;      /* 1: one more pattern, N, that every query sees, with the score null_score and the value 0:
+                            the weight it takes is left over. So a query may abstain (softmax_1: null_score 0), and one
+                            that sees no other pattern has an answer: of p = 0. Not IDENTITY, POWER, EXP, structures or
+                            bounds: UNSUPPORTED */
+  double null_score;     /* its theta, finite; never multiplied by beta */
   double step;                  /* leak 0 < step <= 1; 0 = 1 */
   double tol;                   /* >= 0: stop once max|f(q) - q| <= tol; 0: once f(q) = q to the bit */
   size_t max_steps;             /* 0 = 1 */
@@ -1080,6 +1085,8 @@ typedef struct hfy_report {
   hfy_real *best_score; /* best's score theta in the last step: what tells a query that was never stored; -INFINITY if
                            p = 0 */
   hfy_real *top_score;  /* n_queries x top: scores of those in top_index; then -INFINITY */
+  hfy_real *null_weight; /* what the null pattern took in the last step, 0 without one. All else is of the others: the
+                            weights sum to 1 (KSUBSETS, ARGMAX: k) less this */
 } hfy_report;
 
 #ifdef HFY_HAS_NET_
@@ -1112,6 +1119,7 @@ typedef struct hfy_grad {
   hfy_real *bias;          /* with bias_stride 0: N, summed over the queries */
   hfy_real *self_coupling; /* dim */
   double *beta;            /* 1 */
+  double *null_score;      /* 1; UNSUPPORTED without a null pattern */
   double *alpha, *gamma, *upper, *lower, *transition, *transitions; /* the separation's: see hfy_sep_grad */
   hfy_post_grad post; /* the post-transformation's parameters; its z must be NULL: the state's is `queries` */
   int implicit;     /* 1: through the fixed point instead of the steps that lead to it */
@@ -11869,6 +11877,7 @@ enum {
 typedef struct hfy_net_sum_ {
   double top, sum;
   double heavy;      /* IDENTITY, POWER: the largest weight that is not 0, or -infinity */
+  double null;       /* the null pattern's weight */
   size_t best;       /* where it is, or the top */
   hfy_status status; /* NaN or +infinity met */
 } hfy_net_sum_;
@@ -11884,6 +11893,19 @@ HFY_COLD_ hfy_status hfy_net_check_rows_(const char *what, const char *wide, siz
   if (hfy_base_fits_(rows, *stride, sizeof(hfy_real))) return HFY_OK;
   return hfy_base_fail_(work, HFY_ERR_ARG, "net->%s%s is %z: with a %s of %z such an array cannot exist",
                         own ? what : "dim", own ? "_stride" : "", *stride, times, rows);
+}
+
+/* What a null pattern can have wrong. */
+HFY_COLD_ hfy_status hfy_net_check_null_(hfy_net *full, hfy_work *work) {
+  const hfy_sep *link = full->null_pattern ? &full->sep : NULL;
+  for (; link; link = link->plus)
+    if (!hfy_sep_has_sum_(link) || hfy_sep_has_bounds_(link) || hfy_sep_method_of_(link) == HFY_SEP_BY_STRUCTURE_)
+      return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->null_pattern is set, but net->sep is IDENTITY, POWER or "
+                            "EXP, whose weights do not compete, or has bounds or a structure, which are of N patterns");
+  if (full->null_pattern && !(fabs(full->null_score) <= HFY_REAL_MAX_))
+    return hfy_base_should_(work, "net->", "null_score", full->null_score, "finite");
+  full->null_score = full->null_pattern ? (double)(hfy_real)full->null_score : 0;
+  return HFY_OK;
 }
 
 /* Everything that can be wrong with a net for this many queries; fills in the defaults. */
@@ -11932,6 +11954,8 @@ HFY_COLD_ hfy_status hfy_net_resolve_(const hfy_net *net, size_t n_queries, hfy_
   status = hfy_sep_check_(&net->sep, n_queries, net->count, "net->sep.", work);
   if (status) return status;
   full->sep = hfy_sep_resolve_(&net->sep);
+  status = hfy_net_check_null_(full, work);
+  if (status) return status;
   return hfy_post_check_(&net->post, net->dim, &full->post, "net->post", work);
 }
 
@@ -12073,6 +12097,7 @@ typedef struct hfy_net_weights_ {
   size_t count, best;
   double log_scale;
   const double *theta;    /* their scores, best's alone without weights; NULL: not kept */
+  hfy_real null;          /* the null pattern's, which is none of them */
 } hfy_net_weights_;
 
 /* Dropout of the weights that the readout sees: each is multiplied by 0 or 1/(1-rate), by a hash of (seed, bag, head,
@@ -12113,6 +12138,7 @@ typedef struct hfy_net_run_ {
   int looks_back;           /* at the state that the last step began with: for scores; for a readout by sums */
   size_t block, fold, segment; /* rows: folds are whole blocks, segments whole folds */
   size_t tile, whole;          /* queries side by side; with whole rows of scores: 1 and 1 here */
+  size_t row;                  /* scores of a whole row: N, and one more with a null pattern */
 #ifndef HFY_PLAIN
   hfy_net_fast_ fast;
 #endif
@@ -12166,6 +12192,7 @@ HFY_COLD_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, hfy_ne
   run->out_row = full->readout ? full->readout_dim : full->dim;
   run->moves = run->names = 1;
   run->tile = run->whole = 1;
+  run->row = full->count + (full->null_pattern != 0);
   fit = HFY_NET_BLOCK_BYTES_ / hfy_base_times_(full->dim, sizeof(hfy_real)) & ~(size_t)7;
   run->block = hfy_base_min_(fit < 8 ? 8 : hfy_base_min_(fit, 512), (full->count | 7) + 1);
   run->fold = run->block * ((HFY_NET_FOLD_ - 1) / run->block + 1);
@@ -12203,7 +12230,7 @@ HFY_COLD_ double *hfy_net_plan_norms_(hfy_base_arena_ *arena, const hfy_net *net
 HFY_COLD_ void hfy_net_plan_(hfy_base_arena_ *arena, const hfy_net_run_ *run, int energies, hfy_net_scratch_ *s) {
   size_t t = run->tile, dim = run->net.dim, out = run->readout.width, states = hfy_base_times_(t, dim);
   size_t sums = hfy_base_times_(run->whole ? run->whole : 1, dim > out ? dim : out);
-  hfy_sep_plan_(arena, run->simd, &run->net.sep, run->net.count, 0, &s->sep);
+  hfy_sep_plan_(arena, run->simd, &run->net.sep, run->row, 0, &s->sep);
   hfy_post_plan_(arena, &run->net.post, dim, energies, &s->post);
   s->failure = HFY_OK;
   s->walk = HFY_TAKE_(arena, hfy_net_walk_, t);
@@ -12212,7 +12239,7 @@ HFY_COLD_ void hfy_net_plan_(hfy_base_arena_ *arena, const hfy_net_run_ *run, in
   s->mark = HFY_TAKE_(arena, hfy_real, run->net.max_steps > 2 ? states : 0);
   s->before = HFY_TAKE_(arena, hfy_real, run->looks_back ? states : 0);
   s->out = HFY_TAKE_(arena, hfy_real, hfy_base_times_(t, out));
-  s->scores = HFY_TAKE_(arena, hfy_real, hfy_base_times_(run->whole, run->net.count));
+  s->scores = HFY_TAKE_(arena, hfy_real, hfy_base_times_(run->whole, run->row));
   s->part = HFY_TAKE_(arena, hfy_real, sums);
   s->sum = HFY_TAKE_(arena, hfy_real, sums);
   s->f = HFY_TAKE_(arena, hfy_real, dim);
@@ -12315,14 +12342,38 @@ HFY_PRIVATE_ void hfy_net_drop_row_(const hfy_net_drop_ *drop, size_t who, const
 #endif
 
 /* p = separation(theta). A list's weights are rounded where they stand; others take the place of theta. */
-HFY_PRIVATE_ hfy_net_weights_ hfy_net_listed_weights_(hfy_sep_scratch_ *sep) {
-  hfy_net_weights_ p = {sep->index, (const hfy_real *)(const void *)sep->weight, sep->count, 0, 0, NULL};
+HFY_PRIVATE_ hfy_net_weights_ hfy_net_listed_weights_(const hfy_net_run_ *run, hfy_sep_scratch_ *sep) {
+  hfy_net_weights_ p = {sep->index, (const hfy_real *)(const void *)sep->weight, sep->count, 0, 0, NULL, 0};
   size_t i;
   for (i = 0; i < sep->count; i++) {
     hfy_real w = (hfy_real)sep->weight[i];
     memcpy((unsigned char *)sep->weight + i * sizeof w, &w, sizeof w);
   }
+  if (run->row > run->net.count && p.count && p.index[p.count - 1] == run->net.count) p.null = p.weight[--p.count];
   return p;
+}
+
+/* The null pattern is the last of the candidates: whatever found the others need not know it. */
+HFY_PRIVATE_ hfy_status hfy_net_add_null_(const hfy_net_run_ *run, hfy_status status, hfy_sep_scratch_ *sep) {
+  if (run->row == run->net.count || (status && status != HFY_ERR_ARG)) return status; /* ARG: all others are masked */
+  if (status) sep->count = 0;
+  sep->index[sep->count] = run->net.count;
+  sep->weight[sep->count++] = run->net.null_score;
+  return HFY_OK;
+}
+
+/* Sums of all patterns: the null one's term. Returns what turns the others' terms into weights. */
+HFY_PRIVATE_ double hfy_net_close_sum_(const hfy_net_run_ *run, hfy_net_sum_ *sum) {
+  double top, keep;
+  if (run->row == run->net.count) return 1 / sum->sum;
+  top = sum->top > run->net.null_score ? sum->top : run->net.null_score;
+  keep = exp(sum->top - top);
+  sum->null = exp(run->net.null_score - top);
+  sum->sum = keep * sum->sum + sum->null;
+  sum->null /= sum->sum;
+  keep /= sum->sum;
+  if (!((hfy_real)keep > 0)) sum->best = SIZE_MAX;
+  return keep;
 }
 
 /* e^log_scale w, saturating to infinity. */
@@ -12338,7 +12389,7 @@ HFY_COLD_ hfy_status hfy_net_energy_(const hfy_net_run_ *run, const hfy_real *th
   const hfy_net *net = &run->net;
   double conjugate, psi, self = 0;
   size_t d;
-  hfy_status status = hfy_sep_conjugate_(&net->sep, theta, net->count, who, &conjugate, &s->sep);
+  hfy_status status = hfy_sep_conjugate_(&net->sep, theta, run->row, who, &conjugate, &s->sep);
   if (!status) status = hfy_post_row_value_(&net->post, q, net->dim, &psi, &s->post);
   if (status) return status;
   for (d = 0; net->self_coupling && d < net->dim; d++)
@@ -12391,25 +12442,33 @@ HFY_PRIVATE_ void hfy_net_mask_(const hfy_net *net, size_t who, size_t from, siz
   for (i = seen; i < n; i++) theta[i] = (hfy_real)-HUGE_VAL;
 }
 
+/* A whole row; and the null pattern's score. */
+HFY_PRIVATE_ void hfy_net_mask_row_(const hfy_net_run_ *run, size_t who, hfy_real *theta) {
+  hfy_net_mask_(&run->net, who, 0, run->net.count, theta);
+  if (run->row > run->net.count) theta[run->net.count] = (hfy_real)run->net.null_score;
+}
+
 /* Every score of query `who` in state q. */
 HFY_PRIVATE_ void hfy_net_theta_(const hfy_net_run_ *run, size_t who, const hfy_real *q, hfy_net_scratch_ *s,
                                  hfy_real *theta) {
   hfy_net_norms_(run, q, 1, s->inverse_q);
   hfy_net_scores_(run, q, 1, s->inverse_q, 0, run->net.count, theta, run->net.count);
-  hfy_net_mask_(&run->net, who, 0, run->net.count, theta);
+  hfy_net_mask_row_(run, who, theta);
 }
 
 HFY_PRIVATE_ hfy_status hfy_net_separate_(const hfy_net_run_ *run, size_t who, hfy_real *theta, hfy_net_scratch_ *s,
                                           hfy_net_weights_ *p) {
-  const hfy_net_weights_ all = {NULL, theta, run->net.count, 0, 0, NULL};
+  const hfy_net_weights_ all = {NULL, theta, run->net.count, 0, 0, NULL, 0};
   hfy_status status;
   if (hfy_sep_is_list_(&run->net.sep)) {
-    status = hfy_sep_list_(&run->net.sep, theta, run->net.count, who, &s->sep);
-    if (!status) *p = hfy_net_listed_weights_(&s->sep);
+    status = hfy_sep_list_(&run->net.sep, theta, run->row, who, &s->sep);
+    if (!status) *p = hfy_net_listed_weights_(run, &s->sep);
     return status;
   }
   *p = all;
-  return hfy_sep_fill_(&run->net.sep, theta, run->net.count, who, theta, &p->log_scale, &s->sep);
+  status = hfy_sep_fill_(&run->net.sep, theta, run->row, who, theta, &p->log_scale, &s->sep);
+  if (run->row > run->net.count) p->null = theta[run->net.count];
+  return status;
 }
 
 /* z = V^T p of nq queries with all N weights: rows in ascending order within folds, folds within segments. */
@@ -12418,7 +12477,7 @@ HFY_PRIVATE_ void hfy_net_project_all_(const hfy_net_run_ *run, const hfy_real *
   size_t from = 0, to, end, n = run->net.count, size = nq * rows->width;
   hfy_net_zero_(z, size);
   if (n <= run->fold) { /* there is nothing to add up: the same bits */
-    run->simd->combine(weight, n, nq, rows->at, rows->stride, n, rows->width, z, rows->width);
+    run->simd->combine(weight, run->row, nq, rows->at, rows->stride, n, rows->width, z, rows->width);
     return;
   }
   while (from < n) {
@@ -12426,7 +12485,7 @@ HFY_PRIVATE_ void hfy_net_project_all_(const hfy_net_run_ *run, const hfy_real *
     for (end = hfy_base_min_(from + run->segment, n); from < end; from = to) {
       to = hfy_base_min_(from + run->fold, end);
       hfy_net_zero_(s->part, size);
-      run->simd->combine(weight + from, n, nq, rows->at + from * rows->stride, rows->stride, to - from,
+      run->simd->combine(weight + from, run->row, nq, rows->at + from * rows->stride, rows->stride, to - from,
                          rows->width, s->part, rows->width);
       hfy_net_add_(s->part, size, s->sum);
     }
@@ -12568,6 +12627,7 @@ HFY_COLD_ void hfy_net_report_(const hfy_net_run_ *run, const hfy_net_walk_ *w, 
     if (r->best) r->best[who] = none ? 0 : p->index ? p->index[best] : best;
     if (r->best_score) r->best_score[who] = none ? (hfy_real)-HUGE_VAL : (hfy_real)hfy_net_score_(run, w, p, best);
   }
+  if (r->null_weight) r->null_weight[who] = p->null;
   if (!p->weight) return;
   for (i = 0; r->support && i < p->count; i++) support += p->weight[i] > 0 || p->weight[i] < 0;
   if (r->support) r->support[who] = support;
@@ -12589,6 +12649,7 @@ HFY_COLD_ void hfy_net_report_(const hfy_net_run_ *run, const hfy_net_walk_ *w, 
 HFY_PRIVATE_ void hfy_net_answer_(const hfy_net_run_ *run, hfy_net_walk_ *w, const hfy_net_weights_ *p,
                                   hfy_real *gathered) {
   const hfy_report *r = run->report;
+  hfy_real *answer = gathered ? gathered : w->q;
   size_t d, width = run->readout.at ? run->readout.width : run->net.dim;
   double scale = p->log_scale > 0 || p->log_scale < 0 ? exp(p->log_scale) : 1;
   w->ended = 1;
@@ -12596,11 +12657,12 @@ HFY_PRIVATE_ void hfy_net_answer_(const hfy_net_run_ *run, hfy_net_walk_ *w, con
     const double v = scale * (double)gathered[d];
     gathered[d] = fabs(v) <= HFY_REAL_MAX_ ? (hfy_real)v : (hfy_real)HUGE_VAL;
   }
+  for (d = 0; p->null > 0 && d < width; d++) answer[d] += 0; /* of nothing: 0, not -0 */
   if (gathered && !hfy_post_finite_(gathered, width)) w->status = HFY_ERR_NONFINITE;
   if (w->status) return;
   if (run->path && !run->latest && w->step <= run->states)
     *hfy_net_state_(run, w->who, w->step - 1) = (hfy_real)hfy_base_nan_();
-  if (run->out) memcpy(run->out + w->who * run->out_row, gathered ? gathered : w->q, width * sizeof *run->out);
+  if (run->out) memcpy(run->out + w->who * run->out_row, answer, width * sizeof *run->out);
   if (!r) return;
   if (r->steps) r->steps[w->who] = w->step;
   if (r->residual) r->residual[w->who] = w->residual;
@@ -13243,9 +13305,10 @@ HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, size_t nq, const
   }
   for (j = 0; sums && j < nq; j++) {
     hfy_net_sum_ *sum = s->sums + j;
-    if (!sum->status && hfy_base_is_neg_inf_(sum->top)) sum->status = HFY_ERR_ARG;
-    if (!sum->status && run->net.sep.kind != HFY_SEP_EXP && sum->sum > 0) /* EXP keeps its factor e^top */
-      run->simd->scale_once(z + j * width, width, 1 / sum->sum);
+    if (!sum->status && hfy_base_is_neg_inf_(sum->top) && run->row == run->net.count) sum->status = HFY_ERR_ARG;
+    if (sum->status || run->net.sep.kind == HFY_SEP_EXP) continue; /* EXP keeps its factor e^top */
+    if (sum->sum > 0 || run->row > run->net.count)
+      run->simd->scale_once(z + j * width, width, hfy_net_close_sum_(run, sum));
   }
 }
 
@@ -13403,12 +13466,13 @@ HFY_PRIVATE_ void hfy_net_by_lists_(const hfy_net_run_ *run, size_t live, int mo
     hfy_net_walk_ *w = s->walk + j;
     hfy_net_weights_ p;
     w->status = hfy_net_candidates_(run, live, j, s);
+    w->status = hfy_net_add_null_(run, w->status, &s->sep);
     if (!w->status) w->status = hfy_sep_candidates_(&run->net.sep, &s->sep);
     if (w->status) {
       hfy_net_learn_(run, w, NULL, s);
       continue;
     }
-    p = hfy_net_listed_weights_(&s->sep);
+    p = hfy_net_listed_weights_(run, &s->sep);
     hfy_net_settle_(run, j, &p, moves, 0, s);
   }
 }
@@ -13422,7 +13486,7 @@ HFY_PRIVATE_ void hfy_net_by_sums_(const hfy_net_run_ *run, size_t live, int mov
     const hfy_net_sum_ *sum = s->sums + j;
     const int none = !run->fast.exponential && hfy_base_is_neg_inf_(sum->heavy); /* p = 0 */
     hfy_net_weights_ p = {NULL, NULL, 0, none ? SIZE_MAX : sum->best, run->net.sep.kind == HFY_SEP_EXP ? sum->top : 0,
-                          NULL};
+                          NULL, (hfy_real)sum->null};
     s->walk[j].status = sum->status;
     if (!sum->status) hfy_net_settle_(run, j, &p, moves, read, s);
   }
@@ -13431,13 +13495,13 @@ HFY_PRIVATE_ void hfy_net_by_sums_(const hfy_net_run_ *run, size_t live, int mov
 /* One step with whole rows of scores. */
 HFY_PRIVATE_ void hfy_net_by_rows_(const hfy_net_run_ *run, size_t live, int moves, int read, hfy_net_scratch_ *s) {
   const int lists = hfy_sep_is_list_(&run->net.sep);
-  size_t j, n = run->net.count;
+  size_t j, n = run->row;
   hfy_net_weights_ p;
-  hfy_net_scores_(run, s->q, live, s->inverse_q, 0, n, s->scores, n);
+  hfy_net_scores_(run, s->q, live, s->inverse_q, 0, run->net.count, s->scores, n);
   for (j = 0; j < live; j++) {
     hfy_net_walk_ *w = s->walk + j;
     hfy_real *theta = s->scores + j * n;
-    hfy_net_mask_(&run->net, w->who, 0, n, theta);
+    hfy_net_mask_row_(run, w->who, theta);
     hfy_net_note_energy_(run, w, theta, s);
     if (!w->ended) w->status = hfy_net_separate_(run, w->who, theta, s, &p);
     if (w->ended || w->status)
@@ -13449,10 +13513,12 @@ HFY_PRIVATE_ void hfy_net_by_rows_(const hfy_net_run_ *run, size_t live, int mov
   }
   if (lists) return;
   if (moves) hfy_net_project_all_(run, s->scores, live, &run->values, s, s->z);
-  for (j = 0; read && j < live; j++) hfy_net_drop_row_(run->drop, s->walk[j].who, NULL, n, s->scores + j * n);
+  for (j = 0; read && j < live; j++)
+    hfy_net_drop_row_(run->drop, s->walk[j].who, NULL, run->net.count, s->scores + j * n);
   if (read) hfy_net_project_all_(run, s->scores, live, &run->readout, s, s->out);
   for (j = 0; j < live; j++) {
-    const hfy_net_weights_ all = {NULL, s->scores + j * n, n, 0, s->walk[j].log_scale, NULL};
+    const hfy_net_weights_ all = {NULL, s->scores + j * n, run->net.count, 0, s->walk[j].log_scale, NULL,
+                                  n > run->net.count ? s->scores[j * n + n - 1] : 0};
     if (!s->walk[j].ended && !s->walk[j].status) hfy_net_settle_(run, j, &all, moves, read, s);
   }
 }
@@ -13463,7 +13529,7 @@ HFY_PRIVATE_ void hfy_net_by_rows_(const hfy_net_run_ *run, size_t live, int mov
 HFY_PRIVATE_ size_t hfy_net_reuse_(const hfy_net_run_ *run, size_t live, hfy_net_scratch_ *s) {
   const hfy_real one = 1;
   const size_t memos = s->fast.memos;
-  hfy_net_weights_ p = {NULL, &one, 1, 0, 0, NULL};
+  hfy_net_weights_ p = {NULL, &one, 1, 0, 0, NULL, 0};
   size_t i, j, scan = 0;
   for (j = 0; j < live; j++) {
     hfy_net_walk_ *w = s->walk + j;
@@ -13537,7 +13603,7 @@ HFY_COLD_ void hfy_net_mode_of_(hfy_net_run_ *run, int rows) {
     fast->mode = HFY_NET_SUMS_;
   }
   fast->remembers = fast->mode == HFY_NET_LISTS_ && net->max_steps > 1 && net->step >= 1 && !net->readout &&
-                    !net->bias && !net->visible && !net->self_coupling;
+                    !net->bias && !net->visible && !net->self_coupling && !net->null_pattern;
 }
 
 /* Mode and sizes; how many walks share the queries, through *walks. */
@@ -13721,7 +13787,7 @@ HFY_COLD_ hfy_status hfy_net_energy_gradient_(const hfy_net_run_ *run, hfy_real 
   const hfy_net *net = &run->net;
   double *slope = s->post.row, half, log_scale;
   size_t d;
-  hfy_status status = hfy_sep_fill_(&net->sep, theta, net->count, who, theta, &log_scale, &s->sep);
+  hfy_status status = hfy_sep_fill_(&net->sep, theta, run->row, who, theta, &log_scale, &s->sep);
   if (status) return status;
   hfy_net_project_all_(run, theta, 1, &run->values, s, s->z);
   half = exp(0.5 * log_scale);
@@ -13752,15 +13818,15 @@ HFY_COLD_ hfy_status hfy_net_energies_(const hfy_net *net, const hfy_real *q, si
   hfy_net_run_ run;
   hfy_net_scratch_ s;
   hfy_status one, failure = HFY_OK, status = hfy_net_begin_energies_(net, n_queries, missing, &run, &s, w);
-  const size_t n = run.net.count, dim = run.net.dim;
+  const size_t n = run.row, dim = run.net.dim;
   size_t who;
   if (!status) status = hfy_net_has_energy_(&run.net, &s.post, w);
   for (who = 0; !status && who < n_queries; who++) {
     const hfy_real *state = q + who * dim;
     hfy_real *theta = s.scores + who % run.tile * n;
     if (theta == s.scores) /* a tile of queries shares a read of the keys */
-      hfy_net_scores_(&run, state, hfy_base_min_(run.tile, n_queries - who), NULL, 0, n, theta, n);
-    hfy_net_mask_(&run.net, who, 0, n, theta);
+      hfy_net_scores_(&run, state, hfy_base_min_(run.tile, n_queries - who), NULL, 0, run.net.count, theta, n);
+    hfy_net_mask_row_(&run, who, theta);
     hfy_net_admit_(&run, q, who, 0, &s);
     one = s.walk->status;
     if (!one && !dq) one = hfy_net_energy_(&run, theta, state, who, energy + who, &s);
@@ -13794,7 +13860,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_energy_gradient(const hfy_net *net, const hfy_
 HFY_COLD_ hfy_status hfy_net_constant_(const hfy_net_run_ *run, hfy_energy_form form, double *constant,
                                        hfy_net_scratch_ *s) {
   const hfy_net *net = &run->net;
-  size_t i, d, n = net->count;
+  size_t i, d, n = run->row;
   double value = 0, extra = 0;
   hfy_status status;
   if (form == HFY_ENERGY_RAW) return HFY_OK;
@@ -13804,7 +13870,7 @@ HFY_COLD_ hfy_status hfy_net_constant_(const hfy_net_run_ *run, hfy_energy_form 
   if (status) return status;
   value /= net->beta;
   if (form == HFY_ENERGY_PAPER) {
-    for (i = 0; i < n; i++) {
+    for (i = 0; i < net->count; i++) {
       double square = 0;
       const hfy_real *x = net->keys + i * net->key_stride;
       for (d = 0; d < net->dim; d++) square += (double)x[d] * (double)x[d];
@@ -13842,7 +13908,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy
    the sums over queries, which rows of patterns get, by rows, the queries in order. So no bit depends on the tasks.
    implicit: at the fixed point, u = v + J'u in the place of all steps.   (math 10) */
 enum {
-  HFY_NET_NUMBERS_ = 11,              /* gradients that are one number */
+  HFY_NET_NUMBERS_ = 12,              /* gradients that are one number */
   HFY_NET_TURN_ = 32,                 /* rows whose weights are turned at once */
   HFY_NET_SHORT_ = 96,                /* elements of a dot that is short */
   HFY_NET_TURNED_ = 16384,            /* multiply-adds of a product that are worth a thread */
@@ -13904,7 +13970,7 @@ HFY_PRIVATE_ int hfy_net_back_dense_(const hfy_net_back_ *b) {
 HFY_PRIVATE_ double hfy_net_back_score_(const hfy_net_back_ *b, size_t l, size_t i) {
   const hfy_net *net = &b->run.net;
   const double bias = net->bias ? (double)net->bias[b->one[l].who * net->bias_stride + i] : 0;
-  return ((double)b->theta[l * net->count + i] - bias) / net->beta;
+  return ((double)b->theta[l * b->run.row + i] - bias) / net->beta;
 }
 
 /* Where the gradient of number i of a query goes, if it is wanted. */
@@ -13914,7 +13980,7 @@ HFY_PRIVATE_ double *hfy_net_back_number_(const hfy_net_back_ *b, size_t l, size
 
 /* A query fails: it takes part in nothing. */
 HFY_COLD_ void hfy_net_back_fail_(hfy_net_back_ *b, size_t l, hfy_status status, const char *why, double off) {
-  const size_t dim = b->run.net.dim, n = b->run.net.count;
+  const size_t dim = b->run.net.dim, n = b->run.row;
   b->one[l].status = status;
   b->one[l].why = why;
   b->one[l].off = off;
@@ -13947,25 +14013,25 @@ HFY_PRIVATE_ void hfy_net_back_check_(hfy_net_back_ *b, size_t l, hfy_net_scratc
 HFY_PRIVATE_ void hfy_net_back_dots_(const hfy_net_back_ *b, size_t nq, const hfy_net_rows_ *rows, const hfy_real *v,
                                      hfy_real *out, const hfy_net_scratch_ *s) {
   const hfy_simd_ *simd = b->run.simd;
-  const size_t n = b->run.net.count, width = rows->width;
+  const size_t n = b->run.net.count, row = b->run.row, width = rows->width;
   hfy_real *turned = b->turned + (size_t)(s - b->scratch) * b->lot;
   size_t i, have;
   if (width > HFY_NET_SHORT_ || !b->more) {
-    simd->dot(rows->at, rows->stride, n, v, width, nq, width, out, n);
+    simd->dot(rows->at, rows->stride, n, v, width, nq, width, out, row);
     return;
   }
-  memset(out, 0, nq * n * sizeof *out);
+  memset(out, 0, nq * row * sizeof *out);
   for (i = 0; i < n; i += have) {
     have = hfy_base_min_(b->lot / width, n - i);
     hfy_simd_pack_(sizeof *turned, turned, have, rows->at + i * rows->stride, rows->stride, 1, have, width);
-    simd->combine(v, width, nq, turned, have, width, have, out + i, n);
+    simd->combine(v, width, nq, turned, have, width, have, out + i, row);
   }
 }
 
 /* q, theta, p and z of queries from .. to-1. */
 HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, hfy_net_scratch_ *s) {
   const hfy_net_run_ *run = &b->run;
-  const size_t dim = run->net.dim, n = run->net.count, nq = to - from, width = run->readout.width;
+  const size_t dim = run->net.dim, n = run->row, nq = to - from, width = run->readout.width;
   const hfy_net_rows_ keys = {run->net.keys, run->net.key_stride, dim};
   const int checks = b->solves || !(run->path || (b->more && b->more->lost)); /* nobody has been there */
   double *inverse = b->inverse_q ? b->inverse_q + from : NULL;
@@ -13982,11 +14048,11 @@ HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, 
     run->simd->scale_once(b->pull + from * dim, nq * dim, run->net.beta);
     hfy_net_back_dots_(b, nq, &keys, b->pull + from * dim, b->theta + from * n, s);
   } else {
-    hfy_net_scores_(run, b->q + from * dim, nq, inverse, 0, n, b->theta + from * n, n);
+    hfy_net_scores_(run, b->q + from * dim, nq, inverse, 0, run->net.count, b->theta + from * n, n);
   }
   for (l = from; l < to; l++) {
     hfy_net_one_ *one = b->one + l;
-    hfy_net_mask_(&run->net, one->who, 0, n, b->theta + l * n);
+    hfy_net_mask_row_(run, one->who, b->theta + l * n);
     if (!one->status)
       one->status = hfy_sep_fill_(&run->net.sep, b->theta + l * n, n, one->who, b->y + l * n, NULL, &s->sep);
     if (one->status) hfy_net_back_fail_(b, l, one->status, one->why, one->off);
@@ -14012,7 +14078,7 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
   const hfy_net_run_ *run = &b->run;
   const hfy_net *net = &run->net;
   const hfy_net_rows_ keys = {net->keys, net->key_stride, net->dim};
-  const size_t dim = net->dim, n = net->count;
+  const size_t dim = net->dim, n = run->row;
   const int dots = net->sim == HFY_SIM_DOT, structured = hfy_sep_method_of_(&net->sep) == HFY_SEP_BY_STRUCTURE_;
   size_t l, d, i;
   hfy_net_back_dots_(b, to - from, rows, v + from * rows->width, b->dy + from * n, s);
@@ -14025,9 +14091,10 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
       sep.gamma = hfy_net_back_number_(b, l, 2);
       sep.transition = hfy_net_back_number_(b, l, 3);
     }
+    if (n > net->count) b->dy[l * n + n - 1] = 0; /* the null pattern's value */
     if (b->one[l].status) memset(row.out, 0, n * sizeof *row.out);
     if (b->one[l].status) continue;
-    if (rows == &run->readout) hfy_net_drop_row_(run->drop, row.row, NULL, n, row.out);
+    if (rows == &run->readout) hfy_net_drop_row_(run->drop, row.row, NULL, net->count, row.out);
     if (structured && !net->sep.plus) (void)hfy_sep_list_(&net->sep, row.theta, n, row.row, &s->sep); /* the mixture */
     hfy_sep_chain_vjp_(&net->sep, &row, &sep, &s->sep);
   }
@@ -14037,7 +14104,7 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
     const hfy_real *q = b->q + l * dim, *pull = b->pull + l * dim;
     for (d = 0; dots && d < dim; d++) dq[d] += net->beta * (double)pull[d];
     for (d = 0; dots && b->asked[0] && d < dim; d++) along += (double)pull[d] * (double)q[d];
-    for (i = 0; !dots && i < n; i++) {
+    for (i = 0; !dots && i < net->count; i++) {
       const double g = (double)b->dy[l * n + i], score = g > 0 || g < 0 ? hfy_net_back_score_(b, l, i) : 0;
       if (!(g > 0 || g < 0)) continue;
       along += g * score;
@@ -14045,6 +14112,7 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
                        b->inverse_q ? b->inverse_q[l] : 0, g * net->beta, score, dq);
     }
     if (adds) b->one[l].number[0] += along;
+    if (adds && n > net->count) b->one[l].number[11] += (double)b->dy[l * n + n - 1];
   }
   if (dots) memcpy(b->pull + from * dim, b->q + from * dim, (to - from) * dim * sizeof *b->pull);
   if (dots) run->simd->scale_once(b->pull + from * dim, (to - from) * dim, net->beta);
@@ -14190,7 +14258,7 @@ HFY_PRIVATE_ void hfy_net_back_add_(const hfy_net_back_ *b, const hfy_real *w, s
                                     size_t width, size_t stride, hfy_real *turned) {
   const hfy_simd_product_ *how = &b->run.simd->product;
   const hfy_real *x = w != b->y ? b->pull : b->reads ? b->v : b->dz;
-  const size_t live = b->live, n = b->run.net.count;
+  const size_t live = b->live, n = b->run.row;
   const hfy_simd_block_ block = {w + from, x, to, rows, width, live, 1, n, how->rows, width, how->columns, stride, 0,
                                  0, NULL, 0};
   const int drops = w == b->y && b->reads && b->run.drop;
@@ -14215,7 +14283,7 @@ HFY_PRIVATE_ void hfy_net_back_key_(const hfy_net_back_ *b, size_t i, double *su
   size_t l, d;
   for (d = 0; d < net->dim; d++) sum[d] = 0;
   for (l = 0; l < b->live; l++) {
-    const double g = (double)b->dy[l * net->count + i];
+    const double g = (double)b->dy[l * b->run.row + i];
     if (g > 0 || g < 0)
       hfy_net_sim_vjp_(net, b->q + l * net->dim, b->inverse_q ? b->inverse_q[l] : 0, x,
                        b->run.inverse_norms ? b->run.inverse_norms[i] : 0, g * net->beta,
@@ -14246,7 +14314,7 @@ HFY_PRIVATE_ void hfy_net_back_rows_(void *context, size_t task) {
       hfy_net_back_key_(b, r, b->sum + task * 2 * dim);
     for (l = 0; grad->bias && l < live; l++)
       for (r = from; r < from + have; r++) {
-        const hfy_real g = b->dy[l * n + r];
+        const hfy_real g = b->dy[l * run->row + r];
         if (g > 0 || g < 0) grad->bias[b->one[l].who * net->bias_stride + r] += g;
       }
   }
@@ -14390,7 +14458,7 @@ HFY_COLD_ hfy_status hfy_net_check_grad_(const hfy_net *net, const hfy_net *full
   const hfy_post_grad *post = &grad->post;
   double *const asked[HFY_NET_NUMBERS_] = {grad->beta,  grad->alpha, grad->gamma, grad->transition,
                                            post->beta,  post->radius, post->eta, post->eps,
-                                           post->power, post->sigma, post->theta};
+                                           post->power, post->sigma, post->theta, grad->null_score};
   const char *none;
   if (grad->values && !net->values)
     return hfy_base_fail_(w, HFY_ERR_ARG,
@@ -14399,9 +14467,9 @@ HFY_COLD_ hfy_status hfy_net_check_grad_(const hfy_net *net, const hfy_net *full
     return hfy_base_fail_(w, HFY_ERR_ARG, "grad->post.z is set; it should be NULL: grad->queries is the state's");
   b->sep = sep;
   memcpy(b->asked, asked, sizeof asked);
-  none = hfy_sep_no_gradient_(&full->sep, &sep);
+  none = grad->null_score && !full->null_pattern ? "null_score" : hfy_sep_no_gradient_(&full->sep, &sep);
   if (none)
-    return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but net->sep has no such gradient", none);
+    return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but the net has no such gradient", none);
   none = hfy_post_no_gradient_(&full->post, post);
   if (none)
     return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->post.%s is set, but net->post has no such gradient", none);
@@ -14411,7 +14479,7 @@ HFY_COLD_ hfy_status hfy_net_check_grad_(const hfy_net *net, const hfy_net *full
 HFY_COLD_ void hfy_net_plan_back_(hfy_base_arena_ *arena, size_t n_queries, hfy_net_back_ *b) {
   hfy_net_run_ *run = &b->run;
   const hfy_net *net = &run->net;
-  const size_t n = net->count, dim = net->dim, tile = b->tile, out = run->readout.width;
+  const size_t n = run->row, dim = net->dim, tile = b->tile, out = run->readout.width;
   const size_t states = hfy_base_times_(tile, dim), rows = hfy_base_times_(tile, n);
   const size_t solves = b->grad->implicit ? states : 0, wide = hfy_base_times_(tile, dim > out ? dim : out);
   size_t i;
@@ -17660,6 +17728,7 @@ HFY_COLD_ hfy_status hfy_shard_begin_(const hfy_net *net, int whole, size_t capa
   if (status) return status;
   alone = *net;
   alone.max_steps = 1;
+  if (!whole) alone.null_pattern = 0; /* it is no slice's */
   if (whole || !net->count) {
     alone.count = 1;
     alone.keys = &none;
@@ -17913,16 +17982,23 @@ HFY_COLD_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_
   size_t l, count = (size_t)record->count, width = (size_t)b->head.recipe.width;
   hfy_real *z = run->net.readout ? s->out : s->z;
   hfy_net_rows_ found = {rows, width, width};
-  hfy_net_weights_ p = {NULL, NULL, 0, 0, 0, &record->top};
+  hfy_net_weights_ p = {NULL, NULL, 0, 0, 0, &record->top, 0};
+  hfy_net_sum_ sum;
   hfy_status status;
   if (s->walk->status) return s->walk->status;
   if (record->status) return (hfy_status)record->status;
   if (record->dropped) return HFY_ERR_NOMEM;
   if (!b->lists) {
-    if (hfy_base_is_neg_inf_(record->top)) return HFY_ERR_ARG;
+    memset(&sum, 0, sizeof sum);
+    sum.top = record->top;
+    sum.sum = record->sum;
+    if (hfy_base_is_neg_inf_(record->top) && run->row == run->net.count) return HFY_ERR_ARG;
     if (b->sep.kind == HFY_SEP_EXP) p.log_scale = record->top;
     memcpy(z, entry, width * sizeof *z);
-    p.best = hfy_shard_size_(record->best);
+    sum.best = hfy_shard_size_(record->best);
+    if (run->row > run->net.count) run->simd->scale_once(z, width, record->sum * hfy_net_close_sum_(run, &sum));
+    p.best = sum.best;
+    p.null = (hfy_real)sum.null;
   }
   for (l = 0; b->lists && l < count; l++, entry += b->entry) {
     number[l] = hfy_shard_size_(hfy_shard_number_(entry));
@@ -17933,11 +18009,12 @@ HFY_COLD_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_
   }
   if (b->lists) {
     s->sep.count = count;
-    status = hfy_sep_candidates_(&run->net.sep, &s->sep);
+    status = hfy_net_add_null_(run, HFY_OK, &s->sep);
+    if (!status) status = hfy_sep_candidates_(&run->net.sep, &s->sep);
     if (status) return status;
-    p = hfy_net_listed_weights_(&s->sep);
+    p = hfy_net_listed_weights_(run, &s->sep);
     hfy_net_project_(run, &p, &found, s, z);
-    for (l = 0; l < s->sep.count; l++) {
+    for (l = 0; l < p.count; l++) {
       theta[l] = theta[s->sep.index[l]]; /* ascending: none that is still to come */
       s->sep.index[l] = number[s->sep.index[l]];
     }
@@ -17991,7 +18068,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_shard_finish(const hfy_net *net, const hfy_rea
     hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
     if (record.count > most) most = (size_t)record.count;
   }
-  run->net.count = most; /* a net of `most` candidates, one query at a time */
+  run->row += most - run->net.count; /* a net of `most` candidates, one query at a time */
+  run->net.count = most;
   run->tile = 1;
   hfy_net_call_of_(run, queries, out, report);
   while (hfy_base_layout_(&arena, w, &status)) {
@@ -18043,6 +18121,8 @@ enum {
 /* The net with its defaults, if it is one of dot products. */
 HFY_COLD_ hfy_status hfy_theory_resolve_(const hfy_net *net, size_t n_queries, hfy_net *full, hfy_work *work) {
   hfy_status status = hfy_net_resolve_(net, n_queries, full, work);
+  if (!status && full->null_pattern)
+    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->null_pattern is set; nothing is proved for such a net");
   if (status || full->sim == HFY_SIM_DOT) return status;
   return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sim is not HFY_SIM_DOT; the theory is that of dots");
 }
@@ -19015,7 +19095,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_associates(const hfy_net *net, const si
   hfy_structure structure;
   hfy_net full;
   unsigned char *in = NULL;
-  hfy_status status = hfy_net_resolve_(net, 1, &full, w);
+  hfy_status status = hfy_theory_resolve_(net, 1, &full, w);
   if (!status) status = hfy_base_null_(w, !patterns ? "patterns" : !association ? "association" : NULL);
   if (!status) status = hfy_theory_fits_(&full, w);
   if (status) return status;
@@ -19204,6 +19284,7 @@ HFY_COLD_ hfy_status hfy_recall_resolve_(const hfy_net *net, const hfy_recall *h
     used.sep.kind = HFY_SEP_SPARSEMAX;
   }
   member = net->readout ? "readout" : net->self_coupling ? "self_coupling" : NULL;
+  if (net->null_pattern) member = "null_pattern";
   if (!member && net->step > 0 && net->step < 1) member = "step";
   if (member) return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->%s is set; recall is done without", member);
   if (!hfy_sep_has_sum_(&used.sep) || used.sep.plus)

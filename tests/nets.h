@@ -137,13 +137,18 @@ static CHECK_UNUSED void with_options(fixture *f, unsigned options) {
   if (options & 64) net->step = 0.6;
   if (options & 128) net->tol = 0.05;
   if (options & 256) net->sep.bound_stride = net->sep.upper ? net->count : 0;
+  if (options & 512 && !net->sep.upper && !net->sep.lower && net->sep.kind != HFY_SEP_SEQUENCE_KSUBSETS &&
+      net->sep.kind != HFY_SEP_SPARSEMAP && (net->sep.kind < HFY_SEP_IDENTITY || net->sep.kind > HFY_SEP_EXP)) {
+    net->null_pattern = 1;
+    net->null_score = 0.4;
+  }
 }
 
 typedef struct gradients {
   hfy_real queries[MAX_B * MAX_D], keys[MAX_N * MAX_D], values[MAX_N * MAX_D], readout[MAX_N * MAX_D];
   hfy_real bias[MAX_B * MAX_N], self_coupling[MAX_D], gain[MAX_D], delta[MAX_D], matrix[MAX_D * MAX_D];
   double upper[MAX_B * MAX_N], lower[MAX_B * MAX_N];
-  double beta, alpha, gamma, numbers[7]; /* the post's: beta, radius, eta, eps, power, sigma, theta */
+  double null_score, beta, alpha, gamma, numbers[7]; /* the post's: beta, radius, eta, eps, power, sigma, theta */
 } gradients;
 
 #endif

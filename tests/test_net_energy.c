@@ -224,8 +224,8 @@ TEST(energy_gradient_by_differences) {
   int s, p, options, compared = 0;
   for (s = 0; s < 21; s++)
     for (p = 0; p < 9; p++)
-      for (options = 0; options < 3; options++) {
-        static const unsigned more[] = {0, 4 + 8, 4 + 16 + 32 + 256};
+      for (options = 0; options < 4; options++) {
+        static const unsigned more[] = {0, 4 + 8, 4 + 16 + 32 + 256, 8 + 512};
         const char *sep, *post;
         hfy_rng rng = hfy_rng_seed((uint64_t)(29000 + 100 * s + 10 * p + options));
         hfy_real dq[B * D], alone[D];
@@ -280,7 +280,7 @@ TEST(energy_gradient_by_differences) {
         CHECK(hfy_energy_gradient(&f.net, f.queries, B, f.queries, NULL) == HFY_OK);
         CHECK(same_bits(f.queries, dq, sizeof dq));
       }
-  CHECK(compared > 21 * 9 * 3 * B * 4 / 5);
+  CHECK(compared > 21 * 9 * 4 * B * 4 / 5);
 }
 
 /* where a net stands still, its energy has no slope: E's critical points are the fixed points */
@@ -483,6 +483,7 @@ static void ask(const hfy_net *net, gradients *g, hfy_grad *grad) {
   if (net->values) grad->values = g->values;
   if (net->readout) grad->readout = g->readout;
   if (net->bias) grad->bias = g->bias;
+  if (net->null_pattern) grad->null_score = &g->null_score;
   if (net->self_coupling) grad->self_coupling = g->self_coupling;
   if (net->sep.kind == HFY_SEP_ENTMAX) grad->alpha = &g->alpha;
   if (net->sep.kind == HFY_SEP_NORMMAX && net->sep.gamma < 1e9) grad->gamma = &g->gamma;
@@ -534,6 +535,7 @@ enum {
   IN_MATRIX,
   IN_UPPER,
   IN_LOWER,
+  IN_NULL,
   IN_BETA,
   IN_ALPHA,
   IN_GAMMA,
@@ -542,7 +544,7 @@ enum {
 };
 static const char *const part_names[] = {
   "queries",   "keys",        "values",   "readout",  "bias",       "self_coupling", "gain",
-  "delta",     "matrix",      "upper",    "lower",    "beta",       "alpha",         "gamma",
+  "delta",     "matrix",      "upper",    "lower", "null_score", "beta",       "alpha",         "gamma",
   "post.beta", "post.radius", "post.eta", "post.eps", "post.power", "post.sigma",    "post.theta"};
 
 /* Is this part of the gradient asked for? */
@@ -560,6 +562,7 @@ static int asked(const hfy_grad *g, int part) {
   members[IN_MATRIX] = p->matrix;
   members[IN_UPPER] = g->upper;
   members[IN_LOWER] = g->lower;
+  members[IN_NULL] = g->null_score;
   members[IN_BETA] = g->beta;
   members[IN_ALPHA] = g->alpha;
   members[IN_GAMMA] = g->gamma;
@@ -599,6 +602,7 @@ static int directional(const oracle_memory *m, int part, const gradients *g, hfy
   case IN_MATRIX: n = D * D, mine = g->matrix; break;
   case IN_UPPER: n = bound_rows * N, number = g->upper; break;
   case IN_LOWER: n = bound_rows * N, number = g->lower; break;
+  case IN_NULL: n = 1, number = &g->null_score; break;
   case IN_BETA: n = 1, number = &g->beta; break;
   case IN_ALPHA: n = 1, number = &g->alpha; break;
   case IN_GAMMA: n = 1, number = &g->gamma; break;
@@ -606,7 +610,7 @@ static int directional(const oracle_memory *m, int part, const gradients *g, hfy
   }
   *along = *size = 0;
   for (i = 0; i < n; i++) {
-    double v = direction[i] = part >= IN_BETA ? 1 : hfy_rng_normal(rng);
+    double v = direction[i] = part >= IN_NULL ? 1 : hfy_rng_normal(rng);
     v *= mine ? (double)mine[i] : number[i];
     *along += v, *size += fabs(v);
   }
@@ -646,6 +650,7 @@ static int directional(const oracle_memory *m, int part, const gradients *g, hfy
         if (part == IN_MATRIX) moved.matrix[i] += step * direction[i];
         if (part == IN_UPPER || part == IN_LOWER)
           bounds[part - IN_UPPER][i] = (double)(from[i] + step * direction[i]);
+        if (part == IN_NULL) moved.null_score += step;
         if (part == IN_BETA) moved.beta += step;
         if (part == IN_ALPHA) {
           moved.alpha += step;
@@ -787,6 +792,10 @@ TEST(gradient_with_readout_one_step) { gradients_of(HFY_SIM_DOT, 1, 2); }
 TEST(gradient_with_self_coupling) { gradients_of(HFY_SIM_DOT, 2, 4); }
 TEST(gradient_with_bias) { gradients_of(HFY_SIM_EUCLIDEAN, 2, 8); }
 TEST(gradient_with_bias_per_query) { gradients_of(HFY_SIM_DOT, 2, 16); }
+TEST(gradient_with_null_pattern) {
+  gradients_of(HFY_SIM_EUCLIDEAN, 2, 8 + 512);
+  gradients_of(HFY_SIM_DOT, 3, 1 + 2 + 512);
+}
 TEST(gradient_with_leak) { gradients_of(HFY_SIM_DOT, 3, 64); }
 TEST(gradient_with_everything) { gradients_of(HFY_SIM_COSINE, 3, 1 + 2 + 4 + 16 + 64 + 128 + 256); }
 
@@ -1195,6 +1204,7 @@ int main(int argc, char **argv) {
   RUN(gradient_with_self_coupling);
   RUN(gradient_with_bias);
   RUN(gradient_with_bias_per_query);
+  RUN(gradient_with_null_pattern);
   RUN(gradient_with_leak);
   RUN(gradient_with_everything);
   if (!check_filter[0] || !strcmp(check_filter, "gradient")) RUN(gradient_every_part_was_compared);

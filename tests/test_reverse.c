@@ -36,7 +36,7 @@ typedef struct memory {
 typedef struct slopes {
   hfy_real queries[B * D], keys[N * D], values[N * D], readout[N * V], bias[B * N], self[D], gain[D], delta[D],
       matrix[D * D];
-  double upper[N], lower[N], number[10];
+  double upper[N], lower[N], number[11];
 } slopes;
 
 static void ask(const hfy_net *net, slopes *g, hfy_grad *grad) {
@@ -48,6 +48,7 @@ static void ask(const hfy_net *net, slopes *g, hfy_grad *grad) {
   if (net->values) grad->values = g->values;
   if (net->readout) grad->readout = g->readout;
   if (net->bias) grad->bias = g->bias;
+  if (net->null_pattern) grad->null_score = g->number + 10;
   if (net->self_coupling) grad->self_coupling = g->self;
   if (net->sep.kind == HFY_SEP_ENTMAX) grad->alpha = g->number + 1;
   if (net->sep.kind == HFY_SEP_NORMMAX && net->sep.gamma < 1e9) grad->gamma = g->number + 2;
@@ -126,6 +127,8 @@ static void build(memory *m, uint64_t seed, int sep, int post, hfy_sim sim, unsi
   }
   if (options & 32) m->net.visible = m->visible;
   if (options & 64) m->net.step = 0.6;
+  if (options & 1024 && !m->net.sep.upper && !m->net.sep.lower && sep != SEPS && !sep_is_unbounded(sep))
+    m->net.null_pattern = 1, m->net.null_score = -0.5;
   if (options & 128) m->net.tol = 0.3;
 }
 
@@ -158,7 +161,7 @@ static double apart(const slopes *a, const slopes *b) {
     most = larger(a->upper[i], b->upper[i], size + fabs(b->upper[i]), most);
     most = larger(a->lower[i], b->lower[i], size + fabs(b->lower[i]), most);
   }
-  for (i = 0; i < 10; i++) most = larger(a->number[i], b->number[i], size + fabs(b->number[i]), most);
+  for (i = 0; i < 11; i++) most = larger(a->number[i], b->number[i], size + fabs(b->number[i]), most);
   return most;
 }
 
@@ -173,7 +176,7 @@ TEST(many_are_the_sum_of_single_ones) {
   for (s = 0; s <= SEPS; s++)
     for (p = 0; p < POSTS; p++)
       for (sim = 0; sim < 4; sim++) {
-        unsigned options = (unsigned)(s * 37 + p * 11 + sim * 101) % 1024u;
+        unsigned options = (unsigned)(s * 37 + p * 11 + sim * 101) % 2048u;
         if ((s + p + sim) % 3) continue;
         steps = 1 + (s + 2 * p + sim) % 4;
         if (steps > 1 && sep_is_unbounded(s) && !post_is_bounded(p)) steps = 1;
