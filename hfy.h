@@ -68,7 +68,7 @@
    hfy_post_apply are its stages;  a hfy_work with your own buffer makes either of them run without allocation.
    Learning: hfy_retrieve_vjp, hfy_sep_vjp and hfy_post_vjp are the reverse-mode derivatives; hfy_layer_, hfy_dense_,
    hfy_block_ and hfy_optimiser_ build networks that train around nets. Energies: hfy_energy, and their slopes,
-   hfy_energy_gradient.
+   hfy_energy_gradient and hfy_energy_vjp.
    Large memories: hfy_index_build prepares the keys once, and retrievals with a margin then read 4 to 40 times fewer
    bytes for the same bits; hfy_shard_find, _merge and _finish answer over patterns that lie in several places.
    Beside the walk: hfy_theory_ computes what is promised for a net (radii, capacities, error bounds), hfy_recall_ gives
@@ -430,6 +430,7 @@ typedef double hfy_real;
 #define hfy_retrieve_vjp hfy_retrieve_vjp_d
 #define hfy_energy hfy_energy_d
 #define hfy_energy_gradient hfy_energy_gradient_d
+#define hfy_energy_vjp hfy_energy_vjp_d
 #define hfy_energy_constant hfy_energy_constant_d
 #define hfy_file_npy_parse hfy_file_npy_parse_d
 #define hfy_file_npy_decode hfy_file_npy_decode_d
@@ -1051,6 +1052,8 @@ typedef struct hfy_net {
   unsigned generation;          /* of the keys: count it up when you change them, and an index of another is an ARG */
   double beta; /* inverse temperature > 0; 0 = 1/sqrt(dim) for DOT with a simplex or polytope Omega, else 1 */
   hfy_sep sep;
+  const double *betas, *alphas, *gammas, *ks; /* one a query, instead of beta, sep.alpha, sep.gamma, sep.k; 0 = those.
+                            Neighbours with equal settings run as one batch: sort queries that share them. NULL */
   hfy_post post;
   const hfy_real *bias;         /* added to the scores; -INFINITY masks a pattern, whatever its key holds; or NULL */
   size_t bias_stride;           /* rows of N, one a query, this far apart; 0 = one row for all queries */
@@ -1107,7 +1110,8 @@ typedef struct hfy_report {
    Errors before anything is written: ARG (an index of other keys, too), NOMEM, UNSUPPORTED (report->energy where no
    energy exists). Errors of one query, whose outputs stay untouched while all others are answered; the first is
    returned: NONFINITE (NaN or +INFINITY in its scores, or a state beyond the range of hfy_real), ARG (every pattern
-   masked, or k above the unmasked), INFEASIBLE, UNSUPPORTED, CONVERGENCE (as hfy_sep_apply). */
+   masked, or k above the unmasked; a beta, alpha, gamma or k of its own out of range), INFEASIBLE, UNSUPPORTED,
+   CONVERGENCE (as hfy_sep_apply). */
 HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
                                 const hfy_report *report, hfy_work *work);
 
@@ -1118,7 +1122,8 @@ typedef struct hfy_grad {
   hfy_real *keys, *values, *readout;
   hfy_real *bias;          /* with bias_stride 0: N, summed over the queries */
   hfy_real *self_coupling; /* dim */
-  double *beta;            /* 1 */
+  double *beta;            /* 1, summed over the queries, as all numbers of this struct */
+  double *betas, *alphas, *gammas; /* n_queries: each query's part of beta, alpha, gamma */
   double *null_score;      /* 1; UNSUPPORTED without a null pattern */
   double *alpha, *gamma, *upper, *lower, *transition, *transitions; /* the separation's: see hfy_sep_grad */
   hfy_post_grad post; /* the post-transformation's parameters; its z must be NULL: the state's is `queries` */
@@ -1158,6 +1163,14 @@ HFY_API hfy_status hfy_energy(const hfy_net *net, const hfy_real *q, size_t n_qu
 HFY_API hfy_status hfy_energy_gradient(const hfy_net *net, const hfy_real *q, size_t n_queries, hfy_real *dq,
                                        hfy_work *work);
 
+/* Adds to grad the gradients of sum_j denergy[j] E(q_j): queries as above, keys -p q^T, bias -p/beta, null_score
+   likewise, self_coupling q^2/2, beta(s) (Omega* - beta q.K^T p)/beta^2. p is the separation's choice at a kink. The
+   layout of grad is that of hfy_retrieve_vjp. Cost: N dim for p, N dim for keys; queries in order, their bits are those
+   of one after the other. Errors: as hfy_energy_gradient (what it says of dom Psi only if grad->queries is set); a
+   query with an error adds nothing; NONFINITE for denergy; UNSUPPORTED: any other member of grad. */
+HFY_API hfy_status hfy_energy_vjp(const hfy_net *net, const hfy_real *q, size_t n_queries, const double *denergy,
+                                  const hfy_grad *grad, hfy_work *work);
+
 /* The constants that the papers add to the raw energy; u = prediction(0), M = max |x_i|, -Omega(u) = Omega*(0). */
 typedef enum hfy_energy_form {
   HFY_ENERGY_RAW,   /* 0 */
@@ -1165,7 +1178,8 @@ typedef enum hfy_energy_form {
   HFY_ENERGY_FY     /* -Omega(u)/beta + Psi*(X^T u) (HFY eq. 6: a difference of Fenchel-Young losses) */
 } hfy_energy_form;
 
-/* *constant for one of these forms. Cost: N dim. Errors, nothing written: as hfy_net_check; ARG (NULL, form), NOMEM;
+/* *constant for one of these forms, with net->beta and net->sep (not with those of single queries). Cost: N dim.
+   Errors, nothing written: as hfy_net_check; ARG (NULL, form), NOMEM;
    UNSUPPORTED where hfy_energy is; the separation's own where u does not exist. */
 HFY_API hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy_form form, double *constant, hfy_work *work);
 
@@ -11967,6 +11981,11 @@ HFY_API HFY_SMALL_ hfy_status hfy_net_check(const hfy_net *net, hfy_net *resolve
   return hfy_base_close_(w, &local, status);
 }
 
+/* What queries have of their own, or NULL. */
+HFY_COLD_ const char *hfy_net_own_(const hfy_net *net) {
+  return net->betas ? "betas" : net->alphas ? "alphas" : net->gammas ? "gammas" : net->ks ? "ks" : NULL;
+}
+
 /* Says why a query has no answer. */
 HFY_COLD_ hfy_status hfy_net_failed_(hfy_work *work, hfy_status status, size_t who) {
   if (status == HFY_ERR_FORMAT) /* so a walk says it; the caller hears of a bad argument */
@@ -13729,6 +13748,85 @@ HFY_PRIVATE_ hfy_status hfy_net_candidates_(const hfy_net_run_ *run, size_t live
    >>net.energy   the call; energies, their gradients, reverse mode; in either build
    ------------------------------------------------------------------------------------------------------------------ */
 
+/* Queries of a call that have one net, first .. last-1. */
+typedef struct hfy_net_part_ {
+  size_t first, last;
+  size_t rows; /* of the net's arrays that are to be checked */
+  int dry;     /* no more than checks and scratch */
+} hfy_net_part_;
+
+/* A public call's arguments, and how it goes. */
+struct hfy_net_asked_;
+typedef hfy_status hfy_net_asks_(const hfy_net *net, const struct hfy_net_asked_ *a, const hfy_net_part_ *part,
+                                 hfy_work *w);
+typedef hfy_status hfy_net_asks_row_(const hfy_net_run_ *run, const struct hfy_net_asked_ *a, hfy_real *theta,
+                                     size_t who, hfy_net_scratch_ *s);
+typedef struct hfy_net_asked_ {
+  hfy_net_asks_ *ask;
+  hfy_net_asks_row_ *row; /* energies: a query's; slopes: those of Psi are wanted; missing: an array that is NULL */
+  int slopes;
+  const char *missing;
+  const hfy_real *queries, *dout;
+  size_t n_queries;
+  hfy_real *out;
+  double *energy;
+  const double *denergy;
+  const hfy_report *report;
+  const hfy_grad *grad;
+} hfy_net_asked_;
+
+/* The net of query `first`, its own settings in place; how many from there on have the same. */
+HFY_COLD_ size_t hfy_net_alike_(const hfy_net *net, size_t first, size_t n_queries, hfy_net *own) {
+  const double *const of[] = {net->betas, net->alphas, net->gammas, net->ks};
+  double *const to[] = {&own->beta, &own->sep.alpha, &own->sep.gamma, &own->sep.k};
+  size_t i, m, many = n_queries - first;
+  *own = *net;
+  own->betas = own->alphas = own->gammas = own->ks = NULL;
+  for (i = 0; i < 4; i++) {
+    if (!of[i]) continue;
+    for (m = 1; m < many && !memcmp(of[i] + first + m, of[i] + first, sizeof(double));) m++;
+    many = m;
+    if (!(of[i][first] >= 0 && of[i][first] <= 0)) *to[i] = of[i][first];
+  }
+  return many;
+}
+
+/* Runs a call; where queries have settings of their own, once for each run of equals, and a query whose own are out of
+   range fails alone. First dry: what is wrong with the call itself shows before anything is written. */
+HFY_COLD_ hfy_status hfy_net_each_(const hfy_net *net, const hfy_net_asked_ *a, hfy_work *w) {
+  hfy_net_part_ part = {0, a->n_queries, a->n_queries, 0};
+  char said[sizeof w->message], kept[sizeof w->message];
+  hfy_status one, status, failure = HFY_OK;
+  hfy_net own, full;
+  size_t who;
+  if (!net || !hfy_net_own_(net)) return a->ask(net, a, &part, w);
+  part.last = 0;
+  part.dry = 1;
+  status = a->ask(net, a, &part, w);
+  part.rows = 1;
+  for (; part.dry >= 0; part.dry--)
+    for (part.first = 0; !status && part.first < a->n_queries; part.first = part.last) {
+      part.last = part.first + hfy_net_alike_(net, part.first, a->n_queries, &own);
+      one = hfy_net_resolve_(&own, 1, &full, w);
+      if (one) {
+        memcpy(said, w->message, sizeof said);
+        (void)hfy_base_fail_(w, one, "query %z: %s", part.first, said);
+        for (who = part.first; !part.dry && a->report && a->report->status && who < part.last; who++)
+          a->report->status[who] = one;
+      } else {
+        one = a->ask(&own, a, &part, w);
+        if (part.dry) status = one;
+      }
+      if (!one || part.dry || failure) continue;
+      failure = one;
+      memcpy(kept, w->message, sizeof kept);
+    }
+  if (status) return status;
+  memcpy(w->message, kept, failure ? sizeof kept : 0);
+  if (!failure) w->message[0] = 0;
+  return failure;
+}
+
 /* A call's walks, each over its share of the queries. */
 typedef struct hfy_net_call_ {
   const hfy_net_run_ *run;
@@ -13743,17 +13841,19 @@ HFY_PRIVATE_ void hfy_net_share_(void *context, size_t i) {
 }
 
 HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
-                                       const hfy_report *report, const hfy_net_more_ *more, hfy_work *w) {
+                                       const hfy_report *report, const hfy_net_more_ *more,
+                                       const hfy_net_part_ *part, hfy_work *w) {
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_net_run_ run;
-  hfy_net_call_ call = {&run, NULL, 0, n_queries, 0};
+  hfy_net_call_ call = {&run, NULL, part ? part->first : 0, n_queries, 0};
   const int energies = report && report->energy;
   size_t i;
-  hfy_status status = hfy_net_begin_(net, n_queries, &run, w);
+  hfy_status status = hfy_net_begin_(net, part ? part->rows : n_queries, &run, w);
   if (status) return status;
+  if (part) call.n_queries = part->last - part->first;
   hfy_net_call_of_(&run, queries, out, report);
   hfy_net_more_of_(&run, more, more && more->latest);
-  status = hfy_net_choose_(&run, n_queries, run.drop || energies || (report && report->weights), &call.walks, w);
+  status = hfy_net_choose_(&run, call.n_queries, run.drop || energies || (report && report->weights), &call.walks, w);
   if (!status) status = hfy_net_check_call_(&run.net, queries, n_queries, out, report, w);
   while (hfy_base_layout_(&arena, w, &status)) {
     run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net);
@@ -13765,26 +13865,46 @@ HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queri
   }
   for (i = 0; !status && energies && i < call.walks; i++) /* each walk's scratch gets what its energies need */
     status = hfy_net_has_energy_(&run.net, &call.scratch[i].post, w);
-  if (status) return status;
+  if (status || (part && part->dry)) return status;
   hfy_net_prepare_(&run);
   hfy_base_parallel_(call.walks, hfy_net_share_, &call);
-  for (i = 0; i < n_queries && net->index && report && report->status; i++)
+  for (i = call.first; i < call.first + call.n_queries && net->index && report && report->status; i++)
     if (report->status[i] == HFY_ERR_FORMAT) report->status[i] = HFY_ERR_ARG;
   for (i = 0; i < call.walks; i++) /* the shares are in order: the first failure wins */
     if (call.scratch[i].failure) return hfy_net_failed_(w, call.scratch[i].failure, call.scratch[i].failed);
   return HFY_OK;
 }
 
+HFY_COLD_ hfy_status hfy_net_retrieve_part_(const hfy_net *net, const hfy_net_asked_ *a, const hfy_net_part_ *part,
+                                            hfy_work *w) {
+  return hfy_net_retrieve_(net, a->queries, a->n_queries, a->out, a->report, NULL, part, w);
+}
+
 HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
                                 const hfy_report *report, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  return hfy_base_close_(w, &local, hfy_net_retrieve_(net, queries, n_queries, out, report, NULL, w));
+  hfy_net_asked_ a;
+  memset(&a, 0, sizeof a);
+  a.ask = hfy_net_retrieve_part_;
+  a.queries = queries;
+  a.n_queries = n_queries;
+  a.out = out;
+  a.report = report;
+  return hfy_base_close_(w, &local, hfy_net_each_(net, &a, w));
+}
+
+/* The energy of a query. */
+HFY_COLD_ hfy_status hfy_net_energy_row_(const hfy_net_run_ *run, const hfy_net_asked_ *a, hfy_real *theta, size_t who,
+                                         hfy_net_scratch_ *s) {
+  return hfy_net_energy_(run, theta, a->queries + who * run->net.dim, who, a->energy + who, s);
 }
 
 /* dE/dq into dq, which may be q, from the scores, which become the weights; grad Psi stands in s->post.row. */
-HFY_COLD_ hfy_status hfy_net_energy_gradient_(const hfy_net_run_ *run, hfy_real *theta, const hfy_real *q,
-                                              size_t who, hfy_real *dq, hfy_net_scratch_ *s) {
+HFY_COLD_ hfy_status hfy_net_energy_gradient_(const hfy_net_run_ *run, const hfy_net_asked_ *a, hfy_real *theta,
+                                              size_t who, hfy_net_scratch_ *s) {
   const hfy_net *net = &run->net;
+  const hfy_real *q = a->queries + who * net->dim;
+  hfy_real *dq = a->out + who * net->dim;
   double *slope = s->post.row, half, log_scale;
   size_t d;
   hfy_status status = hfy_sep_fill_(&net->sep, theta, run->row, who, theta, &log_scale, &s->sep);
@@ -13800,11 +13920,58 @@ HFY_COLD_ hfy_status hfy_net_energy_gradient_(const hfy_net_run_ *run, hfy_real 
   return HFY_OK;
 }
 
+/* What a query adds to the gradients of the energies: -p of keys and biases, ... (math 9) */
+HFY_COLD_ hfy_status hfy_net_energy_vjp_(const hfy_net_run_ *run, const hfy_net_asked_ *a, hfy_real *theta, size_t who,
+                                         hfy_net_scratch_ *s) {
+  const hfy_net *net = &run->net;
+  const hfy_grad *grad = a->grad;
+  const size_t n = net->count, dim = net->dim;
+  const hfy_real *q = a->queries + who * dim;
+  hfy_real *dq = grad->queries ? grad->queries + who * dim : NULL;
+  const double g = a->denergy[who];
+  double *slope = s->post.row, conjugate = 0, along = 0, most = 0, large = 0, scale, half;
+  size_t i, d;
+  hfy_status status = HFY_OK;
+  if (grad->beta || grad->betas) status = hfy_sep_conjugate_(&net->sep, theta, run->row, who, &conjugate, &s->sep);
+  if (!status) status = hfy_sep_fill_(&net->sep, theta, run->row, who, theta, &scale, &s->sep);
+  if (status) return status;
+  hfy_net_project_all_(run, theta, 1, &run->values, s, s->z);
+  half = exp(0.5 * scale);
+  for (d = 0; d < dim; d++) {
+    const double x = (double)q[d], z = hfy_post_unscale_((double)s->z[d], half);
+    along += x * z;
+    if (fabs(x) > large) large = fabs(x);
+    if (dq) slope[d] = g * (slope[d] + (net->self_coupling ? (double)net->self_coupling[d] * x : 0) - z);
+    if (dq && !(fabs(slope[d]) <= HFY_REAL_MAX_)) return HFY_ERR_NONFINITE;
+  }
+  for (i = 0; i < run->row; i++) most = fabs((double)theta[i]) > most ? fabs((double)theta[i]) : most;
+  most = hfy_post_unscale_(fabs(g) * most, half);
+  conjugate = g * (conjugate / net->beta - along) / net->beta;
+  if (!(most * (large > 1 ? large : 1) * (1 + 1 / net->beta) <= HFY_REAL_MAX_) || !hfy_base_is_finite_(conjugate))
+    return HFY_ERR_NONFINITE;
+  if (grad->beta) *grad->beta += conjugate;
+  if (grad->betas) grad->betas[who] += conjugate;
+  for (d = 0; d < dim; d++) {
+    if (dq) dq[d] = (hfy_real)((double)dq[d] + slope[d]);
+    if (grad->self_coupling)
+      grad->self_coupling[d] = (hfy_real)((double)grad->self_coupling[d] + 0.5 * g * (double)q[d] * (double)q[d]);
+  }
+  for (i = 0; i < n; i++) {
+    const double p = g * hfy_post_unscale_((double)theta[i], half);
+    hfy_real *key = grad->keys ? grad->keys + i * net->key_stride : NULL;
+    if (!(p > 0 || p < 0)) continue;
+    if (grad->bias) grad->bias[who * net->bias_stride + i] -= (hfy_real)(p / net->beta);
+    for (d = 0; key && d < dim; d++) key[d] = (hfy_real)((double)key[d] - p * (double)q[d]);
+  }
+  if (grad->null_score) *grad->null_score -= g * (double)theta[n] / net->beta;
+  return HFY_OK;
+}
+
 /* Checks a net and lays out what its energies need; tile queries side by side, or fewer if whole rows are long. */
-HFY_COLD_ hfy_status hfy_net_begin_energies_(const hfy_net *net, size_t n_queries, const char *missing,
+HFY_COLD_ hfy_status hfy_net_begin_energies_(const hfy_net *net, size_t n_queries, size_t rows, const char *missing,
                                              hfy_net_run_ *run, hfy_net_scratch_ *s, hfy_work *w) {
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
-  hfy_status status = hfy_net_begin_(net, n_queries, run, w);
+  hfy_status status = hfy_net_begin_(net, rows, run, w);
   if (!status && n_queries) status = hfy_base_null_(w, missing);
   if (status) return status;
   run->whole = run->tile = hfy_base_min_(hfy_net_few_rows_(&run->net), n_queries ? n_queries : 1);
@@ -13812,48 +13979,95 @@ HFY_COLD_ hfy_status hfy_net_begin_energies_(const hfy_net *net, size_t n_querie
   return status;
 }
 
-/* The energies or, if dq is not NULL, their gradients. missing: an array that is NULL. */
-HFY_COLD_ hfy_status hfy_net_energies_(const hfy_net *net, const hfy_real *q, size_t n_queries, double *energy,
-                                       hfy_real *dq, const char *missing, hfy_work *w) {
+/* Energies, or gradients of theirs. */
+HFY_COLD_ hfy_status hfy_net_energies_(const hfy_net *net, const hfy_net_asked_ *a, const hfy_net_part_ *part,
+                                       hfy_work *w) {
   hfy_net_run_ run;
   hfy_net_scratch_ s;
-  hfy_status one, failure = HFY_OK, status = hfy_net_begin_energies_(net, n_queries, missing, &run, &s, w);
-  const size_t n = run.row, dim = run.net.dim;
-  size_t who;
+  hfy_status one, failure = HFY_OK, status;
+  size_t who, n;
+  status = hfy_net_begin_energies_(net, a->n_queries, part->rows, a->missing, &run, &s, w);
+  n = run.row;
   if (!status) status = hfy_net_has_energy_(&run.net, &s.post, w);
-  for (who = 0; !status && who < n_queries; who++) {
-    const hfy_real *state = q + who * dim;
-    hfy_real *theta = s.scores + who % run.tile * n;
-    if (theta == s.scores) /* a tile of queries shares a read of the keys */
-      hfy_net_scores_(&run, state, hfy_base_min_(run.tile, n_queries - who), NULL, 0, run.net.count, theta, n);
+  if (!status && a->grad && a->grad->null_score && !run.net.null_pattern)
+    status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->null_score is set, but net->null_pattern is not");
+  if (status || part->dry) return status;
+  for (who = part->first; who < part->last; who++) {
+    const hfy_real *state = a->queries + who * run.net.dim;
+    const size_t place = (who - part->first) % run.tile;
+    hfy_real *theta = s.scores + place * n;
+    int outside = 0;
+    if (!place) /* a tile of queries shares a read of the keys */
+      hfy_net_scores_(&run, state, hfy_base_min_(run.tile, part->last - who), NULL, 0, run.net.count, theta, n);
     hfy_net_mask_row_(&run, who, theta);
-    hfy_net_admit_(&run, q, who, 0, &s);
+    hfy_net_admit_(&run, a->queries, who, 0, &s);
     one = s.walk->status;
-    if (!one && !dq) one = hfy_net_energy_(&run, theta, state, who, energy + who, &s);
-    if (!one && dq) {
-      one = hfy_post_row_gradient_(&run.net.post, state, dim, &s.post);
-      if (one && !failure)
-        failure = hfy_base_fail_(
-            w, one, "query %z lies outside the domain of Psi, or at an edge where Psi has no slope", who);
-      if (!one) one = hfy_net_energy_gradient_(&run, theta, state, who, dq + who * dim, &s);
+    if (!one && a->denergy && !hfy_base_is_finite_(a->denergy[who])) one = HFY_ERR_NONFINITE;
+    if (!one && a->slopes) {
+      one = hfy_post_row_gradient_(&run.net.post, state, run.net.dim, &s.post);
+      outside = one != HFY_OK;
     }
-    if (one && !failure) failure = hfy_net_failed_(w, one, who);
+    if (!one) one = a->row(&run, a, theta, who, &s);
+    if (!one || failure) continue;
+    failure = outside ? hfy_base_fail_(w, one, "query %z lies outside the domain of Psi, or at an edge where Psi has "
+                                       "no slope", who)
+                      : hfy_net_failed_(w, one, who);
   }
-  return status ? status : failure;
+  return failure;
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_energy(const hfy_net *net, const hfy_real *q, size_t n_queries, double *energy,
                                          hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  const char *missing = !q ? "q" : !energy ? "energy" : NULL;
-  return hfy_base_close_(w, &local, hfy_net_energies_(net, q, n_queries, energy, NULL, missing, w));
+  hfy_net_asked_ a;
+  memset(&a, 0, sizeof a);
+  a.ask = hfy_net_energies_;
+  a.row = hfy_net_energy_row_;
+  a.missing = !q ? "q" : !energy ? "energy" : NULL;
+  a.queries = q;
+  a.n_queries = n_queries;
+  a.energy = energy;
+  return hfy_base_close_(w, &local, hfy_net_each_(net, &a, w));
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_energy_gradient(const hfy_net *net, const hfy_real *q, size_t n_queries, hfy_real *dq,
                                                   hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  const char *missing = !q ? "q" : !dq ? "dq" : NULL;
-  return hfy_base_close_(w, &local, hfy_net_energies_(net, q, n_queries, NULL, dq, missing, w));
+  hfy_net_asked_ a;
+  memset(&a, 0, sizeof a);
+  a.ask = hfy_net_energies_;
+  a.row = hfy_net_energy_gradient_;
+  a.slopes = 1;
+  a.missing = !q ? "q" : !dq ? "dq" : NULL;
+  a.queries = q;
+  a.n_queries = n_queries;
+  a.out = dq;
+  return hfy_base_close_(w, &local, hfy_net_each_(net, &a, w));
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_energy_vjp(const hfy_net *net, const hfy_real *q, size_t n_queries,
+                                             const double *denergy, const hfy_grad *grad, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_net_asked_ a;
+  hfy_grad rest;
+  memset(&a, 0, sizeof a);
+  if (!grad) return hfy_base_null_(w, "grad");
+  rest = *grad;
+  if (rest.values || rest.readout || rest.alpha || rest.gamma || rest.alphas || rest.gammas || rest.upper ||
+      rest.lower || rest.transition || rest.transitions || rest.implicit || rest.residual || rest.post.z ||
+      rest.post.gain || rest.post.delta || rest.post.matrix || rest.post.beta || rest.post.radius || rest.post.eta ||
+      rest.post.eps || rest.post.power || rest.post.sigma || rest.post.theta)
+    return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad: energies have gradients of queries, keys, bias, "
+                          "self_coupling, beta, betas and null_score; all else should be 0");
+  a.ask = hfy_net_energies_;
+  a.row = hfy_net_energy_vjp_;
+  a.slopes = grad->queries != NULL;
+  a.missing = !q ? "q" : !denergy ? "denergy" : NULL;
+  a.queries = q;
+  a.n_queries = n_queries;
+  a.denergy = denergy;
+  a.grad = grad;
+  return hfy_base_close_(w, &local, hfy_net_each_(net, &a, w));
 }
 
 /* -Omega(u)/beta, and what the form adds to it. */
@@ -13890,7 +14104,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy
   hfy_net_run_ run;
   hfy_net_scratch_ s;
   double value = 0;
-  hfy_status status = hfy_net_begin_energies_(net, 1, constant ? NULL : "constant", &run, &s, w);
+  hfy_status status = hfy_net_begin_energies_(net, 1, 1, constant ? NULL : "constant", &run, &s, w);
   if (!status && (unsigned)form > HFY_ENERGY_FY)
     status = hfy_base_should_(w, "", "form", (double)form, "one of hfy_energy_form");
   if (!status) status = hfy_net_has_energy_(&run.net, &s.post, w);
@@ -13934,6 +14148,7 @@ typedef struct hfy_net_back_ {
   const hfy_real *dout;
   hfy_sep_grad sep;                     /* what is asked for of the separation */
   double *asked[HFY_NET_NUMBERS_];      /* where numbers are added, or NULL */
+  double *each[3];                      /* likewise, of each query: those of the first numbers */
   hfy_net_call_ call;                   /* the walks there; 0: none */
   hfy_net_scratch_ *scratch;            /* tasks */
   size_t tasks, shares, tile, live;     /* of rows, of queries */
@@ -13975,7 +14190,7 @@ HFY_PRIVATE_ double hfy_net_back_score_(const hfy_net_back_ *b, size_t l, size_t
 
 /* Where the gradient of number i of a query goes, if it is wanted. */
 HFY_PRIVATE_ double *hfy_net_back_number_(const hfy_net_back_ *b, size_t l, size_t i) {
-  return b->asked[i] ? b->one[l].number + i : NULL;
+  return b->asked[i] || (i < 3 && b->each[i]) ? b->one[l].number + i : NULL;
 }
 
 /* A query fails: it takes part in nothing. */
@@ -14103,7 +14318,7 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
     double *dq = b->dq + l * dim, along = 0;
     const hfy_real *q = b->q + l * dim, *pull = b->pull + l * dim;
     for (d = 0; dots && d < dim; d++) dq[d] += net->beta * (double)pull[d];
-    for (d = 0; dots && b->asked[0] && d < dim; d++) along += (double)pull[d] * (double)q[d];
+    for (d = 0; dots && hfy_net_back_number_(b, l, 0) && d < dim; d++) along += (double)pull[d] * (double)q[d];
     for (i = 0; !dots && i < net->count; i++) {
       const double g = (double)b->dy[l * n + i], score = g > 0 || g < 0 ? hfy_net_back_score_(b, l, i) : 0;
       if (!(g > 0 || g < 0)) continue;
@@ -14378,6 +14593,8 @@ HFY_PRIVATE_ void hfy_net_back_leave_(hfy_net_back_ *b) {
     }
     for (i = 0; i < HFY_NET_NUMBERS_; i++)
       if (b->asked[i]) *b->asked[i] += one->number[i];
+    for (i = 0; i < 3; i++)
+      if (b->each[i]) b->each[i][one->who] += one->number[i];
     for (i = 0; to && !b->grad->implicit && i < dim; i++) to[i] = (hfy_real)((double)to[i] + b->dq[l * dim + i]);
   }
   b->live = kept;
@@ -14453,8 +14670,8 @@ HFY_PRIVATE_ void hfy_net_back_tile_(hfy_net_back_ *b, size_t first) {
 /* What of grad the net does not have. */
 HFY_COLD_ hfy_status hfy_net_check_grad_(const hfy_net *net, const hfy_net *full, const hfy_grad *grad,
                                          hfy_net_back_ *b, hfy_work *w) {
-  const hfy_sep_grad sep = {NULL,        grad->alpha,      grad->gamma,      grad->upper,
-                            grad->lower, grad->transition, grad->transitions};
+  const hfy_sep_grad sep = {NULL, grad->alpha ? grad->alpha : grad->alphas, grad->gamma ? grad->gamma : grad->gammas,
+                            grad->upper, grad->lower, grad->transition, grad->transitions};
   const hfy_post_grad *post = &grad->post;
   double *const asked[HFY_NET_NUMBERS_] = {grad->beta,  grad->alpha, grad->gamma, grad->transition,
                                            post->beta,  post->radius, post->eta, post->eps,
@@ -14467,9 +14684,14 @@ HFY_COLD_ hfy_status hfy_net_check_grad_(const hfy_net *net, const hfy_net *full
     return hfy_base_fail_(w, HFY_ERR_ARG, "grad->post.z is set; it should be NULL: grad->queries is the state's");
   b->sep = sep;
   memcpy(b->asked, asked, sizeof asked);
-  none = grad->null_score && !full->null_pattern ? "null_score" : hfy_sep_no_gradient_(&full->sep, &sep);
+  b->each[0] = grad->betas;
+  b->each[1] = grad->alphas;
+  b->each[2] = grad->gammas;
+  if (grad->null_score && !full->null_pattern)
+    return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->null_score is set, but net->null_pattern is not");
+  none = hfy_sep_no_gradient_(&full->sep, &sep);
   if (none)
-    return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but the net has no such gradient", none);
+    return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but net->sep has no such gradient", none);
   none = hfy_post_no_gradient_(&full->post, post);
   if (none)
     return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->post.%s is set, but net->post has no such gradient", none);
@@ -14546,17 +14768,18 @@ HFY_COLD_ hfy_status hfy_net_choose_back_(hfy_net_back_ *b, size_t n_queries, in
   return status;
 }
 
-/* hfy_retrieve_vjp, and what layers ask besides: or NULL. Takes a work that is open. */
+/* hfy_retrieve_vjp, and what layers ask besides: or NULL; of some queries, or (NULL) all. Takes a work that is open. */
 HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, size_t n_queries, const hfy_real *dout,
-                                  const hfy_grad *grad, const hfy_net_more_ *more, hfy_work *w) {
+                                  const hfy_grad *grad, const hfy_net_more_ *more, const hfy_net_part_ *part,
+                                  hfy_work *w) {
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_net_back_ b;
   hfy_report report;
   hfy_status status;
-  size_t first;
+  size_t first = part ? part->first : 0, last = part ? part->last : n_queries;
   memset(&b, 0, sizeof b);
   memset(&report, 0, sizeof report);
-  status = hfy_net_begin_(net, n_queries, &b.run, w);
+  status = hfy_net_begin_(net, part ? part->rows : n_queries, &b.run, w);
   if (!status && n_queries) status = hfy_base_null_(w, !queries ? "queries" : !dout ? "dout" : NULL);
   if (!status) status = hfy_base_null_(w, grad ? NULL : "grad");
   if (!status) status = hfy_net_check_grad_(net, &b.run.net, grad, &b, w);
@@ -14566,13 +14789,13 @@ HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, s
   b.grad = grad;
   b.more = more;
   b.dout = dout;
-  status = hfy_net_choose_back_(&b, n_queries, !b.run.path && b.run.states, w);
+  status = hfy_net_choose_back_(&b, last - first, !b.run.path && b.run.states, w);
   while (hfy_base_layout_(&arena, w, &status)) hfy_net_plan_back_(&arena, n_queries, &b);
-  if (status) return status;
+  if (status || (part && part->dry)) return status;
   report.status = b.status;
   hfy_net_prepare_(&b.run);
-  for (first = 0; first < n_queries; first += b.tile) {
-    b.live = hfy_base_min_(b.tile, n_queries - first);
+  for (; first < last; first += b.tile) {
+    b.live = hfy_base_min_(b.tile, last - first);
     hfy_net_back_tile_(&b, first);
   }
   if (b.failed.why)
@@ -14580,10 +14803,22 @@ HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, s
   return b.failed.status ? hfy_net_failed_(w, b.failed.status, b.failed.who) : HFY_OK;
 }
 
+HFY_COLD_ hfy_status hfy_net_vjp_part_(const hfy_net *net, const hfy_net_asked_ *a, const hfy_net_part_ *part,
+                                       hfy_work *w) {
+  return hfy_net_vjp_(net, a->queries, a->n_queries, a->dout, a->grad, NULL, part, w);
+}
+
 HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries, size_t n_queries, const hfy_real *dout,
                                     const hfy_grad *grad, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  return hfy_base_close_(w, &local, hfy_net_vjp_(net, queries, n_queries, dout, grad, NULL, w));
+  hfy_net_asked_ a;
+  memset(&a, 0, sizeof a);
+  a.ask = hfy_net_vjp_part_;
+  a.queries = queries;
+  a.n_queries = n_queries;
+  a.dout = dout;
+  a.grad = grad;
+  return hfy_base_close_(w, &local, hfy_net_each_(net, &a, w));
 }
 
 #undef HFY_SIM_BLAS_
@@ -16283,7 +16518,7 @@ HFY_COLD_ void hfy_layer_ask_(hfy_layer_run_ *r, const hfy_real *queries, size_t
   told.steps = r->fold ? NULL : r->steps;
   told.weights = weights;
   for (i = 0; i < n; i++) r->one[i] = HFY_ERR_NOMEM; /* until the net says otherwise */
-  hfy_net_retrieve_(&r->net, queries, n, out, &told, &r->more, hfy_base_open_(&r->inner, NULL));
+  hfy_net_retrieve_(&r->net, queries, n, out, &told, &r->more, NULL, hfy_base_open_(&r->inner, NULL));
   for (i = 0; i < n; i++) {
     hfy_status *status = r->status + r->bag.row + i % r->bag.rows;
     if (r->one[i]) memset(out + i * row, 0, wide * sizeof *out);
@@ -16422,7 +16657,7 @@ HFY_COLD_ hfy_status hfy_layer_fold_back_(hfy_layer_run_ *r) {
     grad.queries = r->du;
     grad.keys = key->dx ? key->dx + r->bag.stored * l->stored_width : NULL;
     grad.readout = t == last && value->dx ? value->dx + r->bag.stored * l->projected_width : NULL;
-    status = hfy_net_vjp_(&r->net, r->u, n, r->dy, &grad, &r->more, hfy_base_open_(&r->inner, NULL));
+    status = hfy_net_vjp_(&r->net, r->u, n, r->dy, &grad, &r->more, NULL, hfy_base_open_(&r->inner, NULL));
     if (status && !failure) failure = status;
     hfy_layer_fold_query_back_(r, t);
   }
@@ -16517,8 +16752,8 @@ HFY_COLD_ hfy_status hfy_layer_probe_(hfy_layer_run_ *r, const hfy_report *told,
       hfy_layer_shape_(r, h);
       hfy_base_open_(w, NULL);
       if (told && r->fold && h) early.weights = NULL; /* a step before the last tells no weights */
-      status = grad ? hfy_net_vjp_(&r->net, none, n, none, grad, &r->more, w)
-                    : hfy_net_retrieve_(&r->net, none, n, none + 1, &early, &r->more, w);
+      status = grad ? hfy_net_vjp_(&r->net, none, n, none, grad, &r->more, NULL, w)
+                    : hfy_net_retrieve_(&r->net, none, n, none + 1, &early, &r->more, NULL, w);
       if (status == HFY_ERR_NOMEM) status = HFY_OK;
       if (status) memcpy(r->w->message, w->message, sizeof w->message);
     }
@@ -16654,7 +16889,7 @@ HFY_COLD_ hfy_status hfy_layer_associate_back_(hfy_layer_run_ *r, size_t h) {
   grad.implicit = r->l->implicit;
   if (r->dbias) memset(r->dbias, 0, rows * n * sizeof *r->dbias);
   status = hfy_net_vjp_(&r->net, queries, rows, r->dheads + (r->bag.row * r->l->heads + h) * r->l->value_width, &grad,
-                        &r->more, hfy_base_open_(&r->inner, NULL));
+                        &r->more, NULL, hfy_base_open_(&r->inner, NULL));
   for (i = 0; d_mask && i < rows; i++)
     for (j = 0; j < many; j++) d_mask[i * many + j] += r->dbias[i * n + j];
   if (r->zero && r->dparams) hfy_layer_gaussian_(r, h, NULL, r->dbias);
@@ -17724,6 +17959,8 @@ HFY_COLD_ hfy_status hfy_shard_begin_(const hfy_net *net, int whole, size_t capa
   hfy_net alone;
   hfy_sep full;
   hfy_status status = hfy_base_null_(work, net ? NULL : "net");
+  if (!status && hfy_net_own_(net))
+    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->%s is set; a partial is of one net", hfy_net_own_(net));
   if (!status) status = hfy_shard_sep_(&net->sep, whole && net->count ? net->count : SIZE_MAX / 16, &full, work);
   if (status) return status;
   alone = *net;
@@ -18121,8 +18358,9 @@ enum {
 /* The net with its defaults, if it is one of dot products. */
 HFY_COLD_ hfy_status hfy_theory_resolve_(const hfy_net *net, size_t n_queries, hfy_net *full, hfy_work *work) {
   hfy_status status = hfy_net_resolve_(net, n_queries, full, work);
-  if (!status && full->null_pattern)
-    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->null_pattern is set; nothing is proved for such a net");
+  if (!status && (full->null_pattern || hfy_net_own_(full)))
+    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->%s is set; nothing is proved for such a net",
+                          full->null_pattern ? "null_pattern" : hfy_net_own_(full));
   if (status || full->sim == HFY_SIM_DOT) return status;
   return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sim is not HFY_SIM_DOT; the theory is that of dots");
 }
@@ -19284,7 +19522,7 @@ HFY_COLD_ hfy_status hfy_recall_resolve_(const hfy_net *net, const hfy_recall *h
     used.sep.kind = HFY_SEP_SPARSEMAX;
   }
   member = net->readout ? "readout" : net->self_coupling ? "self_coupling" : NULL;
-  if (net->null_pattern) member = "null_pattern";
+  if (!member) member = net->null_pattern ? "null_pattern" : hfy_net_own_(net);
   if (!member && net->step > 0 && net->step < 1) member = "step";
   if (member) return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->%s is set; recall is done without", member);
   if (!hfy_sep_has_sum_(&used.sep) || used.sep.plus)

@@ -216,6 +216,22 @@ TEST(energy_outside_its_domain_is_infinite) {
   }
 }
 
+/* into the interior of dom Psi */
+static void inwards(fixture *f, int p, size_t D) {
+  size_t j, d;
+  for (j = 0; j < f->B; j++) {
+    hfy_real *x = f->queries + j * D, mean = 0;
+    const double shrink = p == 4 || p == 6 ? 0.3 : 0.5;
+    for (d = 0; d < D; d++) {
+      if (p == 8) x[d] = (hfy_real)(0.1 + fabs((double)x[d]));
+      if (p >= 1 && p <= 6) x[d] = (hfy_real)(shrink * tanh((double)x[d]));
+      mean += x[d] / (hfy_real)D;
+    }
+    for (d = 0; d < D && (p == 5 || p == 6); d++) x[d] -= mean;
+    for (d = 0; d < D && p == 5; d++) x[d] += f->delta[d];
+  }
+}
+
 /* HFY eq. 35: hfy_energy_gradient along random directions is the slope of E, in the interior of dom Psi */
 TEST(energy_gradient_by_differences) {
   enum { N = 6, D = 4, B = 3 };
@@ -241,17 +257,7 @@ TEST(energy_gradient_by_differences) {
         f.visible[0] = 5;
         f.visible[1] = 2;
         f.visible[2] = 6;
-        for (j = 0; j < B; j++) { /* into the interior */
-          hfy_real *x = f.queries + j * D, mean = 0;
-          double shrink = p == 4 || p == 6 ? 0.3 : 0.5;
-          for (d = 0; d < D; d++) {
-            if (p == 8) x[d] = (hfy_real)(0.1 + fabs((double)x[d]));
-            if (p >= 1 && p <= 6) x[d] = (hfy_real)(shrink * tanh((double)x[d]));
-            mean += x[d] / D;
-          }
-          for (d = 0; d < D && (p == 5 || p == 6); d++) x[d] -= mean;
-          for (d = 0; d < D && p == 5; d++) x[d] += f.delta[d];
-        }
+        inwards(&f, p, D);
         oracle_load(&m, &f.net, f.queries, B);
         CHECK(hfy_energy_gradient(&f.net, f.queries, B, dq, NULL) == HFY_OK);
         for (j = 0; j < B; j++) {
@@ -509,11 +515,18 @@ static void ask(const hfy_net *net, gradients *g, hfy_grad *grad) {
   }
 }
 
-/* dout . answers of all queries, each with its own number of steps */
+/* dout . answers of all queries, each with its own number of steps; steps NULL: dout . their energies */
 static wide objective(const oracle_memory *m, const size_t *steps, const hfy_real *dout, size_t width) {
   static wide states[8 * MAX_D], p[MAX_N], out[MAX_D];
+  unsigned long all = 0, one = 0;
   wide sum = 0;
   size_t i, j;
+  for (j = 0; !steps && j < m->n_queries; j++) {
+    sum += dout[j] * oracle_energy(m, m->queries + j * m->net.dim, j, &one);
+    all = all * 31 + one;
+  }
+  if (!steps) oracle_signature = all;
+  if (!steps) return sum;
   for (j = 0; j < m->n_queries; j++) {
     oracle_retrieve(m, j, steps[j], states, p, out);
     for (i = 0; i < width; i++) sum += out[i] * dout[j * width + i];
@@ -705,6 +718,119 @@ static int gradient(fixture *f, const char *sep, const char *post, int more) {
     if (check_errors != before) show(sep, post, more);
   }
   return compared;
+}
+
+/* hfy_energy_vjp of every separation and post that has an energy, part by part; what it adds is that of single calls */
+TEST(energy_vjp_by_differences) {
+  enum { N = 6, D = 4, B = 3 };
+  static const unsigned more[] = {0, 4 + 8, 4 + 16 + 32 + 256, 8 + 512};
+  static const int parts[] = {IN_QUERIES, IN_KEYS, IN_BIAS, IN_SELF, IN_NULL, IN_BETA};
+  static oracle_memory m;
+  static gradients g, sum;
+  fixture f;
+  int s, p, options, seen[COUNT(parts)] = {0};
+  for (s = 0; s < 21; s++)
+    for (p = 0; p < 9; p++)
+      for (options = 0; options < 4; options++) {
+        hfy_rng rng = hfy_rng_seed((uint64_t)(31000 + 100 * s + 10 * p + options));
+        double weight[B], each[B] = {0}, all = 0;
+        hfy_real weights[B];
+        const char *sep, *post;
+        hfy_grad grad, one;
+        size_t j, k;
+        if (!MINE(s + p + options)) continue;
+        make(&f, (uint64_t)(32000 + 100 * s + 10 * p + options), N, D, B);
+        sep = use_learned_sep(&f, s);
+        post = use_post(&f, p);
+        with_options(&f, more[options]);
+        if (options == 2 && (s == 2 || s == 11 || s == 12 || s == 17 || s == 20)) f.net.visible = NULL;
+        f.visible[0] = 5, f.visible[1] = 2, f.visible[2] = 6;
+        f.net.beta = options == 2 && s == 13 ? 0.05 : 0.8;
+        inwards(&f, p, D);
+        for (j = 0; j < B; j++) weights[j] = (hfy_real)(weight[j] = (double)(hfy_real)hfy_rng_normal(&rng));
+        memset(&g, 0, sizeof g), memset(&grad, 0, sizeof grad), memset(&sum, 0, sizeof sum);
+        grad.queries = g.queries, grad.keys = g.keys, grad.beta = &g.beta, grad.betas = each;
+        if (f.net.bias) grad.bias = g.bias;
+        if (f.net.self_coupling) grad.self_coupling = g.self_coupling;
+        if (f.net.null_pattern) grad.null_score = &g.null_score;
+        oracle_load(&m, &f.net, f.queries, B);
+        CHECK(hfy_energy_vjp(&f.net, f.queries, B, weight, &grad, NULL) == HFY_OK);
+        for (k = 0; k < COUNT(parts); k++) {
+          double along, size;
+          wide slope;
+          int before = check_errors;
+          if (!asked(&grad, parts[k]) || (parts[k] == IN_QUERIES && (p == 2 || p == 3 || p == 5 || p == 6))) continue;
+          if (!directional(&m, parts[k], &g, &rng, NULL, weights, 0, &along, &size, &slope)) continue;
+          seen[k]++;
+          size = 1 + size;
+          CHECK_NEAR(along / size, (double)slope / size, sizeof(hfy_real) == 8 ? 1e-9 : 2e-5);
+          if (check_errors != before && check_errors <= 5) printf("      d %s: ", part_names[parts[k]]);
+          if (check_errors != before) show(sep, post, options);
+        }
+        for (j = 0; j < B; j++) { /* alone */
+          hfy_net net = f.net;
+          if (net.bias) net.bias += j * net.bias_stride;
+          if (net.visible) net.visible += j;
+          if (net.sep.upper) net.sep.upper += j * net.sep.bound_stride;
+          if (net.sep.lower) net.sep.lower += j * net.sep.bound_stride;
+          one = grad;
+          one.queries = sum.queries + j * D, one.keys = sum.keys, one.beta = &sum.beta, one.betas = NULL;
+          if (one.bias) one.bias = sum.bias + j * net.bias_stride;
+          if (one.self_coupling) one.self_coupling = sum.self_coupling;
+          if (one.null_score) one.null_score = &sum.null_score;
+          CHECK(hfy_energy_vjp(&net, f.queries + j * D, 1, weight + j, &one, NULL) == HFY_OK);
+          all += each[j];
+        }
+        CHECK(same_bits(&g, &sum, sizeof g));
+        CHECK(g.beta == all || fabs(g.beta - all) <= 1e-12 * fabs(all));
+      }
+  for (s = 0; s < (int)COUNT(parts); s++)
+    if (!CHECK(seen[s] > 30 / (int)FEWER)) printf("    %s: %d\n", part_names[parts[s]], seen[s]);
+}
+
+TEST(energy_vjp_refused) {
+  fixture f;
+  hfy_work work;
+  hfy_grad grad;
+  hfy_real keys[6 * 4] = {0}, dq[3 * 4] = {0};
+  double weight[3] = {1, 1, 1}, number = 0;
+  memset(&work, 0, sizeof work), memset(&grad, 0, sizeof grad);
+  make(&f, 12700, 6, 4, 3);
+  grad.keys = keys;
+  CHECK_FAILS(hfy_energy_vjp(&f.net, f.queries, 3, weight, NULL, &work), HFY_ERR_ARG, &work, "grad is NULL");
+  CHECK_FAILS(hfy_energy_vjp(&f.net, f.queries, 3, NULL, &grad, &work), HFY_ERR_ARG, &work, "denergy is NULL");
+  CHECK_FAILS(hfy_energy_vjp(&f.net, NULL, 3, weight, &grad, &work), HFY_ERR_ARG, &work, "q is NULL");
+  CHECK_FAILS(hfy_energy_vjp(NULL, f.queries, 3, weight, &grad, &work), HFY_ERR_ARG, &work, "net is NULL");
+  grad.null_score = &number;
+  CHECK_FAILS(hfy_energy_vjp(&f.net, f.queries, 3, weight, &grad, &work), HFY_ERR_UNSUPPORTED, &work, "null_score");
+  grad.null_score = NULL, grad.alpha = &number;
+  CHECK_FAILS(hfy_energy_vjp(&f.net, f.queries, 3, weight, &grad, &work), HFY_ERR_UNSUPPORTED, &work, "grad: energies");
+  grad.alpha = NULL, grad.post.beta = &number;
+  CHECK_FAILS(hfy_energy_vjp(&f.net, f.queries, 3, weight, &grad, &work), HFY_ERR_UNSUPPORTED, &work, "grad: energies");
+  grad.post.beta = NULL, grad.implicit = 1;
+  CHECK_FAILS(hfy_energy_vjp(&f.net, f.queries, 3, weight, &grad, &work), HFY_ERR_UNSUPPORTED, &work, "grad: energies");
+  grad.implicit = 0;
+  f.net.sim = HFY_SIM_COSINE;
+  CHECK_FAILS(hfy_energy_vjp(&f.net, f.queries, 3, weight, &grad, &work), HFY_ERR_UNSUPPORTED, &work, "sim");
+  f.net.sim = HFY_SIM_DOT;
+  CHECK(keys[0] == 0 && hfy_energy_vjp(&f.net, NULL, 0, NULL, &grad, &work) == HFY_OK);
+  /* a query that fails adds nothing: a weight, a state, an edge of dom Psi where its slope is asked for */
+  weight[1] = HUGE_VAL;
+  grad.queries = dq, grad.beta = &number;
+  CHECK_FAILS(hfy_energy_vjp(&f.net, f.queries, 3, weight, &grad, &work), HFY_ERR_NONFINITE, &work, "query 1");
+  CHECK(dq[4] == 0 && dq[0] != 0 && dq[8] != 0);
+  weight[1] = REAL_MAX;
+  CHECK_FAILS(hfy_energy_vjp(&f.net, f.queries, 3, weight, &grad, &work), HFY_ERR_NONFINITE, &work, "query 1");
+  weight[1] = 1;
+  f.net.post.kind = HFY_POST_TANH;
+  fill(f.queries, 12, 0.5);
+  fill(f.queries + 4, 4, 1);
+  memset(dq, 0, sizeof dq), memset(keys, 0, sizeof keys);
+  CHECK_FAILS(hfy_energy_vjp(&f.net, f.queries, 3, weight, &grad, &work), HFY_ERR_ARG, &work, "query 1 lies");
+  CHECK(dq[4] == 0 && dq[8] != 0);
+  grad.queries = NULL;
+  CHECK(hfy_energy_vjp(&f.net, f.queries, 3, weight, &grad, &work) == HFY_OK);
+  hfy_work_free(&work);
 }
 
 /* One step without options: every similarity, separation and post together. More: what is new is how a step hands on to
@@ -1205,6 +1331,8 @@ int main(int argc, char **argv) {
   RUN(gradient_with_bias);
   RUN(gradient_with_bias_per_query);
   RUN(gradient_with_null_pattern);
+  RUN(energy_vjp_by_differences);
+  RUN(energy_vjp_refused);
   RUN(gradient_with_leak);
   RUN(gradient_with_everything);
   if (!check_filter[0] || !strcmp(check_filter, "gradient")) RUN(gradient_every_part_was_compared);
