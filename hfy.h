@@ -872,7 +872,10 @@ typedef enum hfy_sep_kind {
   HFY_SEP_POWER,  /* sign(theta)|theta|^(degree-1);  Omega = 1/s |y|_s^s, 1/degree + 1/s = 1 (HFY eq. 10, mended) */
   HFY_SEP_EXP,    /* e^theta;  Omega = sum y log y - y on y >= 0 (HFY eq. 12, mended) */
   HFY_SEP_ARGMAX, /* 1 on the k largest (ties: lowest index), 0 elsewhere;  Omega = 0 on their hull */
-  HFY_SEP_UNIFORM /* 1/n on every pattern that is not masked, whatever its score */
+  HFY_SEP_UNIFORM, /* 1/n on every pattern that is not masked, whatever its score */
+  HFY_SEP_RECTIFIED, /* max(theta, 0)^(degree-1);  Omega = 1/s |y|_s^s on y >= 0, s as for POWER */
+  HFY_SEP_EVEN /* |theta|^(degree-1); 3 squares the scores. The slope of sign(theta)|theta|^degree / degree, which
+                  hfy_sep_conjugate gives; that is not convex, so there is no Omega, and steps need not descend */
 } hfy_sep_kind;
 
 /* A separation. Zeroed = softmax. Members that a kind does not use are ignored. */
@@ -881,7 +884,7 @@ typedef struct hfy_sep {
   hfy_sep_kind kind;
   double alpha;                 /* ENTMAX: index alpha > 0, HUGE_VAL allowed (uniform over exact ties); 0 = 1.5 */
   double gamma;                 /* NORMMAX: gamma >= 1, HUGE_VAL allowed; 1 = argmax, ties shared; 0 = 2 */
-  double degree;                /* POWER: r > 1, y = sign(theta)|theta|^(r-1); 0 = 3 */
+  double degree;                /* POWER, RECTIFIED, EVEN: r > 1, powers r-1 of the scores; 0 = 3 */
   double rho;                   /* KSUBSETS, SEQUENCE_KSUBSETS, SPARSEMAP: weight rho > 0 of the quadratic; 0 = 1 */
   double transition;            /* SEQUENCE_KSUBSETS: score of two neighbours both on, never multiplied by beta;
                                    HUGE_VAL: contiguous runs (-HUGE_VAL: neighbours only if it must be).
@@ -907,7 +910,7 @@ typedef struct hfy_sep {
    Errors, nothing written: ARG (NULL, n = 0, a parameter outside its range, lower > upper, k > n), NOMEM. Errors of one
    row, which leave it untouched while all others are answered; the first is returned: NONFINITE (NaN or +INFINITY), ARG
    (everything masked, or k above the unmasked; SPARSEMAP: as hfy_structure_solve), INFEASIBLE (bounds cannot be met; a
-   shortfall of 1e-9 k is forgiven), UNSUPPORTED (EXP, POWER: beyond the range of hfy_real), CONVERGENCE
+   shortfall of 1e-9 k is forgiven), UNSUPPORTED (EXP, powers: beyond the range of hfy_real), CONVERGENCE
    (SEQUENCE_KSUBSETS, SPARSEMAP: max_steps or max_active met; the message tells the gap that was reached).
    EXAMPLE  hfy_sep sep = {0}; sep.kind = HFY_SEP_SPARSEMAX; hfy_sep_apply(&sep, theta, 1, n, y, NULL); */
 HFY_API hfy_status hfy_sep_apply(const hfy_sep *sep, const hfy_real *theta, size_t rows, size_t n, hfy_real *y,
@@ -924,7 +927,7 @@ typedef struct hfy_sep_grad {
 } hfy_sep_grad;
 
 /* Vector-Jacobian products: grad->theta = J^T dy and the like, at y = prediction(theta). Overwrites what it is given.
-   y: rows x n as hfy_sep_apply returned it for theta (theta is read for IDENTITY, POWER, NORMMAX with gamma > 100,
+   y: rows x n as hfy_sep_apply returned it for theta (theta is read for IDENTITY, powers, NORMMAX with gamma > 100,
    SEQUENCE_KSUBSETS, SPARSEMAP and `plus`; else it may be NULL). At a kink the support of y decides (one element of the
    generalized Jacobian). ARGMAX, UNIFORM, NORMMAX and ENTMAX at infinity: 0, and no grad->alpha there.
    Accuracy: 1e-12 of the exact product for the given y, relative; y^(2-alpha) and y^(2-gamma) enlarge the rounding of y
@@ -942,8 +945,8 @@ HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const 
    A `plus`: the infimal convolution, min over a of Omega_1(a) + Omega_2(y - a) (HFY eq. 16), to 1e-12, some hundred
    times the cost of one Omega. Masks are not known here: a UNIFORM link is 1/n on all n, an infinite transition counts
    between masked patterns, too.
-   Errors: ARG, NOMEM; NONFINITE for a row with NaN; UNSUPPORTED for a mixture under higher-order scores, which has no
-   closed form, and for a sum of more than two, with a structured link, a gamma above 1e5, or two NORMMAX. */
+   Errors: ARG, NOMEM; NONFINITE for a row with NaN; UNSUPPORTED for EVEN, a mixture under higher-order scores (no
+   closed form), and for a sum of more than two, with a structured link, a gamma above 1e5, or two NORMMAX. */
 HFY_API hfy_status hfy_sep_value(const hfy_sep *sep, const hfy_real *y, size_t rows, size_t n, double *omega,
                                  hfy_work *work);
 
@@ -1060,7 +1063,7 @@ typedef struct hfy_net {
   const size_t *visible; /* one a query: only patterns 0 .. visible-1 exist for it (causal, padding); or NULL */
   int null_pattern;      /* 1: one more pattern, N, that every query sees, with the score null_score and the value 0:
                             the weight it takes is left over. So a query may abstain (softmax_1: null_score 0), and one
-                            that sees no other pattern has an answer: of p = 0. Not IDENTITY, POWER, EXP, structures or
+                            that sees no other pattern has an answer: of p = 0. Not IDENTITY, powers, EXP, structures or
                             bounds: UNSUPPORTED */
   double null_score;     /* its theta, finite; never multiplied by beta */
   double step;                  /* leak 0 < step <= 1; 0 = 1 */
@@ -1073,7 +1076,7 @@ typedef struct hfy_net {
 typedef struct hfy_report {
   hfy_status *status;   /* HFY_OK, or why that query has no answer */
   size_t *best;         /* the heaviest pattern of the last step's p; of ties the best score (but for IDENTITY and
-                           POWER), then the lowest index; 0 if p = 0 */
+                           powers), then the lowest index; 0 if p = 0 */
   size_t *support;      /* how many weights of it are not zero */
   size_t *steps;        /* updates made, 1 .. max_steps */
   double *residual;     /* max|f(q) - q| of the last update: how far from standing still; +INFINITY with a readout
@@ -1519,7 +1522,7 @@ HFY_API hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_param *table
 /* A partial is what a slice of the patterns has to say to a batch of queries, in one block of bytes: no pointers
    inside, any alignment, to be copied or sent as it is between machines of one kind.
      separations with a margin       the candidates: global number, score, row of the values (or of the readout)
-     SOFTMAX, EXP, IDENTITY, POWER   maximum, sum, weighted sum of the rows
+     SOFTMAX, EXP, IDENTITY, powers  maximum, sum, weighted sum of the rows
    Partials of disjoint slices merge in any order and any tree, and finishing gives what one step of hfy_retrieve on the
    whole net gives: with a margin to the bit (the same instruction set everywhere), else up to rounding. Bias and masks
    are used where the slice is; step, self_coupling and post where it is finished.
@@ -1574,7 +1577,7 @@ HFY_API hfy_status hfy_shard_merge(void *into, size_t into_bytes, const void *fr
    0 .. count-1 exactly once nothing is answered; count 0: the answer of whatever it covers. queries: those that it was
    made with, to the bit. out and report as in hfy_retrieve.
    Errors, nothing written: as hfy_shard_merge; UNSUPPORTED (report->energy, weights; residual with a readout; support
-   and top without a margin, best_score of IDENTITY and POWER; best and top_index of patterns whose numbers a size_t of
+   and top without a margin, best_score of IDENTITY and powers, best of EVEN; best and top_index of patterns whose numbers a size_t of
    32 bits cannot hold). Errors of one query: as hfy_retrieve, and NOMEM (more candidates than the capacity; the message
    and hfy_shard_needed say how many would do). */
 HFY_API hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries, size_t n_queries, const void *partial,
@@ -9470,6 +9473,11 @@ typedef struct hfy_sep_row_ {
   size_t n, row;
 } hfy_sep_row_;
 
+/* IDENTITY and the powers: each weight hangs on its score alone. */
+HFY_PRIVATE_ int hfy_sep_is_elementwise_(const hfy_sep *sep) {
+  return sep->kind == HFY_SEP_IDENTITY || sep->kind == HFY_SEP_POWER || sep->kind > HFY_SEP_UNIFORM;
+}
+
 HFY_PRIVATE_ int hfy_sep_has_bounds_(const hfy_sep *sep) {
   return (sep->kind == HFY_SEP_SPARSEMAX || sep->kind == HFY_SEP_KSUBSETS) && (sep->upper || sep->lower);
 }
@@ -9504,7 +9512,9 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_sep_method_ hfy_sep_method_of_(const hfy_sep
   case HFY_SEP_SEQUENCE_KSUBSETS:
   case HFY_SEP_SPARSEMAP: return HFY_SEP_BY_STRUCTURE_;
   case HFY_SEP_IDENTITY: return HFY_SEP_BY_IDENTITY_;
-  case HFY_SEP_POWER: return HFY_SEP_BY_POWER_;
+  case HFY_SEP_POWER:
+  case HFY_SEP_RECTIFIED:
+  case HFY_SEP_EVEN: return HFY_SEP_BY_POWER_;
   case HFY_SEP_EXP: return HFY_SEP_BY_EXP_;
   case HFY_SEP_ARGMAX: return HFY_SEP_BY_TOP_;
   default: return HFY_SEP_BY_UNIFORM_;
@@ -9753,14 +9763,14 @@ HFY_COLD_ hfy_status hfy_sep_check_link_(const hfy_sep *full, size_t rows, size_
                                          hfy_work *work) {
   const int structured = full->kind == HFY_SEP_SEQUENCE_KSUBSETS || full->kind == HFY_SEP_SPARSEMAP;
   const int subsets = full->kind == HFY_SEP_KSUBSETS;
-  if ((unsigned)full->kind > HFY_SEP_UNIFORM)
+  if ((unsigned)full->kind > HFY_SEP_EVEN)
     return hfy_base_fail_(work, HFY_ERR_ARG, "%skind is %z; it should be one of hfy_sep_kind", where,
                           (size_t)full->kind);
   if (full->kind == HFY_SEP_ENTMAX && !(full->alpha > 0))
     return hfy_base_should_(work, where, "alpha", full->alpha, "above 0");
   if (full->kind == HFY_SEP_NORMMAX && !(full->gamma >= 1))
     return hfy_base_should_(work, where, "gamma", full->gamma, "at least 1");
-  if (full->kind == HFY_SEP_POWER && !(full->degree > 1 && hfy_base_is_finite_(full->degree)))
+  if (hfy_sep_method_of_(full) == HFY_SEP_BY_POWER_ && !(full->degree > 1 && hfy_base_is_finite_(full->degree)))
     return hfy_base_should_(work, where, "degree", full->degree, "above 1 and finite");
   if ((subsets || structured) && !(full->rho > 0 && hfy_base_is_finite_(full->rho)))
     return hfy_base_should_(work, where, "rho", full->rho, "above 0 and finite");
@@ -10246,7 +10256,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_candidates_(const hfy_sep *full, hfy_sep_scratch
   return hfy_sep_solve_(full, method, s);
 }
 
-/* IDENTITY and POWER; masked scores give 0. y may be theta; untouched if a power leaves the range of hfy_real. */
+/* IDENTITY and powers; masked scores give 0. y may be theta; untouched if a power leaves the range of hfy_real. */
 HFY_PRIVATE_ hfy_status hfy_sep_elementwise_(const hfy_sep *full, const hfy_real *theta, size_t n, hfy_real *y) {
   const double power = full->degree - 1;
   double largest = 0;
@@ -10256,13 +10266,14 @@ HFY_PRIVATE_ hfy_status hfy_sep_elementwise_(const hfy_sep *full, const hfy_real
     return HFY_OK;
   }
   for (i = 0; i < n; i++) {
-    double v = fabs((double)theta[i]);
+    double v = full->kind == HFY_SEP_RECTIFIED ? (double)theta[i] : fabs((double)theta[i]);
     if (v > largest && hfy_base_is_finite_(v)) largest = v;
   }
   if (pow(largest, power) > HFY_REAL_MAX_) return HFY_ERR_UNSUPPORTED;
   for (i = 0; i < n; i++) {
     double v = (double)theta[i], p = hfy_base_is_neg_inf_(v) ? 0 : pow(fabs(v), power);
-    y[i] = (hfy_real)(v < 0 ? -p : p);
+    if (v < 0 && full->kind != HFY_SEP_EVEN) p = full->kind == HFY_SEP_POWER ? -p : 0;
+    y[i] = (hfy_real)p;
   }
   return HFY_OK;
 }
@@ -10322,7 +10333,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_fill_(const hfy_sep *full, const hfy_real *theta
 
 /* Do the weights lie in a polytope, of a fixed sum but for SPARSEMAP? */
 HFY_PRIVATE_ int hfy_sep_has_sum_(const hfy_sep *sep) {
-  return sep->kind != HFY_SEP_IDENTITY && sep->kind != HFY_SEP_POWER && sep->kind != HFY_SEP_EXP;
+  return sep->kind != HFY_SEP_EXP && !hfy_sep_is_elementwise_(sep);
 }
 
 /* The interval of weight i under one link; live: how many are not masked (0: UNIFORM's is not asked for). */
@@ -10391,7 +10402,7 @@ HFY_COLD_ hfy_status hfy_sep_omega_star_(const hfy_sep *full, const hfy_real *th
   const hfy_sep_method_ method = hfy_sep_method_of_(full);
   const int list = method >= HFY_SEP_BY_LINE_, box = method == HFY_SEP_BY_BOX_;
   hfy_status status = list ? hfy_sep_list_(full, theta, n, row, s) : hfy_sep_top_(s->simd, theta, n, NULL, &s->top);
-  double sum = 0, live = 0, linear = 0, square = 0;
+  double sum = 0, live = 0, linear = 0, square = 0, one;
   size_t i;
   *value = s->root;
   if (status || method == HFY_SEP_BY_STRUCTURE_) return status;
@@ -10415,7 +10426,11 @@ HFY_COLD_ hfy_status hfy_sep_omega_star_(const hfy_sep *full, const hfy_real *th
     switch (method) {
     case HFY_SEP_BY_SOFTMAX_: sum += exp(v - s->top); break;
     case HFY_SEP_BY_EXP_: sum += exp(v); break;
-    case HFY_SEP_BY_POWER_: sum += pow(fabs(v), full->degree) / full->degree; break;
+    case HFY_SEP_BY_POWER_:
+      one = pow(fabs(v), full->degree) / full->degree;
+      if (v < 0 && full->kind != HFY_SEP_POWER) one = full->kind == HFY_SEP_EVEN ? -one : 0;
+      sum += one;
+      break;
     case HFY_SEP_BY_UNIFORM_: sum += v; break;
     default: sum += 0.5 * v * v; break;
     }
@@ -10460,7 +10475,10 @@ HFY_COLD_ hfy_status hfy_sep_loss_(const hfy_sep *full, const hfy_real *theta, c
     if (hfy_base_is_neg_inf_(t)) return HFY_OK; /* weight on a masked pattern */
     switch (method) {
     case HFY_SEP_BY_IDENTITY_: term = 0.5 * (t - v) * (t - v); break;
-    case HFY_SEP_BY_POWER_: term = pow(fabs(v), conjugate_r) / conjugate_r + pow(fabs(t), r) / r - t * v; break;
+    case HFY_SEP_BY_POWER_:
+      term = full->kind == HFY_SEP_RECTIFIED && t < 0 ? 0 : pow(fabs(t), r) / r;
+      term += pow(fabs(v), conjugate_r) / conjugate_r - t * v;
+      break;
     case HFY_SEP_BY_EXP_: term = (v > 0 ? v * (log(v) - 1 - t) : 0) + exp(t); break;
     default: sum += (v - p) * (s->top - t); continue;
     }
@@ -10489,7 +10507,8 @@ typedef struct hfy_sep_split_ {
 /* Has a sum a value here? Says why not. */
 HFY_COLD_ hfy_status hfy_sep_check_split_(const hfy_sep *sep, hfy_work *work) {
   static const char *const names[] = {"SOFTMAX",   "SPARSEMAX", "ENTMAX", "NORMMAX", "KSUBSETS", "SEQUENCE_KSUBSETS",
-                                      "SPARSEMAP", "IDENTITY",  "POWER",  "EXP",     "ARGMAX",   "UNIFORM"};
+                                      "SPARSEMAP", "IDENTITY",  "POWER",  "EXP",     "ARGMAX",   "UNIFORM",
+                                      "RECTIFIED"};
   const hfy_sep *link;
   int norms = 0, none = 0;
   if (sep->plus->plus)
@@ -10916,9 +10935,10 @@ HFY_COLD_ void hfy_sep_link_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, con
     double slope = -1; /* flat */
     if (method == HFY_SEP_BY_EXP_ && r->y[i] > 0) slope = (double)r->y[i];
     if (method == HFY_SEP_BY_IDENTITY_ && !hfy_base_is_neg_inf_(t)) slope = 1;
-    if (method == HFY_SEP_BY_POWER_ && !hfy_base_is_neg_inf_(t) && (full->degree >= 2 || fabs(t) > 0))
+    if (method == HFY_SEP_BY_POWER_ && !hfy_base_is_neg_inf_(t) && (full->degree >= 2 || fabs(t) > 0) &&
+        (full->kind != HFY_SEP_RECTIFIED || t > 0))
       slope = (full->degree - 1) * pow(fabs(t), full->degree - 2);
-    r->out[i] = slope < 0 ? 0 : (hfy_real)(slope * (double)r->v[i]);
+    r->out[i] = slope < 0 ? 0 : (hfy_real)((t < 0 && full->kind == HFY_SEP_EVEN ? -slope : slope) * (double)r->v[i]);
   }
 }
 
@@ -11048,7 +11068,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_sep_apply(const hfy_sep *sep, const hfy_real *
 
 /* Does a separation's gradient need the scores? */
 HFY_COLD_ int hfy_sep_needs_theta_(const hfy_sep *sep) {
-  return sep->plus || sep->kind == HFY_SEP_POWER || sep->kind == HFY_SEP_IDENTITY ||
+  return sep->plus || hfy_sep_is_elementwise_(sep) ||
          sep->kind == HFY_SEP_SEQUENCE_KSUBSETS || sep->kind == HFY_SEP_SPARSEMAP ||
          (sep->kind == HFY_SEP_NORMMAX && sep->gamma > HFY_SEP_FAR_ && hfy_base_is_finite_(sep->gamma));
 }
@@ -11144,10 +11164,14 @@ HFY_COLD_ hfy_status hfy_sep_each_value_(const hfy_sep *sep, const hfy_real *the
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   const hfy_simd_ *simd;
+  const hfy_sep *link;
   hfy_sep_values_ c;
   hfy_status status = hfy_sep_check_rows_(sep, rows, n, missing, w);
   size_t j;
   if (status) return status;
+  for (link = y ? sep : NULL; link; link = link->plus)
+    if (link->kind == HFY_SEP_EVEN)
+      return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "sep->kind: EVEN has no Omega, and so neither value nor loss");
   c.n = n;
   c.full = hfy_sep_resolve_(sep);
   c.splits = 0;
@@ -11914,8 +11938,8 @@ HFY_COLD_ hfy_status hfy_net_check_null_(hfy_net *full, hfy_work *work) {
   const hfy_sep *link = full->null_pattern ? &full->sep : NULL;
   for (; link; link = link->plus)
     if (!hfy_sep_has_sum_(link) || hfy_sep_has_bounds_(link) || hfy_sep_method_of_(link) == HFY_SEP_BY_STRUCTURE_)
-      return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->null_pattern is set, but net->sep is IDENTITY, POWER or "
-                            "EXP, whose weights do not compete, or has bounds or a structure, which are of N patterns");
+      return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->null_pattern is set, but net->sep is IDENTITY, EXP or a "
+                            "power, where no weight competes, or has bounds or a structure of N patterns");
   if (full->null_pattern && !(fabs(full->null_score) <= HFY_REAL_MAX_))
     return hfy_base_should_(work, "net->", "null_score", full->null_score, "finite");
   full->null_score = full->null_pattern ? (double)(hfy_real)full->null_score : 0;
@@ -12615,9 +12639,8 @@ HFY_COLD_ double hfy_net_score_(const hfy_net_run_ *run, const hfy_net_walk_ *w,
 /* Does i come before j? By weight, then by score, then by position. */
 HFY_COLD_ int hfy_net_heavier_(const hfy_net_run_ *run, const hfy_net_walk_ *w, const hfy_net_weights_ *p, size_t i,
                                size_t j) {
-  const hfy_sep_kind kind = run->net.sep.kind;
   double a = (double)p->weight[i], b = (double)p->weight[j];
-  if (!(a < b) && !(a > b) && kind != HFY_SEP_IDENTITY && kind != HFY_SEP_POWER) {
+  if (!(a < b) && !(a > b) && !hfy_sep_is_elementwise_(&run->net.sep)) {
     a = hfy_net_score_(run, w, p, i);
     b = hfy_net_score_(run, w, p, j);
   }
@@ -13719,7 +13742,7 @@ HFY_PRIVATE_ void hfy_net_partial_(const hfy_net_run_ *run, size_t live, hfy_rea
   sum->status = hfy_sep_top_(run->simd, s->scores, n, NULL, &sum->top);
   if (sum->status) return;
   while ((double)s->scores[sum->best] < sum->top) sum->best++;
-  if (sep->kind == HFY_SEP_IDENTITY || sep->kind == HFY_SEP_POWER)
+  if (hfy_sep_is_elementwise_(sep))
     sum->status = hfy_sep_elementwise_(sep, s->scores, n, s->scores);
   else
     sum->sum = run->simd->softmax(s->scores, n, (hfy_real)sum->top, s->scores);
@@ -14002,7 +14025,6 @@ HFY_COLD_ hfy_status hfy_net_energies_(const hfy_net *net, const hfy_net_asked_ 
     hfy_net_mask_row_(&run, who, theta);
     hfy_net_admit_(&run, a->queries, who, 0, &s);
     one = s.walk->status;
-    if (!one && a->denergy && !hfy_base_is_finite_(a->denergy[who])) one = HFY_ERR_NONFINITE;
     if (!one && a->slopes) {
       one = hfy_post_row_gradient_(&run.net.post, state, run.net.dim, &s.post);
       outside = one != HFY_OK;
@@ -15841,7 +15863,7 @@ HFY_COLD_ hfy_status hfy_layer_wrong_(const hfy_layer_full_ *f, hfy_work *w) {
     {frozen && !own, "flags", bits, "with OWN_TARGETS beside FROZEN_TARGETS"},
     {flags & HFY_LAYER_LEARN_ALPHA && (l->sep.kind != HFY_SEP_ENTMAX || l->sep.plus), "sep.kind", (double)l->sep.kind,
      "HFY_SEP_ENTMAX, without plus, with LEARN_ALPHA"},
-    {(unsigned)l->sep.kind > HFY_SEP_UNIFORM, "sep.kind", (double)l->sep.kind, "one of hfy_sep_kind"},
+    {(unsigned)l->sep.kind > HFY_SEP_EVEN, "sep.kind", (double)l->sep.kind, "one of hfy_sep_kind"},
     {flags & HFY_LAYER_LEARN_ALPHA && !(alpha >= 1 && alpha <= 8), "sep.alpha", alpha, "from 1 to 8 with LEARN_ALPHA"},
     {extras && fixed, "flags", bits, "without ZERO and BIAS_PATTERN where stored rows are static"},
     {flags & HFY_LAYER_CONNECTED && (fixed || gaussian || l->projected_width != l->stored_width), "flags", bits,
@@ -17720,7 +17742,7 @@ HFY_COLD_ void hfy_shard_describe_(const hfy_net *net, const hfy_sep *full, doub
   if (rank) r->k = full->k;
   if (full->kind == HFY_SEP_ENTMAX) r->alpha = full->alpha;
   if (full->kind == HFY_SEP_NORMMAX) r->gamma = full->gamma;
-  if (full->kind == HFY_SEP_POWER) r->degree = full->degree;
+  if (hfy_sep_method_of_(full) == HFY_SEP_BY_POWER_) r->degree = full->degree;
   if (full->kind == HFY_SEP_KSUBSETS) r->rho = full->rho;
   if (queries && n_queries) r->queries = hfy_base_hash_(0, queries, n_queries * net->dim * sizeof *queries);
   hfy_shard_lay_out_(b);
@@ -17740,7 +17762,7 @@ HFY_COLD_ int hfy_shard_is_head_(hfy_shard_block_ *b) {
   hfy_sep asked;
   if (r->n_queries > most || r->dim > most || r->width > most || b->head.capacity > most || !r->dim || !r->width ||
       !b->head.capacity || r->readout > 1 || (!r->readout && r->width != r->dim) || r->sim > HFY_SIM_MANHATTAN ||
-      r->kind > HFY_SEP_UNIFORM)
+      r->kind > HFY_SEP_EVEN)
     return 0;
   memset(&asked, 0, sizeof asked);
   asked.kind = (hfy_sep_kind)r->kind;
@@ -18234,7 +18256,7 @@ HFY_COLD_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_
     memcpy(z, entry, width * sizeof *z);
     sum.best = hfy_shard_size_(record->best);
     if (run->row > run->net.count) run->simd->scale_once(z, width, record->sum * hfy_net_close_sum_(run, &sum));
-    p.best = sum.best;
+    p.best = b->sep.kind == HFY_SEP_RECTIFIED && !(record->top > 0) ? SIZE_MAX : sum.best; /* p = 0 */
     p.null = (hfy_real)sum.null;
   }
   for (l = 0; b->lists && l < count; l++, entry += b->entry) {
@@ -18268,7 +18290,8 @@ HFY_COLD_ hfy_status hfy_shard_knows_(const hfy_net *net, const hfy_report *repo
   const char *none_such = report->energy ? "energy" : report->weights ? "weights" : NULL;
   if (report->residual && net->readout_dim) none_such = "residual";
   if (!b->lists && (report->support || hfy_net_lists_top_(report))) none_such = report->support ? "support" : "top";
-  if (report->best_score && (b->sep.kind == HFY_SEP_IDENTITY || b->sep.kind == HFY_SEP_POWER)) none_such = "best_score";
+  if (report->best && b->sep.kind == HFY_SEP_EVEN) none_such = "best"; /* the lowest score may be the heaviest */
+  if (report->best_score && hfy_sep_is_elementwise_(&b->sep)) none_such = "best_score";
   if (!none_such && (report->best || report->top_index) && b->highest != (uint64_t)(size_t)b->highest)
     return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "report->%s is set; some patterns have numbers beyond SIZE_MAX",
                           report->best ? "best" : "top_index");
@@ -19527,7 +19550,7 @@ HFY_COLD_ hfy_status hfy_recall_resolve_(const hfy_net *net, const hfy_recall *h
   if (member) return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->%s is set; recall is done without", member);
   if (!hfy_sep_has_sum_(&used.sep) || used.sep.plus)
     return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
-                          "net->sep should share out weights of a fixed sum: no IDENTITY, POWER, EXP or plus");
+                          "net->sep should share out weights of a fixed sum: no IDENTITY, powers, EXP or plus");
   status = hfy_net_resolve_(&used, 1, &call->net, work);
   if (status) return status;
   call->beta = call->net.beta;

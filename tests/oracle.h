@@ -256,6 +256,14 @@ static CHECK_UNUSED void oracle_sep_bounds(const hfy_sep *sep, const wide *theta
   case HFY_SEP_EXP:
     for (i = 0; i < n; i++) y[i] = expl(theta[i]);
     break;
+  case HFY_SEP_RECTIFIED:
+  case HFY_SEP_EVEN:
+    for (i = 0; i < n; i++) {
+      const int off = !oracle_finite(theta[i]) || (theta[i] < 0 && sep->kind == HFY_SEP_RECTIFIED);
+      y[i] = off ? 0 : powl(fabsl(theta[i]), (wide)oracle_or(sep->degree, 3) - 1);
+      oracle_sign(theta[i] > 0);
+    }
+    break;
   case HFY_SEP_SEQUENCE_KSUBSETS: /* test_structure.c has its own */
   case HFY_SEP_SPARSEMAP:
   case HFY_SEP_ARGMAX:
@@ -325,11 +333,13 @@ static CHECK_UNUSED wide oracle_omega(const hfy_sep *sep, const wide *y, size_t 
     if (sep->kind == HFY_SEP_SPARSEMAX && !sep->lower && !sep->upper) sum -= 0.5L;
     return sum;
   case HFY_SEP_POWER:
+  case HFY_SEP_RECTIFIED:
     for (i = 0; i < n; i++) sum += powl(fabsl(y[i]), s) / s;
     return sum;
   case HFY_SEP_SEQUENCE_KSUBSETS: /* test_structure.c has its own */
   case HFY_SEP_SPARSEMAP:
   case HFY_SEP_ARGMAX:
+  case HFY_SEP_EVEN: /* none */
   case HFY_SEP_UNIFORM: return 0;
   }
   return 0;
@@ -345,7 +355,7 @@ static CHECK_UNUSED wide oracle_conjugate(const hfy_sep *sep, const wide *theta,
   oracle_sep(&alone, theta, n, row, y);
   sum = -oracle_omega(&alone, y, n);
   for (i = 0; i < n; i++)
-    if (oracle_finite(theta[i])) sum += theta[i] * y[i];
+    if (oracle_finite(theta[i])) sum += theta[i] * y[i] / (alone.kind == HFY_SEP_EVEN ? (wide)oracle_or(alone.degree, 3) : 1);
   return sep->plus ? sum + oracle_conjugate(sep->plus, theta, n, row) : sum;
 }
 
@@ -425,7 +435,8 @@ static CHECK_UNUSED void oracle_copy(const hfy_real *from, size_t rows, size_t n
 /* Fills defaults in on its own, by the words of the interface. */
 static CHECK_UNUSED void oracle_load(oracle_memory *m, const hfy_net *net, const hfy_real *queries, size_t n_queries) {
   size_t D = net->dim, N = net->count, ks = net->key_stride ? net->key_stride : D;
-  int polytope = net->sep.kind != HFY_SEP_IDENTITY && net->sep.kind != HFY_SEP_POWER && net->sep.kind != HFY_SEP_EXP;
+  int polytope = net->sep.kind != HFY_SEP_IDENTITY && net->sep.kind != HFY_SEP_POWER && net->sep.kind != HFY_SEP_EXP &&
+                 net->sep.kind <= HFY_SEP_UNIFORM;
   if (D > ORACLE_DIM || N > ORACLE_COUNT || n_queries > ORACLE_QUERIES || net->readout_dim > ORACLE_DIM) exit(3);
   m->net = *net;
   m->n_queries = n_queries;

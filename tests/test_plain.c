@@ -96,7 +96,7 @@ static hfy_sep random_sep(hfy_rng *rng, size_t n, size_t n_queries) {
   hfy_sep sep;
   size_t i;
   memset(&sep, 0, sizeof sep);
-  sep.kind = (hfy_sep_kind)below(rng, HFY_SEP_UNIFORM + 1);
+  sep.kind = (hfy_sep_kind)below(rng, HFY_SEP_EVEN + 1);
   if (below(rng, 3) == 0) sep.kind = HFY_SEP_SPARSEMAX;
   if ((sep.kind == HFY_SEP_SPARSEMAP || sep.kind == HFY_SEP_SEQUENCE_KSUBSETS) && n > 30) sep.kind = HFY_SEP_KSUBSETS;
   sep.alpha = below(rng, 3) ? alphas[below(rng, 7)] : between(rng, -5, 10);
@@ -140,7 +140,7 @@ static void random_post(hfy_rng *rng, hfy_post *post, size_t dim) {
 static int takes_null(const hfy_sep *sep) {
   for (; sep; sep = sep->plus)
     if (sep->upper || sep->lower || sep->kind == HFY_SEP_SEQUENCE_KSUBSETS || sep->kind == HFY_SEP_SPARSEMAP ||
-        (sep->kind >= HFY_SEP_IDENTITY && sep->kind <= HFY_SEP_EXP))
+        (sep->kind >= HFY_SEP_IDENTITY && sep->kind <= HFY_SEP_EXP) || sep->kind > HFY_SEP_UNIFORM)
       return 0;
   return 1;
 }
@@ -315,11 +315,13 @@ static int feasible(const hfy_net *net, size_t j, const hfy_real *w) {
                        (net->bias && (double)bias[j * net->bias_stride + i] <= -HUGE_VAL);
     sum += v;
     if (v != v || (masked && (v > 0 || v < 0) && !sep->lower)) return 0;
-    if (sep->plus || sep->kind == HFY_SEP_IDENTITY || sep->kind == HFY_SEP_POWER) continue;
+    if (sep->plus || sep->kind == HFY_SEP_IDENTITY || sep->kind == HFY_SEP_POWER || sep->kind > HFY_SEP_UNIFORM) continue;
     if (v < (sep->lower && !masked ? sep->lower[at] - slack : 0)) return 0;
     if (sep->kind != HFY_SEP_EXP && v > (sep->upper ? sep->upper[at] : total > 1 ? 1 : total) + slack) return 0;
   }
-  if (sep->plus || sep->kind == HFY_SEP_IDENTITY || sep->kind == HFY_SEP_POWER || sep->kind == HFY_SEP_EXP) return 1;
+  if (sep->plus || sep->kind == HFY_SEP_IDENTITY || sep->kind == HFY_SEP_POWER || sep->kind == HFY_SEP_EXP ||
+      sep->kind > HFY_SEP_UNIFORM)
+    return 1;
   return fabs(sum - total) <= 8 * REAL_EPS * total + 2e-9 * total;
 }
 

@@ -483,18 +483,18 @@ TEST(dropout) {
       for (i = 0; i < N; i++) kept += hfy_net_drop_factor_(&drop, dice, i) > 0;
     }
     CHECK(fabs((double)kept / (B * N) - 0.6) < 0.04);
-    CHECK(!hfy_net_retrieve_(&m.net, m.queries, B, out, NULL, &more, &work));
+    CHECK(!hfy_net_retrieve_(&m.net, m.queries, B, out, NULL, &more, NULL, &work));
     for (i = 0; i < B * V; i++) CHECK_NEAR(out[i], some[i], 20 * REAL_EPS);
-    CHECK(!hfy_net_retrieve_(&m.net, m.queries, 10, some, NULL, &more, &work)); /* the same rows, whoever makes them */
+    CHECK(!hfy_net_retrieve_(&m.net, m.queries, 10, some, NULL, &more, NULL, &work)); /* the same rows, whoever makes them */
     CHECK(same_bits(out, some, 10 * V * sizeof *out));
     task_count = 3;
-    CHECK(!hfy_net_retrieve_(&m.net, m.queries, B, some, NULL, &more, &work));
+    CHECK(!hfy_net_retrieve_(&m.net, m.queries, B, some, NULL, &more, NULL, &work));
     CHECK(same_bits(out, some, sizeof out));
     ask(&m.net, &parts, &grad);
-    CHECK(!hfy_net_vjp_(&m.net, m.queries, B, m.dout, &grad, &more, &work));
+    CHECK(!hfy_net_vjp_(&m.net, m.queries, B, m.dout, &grad, &more, NULL, &work));
     task_count = 1;
     ask(&m.net, &g, &grad);
-    CHECK(!hfy_net_vjp_(&m.net, m.queries, B, m.dout, &grad, &more, &work));
+    CHECK(!hfy_net_vjp_(&m.net, m.queries, B, m.dout, &grad, &more, NULL, &work));
     CHECK(apart(&g, &parts) <= 0);
     for (d = 0; d < 3 && IS_DOUBLE && k % 2 == 0; d++) { /* queries, keys, readout */
       hfy_real *where = d == 0 ? m.queries : d == 1 ? m.keys : m.readout;
@@ -505,7 +505,7 @@ TEST(dropout) {
       normals(&rng, dv, n, 1);
       for (j = 0; j < 2; j++) {
         for (i = 0; i < n; i++) where[i] += (hfy_real)((j ? 2e-5 : -1e-5) * (double)dv[i]);
-        CHECK(!hfy_net_retrieve_(&m.net, m.queries, B, out, NULL, &more, &work));
+        CHECK(!hfy_net_retrieve_(&m.net, m.queries, B, out, NULL, &more, NULL, &work));
         for (i = 0, value[j] = 0; i < B * V; i++) value[j] += (double)out[i] * (double)m.dout[i];
       }
       for (i = 0; i < n; i++) where[i] -= (hfy_real)(1e-5 * (double)dv[i]);
@@ -515,7 +515,7 @@ TEST(dropout) {
     }
   }
   drop.rate = 0;
-  CHECK(!hfy_net_retrieve_(&m.net, m.queries, B, out, NULL, &more, &work));
+  CHECK(!hfy_net_retrieve_(&m.net, m.queries, B, out, NULL, &more, NULL, &work));
   CHECK(!hfy_retrieve(&m.net, m.queries, B, some, NULL, &work));
   CHECK(same_bits(out, some, sizeof out));
   hfy_work_free(&work);

@@ -323,6 +323,38 @@ TEST(margins_with_an_index) {
   with_index = 0;
 }
 
+/* Powers of one sign: the heaviest is none where no score is above 0; of even ones a partial does not know it. */
+TEST(sums_of_rectified_and_even_powers) {
+  hfy_rng rng = hfy_rng_seed(150);
+  hfy_real want[MAX_B * 3], got[MAX_B * 3];
+  size_t best[2][MAX_B], i, s, k;
+  hfy_report report;
+  memset(&report, 0, sizeof report);
+  for (k = 0; k < 2; k++)
+    for (s = 0; s < 4; s++) {
+      block b;
+      make(151 + s, 80, 3, 5);
+      f.net.sep.kind = k ? HFY_SEP_EVEN : HFY_SEP_RECTIFIED;
+      f.net.bias = f.bias;
+      for (i = 0; i < 80; i++) f.bias[i] = (hfy_real)(i % 2 ? 0 : -3);
+      for (i = 0; i < 3; i++) f.queries[3 + i] = 0;
+      for (i = 0; i < 80 && !k; i++) f.bias[i] -= 4; /* most scores are below 0 */
+      b = gather(&rng, shard_counts[s], 1);
+      report.best = best[0];
+      CHECK(hfy_retrieve(&f.net, f.queries, 5, want, &report, &work) == HFY_OK);
+      report.best = k ? NULL : best[1];
+      CHECK(hfy_shard_finish(&f.net, f.queries, 5, b.at, b.room, got, &report, &work) == HFY_OK);
+      for (i = 0; i < 15; i++) CHECK_NEAR(got[i], want[i], 100 * REAL_EPS);
+      for (i = 0; i < 5 && !k; i++) CHECK(best[0][i] == best[1][i]);
+      if (!k) CHECK(best[1][1] == 0 && got[3] == 0);
+      report.best = best[1];
+      if (k)
+        CHECK_FAILS(hfy_shard_finish(&f.net, f.queries, 5, b.at, b.room, got, &report, &work), HFY_ERR_UNSUPPORTED,
+                    &work, "report->best is set");
+      free(b.memory);
+    }
+}
+
 /* Softmax over slices: the null pattern joins once, at the end; queries that see nothing but it have an answer. */
 TEST(sums_with_a_null_pattern) {
   static const double scores[] = {0, 1.5, -800, 800, -3};
@@ -1232,6 +1264,7 @@ int main(int argc, char **argv) {
   RUN(margins_all_of_a_net);
   RUN(margins_with_an_index);
   RUN(sums_with_a_null_pattern);
+  RUN(sums_of_rectified_and_even_powers);
   RUN(batches_and_runs);
   RUN(capacity_is_judged_in_the_whole);
   RUN(capacity_saved_by_a_better_slice);
