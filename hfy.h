@@ -1525,8 +1525,8 @@ HFY_API hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_param *table
      SOFTMAX, EXP, IDENTITY, powers  maximum, sum, weighted sum of the rows
    Partials of disjoint slices merge in any order and any tree, and finishing gives what one step of hfy_retrieve on the
    whole net gives: with a margin to the bit (the same instruction set everywhere), else up to rounding. Bias and masks
-   are used where the slice is; step, self_coupling and post where it is finished.
-   UNSUPPORTED: UNIFORM, ENTMAX with alpha < 1, bounds, `plus`.
+   are used where the slice is; step, self_coupling, post and null_pattern where it is finished.
+   UNSUPPORTED: UNIFORM, ENTMAX with alpha < 1, bounds, `plus`, settings of each query.
    What goes wrong with one query (NaN in its scores, too many candidates) travels in the partial until hfy_shard_finish
    reports it. Here a net has a readout if readout_dim is not 0. max_steps and tol are not used: for more steps finish
    in one place, send the new states to all and find again, without the readout in all but the last.
@@ -1577,9 +1577,9 @@ HFY_API hfy_status hfy_shard_merge(void *into, size_t into_bytes, const void *fr
    0 .. count-1 exactly once nothing is answered; count 0: the answer of whatever it covers. queries: those that it was
    made with, to the bit. out and report as in hfy_retrieve.
    Errors, nothing written: as hfy_shard_merge; UNSUPPORTED (report->energy, weights; residual with a readout; support
-   and top without a margin, best_score of IDENTITY and powers, best of EVEN; best and top_index of patterns whose numbers a size_t of
-   32 bits cannot hold). Errors of one query: as hfy_retrieve, and NOMEM (more candidates than the capacity; the message
-   and hfy_shard_needed say how many would do). */
+   and top without a margin, best_score of IDENTITY and powers, best of EVEN; best and top_index of patterns whose
+   numbers a size_t of 32 bits cannot hold). Errors of one query: as hfy_retrieve, and NOMEM (more candidates than the
+   capacity; the message and hfy_shard_needed say how many would do). */
 HFY_API hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries, size_t n_queries, const void *partial,
                                     size_t bytes, hfy_real *out, const hfy_report *report, hfy_work *work);
 
