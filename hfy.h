@@ -11935,14 +11935,14 @@ HFY_COLD_ hfy_status hfy_net_check_rows_(const char *what, const char *wide, siz
 
 /* What a null pattern can have wrong. */
 HFY_COLD_ hfy_status hfy_net_check_null_(hfy_net *full, hfy_work *work) {
-  const hfy_sep *link = full->null_pattern ? &full->sep : NULL;
+  const hfy_sep *link = &full->sep;
   for (; link; link = link->plus)
     if (!hfy_sep_has_sum_(link) || hfy_sep_has_bounds_(link) || hfy_sep_method_of_(link) == HFY_SEP_BY_STRUCTURE_)
       return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->null_pattern is set, but net->sep is IDENTITY, EXP or a "
                             "power, where no weight competes, or has bounds or a structure of N patterns");
-  if (full->null_pattern && !(fabs(full->null_score) <= HFY_REAL_MAX_))
+  if (!(fabs(full->null_score) <= HFY_REAL_MAX_))
     return hfy_base_should_(work, "net->", "null_score", full->null_score, "finite");
-  full->null_score = full->null_pattern ? (double)(hfy_real)full->null_score : 0;
+  full->null_score = (double)(hfy_real)full->null_score;
   return HFY_OK;
 }
 
@@ -11992,7 +11992,7 @@ HFY_COLD_ hfy_status hfy_net_resolve_(const hfy_net *net, size_t n_queries, hfy_
   status = hfy_sep_check_(&net->sep, n_queries, net->count, "net->sep.", work);
   if (status) return status;
   full->sep = hfy_sep_resolve_(&net->sep);
-  status = hfy_net_check_null_(full, work);
+  if (net->null_pattern) status = hfy_net_check_null_(full, work);
   if (status) return status;
   return hfy_post_check_(&net->post, net->dim, &full->post, "net->post", work);
 }
@@ -12006,7 +12006,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_net_check(const hfy_net *net, hfy_net *resolve
 }
 
 /* What queries have of their own, or NULL. */
-HFY_COLD_ const char *hfy_net_own_(const hfy_net *net) {
+HFY_PRIVATE_ const char *hfy_net_own_(const hfy_net *net) {
   return net->betas ? "betas" : net->alphas ? "alphas" : net->gammas ? "gammas" : net->ks ? "ks" : NULL;
 }
 
@@ -13903,9 +13903,8 @@ HFY_COLD_ hfy_status hfy_net_retrieve_part_(const hfy_net *net, const hfy_net_as
   return hfy_net_retrieve_(net, a->queries, a->n_queries, a->out, a->report, NULL, part, w);
 }
 
-HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
-                                const hfy_report *report, hfy_work *work) {
-  hfy_work local, *w = hfy_base_open_(work, &local);
+HFY_COLD_ hfy_status hfy_net_retrieve_each_(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
+                                            const hfy_report *report, hfy_work *w) {
   hfy_net_asked_ a;
   memset(&a, 0, sizeof a);
   a.ask = hfy_net_retrieve_part_;
@@ -13913,7 +13912,16 @@ HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, siz
   a.n_queries = n_queries;
   a.out = out;
   a.report = report;
-  return hfy_base_close_(w, &local, hfy_net_each_(net, &a, w));
+  return hfy_net_each_(net, &a, w);
+}
+
+HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
+                                const hfy_report *report, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  const hfy_status status = net && hfy_net_own_(net)
+                                ? hfy_net_retrieve_each_(net, queries, n_queries, out, report, w)
+                                : hfy_net_retrieve_(net, queries, n_queries, out, report, NULL, NULL, w);
+  return hfy_base_close_(w, &local, status);
 }
 
 /* The energy of a query. */

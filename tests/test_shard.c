@@ -351,6 +351,10 @@ TEST(sums_of_rectified_and_even_powers) {
       if (k)
         CHECK_FAILS(hfy_shard_finish(&f.net, f.queries, 5, b.at, b.room, got, &report, &work), HFY_ERR_UNSUPPORTED,
                     &work, "report->best is set");
+      f.net.sep.degree = 4; /* another separation */
+      report.best = NULL;
+      CHECK_FAILS(hfy_shard_finish(&f.net, f.queries, 5, b.at, b.room, got, &report, &work), HFY_ERR_ARG, &work,
+                  "another sim, beta or separation");
       free(b.memory);
     }
 }
