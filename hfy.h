@@ -13903,8 +13903,8 @@ HFY_COLD_ hfy_status hfy_net_retrieve_part_(const hfy_net *net, const hfy_net_as
   return hfy_net_retrieve_(net, a->queries, a->n_queries, a->out, a->report, NULL, part, w);
 }
 
-HFY_COLD_ hfy_status hfy_net_retrieve_each_(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
-                                            const hfy_report *report, hfy_work *w) {
+HFY_COLD_ hfy_status hfy_net_retrieve_each_(const hfy_net *net, const hfy_real *queries, size_t n_queries,
+                                            hfy_real *out, const hfy_report *report, hfy_work *w) {
   hfy_net_asked_ a;
   memset(&a, 0, sizeof a);
   a.ask = hfy_net_retrieve_part_;
