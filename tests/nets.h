@@ -140,7 +140,8 @@ static CHECK_UNUSED void with_options(fixture *f, unsigned options) {
   if (options & 128) net->tol = 0.05;
   if (options & 256) net->sep.bound_stride = net->sep.upper ? net->count : 0;
   if (options & 512 && !net->sep.upper && !net->sep.lower && net->sep.kind != HFY_SEP_SEQUENCE_KSUBSETS &&
-      net->sep.kind != HFY_SEP_SPARSEMAP && (net->sep.kind < HFY_SEP_IDENTITY || net->sep.kind > HFY_SEP_EXP) && net->sep.kind <= HFY_SEP_UNIFORM) {
+      net->sep.kind != HFY_SEP_SPARSEMAP && (net->sep.kind < HFY_SEP_IDENTITY || net->sep.kind > HFY_SEP_EXP) &&
+      net->sep.kind <= HFY_SEP_UNIFORM) {
     net->null_pattern = 1;
     net->null_score = 0.4;
   }

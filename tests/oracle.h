@@ -355,7 +355,8 @@ static CHECK_UNUSED wide oracle_conjugate(const hfy_sep *sep, const wide *theta,
   oracle_sep(&alone, theta, n, row, y);
   sum = -oracle_omega(&alone, y, n);
   for (i = 0; i < n; i++)
-    if (oracle_finite(theta[i])) sum += theta[i] * y[i] / (alone.kind == HFY_SEP_EVEN ? (wide)oracle_or(alone.degree, 3) : 1);
+    if (oracle_finite(theta[i]))
+      sum += theta[i] * y[i] / (alone.kind == HFY_SEP_EVEN ? (wide)oracle_or(alone.degree, 3) : 1);
   return sep->plus ? sum + oracle_conjugate(sep->plus, theta, n, row) : sum;
 }
 
@@ -527,7 +528,8 @@ static CHECK_UNUSED void oracle_retrieve(const oracle_memory *m, size_t j, size_
 /* E in long double; `signature` changes at a kink of Omega* */
 static CHECK_UNUSED wide oracle_energy(const oracle_memory *m, const wide *q, size_t j, unsigned long *signature) {
   const hfy_post *post = &m->net.post;
-  wide theta[ORACLE_COUNT + 1], sum = 0, square = 0, beta = oracle_or(post->beta, 1), radius = oracle_or(post->radius, 1);
+  wide theta[ORACLE_COUNT + 1], sum = 0, square = 0;
+  wide beta = oracle_or(post->beta, 1), radius = oracle_or(post->radius, 1);
   wide p = oracle_or(post->power, 1), dof = (wide)m->net.dim - (wide)post->dof_minus, row[ORACLE_DIM];
   size_t d, e, D = m->net.dim;
   oracle_signature = 0;

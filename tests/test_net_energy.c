@@ -95,7 +95,8 @@ TEST(energy_never_rises_rectified) { never_rises(8); }
 /* the separations of gradients_of: those of use_sep, and bounds on both sides, and parameters at the head of a chain */
 enum { LEARNED = 23 };
 static const char *use_learned_sep(fixture *f, int which) {
-  const char *name = use_sep(f, which == 17 ? 12 : which == 18 ? 6 : which == 19 ? 8 : which == 20 ? 2 : which > 20 ? which - 2 : which);
+  static const int of[] = {12, 6, 8, 2, 19, 20}; /* from 17 on */
+  const char *name = use_sep(f, which < 17 ? which : of[which - 17]);
   if (which == 2 || which == 17 || which == 20) {
     f->net.sep.upper = f->upper;
     f->net.sep.lower = f->lower;

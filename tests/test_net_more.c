@@ -1,4 +1,4 @@
-/* test_net_more.c: a null pattern: softmax_1, rows that see nothing, the same as one more key of zeros, what refuses it.
+/* test_net_more.c: a null pattern: softmax_1, rows that see nothing, the same as one more key of zeros, who refuses it.
    Settings of each query: the bits of a batch of one with them, of all that a call writes. */
 #ifndef TEST_LINKED
 #define HFY_IMPLEMENTATION
@@ -27,7 +27,7 @@ TEST(null_pattern_is_softmax_1) {
     CHECK_NEAR(null[0], 1 / sum, 4 * REAL_EPS);
     CHECK_NEAR(out[0], (e1 - e3) / sum, 4 * REAL_EPS);
     CHECK_NEAR(out[1], (e2 + 2 * e3) / sum, 4 * REAL_EPS);
-    CHECK(best[0] == 2 && null[1] == 1 && null[2] == 1 && best[1] == 0 && score[1] < -1e30);
+    CHECK(best[0] == 2 && null[1] == 1 && null[2] == 1 && best[1] == 0 && (double)score[1] < -1e30);
     CHECK(out[2] == 0 && out[3] == 0 && !signbit(out[2]) && !signbit(out[3]));
     report.weights = weights, report.support = support;
   }
@@ -49,7 +49,7 @@ TEST(null_pattern_is_a_key_of_zeros) {
     for (p = 0; p < POSTS; p++)
       for (way = 0; way < 3; way++) {
         hfy_status status[B];
-        hfy_real null[B], weights[B * N], wide[B * (N + 1)], out[B * MAX_D], score[2][B], dq[2][B * D];
+        hfy_real null[B], weights[B * N], others[B * (N + 1)], out[B * MAX_D], score[2][B], dq[2][B * D];
         double energy[2][B * (T + 1)], e[2][B];
         size_t best[2][B], support[2][B], steps[2][B], i, j;
         const int exact = s != 0 && s != 3 && s != 4 && s != 13;
@@ -78,14 +78,14 @@ TEST(null_pattern_is_a_key_of_zeros) {
         a.weights = weights, a.null_weight = null;
         b = a;
         b.best = best[1], b.support = support[1], b.steps = steps[1], b.best_score = score[1];
-        b.weights = wide, b.null_weight = NULL;
+        b.weights = others, b.null_weight = NULL;
         if (way != 1 && post_has_energy(p)) a.energy = energy[0], b.energy = energy[1];
         CHECK(hfy_retrieve(&more.net, f.queries, B, out, &b, NULL) == HFY_OK);
         CHECK(hfy_retrieve(&f.net, f.queries, B, f.out, &a, NULL) == HFY_OK);
         for (j = 0; j < B * (way == 2 ? 3u : D); j++) CHECK_NEAR(f.out[j], out[j], exact ? 0 : 100 * REAL_EPS);
         for (j = 0; j < B; j++) {
-          for (i = 0; i < N; i++) CHECK_NEAR(weights[j * N + i], wide[j * (N + 1) + i], exact ? 0 : 100 * REAL_EPS);
-          CHECK_NEAR(null[j], wide[j * (N + 1) + N], exact ? 0 : 100 * REAL_EPS);
+          for (i = 0; i < N; i++) CHECK_NEAR(weights[j * N + i], others[j * (N + 1) + i], exact ? 0 : 100 * REAL_EPS);
+          CHECK_NEAR(null[j], others[j * (N + 1) + N], exact ? 0 : 100 * REAL_EPS);
           if (exact) CHECK(steps[0][j] == steps[1][j] && support[0][j] + (null[j] > 0) == support[1][j]);
           if (best[1][j] == N) continue;
           CHECK(best[0][j] == best[1][j]);
@@ -174,14 +174,14 @@ typedef struct sums {
 
 /* Queries from .. from+n-1 of the fixture; which: how much the report asks for. */
 static void tell(const fixture *f, hfy_net net, size_t from, size_t n, int which, int energies, told *t, sums *g) {
-  const size_t D = net.dim, N = net.count, wide = net.readout ? net.readout_dim : D, T = net.max_steps;
+  const size_t D = net.dim, N = net.count, width = net.readout ? net.readout_dim : D, T = net.max_steps;
   static double ones[OWN];
   hfy_real dout[OWN * MAX_D];
   hfy_report r;
   hfy_grad grad;
   size_t i;
   for (i = 0; i < OWN; i++) ones[i] = 1 + (double)(from + i);
-  for (i = 0; i < n * wide; i++) dout[i] = (hfy_real)(0.1 * (double)((from * wide + i) % 11) - 0.5);
+  for (i = 0; i < n * width; i++) dout[i] = (hfy_real)(0.1 * (double)((from * width + i) % 11) - 0.5);
   if (net.bias) net.bias += from * net.bias_stride;
   if (net.visible) net.visible += from;
   if (net.sep.upper) net.sep.upper += from * net.sep.bound_stride;
@@ -192,7 +192,7 @@ static void tell(const fixture *f, hfy_net net, size_t from, size_t n, int which
   if (which > 0) r.top_weight = t->top_weight + 3 * from, r.top_score = t->top_score + 3 * from;
   if (which > 1) r.weights = t->weights + from * N;
   if (which > 1 && energies) r.energy = t->energy + from * (T + 1);
-  t->first[0] = hfy_retrieve(&net, f->queries + from * D, n, t->out + from * wide, &r, NULL);
+  t->first[0] = hfy_retrieve(&net, f->queries + from * D, n, t->out + from * width, &r, NULL);
   grad.queries = t->dq + from * D, grad.keys = g->keys, grad.beta = &g->beta, grad.betas = t->betas + from;
   if (net.null_pattern) grad.null_score = &g->null_score;
   if (net.sep.kind == HFY_SEP_ENTMAX) grad.alpha = &g->alpha, grad.alphas = t->alphas + from;
@@ -290,12 +290,14 @@ TEST(own_settings_out_of_range) {
   make(&f, 600, N, D, 4);
   f.net.betas = betas;
   fill(f.out, 16, 9);
-  CHECK_FAILS(hfy_retrieve(&f.net, f.queries, 4, f.out, &report, &work), HFY_ERR_ARG, &work, "query 1: net->beta is -1");
+  CHECK_FAILS(hfy_retrieve(&f.net, f.queries, 4, f.out, &report, &work), HFY_ERR_ARG, &work,
+              "query 1: net->beta is -1");
   CHECK(!status[0] && status[1] == HFY_ERR_ARG && !status[2] && status[3] == HFY_ERR_ARG);
   CHECK(f.out[3] != 9 && f.out[4] == 9 && f.out[8] != 9 && f.out[12] == 9);
   CHECK_FAILS(hfy_energy(&f.net, f.queries, 4, energy, &work), HFY_ERR_ARG, &work, "query 1: net->beta is -1");
   CHECK(energy[0] != 5 && energy[1] == 5 && energy[2] != 5 && energy[3] == 5);
-  CHECK_FAILS(hfy_retrieve_vjp(&f.net, f.queries, 4, f.queries, &grad, &work), HFY_ERR_ARG, &work, "query 1: net->beta");
+  CHECK_FAILS(hfy_retrieve_vjp(&f.net, f.queries, 4, f.queries, &grad, &work), HFY_ERR_ARG, &work,
+              "query 1: net->beta");
   CHECK(db[0] != 0 && db[1] == 0 && db[2] != 0 && db[3] == 0);
   f.net.betas = NULL, f.net.alphas = alphas, f.net.sep.kind = HFY_SEP_ENTMAX;
   CHECK_FAILS(hfy_retrieve(&f.net, f.queries, 4, f.out, &report, &work), HFY_ERR_ARG, &work,
@@ -303,7 +305,8 @@ TEST(own_settings_out_of_range) {
   f.net.sep.kind = HFY_SEP_SPARSEMAX; /* has none: not looked at */
   CHECK(hfy_retrieve(&f.net, f.queries, 4, f.out, &report, &work) == HFY_OK);
   f.net.alphas = NULL, f.net.ks = ks, f.net.sep.kind = HFY_SEP_KSUBSETS;
-  CHECK_FAILS(hfy_retrieve(&f.net, f.queries, 4, f.out, &report, &work), HFY_ERR_ARG, &work, "query 1: net->sep.k is 7");
+  CHECK_FAILS(hfy_retrieve(&f.net, f.queries, 4, f.out, &report, &work), HFY_ERR_ARG, &work,
+              "query 1: net->sep.k is 7");
   /* an error in what a query holds keeps its number; the first failure is the one told */
   f.net.ks = NULL, f.net.betas = betas, betas[1] = 2, f.queries[2 * D] = (hfy_real)NAN;
   CHECK_FAILS(hfy_retrieve(&f.net, f.queries, 4, f.out, &report, &work), HFY_ERR_NONFINITE, &work, "query 2:");
@@ -366,7 +369,8 @@ TEST(own_settings_with_an_index) {
 
 /* ARGMAX with k = 2, where the null pattern is the second: a state that is one row's says not all of the next step. */
 TEST(null_weight_of_a_known_state) {
-  static const hfy_real keys[] = {1, 0, 0, 0, 1, 0, 0, 0, 1}, q[] = {(hfy_real)0.9, 0, 0, (hfy_real)0.8, 0, 0, 0, (hfy_real)0.9, 0, (hfy_real)0.7, 0, 0};
+  static const hfy_real keys[] = {1, 0, 0, 0, 1, 0, 0, 0, 1};
+  static const hfy_real q[] = {(hfy_real)0.9, 0, 0, (hfy_real)0.8, 0, 0, 0, (hfy_real)0.9, 0, (hfy_real)0.7, 0, 0};
   hfy_real out[12], null[4];
   hfy_report report;
   hfy_net net;

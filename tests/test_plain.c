@@ -315,7 +315,8 @@ static int feasible(const hfy_net *net, size_t j, const hfy_real *w) {
                        (net->bias && (double)bias[j * net->bias_stride + i] <= -HUGE_VAL);
     sum += v;
     if (v != v || (masked && (v > 0 || v < 0) && !sep->lower)) return 0;
-    if (sep->plus || sep->kind == HFY_SEP_IDENTITY || sep->kind == HFY_SEP_POWER || sep->kind > HFY_SEP_UNIFORM) continue;
+    if (sep->plus || sep->kind == HFY_SEP_IDENTITY || sep->kind == HFY_SEP_POWER) continue;
+    if (sep->kind > HFY_SEP_UNIFORM) continue;
     if (v < (sep->lower && !masked ? sep->lower[at] - slack : 0)) return 0;
     if (sep->kind != HFY_SEP_EXP && v > (sep->upper ? sep->upper[at] : total > 1 ? 1 : total) + slack) return 0;
   }

@@ -485,7 +485,7 @@ TEST(dropout) {
     CHECK(fabs((double)kept / (B * N) - 0.6) < 0.04);
     CHECK(!hfy_net_retrieve_(&m.net, m.queries, B, out, NULL, &more, NULL, &work));
     for (i = 0; i < B * V; i++) CHECK_NEAR(out[i], some[i], 20 * REAL_EPS);
-    CHECK(!hfy_net_retrieve_(&m.net, m.queries, 10, some, NULL, &more, NULL, &work)); /* the same rows, whoever makes them */
+    CHECK(!hfy_net_retrieve_(&m.net, m.queries, 10, some, NULL, &more, NULL, &work)); /* the same, whoever makes them */
     CHECK(same_bits(out, some, 10 * V * sizeof *out));
     task_count = 3;
     CHECK(!hfy_net_retrieve_(&m.net, m.queries, B, some, NULL, &more, NULL, &work));
