@@ -12181,7 +12181,6 @@ typedef struct hfy_net_run_ {
   int looks_back;           /* at the state that the last step began with: for scores; for a readout by sums */
   size_t block, fold, segment; /* rows: folds are whole blocks, segments whole folds */
   size_t tile, whole;          /* queries side by side; with whole rows of scores: 1 and 1 here */
-  size_t row;                  /* scores of a whole row: N, and one more with a null pattern */
 #ifndef HFY_PLAIN
   hfy_net_fast_ fast;
 #endif
@@ -12215,6 +12214,9 @@ typedef struct hfy_net_scratch_ {
 #endif
 } hfy_net_scratch_;
 
+/* Scores of a whole row: N, and that of a null pattern. */
+HFY_PRIVATE_ size_t hfy_net_row_(const hfy_net *net) { return net->count + (net->null_pattern != 0); }
+
 /* Checks a net; blocks, folds and segments, which set the order of sums, depend on it alone. */
 HFY_COLD_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, hfy_net_run_ *run, hfy_work *work) {
   hfy_net *full = &run->net;
@@ -12235,7 +12237,6 @@ HFY_COLD_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, hfy_ne
   run->out_row = full->readout ? full->readout_dim : full->dim;
   run->moves = run->names = 1;
   run->tile = run->whole = 1;
-  run->row = full->count + (full->null_pattern != 0);
   fit = HFY_NET_BLOCK_BYTES_ / hfy_base_times_(full->dim, sizeof(hfy_real)) & ~(size_t)7;
   run->block = hfy_base_min_(fit < 8 ? 8 : hfy_base_min_(fit, 512), (full->count | 7) + 1);
   run->fold = run->block * ((HFY_NET_FOLD_ - 1) / run->block + 1);
@@ -12273,7 +12274,7 @@ HFY_COLD_ double *hfy_net_plan_norms_(hfy_base_arena_ *arena, const hfy_net *net
 HFY_COLD_ void hfy_net_plan_(hfy_base_arena_ *arena, const hfy_net_run_ *run, int energies, hfy_net_scratch_ *s) {
   size_t t = run->tile, dim = run->net.dim, out = run->readout.width, states = hfy_base_times_(t, dim);
   size_t sums = hfy_base_times_(run->whole ? run->whole : 1, dim > out ? dim : out);
-  hfy_sep_plan_(arena, run->simd, &run->net.sep, run->row, 0, &s->sep);
+  hfy_sep_plan_(arena, run->simd, &run->net.sep, hfy_net_row_(&run->net), 0, &s->sep);
   hfy_post_plan_(arena, &run->net.post, dim, energies, &s->post);
   s->failure = HFY_OK;
   s->walk = HFY_TAKE_(arena, hfy_net_walk_, t);
@@ -12282,7 +12283,7 @@ HFY_COLD_ void hfy_net_plan_(hfy_base_arena_ *arena, const hfy_net_run_ *run, in
   s->mark = HFY_TAKE_(arena, hfy_real, run->net.max_steps > 2 ? states : 0);
   s->before = HFY_TAKE_(arena, hfy_real, run->looks_back ? states : 0);
   s->out = HFY_TAKE_(arena, hfy_real, hfy_base_times_(t, out));
-  s->scores = HFY_TAKE_(arena, hfy_real, hfy_base_times_(run->whole, run->row));
+  s->scores = HFY_TAKE_(arena, hfy_real, hfy_base_times_(run->whole, hfy_net_row_(&run->net)));
   s->part = HFY_TAKE_(arena, hfy_real, sums);
   s->sum = HFY_TAKE_(arena, hfy_real, sums);
   s->f = HFY_TAKE_(arena, hfy_real, dim);
@@ -12392,13 +12393,13 @@ HFY_PRIVATE_ hfy_net_weights_ hfy_net_listed_weights_(const hfy_net_run_ *run, h
     hfy_real w = (hfy_real)sep->weight[i];
     memcpy((unsigned char *)sep->weight + i * sizeof w, &w, sizeof w);
   }
-  if (run->row > run->net.count && p.count && p.index[p.count - 1] == run->net.count) p.null = p.weight[--p.count];
+  if (run->net.null_pattern && p.count && p.index[p.count - 1] == run->net.count) p.null = p.weight[--p.count];
   return p;
 }
 
 /* The null pattern is the last of the candidates: whatever found the others need not know it. */
 HFY_PRIVATE_ hfy_status hfy_net_add_null_(const hfy_net_run_ *run, hfy_status status, hfy_sep_scratch_ *sep) {
-  if (run->row == run->net.count || (status && status != HFY_ERR_ARG)) return status; /* ARG: all others are masked */
+  if (!run->net.null_pattern || (status && status != HFY_ERR_ARG)) return status; /* ARG: all others are masked */
   if (status) sep->count = 0;
   sep->index[sep->count] = run->net.count;
   sep->weight[sep->count++] = run->net.null_score;
@@ -12408,7 +12409,7 @@ HFY_PRIVATE_ hfy_status hfy_net_add_null_(const hfy_net_run_ *run, hfy_status st
 /* Sums of all patterns: the null one's term. Returns what turns the others' terms into weights. */
 HFY_PRIVATE_ double hfy_net_close_sum_(const hfy_net_run_ *run, hfy_net_sum_ *sum) {
   double top, keep;
-  if (run->row == run->net.count) return 1 / sum->sum;
+  if (!run->net.null_pattern) return 1 / sum->sum;
   top = sum->top > run->net.null_score ? sum->top : run->net.null_score;
   keep = exp(sum->top - top);
   sum->null = exp(run->net.null_score - top);
@@ -12432,7 +12433,7 @@ HFY_COLD_ hfy_status hfy_net_energy_(const hfy_net_run_ *run, const hfy_real *th
   const hfy_net *net = &run->net;
   double conjugate, psi, self = 0;
   size_t d;
-  hfy_status status = hfy_sep_conjugate_(&net->sep, theta, run->row, who, &conjugate, &s->sep);
+  hfy_status status = hfy_sep_conjugate_(&net->sep, theta, hfy_net_row_(&run->net), who, &conjugate, &s->sep);
   if (!status) status = hfy_post_row_value_(&net->post, q, net->dim, &psi, &s->post);
   if (status) return status;
   for (d = 0; net->self_coupling && d < net->dim; d++)
@@ -12488,7 +12489,7 @@ HFY_PRIVATE_ void hfy_net_mask_(const hfy_net *net, size_t who, size_t from, siz
 /* A whole row; and the null pattern's score. */
 HFY_PRIVATE_ void hfy_net_mask_row_(const hfy_net_run_ *run, size_t who, hfy_real *theta) {
   hfy_net_mask_(&run->net, who, 0, run->net.count, theta);
-  if (run->row > run->net.count) theta[run->net.count] = (hfy_real)run->net.null_score;
+  if (run->net.null_pattern) theta[run->net.count] = (hfy_real)run->net.null_score;
 }
 
 /* Every score of query `who` in state q. */
@@ -12504,23 +12505,23 @@ HFY_PRIVATE_ hfy_status hfy_net_separate_(const hfy_net_run_ *run, size_t who, h
   const hfy_net_weights_ all = {NULL, theta, run->net.count, 0, 0, NULL, 0};
   hfy_status status;
   if (hfy_sep_is_list_(&run->net.sep)) {
-    status = hfy_sep_list_(&run->net.sep, theta, run->row, who, &s->sep);
+    status = hfy_sep_list_(&run->net.sep, theta, hfy_net_row_(&run->net), who, &s->sep);
     if (!status) *p = hfy_net_listed_weights_(run, &s->sep);
     return status;
   }
   *p = all;
-  status = hfy_sep_fill_(&run->net.sep, theta, run->row, who, theta, &p->log_scale, &s->sep);
-  if (run->row > run->net.count) p->null = theta[run->net.count];
+  status = hfy_sep_fill_(&run->net.sep, theta, hfy_net_row_(&run->net), who, theta, &p->log_scale, &s->sep);
+  if (run->net.null_pattern) p->null = theta[run->net.count];
   return status;
 }
 
 /* z = V^T p of nq queries with all N weights: rows in ascending order within folds, folds within segments. */
 HFY_PRIVATE_ void hfy_net_project_all_(const hfy_net_run_ *run, const hfy_real *weight, size_t nq,
                                        const hfy_net_rows_ *rows, hfy_net_scratch_ *s, hfy_real *z) {
-  size_t from = 0, to, end, n = run->net.count, size = nq * rows->width;
+  size_t from = 0, to, end, n = run->net.count, size = nq * rows->width, row = hfy_net_row_(&run->net);
   hfy_net_zero_(z, size);
   if (n <= run->fold) { /* there is nothing to add up: the same bits */
-    run->simd->combine(weight, run->row, nq, rows->at, rows->stride, n, rows->width, z, rows->width);
+    run->simd->combine(weight, row, nq, rows->at, rows->stride, n, rows->width, z, rows->width);
     return;
   }
   while (from < n) {
@@ -12528,7 +12529,7 @@ HFY_PRIVATE_ void hfy_net_project_all_(const hfy_net_run_ *run, const hfy_real *
     for (end = hfy_base_min_(from + run->segment, n); from < end; from = to) {
       to = hfy_base_min_(from + run->fold, end);
       hfy_net_zero_(s->part, size);
-      run->simd->combine(weight + from, run->row, nq, rows->at + from * rows->stride, rows->stride, to - from,
+      run->simd->combine(weight + from, row, nq, rows->at + from * rows->stride, rows->stride, to - from,
                          rows->width, s->part, rows->width);
       hfy_net_add_(s->part, size, s->sum);
     }
@@ -13347,9 +13348,9 @@ HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, size_t nq, const
   }
   for (j = 0; sums && j < nq; j++) {
     hfy_net_sum_ *sum = s->sums + j;
-    if (!sum->status && hfy_base_is_neg_inf_(sum->top) && run->row == run->net.count) sum->status = HFY_ERR_ARG;
+    if (!sum->status && hfy_base_is_neg_inf_(sum->top) && !run->net.null_pattern) sum->status = HFY_ERR_ARG;
     if (sum->status || run->net.sep.kind == HFY_SEP_EXP) continue; /* EXP keeps its factor e^top */
-    if (sum->sum > 0 || run->row > run->net.count)
+    if (sum->sum > 0 || run->net.null_pattern)
       run->simd->scale_once(z + j * width, width, hfy_net_close_sum_(run, sum));
   }
 }
@@ -13537,7 +13538,7 @@ HFY_PRIVATE_ void hfy_net_by_sums_(const hfy_net_run_ *run, size_t live, int mov
 /* One step with whole rows of scores. */
 HFY_PRIVATE_ void hfy_net_by_rows_(const hfy_net_run_ *run, size_t live, int moves, int read, hfy_net_scratch_ *s) {
   const int lists = hfy_sep_is_list_(&run->net.sep);
-  size_t j, n = run->row;
+  size_t j, n = hfy_net_row_(&run->net);
   hfy_net_weights_ p;
   hfy_net_scores_(run, s->q, live, s->inverse_q, 0, run->net.count, s->scores, n);
   for (j = 0; j < live; j++) {
@@ -13560,7 +13561,7 @@ HFY_PRIVATE_ void hfy_net_by_rows_(const hfy_net_run_ *run, size_t live, int mov
   if (read) hfy_net_project_all_(run, s->scores, live, &run->readout, s, s->out);
   for (j = 0; j < live; j++) {
     const hfy_net_weights_ all = {NULL, s->scores + j * n, run->net.count, 0, s->walk[j].log_scale, NULL,
-                                  n > run->net.count ? s->scores[j * n + n - 1] : 0};
+                                  run->net.null_pattern ? s->scores[j * n + n - 1] : 0};
     if (!s->walk[j].ended && !s->walk[j].status) hfy_net_settle_(run, j, &all, moves, read, s);
   }
 }
@@ -13938,7 +13939,7 @@ HFY_COLD_ hfy_status hfy_net_energy_gradient_(const hfy_net_run_ *run, const hfy
   hfy_real *dq = a->out + who * net->dim;
   double *slope = s->post.row, half, log_scale;
   size_t d;
-  hfy_status status = hfy_sep_fill_(&net->sep, theta, run->row, who, theta, &log_scale, &s->sep);
+  hfy_status status = hfy_sep_fill_(&net->sep, theta, hfy_net_row_(&run->net), who, theta, &log_scale, &s->sep);
   if (status) return status;
   hfy_net_project_all_(run, theta, 1, &run->values, s, s->z);
   half = exp(0.5 * log_scale);
@@ -13956,15 +13957,15 @@ HFY_COLD_ hfy_status hfy_net_energy_vjp_(const hfy_net_run_ *run, const hfy_net_
                                          hfy_net_scratch_ *s) {
   const hfy_net *net = &run->net;
   const hfy_grad *grad = a->grad;
-  const size_t n = net->count, dim = net->dim;
+  const size_t n = net->count, dim = net->dim, row = hfy_net_row_(net);
   const hfy_real *q = a->queries + who * dim;
   hfy_real *dq = grad->queries ? grad->queries + who * dim : NULL;
   const double g = a->denergy[who];
   double *slope = s->post.row, conjugate = 0, along = 0, most = 0, large = 0, scale, half;
   size_t i, d;
   hfy_status status = HFY_OK;
-  if (grad->beta || grad->betas) status = hfy_sep_conjugate_(&net->sep, theta, run->row, who, &conjugate, &s->sep);
-  if (!status) status = hfy_sep_fill_(&net->sep, theta, run->row, who, theta, &scale, &s->sep);
+  if (grad->beta || grad->betas) status = hfy_sep_conjugate_(&net->sep, theta, row, who, &conjugate, &s->sep);
+  if (!status) status = hfy_sep_fill_(&net->sep, theta, row, who, theta, &scale, &s->sep);
   if (status) return status;
   hfy_net_project_all_(run, theta, 1, &run->values, s, s->z);
   half = exp(0.5 * scale);
@@ -13975,7 +13976,7 @@ HFY_COLD_ hfy_status hfy_net_energy_vjp_(const hfy_net_run_ *run, const hfy_net_
     if (dq) slope[d] = g * (slope[d] + (net->self_coupling ? (double)net->self_coupling[d] * x : 0) - z);
     if (dq && !(fabs(slope[d]) <= HFY_REAL_MAX_)) return HFY_ERR_NONFINITE;
   }
-  for (i = 0; i < run->row; i++) most = fabs((double)theta[i]) > most ? fabs((double)theta[i]) : most;
+  for (i = 0; i < row; i++) most = fabs((double)theta[i]) > most ? fabs((double)theta[i]) : most;
   most = hfy_post_unscale_(fabs(g) * most, half);
   conjugate = g * (conjugate / net->beta - along) / net->beta;
   if (!(most * (large > 1 ? large : 1) * (1 + 1 / net->beta) <= HFY_REAL_MAX_) || !hfy_base_is_finite_(conjugate))
@@ -14018,7 +14019,7 @@ HFY_COLD_ hfy_status hfy_net_energies_(const hfy_net *net, const hfy_net_asked_ 
   hfy_status one, failure = HFY_OK, status;
   size_t who, n;
   status = hfy_net_begin_energies_(net, a->n_queries, part->rows, a->missing, &run, &s, w);
-  n = run.row;
+  n = hfy_net_row_(&run.net);
   if (!status) status = hfy_net_has_energy_(&run.net, &s.post, w);
   if (!status && a->grad && a->grad->null_score && !run.net.null_pattern)
     status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->null_score is set, but net->null_pattern is not");
@@ -14104,7 +14105,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_energy_vjp(const hfy_net *net, const hfy_real 
 HFY_COLD_ hfy_status hfy_net_constant_(const hfy_net_run_ *run, hfy_energy_form form, double *constant,
                                        hfy_net_scratch_ *s) {
   const hfy_net *net = &run->net;
-  size_t i, d, n = run->row;
+  size_t i, d, n = hfy_net_row_(&run->net);
   double value = 0, extra = 0;
   hfy_status status;
   if (form == HFY_ENERGY_RAW) return HFY_OK;
@@ -14215,7 +14216,7 @@ HFY_PRIVATE_ int hfy_net_back_dense_(const hfy_net_back_ *b) {
 HFY_PRIVATE_ double hfy_net_back_score_(const hfy_net_back_ *b, size_t l, size_t i) {
   const hfy_net *net = &b->run.net;
   const double bias = net->bias ? (double)net->bias[b->one[l].who * net->bias_stride + i] : 0;
-  return ((double)b->theta[l * b->run.row + i] - bias) / net->beta;
+  return ((double)b->theta[l * hfy_net_row_(&b->run.net) + i] - bias) / net->beta;
 }
 
 /* Where the gradient of number i of a query goes, if it is wanted. */
@@ -14225,7 +14226,7 @@ HFY_PRIVATE_ double *hfy_net_back_number_(const hfy_net_back_ *b, size_t l, size
 
 /* A query fails: it takes part in nothing. */
 HFY_COLD_ void hfy_net_back_fail_(hfy_net_back_ *b, size_t l, hfy_status status, const char *why, double off) {
-  const size_t dim = b->run.net.dim, n = b->run.row;
+  const size_t dim = b->run.net.dim, n = hfy_net_row_(&b->run.net);
   b->one[l].status = status;
   b->one[l].why = why;
   b->one[l].off = off;
@@ -14258,7 +14259,7 @@ HFY_PRIVATE_ void hfy_net_back_check_(hfy_net_back_ *b, size_t l, hfy_net_scratc
 HFY_PRIVATE_ void hfy_net_back_dots_(const hfy_net_back_ *b, size_t nq, const hfy_net_rows_ *rows, const hfy_real *v,
                                      hfy_real *out, const hfy_net_scratch_ *s) {
   const hfy_simd_ *simd = b->run.simd;
-  const size_t n = b->run.net.count, row = b->run.row, width = rows->width;
+  const size_t n = b->run.net.count, row = hfy_net_row_(&b->run.net), width = rows->width;
   hfy_real *turned = b->turned + (size_t)(s - b->scratch) * b->lot;
   size_t i, have;
   if (width > HFY_NET_SHORT_ || !b->more) {
@@ -14276,7 +14277,7 @@ HFY_PRIVATE_ void hfy_net_back_dots_(const hfy_net_back_ *b, size_t nq, const hf
 /* q, theta, p and z of queries from .. to-1. */
 HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, hfy_net_scratch_ *s) {
   const hfy_net_run_ *run = &b->run;
-  const size_t dim = run->net.dim, n = run->row, nq = to - from, width = run->readout.width;
+  const size_t dim = run->net.dim, n = hfy_net_row_(&run->net), nq = to - from, width = run->readout.width;
   const hfy_net_rows_ keys = {run->net.keys, run->net.key_stride, dim};
   const int checks = b->solves || !(run->path || (b->more && b->more->lost)); /* nobody has been there */
   double *inverse = b->inverse_q ? b->inverse_q + from : NULL;
@@ -14323,7 +14324,7 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
   const hfy_net_run_ *run = &b->run;
   const hfy_net *net = &run->net;
   const hfy_net_rows_ keys = {net->keys, net->key_stride, net->dim};
-  const size_t dim = net->dim, n = run->row;
+  const size_t dim = net->dim, n = hfy_net_row_(&run->net);
   const int dots = net->sim == HFY_SIM_DOT, structured = hfy_sep_method_of_(&net->sep) == HFY_SEP_BY_STRUCTURE_;
   size_t l, d, i;
   hfy_net_back_dots_(b, to - from, rows, v + from * rows->width, b->dy + from * n, s);
@@ -14336,7 +14337,7 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
       sep.gamma = hfy_net_back_number_(b, l, 2);
       sep.transition = hfy_net_back_number_(b, l, 3);
     }
-    if (n > net->count) b->dy[l * n + n - 1] = 0; /* the null pattern's value */
+    if (net->null_pattern) b->dy[l * n + n - 1] = 0; /* the null pattern's value */
     if (b->one[l].status) memset(row.out, 0, n * sizeof *row.out);
     if (b->one[l].status) continue;
     if (rows == &run->readout) hfy_net_drop_row_(run->drop, row.row, NULL, net->count, row.out);
@@ -14357,7 +14358,7 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
                        b->inverse_q ? b->inverse_q[l] : 0, g * net->beta, score, dq);
     }
     if (adds) b->one[l].number[0] += along;
-    if (adds && n > net->count) b->one[l].number[11] += (double)b->dy[l * n + n - 1];
+    if (adds && net->null_pattern) b->one[l].number[11] += (double)b->dy[l * n + n - 1];
   }
   if (dots) memcpy(b->pull + from * dim, b->q + from * dim, (to - from) * dim * sizeof *b->pull);
   if (dots) run->simd->scale_once(b->pull + from * dim, (to - from) * dim, net->beta);
@@ -14503,7 +14504,7 @@ HFY_PRIVATE_ void hfy_net_back_add_(const hfy_net_back_ *b, const hfy_real *w, s
                                     size_t width, size_t stride, hfy_real *turned) {
   const hfy_simd_product_ *how = &b->run.simd->product;
   const hfy_real *x = w != b->y ? b->pull : b->reads ? b->v : b->dz;
-  const size_t live = b->live, n = b->run.row;
+  const size_t live = b->live, n = hfy_net_row_(&b->run.net);
   const hfy_simd_block_ block = {w + from, x, to, rows, width, live, 1, n, how->rows, width, how->columns, stride, 0,
                                  0, NULL, 0};
   const int drops = w == b->y && b->reads && b->run.drop;
@@ -14528,7 +14529,7 @@ HFY_PRIVATE_ void hfy_net_back_key_(const hfy_net_back_ *b, size_t i, double *su
   size_t l, d;
   for (d = 0; d < net->dim; d++) sum[d] = 0;
   for (l = 0; l < b->live; l++) {
-    const double g = (double)b->dy[l * b->run.row + i];
+    const double g = (double)b->dy[l * hfy_net_row_(&b->run.net) + i];
     if (g > 0 || g < 0)
       hfy_net_sim_vjp_(net, b->q + l * net->dim, b->inverse_q ? b->inverse_q[l] : 0, x,
                        b->run.inverse_norms ? b->run.inverse_norms[i] : 0, g * net->beta,
@@ -14559,7 +14560,7 @@ HFY_PRIVATE_ void hfy_net_back_rows_(void *context, size_t task) {
       hfy_net_back_key_(b, r, b->sum + task * 2 * dim);
     for (l = 0; grad->bias && l < live; l++)
       for (r = from; r < from + have; r++) {
-        const hfy_real g = b->dy[l * run->row + r];
+        const hfy_real g = b->dy[l * hfy_net_row_(&run->net) + r];
         if (g > 0 || g < 0) grad->bias[b->one[l].who * net->bias_stride + r] += g;
       }
   }
@@ -14731,7 +14732,7 @@ HFY_COLD_ hfy_status hfy_net_check_grad_(const hfy_net *net, const hfy_net *full
 HFY_COLD_ void hfy_net_plan_back_(hfy_base_arena_ *arena, size_t n_queries, hfy_net_back_ *b) {
   hfy_net_run_ *run = &b->run;
   const hfy_net *net = &run->net;
-  const size_t n = run->row, dim = net->dim, tile = b->tile, out = run->readout.width;
+  const size_t n = hfy_net_row_(&run->net), dim = net->dim, tile = b->tile, out = run->readout.width;
   const size_t states = hfy_base_times_(tile, dim), rows = hfy_base_times_(tile, n);
   const size_t solves = b->grad->implicit ? states : 0, wide = hfy_base_times_(tile, dim > out ? dim : out);
   size_t i;
@@ -18259,11 +18260,11 @@ HFY_COLD_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_
     memset(&sum, 0, sizeof sum);
     sum.top = record->top;
     sum.sum = record->sum;
-    if (hfy_base_is_neg_inf_(record->top) && run->row == run->net.count) return HFY_ERR_ARG;
+    if (hfy_base_is_neg_inf_(record->top) && !run->net.null_pattern) return HFY_ERR_ARG;
     if (b->sep.kind == HFY_SEP_EXP) p.log_scale = record->top;
     memcpy(z, entry, width * sizeof *z);
     sum.best = hfy_shard_size_(record->best);
-    if (run->row > run->net.count) run->simd->scale_once(z, width, record->sum * hfy_net_close_sum_(run, &sum));
+    if (run->net.null_pattern) run->simd->scale_once(z, width, record->sum * hfy_net_close_sum_(run, &sum));
     p.best = b->sep.kind == HFY_SEP_RECTIFIED && !(record->top > 0) ? SIZE_MAX : sum.best; /* p = 0 */
     p.null = (hfy_real)sum.null;
   }
@@ -18336,8 +18337,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_shard_finish(const hfy_net *net, const hfy_rea
     hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
     if (record.count > most) most = (size_t)record.count;
   }
-  run->row += most - run->net.count; /* a net of `most` candidates, one query at a time */
-  run->net.count = most;
+  run->net.count = most; /* a net of `most` candidates, one query at a time */
   run->tile = 1;
   hfy_net_call_of_(run, queries, out, report);
   while (hfy_base_layout_(&arena, w, &status)) {
