@@ -10477,7 +10477,7 @@ HFY_COLD_ hfy_status hfy_sep_loss_(const hfy_sep *full, const hfy_real *theta, c
     case HFY_SEP_BY_IDENTITY_: term = 0.5 * (t - v) * (t - v); break;
     case HFY_SEP_BY_POWER_:
       term = full->kind == HFY_SEP_RECTIFIED && t < 0 ? 0 : pow(fabs(t), r) / r;
-      term += pow(fabs(v), conjugate_r) / conjugate_r - t * v;
+      term = pow(fabs(v), conjugate_r) / conjugate_r + term - t * v;
       break;
     case HFY_SEP_BY_EXP_: term = (v > 0 ? v * (log(v) - 1 - t) : 0) + exp(t); break;
     default: sum += (v - p) * (s->top - t); continue;
