@@ -1152,7 +1152,7 @@ HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries,
                                     const hfy_grad *grad, hfy_work *work);
 
 /* energy[j] = -1/beta Omega*(beta K q + bias) + Psi(q) + 1/2 sum self_coupling q^2 (HFY eq. 6, no constant): what the
-   steps descend (CCCP; step = 1, no self-coupling). +INFINITY for q outside dom Psi. q: n_queries x dim.
+   steps descend (CCCP; step = 1, no self-coupling, not EVEN). +INFINITY for q outside dom Psi. q: n_queries x dim.
    Errors: UNSUPPORTED where no energy exists: a similarity other than DOT, values that are not the keys, or a post
    without Psi; NONFINITE for infinity less infinity (squares beyond double); else as hfy_retrieve. */
 HFY_API hfy_status hfy_energy(const hfy_net *net, const hfy_real *q, size_t n_queries, double *energy, hfy_work *work);
@@ -11068,8 +11068,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_sep_apply(const hfy_sep *sep, const hfy_real *
 
 /* Does a separation's gradient need the scores? */
 HFY_COLD_ int hfy_sep_needs_theta_(const hfy_sep *sep) {
-  return sep->plus || hfy_sep_is_elementwise_(sep) ||
-         sep->kind == HFY_SEP_SEQUENCE_KSUBSETS || sep->kind == HFY_SEP_SPARSEMAP ||
+  return sep->plus || hfy_sep_is_elementwise_(sep) || sep->kind == HFY_SEP_SEQUENCE_KSUBSETS ||
+         sep->kind == HFY_SEP_SPARSEMAP ||
          (sep->kind == HFY_SEP_NORMMAX && sep->gamma > HFY_SEP_FAR_ && hfy_base_is_finite_(sep->gamma));
 }
 
