@@ -68,7 +68,7 @@
    hfy_post_apply are its stages;  a hfy_work with your own buffer makes either of them run without allocation.
    Learning: hfy_retrieve_vjp, hfy_sep_vjp and hfy_post_vjp are the reverse-mode derivatives; hfy_layer_, hfy_dense_,
    hfy_block_ and hfy_optimiser_ build networks that train around nets. Energies: hfy_energy, and their slopes,
-   hfy_energy_gradient.
+   hfy_energy_gradient and hfy_energy_vjp.
    Large memories: hfy_index_build prepares the keys once, and retrievals with a margin then read 4 to 40 times fewer
    bytes for the same bits; hfy_shard_find, _merge and _finish answer over patterns that lie in several places.
    Beside the walk: hfy_theory_ computes what is promised for a net (radii, capacities, error bounds), hfy_recall_ gives
@@ -430,6 +430,7 @@ typedef double hfy_real;
 #define hfy_retrieve_vjp hfy_retrieve_vjp_d
 #define hfy_energy hfy_energy_d
 #define hfy_energy_gradient hfy_energy_gradient_d
+#define hfy_energy_vjp hfy_energy_vjp_d
 #define hfy_energy_constant hfy_energy_constant_d
 #define hfy_file_npy_parse hfy_file_npy_parse_d
 #define hfy_file_npy_decode hfy_file_npy_decode_d
@@ -872,7 +873,10 @@ typedef enum hfy_sep_kind {
   HFY_SEP_POWER,  /* sign(theta)|theta|^(degree-1);  Omega = 1/s |y|_s^s, 1/degree + 1/s = 1 (HFY eq. 10, mended) */
   HFY_SEP_EXP,    /* e^theta;  Omega = sum y log y - y on y >= 0 (HFY eq. 12, mended) */
   HFY_SEP_ARGMAX, /* 1 on the k largest (ties: lowest index), 0 elsewhere;  Omega = 0 on their hull */
-  HFY_SEP_UNIFORM /* 1/n on every pattern that is not masked, whatever its score */
+  HFY_SEP_UNIFORM, /* 1/n on every pattern that is not masked, whatever its score */
+  HFY_SEP_RECTIFIED, /* max(theta, 0)^(degree-1);  Omega = 1/s |y|_s^s on y >= 0, s as for POWER */
+  HFY_SEP_EVEN /* |theta|^(degree-1); 3 squares the scores. The slope of sign(theta)|theta|^degree / degree, which
+                  hfy_sep_conjugate gives; that is not convex, so there is no Omega, and steps need not descend */
 } hfy_sep_kind;
 
 /* A separation. Zeroed = softmax. Members that a kind does not use are ignored. */
@@ -881,7 +885,7 @@ typedef struct hfy_sep {
   hfy_sep_kind kind;
   double alpha;                 /* ENTMAX: index alpha > 0, HUGE_VAL allowed (uniform over exact ties); 0 = 1.5 */
   double gamma;                 /* NORMMAX: gamma >= 1, HUGE_VAL allowed; 1 = argmax, ties shared; 0 = 2 */
-  double degree;                /* POWER: r > 1, y = sign(theta)|theta|^(r-1); 0 = 3 */
+  double degree;                /* POWER, RECTIFIED, EVEN: r > 1, powers r-1 of the scores; 0 = 3 */
   double rho;                   /* KSUBSETS, SEQUENCE_KSUBSETS, SPARSEMAP: weight rho > 0 of the quadratic; 0 = 1 */
   double transition;            /* SEQUENCE_KSUBSETS: score of two neighbours both on, never multiplied by beta;
                                    HUGE_VAL: contiguous runs (-HUGE_VAL: neighbours only if it must be).
@@ -907,7 +911,7 @@ typedef struct hfy_sep {
    Errors, nothing written: ARG (NULL, n = 0, a parameter outside its range, lower > upper, k > n), NOMEM. Errors of one
    row, which leave it untouched while all others are answered; the first is returned: NONFINITE (NaN or +INFINITY), ARG
    (everything masked, or k above the unmasked; SPARSEMAP: as hfy_structure_solve), INFEASIBLE (bounds cannot be met; a
-   shortfall of 1e-9 k is forgiven), UNSUPPORTED (EXP, POWER: beyond the range of hfy_real), CONVERGENCE
+   shortfall of 1e-9 k is forgiven), UNSUPPORTED (EXP, powers: beyond the range of hfy_real), CONVERGENCE
    (SEQUENCE_KSUBSETS, SPARSEMAP: max_steps or max_active met; the message tells the gap that was reached).
    EXAMPLE  hfy_sep sep = {0}; sep.kind = HFY_SEP_SPARSEMAX; hfy_sep_apply(&sep, theta, 1, n, y, NULL); */
 HFY_API hfy_status hfy_sep_apply(const hfy_sep *sep, const hfy_real *theta, size_t rows, size_t n, hfy_real *y,
@@ -924,7 +928,7 @@ typedef struct hfy_sep_grad {
 } hfy_sep_grad;
 
 /* Vector-Jacobian products: grad->theta = J^T dy and the like, at y = prediction(theta). Overwrites what it is given.
-   y: rows x n as hfy_sep_apply returned it for theta (theta is read for IDENTITY, POWER, NORMMAX with gamma > 100,
+   y: rows x n as hfy_sep_apply returned it for theta (theta is read for IDENTITY, powers, NORMMAX with gamma > 100,
    SEQUENCE_KSUBSETS, SPARSEMAP and `plus`; else it may be NULL). At a kink the support of y decides (one element of the
    generalized Jacobian). ARGMAX, UNIFORM, NORMMAX and ENTMAX at infinity: 0, and no grad->alpha there.
    Accuracy: 1e-12 of the exact product for the given y, relative; y^(2-alpha) and y^(2-gamma) enlarge the rounding of y
@@ -942,8 +946,8 @@ HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const 
    A `plus`: the infimal convolution, min over a of Omega_1(a) + Omega_2(y - a) (HFY eq. 16), to 1e-12, some hundred
    times the cost of one Omega. Masks are not known here: a UNIFORM link is 1/n on all n, an infinite transition counts
    between masked patterns, too.
-   Errors: ARG, NOMEM; NONFINITE for a row with NaN; UNSUPPORTED for a mixture under higher-order scores, which has no
-   closed form, and for a sum of more than two, with a structured link, a gamma above 1e5, or two NORMMAX. */
+   Errors: ARG, NOMEM; NONFINITE for a row with NaN; UNSUPPORTED for EVEN, a mixture under higher-order scores (no
+   closed form), and for a sum of more than two, with a structured link, a gamma above 1e5, or two NORMMAX. */
 HFY_API hfy_status hfy_sep_value(const hfy_sep *sep, const hfy_real *y, size_t rows, size_t n, double *omega,
                                  hfy_work *work);
 
@@ -1052,10 +1056,17 @@ typedef struct hfy_net {
   unsigned generation;          /* of the keys: count it up when you change them, and an index of another is an ARG */
   double beta; /* inverse temperature > 0; 0 = 1/sqrt(dim) for DOT with a simplex or polytope Omega, else 1 */
   hfy_sep sep;
+  const double *betas, *alphas, *gammas, *ks; /* one a query, instead of beta, sep.alpha, sep.gamma, sep.k; 0 = those.
+                            Neighbours with equal settings run as one batch: sort queries that share them. NULL */
   hfy_post post;
   const hfy_real *bias;         /* added to the scores; -INFINITY masks a pattern, whatever its key holds; or NULL */
   size_t bias_stride;           /* rows of N, one a query, this far apart; 0 = one row for all queries */
   const size_t *visible; /* one a query: only patterns 0 .. visible-1 exist for it (causal, padding); or NULL */
+  int null_pattern;      /* 1: one more pattern, N, that every query sees, with the score null_score and the value 0:
+                            the weight it takes is left over. So a query may abstain (softmax_1: null_score 0), and one
+                            that sees no other pattern has an answer: of p = 0. Not IDENTITY, powers, EXP, structures or
+                            bounds: UNSUPPORTED */
+  double null_score;     /* its theta, finite; never multiplied by beta */
   double step;                  /* leak 0 < step <= 1; 0 = 1 */
   double tol;                   /* >= 0: stop once max|f(q) - q| <= tol; 0: once f(q) = q to the bit */
   size_t max_steps;             /* 0 = 1 */
@@ -1066,7 +1077,7 @@ typedef struct hfy_net {
 typedef struct hfy_report {
   hfy_status *status;   /* HFY_OK, or why that query has no answer */
   size_t *best;         /* the heaviest pattern of the last step's p; of ties the best score (but for IDENTITY and
-                           POWER), then the lowest index; 0 if p = 0 */
+                           powers), then the lowest index; 0 if p = 0 */
   size_t *support;      /* how many weights of it are not zero */
   size_t *steps;        /* updates made, 1 .. max_steps */
   double *residual;     /* max|f(q) - q| of the last update: how far from standing still; +INFINITY with a readout
@@ -1081,6 +1092,8 @@ typedef struct hfy_report {
   hfy_real *best_score; /* best's score theta in the last step: what tells a query that was never stored; -INFINITY if
                            p = 0 */
   hfy_real *top_score;  /* n_queries x top: scores of those in top_index; then -INFINITY */
+  hfy_real *null_weight; /* what the null pattern took in the last step, 0 without one. All else is of the others: the
+                            weights sum to 1 (KSUBSETS, ARGMAX: k) less this */
 } hfy_report;
 
 #ifdef HFY_HAS_NET_
@@ -1101,7 +1114,8 @@ typedef struct hfy_report {
    Errors before anything is written: ARG (an index of other keys, too), NOMEM, UNSUPPORTED (report->energy where no
    energy exists). Errors of one query, whose outputs stay untouched while all others are answered; the first is
    returned: NONFINITE (NaN or +INFINITY in its scores, or a state beyond the range of hfy_real), ARG (every pattern
-   masked, or k above the unmasked), INFEASIBLE, UNSUPPORTED, CONVERGENCE (as hfy_sep_apply). */
+   masked, or k above the unmasked; a beta, alpha, gamma or k of its own out of range), INFEASIBLE, UNSUPPORTED,
+   CONVERGENCE (as hfy_sep_apply). */
 HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
                                 const hfy_report *report, hfy_work *work);
 
@@ -1112,7 +1126,9 @@ typedef struct hfy_grad {
   hfy_real *keys, *values, *readout;
   hfy_real *bias;          /* with bias_stride 0: N, summed over the queries */
   hfy_real *self_coupling; /* dim */
-  double *beta;            /* 1 */
+  double *beta;            /* 1, summed over the queries, as all numbers of this struct */
+  double *betas, *alphas, *gammas; /* n_queries: each query's part of beta, alpha, gamma */
+  double *null_score;      /* 1; UNSUPPORTED without a null pattern */
   double *alpha, *gamma, *upper, *lower, *transition, *transitions; /* the separation's: see hfy_sep_grad */
   hfy_post_grad post; /* the post-transformation's parameters; its z must be NULL: the state's is `queries` */
   int implicit;     /* 1: through the fixed point instead of the steps that lead to it */
@@ -1137,7 +1153,7 @@ HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries,
                                     const hfy_grad *grad, hfy_work *work);
 
 /* energy[j] = -1/beta Omega*(beta K q + bias) + Psi(q) + 1/2 sum self_coupling q^2 (HFY eq. 6, no constant): what the
-   steps descend (CCCP; step = 1, no self-coupling). +INFINITY for q outside dom Psi. q: n_queries x dim.
+   steps descend (CCCP; step = 1, no self-coupling, not EVEN). +INFINITY for q outside dom Psi. q: n_queries x dim.
    Errors: UNSUPPORTED where no energy exists: a similarity other than DOT, values that are not the keys, or a post
    without Psi; NONFINITE for infinity less infinity (squares beyond double); else as hfy_retrieve. */
 HFY_API hfy_status hfy_energy(const hfy_net *net, const hfy_real *q, size_t n_queries, double *energy, hfy_work *work);
@@ -1151,6 +1167,14 @@ HFY_API hfy_status hfy_energy(const hfy_net *net, const hfy_real *q, size_t n_qu
 HFY_API hfy_status hfy_energy_gradient(const hfy_net *net, const hfy_real *q, size_t n_queries, hfy_real *dq,
                                        hfy_work *work);
 
+/* Adds to grad the gradients of sum_j denergy[j] E(q_j): queries as above, keys -p q^T, bias -p/beta, null_score
+   likewise, self_coupling q^2/2, beta(s) (Omega* - beta q.K^T p)/beta^2. p is the separation's choice at a kink. The
+   layout of grad is that of hfy_retrieve_vjp. Cost: N dim for p, N dim for keys; queries in order, their bits are those
+   of one after the other. Errors: as hfy_energy_gradient (what it says of dom Psi only if grad->queries is set); a
+   query with an error adds nothing; NONFINITE for denergy; UNSUPPORTED: any other member of grad. */
+HFY_API hfy_status hfy_energy_vjp(const hfy_net *net, const hfy_real *q, size_t n_queries, const double *denergy,
+                                  const hfy_grad *grad, hfy_work *work);
+
 /* The constants that the papers add to the raw energy; u = prediction(0), M = max |x_i|, -Omega(u) = Omega*(0). */
 typedef enum hfy_energy_form {
   HFY_ENERGY_RAW,   /* 0 */
@@ -1158,7 +1182,8 @@ typedef enum hfy_energy_form {
   HFY_ENERGY_FY     /* -Omega(u)/beta + Psi*(X^T u) (HFY eq. 6: a difference of Fenchel-Young losses) */
 } hfy_energy_form;
 
-/* *constant for one of these forms. Cost: N dim. Errors, nothing written: as hfy_net_check; ARG (NULL, form), NOMEM;
+/* *constant for one of these forms, with net->beta and net->sep (not with those of single queries). Cost: N dim.
+   Errors, nothing written: as hfy_net_check; ARG (NULL, form), NOMEM;
    UNSUPPORTED where hfy_energy is; the separation's own where u does not exist. */
 HFY_API hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy_form form, double *constant, hfy_work *work);
 
@@ -1498,11 +1523,11 @@ HFY_API hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_param *table
 /* A partial is what a slice of the patterns has to say to a batch of queries, in one block of bytes: no pointers
    inside, any alignment, to be copied or sent as it is between machines of one kind.
      separations with a margin       the candidates: global number, score, row of the values (or of the readout)
-     SOFTMAX, EXP, IDENTITY, POWER   maximum, sum, weighted sum of the rows
+     SOFTMAX, EXP, IDENTITY, powers  maximum, sum, weighted sum of the rows
    Partials of disjoint slices merge in any order and any tree, and finishing gives what one step of hfy_retrieve on the
    whole net gives: with a margin to the bit (the same instruction set everywhere), else up to rounding. Bias and masks
-   are used where the slice is; step, self_coupling and post where it is finished.
-   UNSUPPORTED: UNIFORM, ENTMAX with alpha < 1, bounds, `plus`.
+   are used where the slice is; step, self_coupling, post and null_pattern where it is finished.
+   UNSUPPORTED: UNIFORM, ENTMAX with alpha < 1, bounds, `plus`, settings of each query.
    What goes wrong with one query (NaN in its scores, too many candidates) travels in the partial until hfy_shard_finish
    reports it. Here a net has a readout if readout_dim is not 0. max_steps and tol are not used: for more steps finish
    in one place, send the new states to all and find again, without the readout in all but the last.
@@ -1553,9 +1578,9 @@ HFY_API hfy_status hfy_shard_merge(void *into, size_t into_bytes, const void *fr
    0 .. count-1 exactly once nothing is answered; count 0: the answer of whatever it covers. queries: those that it was
    made with, to the bit. out and report as in hfy_retrieve.
    Errors, nothing written: as hfy_shard_merge; UNSUPPORTED (report->energy, weights; residual with a readout; support
-   and top without a margin, best_score of IDENTITY and POWER; best and top_index of patterns whose numbers a size_t of
-   32 bits cannot hold). Errors of one query: as hfy_retrieve, and NOMEM (more candidates than the capacity; the message
-   and hfy_shard_needed say how many would do). */
+   and top without a margin, best_score of IDENTITY and powers, best of EVEN; best and top_index of patterns whose
+   numbers a size_t of 32 bits cannot hold). Errors of one query: as hfy_retrieve, and NOMEM (more candidates than the
+   capacity; the message and hfy_shard_needed say how many would do). */
 HFY_API hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries, size_t n_queries, const void *partial,
                                     size_t bytes, hfy_real *out, const hfy_report *report, hfy_work *work);
 
@@ -9463,6 +9488,11 @@ typedef struct hfy_sep_row_ {
   size_t n, row;
 } hfy_sep_row_;
 
+/* IDENTITY and the powers: each weight hangs on its score alone. */
+HFY_PRIVATE_ int hfy_sep_is_elementwise_(const hfy_sep *sep) {
+  return sep->kind == HFY_SEP_IDENTITY || sep->kind == HFY_SEP_POWER || sep->kind > HFY_SEP_UNIFORM;
+}
+
 HFY_PRIVATE_ int hfy_sep_has_bounds_(const hfy_sep *sep) {
   return (sep->kind == HFY_SEP_SPARSEMAX || sep->kind == HFY_SEP_KSUBSETS) && (sep->upper || sep->lower);
 }
@@ -9497,7 +9527,9 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_sep_method_ hfy_sep_method_of_(const hfy_sep
   case HFY_SEP_SEQUENCE_KSUBSETS:
   case HFY_SEP_SPARSEMAP: return HFY_SEP_BY_STRUCTURE_;
   case HFY_SEP_IDENTITY: return HFY_SEP_BY_IDENTITY_;
-  case HFY_SEP_POWER: return HFY_SEP_BY_POWER_;
+  case HFY_SEP_POWER:
+  case HFY_SEP_RECTIFIED:
+  case HFY_SEP_EVEN: return HFY_SEP_BY_POWER_;
   case HFY_SEP_EXP: return HFY_SEP_BY_EXP_;
   case HFY_SEP_ARGMAX: return HFY_SEP_BY_TOP_;
   default: return HFY_SEP_BY_UNIFORM_;
@@ -9746,14 +9778,14 @@ HFY_COLD_ hfy_status hfy_sep_check_link_(const hfy_sep *full, size_t rows, size_
                                          hfy_work *work) {
   const int structured = full->kind == HFY_SEP_SEQUENCE_KSUBSETS || full->kind == HFY_SEP_SPARSEMAP;
   const int subsets = full->kind == HFY_SEP_KSUBSETS;
-  if ((unsigned)full->kind > HFY_SEP_UNIFORM)
+  if ((unsigned)full->kind > HFY_SEP_EVEN)
     return hfy_base_fail_(work, HFY_ERR_ARG, "%skind is %z; it should be one of hfy_sep_kind", where,
                           (size_t)full->kind);
   if (full->kind == HFY_SEP_ENTMAX && !(full->alpha > 0))
     return hfy_base_should_(work, where, "alpha", full->alpha, "above 0");
   if (full->kind == HFY_SEP_NORMMAX && !(full->gamma >= 1))
     return hfy_base_should_(work, where, "gamma", full->gamma, "at least 1");
-  if (full->kind == HFY_SEP_POWER && !(full->degree > 1 && hfy_base_is_finite_(full->degree)))
+  if (hfy_sep_method_of_(full) == HFY_SEP_BY_POWER_ && !(full->degree > 1 && hfy_base_is_finite_(full->degree)))
     return hfy_base_should_(work, where, "degree", full->degree, "above 1 and finite");
   if ((subsets || structured) && !(full->rho > 0 && hfy_base_is_finite_(full->rho)))
     return hfy_base_should_(work, where, "rho", full->rho, "above 0 and finite");
@@ -10239,7 +10271,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_candidates_(const hfy_sep *full, hfy_sep_scratch
   return hfy_sep_solve_(full, method, s);
 }
 
-/* IDENTITY and POWER; masked scores give 0. y may be theta; untouched if a power leaves the range of hfy_real. */
+/* IDENTITY and powers; masked scores give 0. y may be theta; untouched if a power leaves the range of hfy_real. */
 HFY_PRIVATE_ hfy_status hfy_sep_elementwise_(const hfy_sep *full, const hfy_real *theta, size_t n, hfy_real *y) {
   const double power = full->degree - 1;
   double largest = 0;
@@ -10249,13 +10281,14 @@ HFY_PRIVATE_ hfy_status hfy_sep_elementwise_(const hfy_sep *full, const hfy_real
     return HFY_OK;
   }
   for (i = 0; i < n; i++) {
-    double v = fabs((double)theta[i]);
+    double v = full->kind == HFY_SEP_RECTIFIED ? (double)theta[i] : fabs((double)theta[i]);
     if (v > largest && hfy_base_is_finite_(v)) largest = v;
   }
   if (pow(largest, power) > HFY_REAL_MAX_) return HFY_ERR_UNSUPPORTED;
   for (i = 0; i < n; i++) {
     double v = (double)theta[i], p = hfy_base_is_neg_inf_(v) ? 0 : pow(fabs(v), power);
-    y[i] = (hfy_real)(v < 0 ? -p : p);
+    if (v < 0 && full->kind != HFY_SEP_EVEN) p = full->kind == HFY_SEP_POWER ? -p : 0;
+    y[i] = (hfy_real)p;
   }
   return HFY_OK;
 }
@@ -10315,7 +10348,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_fill_(const hfy_sep *full, const hfy_real *theta
 
 /* Do the weights lie in a polytope, of a fixed sum but for SPARSEMAP? */
 HFY_PRIVATE_ int hfy_sep_has_sum_(const hfy_sep *sep) {
-  return sep->kind != HFY_SEP_IDENTITY && sep->kind != HFY_SEP_POWER && sep->kind != HFY_SEP_EXP;
+  return sep->kind != HFY_SEP_EXP && !hfy_sep_is_elementwise_(sep);
 }
 
 /* The interval of weight i under one link; live: how many are not masked (0: UNIFORM's is not asked for). */
@@ -10384,7 +10417,7 @@ HFY_COLD_ hfy_status hfy_sep_omega_star_(const hfy_sep *full, const hfy_real *th
   const hfy_sep_method_ method = hfy_sep_method_of_(full);
   const int list = method >= HFY_SEP_BY_LINE_, box = method == HFY_SEP_BY_BOX_;
   hfy_status status = list ? hfy_sep_list_(full, theta, n, row, s) : hfy_sep_top_(s->simd, theta, n, NULL, &s->top);
-  double sum = 0, live = 0, linear = 0, square = 0;
+  double sum = 0, live = 0, linear = 0, square = 0, one;
   size_t i;
   *value = s->root;
   if (status || method == HFY_SEP_BY_STRUCTURE_) return status;
@@ -10408,7 +10441,11 @@ HFY_COLD_ hfy_status hfy_sep_omega_star_(const hfy_sep *full, const hfy_real *th
     switch (method) {
     case HFY_SEP_BY_SOFTMAX_: sum += exp(v - s->top); break;
     case HFY_SEP_BY_EXP_: sum += exp(v); break;
-    case HFY_SEP_BY_POWER_: sum += pow(fabs(v), full->degree) / full->degree; break;
+    case HFY_SEP_BY_POWER_:
+      one = pow(fabs(v), full->degree) / full->degree;
+      if (v < 0 && full->kind != HFY_SEP_POWER) one = full->kind == HFY_SEP_EVEN ? -one : 0;
+      sum += one;
+      break;
     case HFY_SEP_BY_UNIFORM_: sum += v; break;
     default: sum += 0.5 * v * v; break;
     }
@@ -10453,7 +10490,10 @@ HFY_COLD_ hfy_status hfy_sep_loss_(const hfy_sep *full, const hfy_real *theta, c
     if (hfy_base_is_neg_inf_(t)) return HFY_OK; /* weight on a masked pattern */
     switch (method) {
     case HFY_SEP_BY_IDENTITY_: term = 0.5 * (t - v) * (t - v); break;
-    case HFY_SEP_BY_POWER_: term = pow(fabs(v), conjugate_r) / conjugate_r + pow(fabs(t), r) / r - t * v; break;
+    case HFY_SEP_BY_POWER_:
+      term = full->kind == HFY_SEP_RECTIFIED && t < 0 ? 0 : pow(fabs(t), r) / r;
+      term = pow(fabs(v), conjugate_r) / conjugate_r + term - t * v;
+      break;
     case HFY_SEP_BY_EXP_: term = (v > 0 ? v * (log(v) - 1 - t) : 0) + exp(t); break;
     default: sum += (v - p) * (s->top - t); continue;
     }
@@ -10482,7 +10522,8 @@ typedef struct hfy_sep_split_ {
 /* Has a sum a value here? Says why not. */
 HFY_COLD_ hfy_status hfy_sep_check_split_(const hfy_sep *sep, hfy_work *work) {
   static const char *const names[] = {"SOFTMAX",   "SPARSEMAX", "ENTMAX", "NORMMAX", "KSUBSETS", "SEQUENCE_KSUBSETS",
-                                      "SPARSEMAP", "IDENTITY",  "POWER",  "EXP",     "ARGMAX",   "UNIFORM"};
+                                      "SPARSEMAP", "IDENTITY",  "POWER",  "EXP",     "ARGMAX",   "UNIFORM",
+                                      "RECTIFIED"};
   const hfy_sep *link;
   int norms = 0, none = 0;
   if (sep->plus->plus)
@@ -10909,9 +10950,10 @@ HFY_COLD_ void hfy_sep_link_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, con
     double slope = -1; /* flat */
     if (method == HFY_SEP_BY_EXP_ && r->y[i] > 0) slope = (double)r->y[i];
     if (method == HFY_SEP_BY_IDENTITY_ && !hfy_base_is_neg_inf_(t)) slope = 1;
-    if (method == HFY_SEP_BY_POWER_ && !hfy_base_is_neg_inf_(t) && (full->degree >= 2 || fabs(t) > 0))
+    if (method == HFY_SEP_BY_POWER_ && !hfy_base_is_neg_inf_(t) && (full->degree >= 2 || fabs(t) > 0) &&
+        (full->kind != HFY_SEP_RECTIFIED || t > 0))
       slope = (full->degree - 1) * pow(fabs(t), full->degree - 2);
-    r->out[i] = slope < 0 ? 0 : (hfy_real)(slope * (double)r->v[i]);
+    r->out[i] = slope < 0 ? 0 : (hfy_real)((t < 0 && full->kind == HFY_SEP_EVEN ? -slope : slope) * (double)r->v[i]);
   }
 }
 
@@ -11041,8 +11083,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_sep_apply(const hfy_sep *sep, const hfy_real *
 
 /* Does a separation's gradient need the scores? */
 HFY_COLD_ int hfy_sep_needs_theta_(const hfy_sep *sep) {
-  return sep->plus || sep->kind == HFY_SEP_POWER || sep->kind == HFY_SEP_IDENTITY ||
-         sep->kind == HFY_SEP_SEQUENCE_KSUBSETS || sep->kind == HFY_SEP_SPARSEMAP ||
+  return sep->plus || hfy_sep_is_elementwise_(sep) || sep->kind == HFY_SEP_SEQUENCE_KSUBSETS ||
+         sep->kind == HFY_SEP_SPARSEMAP ||
          (sep->kind == HFY_SEP_NORMMAX && sep->gamma > HFY_SEP_FAR_ && hfy_base_is_finite_(sep->gamma));
 }
 
@@ -11137,10 +11179,14 @@ HFY_COLD_ hfy_status hfy_sep_each_value_(const hfy_sep *sep, const hfy_real *the
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   const hfy_simd_ *simd;
+  const hfy_sep *link;
   hfy_sep_values_ c;
   hfy_status status = hfy_sep_check_rows_(sep, rows, n, missing, w);
   size_t j;
   if (status) return status;
+  for (link = y ? sep : NULL; link; link = link->plus)
+    if (link->kind == HFY_SEP_EVEN)
+      return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "sep->kind: EVEN has no Omega, and so neither value nor loss");
   c.n = n;
   c.full = hfy_sep_resolve_(sep);
   c.splits = 0;
@@ -11884,6 +11930,7 @@ enum {
 typedef struct hfy_net_sum_ {
   double top, sum;
   double heavy;      /* IDENTITY, POWER: the largest weight that is not 0, or -infinity */
+  double null;       /* the null pattern's weight */
   size_t best;       /* where it is, or the top */
   hfy_status status; /* NaN or +infinity met */
 } hfy_net_sum_;
@@ -11899,6 +11946,19 @@ HFY_COLD_ hfy_status hfy_net_check_rows_(const char *what, const char *wide, siz
   if (hfy_base_fits_(rows, *stride, sizeof(hfy_real))) return HFY_OK;
   return hfy_base_fail_(work, HFY_ERR_ARG, "net->%s%s is %z: with a %s of %z such an array cannot exist",
                         own ? what : "dim", own ? "_stride" : "", *stride, times, rows);
+}
+
+/* What a null pattern can have wrong. */
+HFY_COLD_ hfy_status hfy_net_check_null_(hfy_net *full, hfy_work *work) {
+  const hfy_sep *link = &full->sep;
+  for (; link; link = link->plus)
+    if (!hfy_sep_has_sum_(link) || hfy_sep_has_bounds_(link) || hfy_sep_method_of_(link) == HFY_SEP_BY_STRUCTURE_)
+      return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->null_pattern is set, but net->sep is IDENTITY, EXP or a "
+                            "power, where no weight competes, or has bounds or a structure of N patterns");
+  if (!(fabs(full->null_score) <= HFY_REAL_MAX_))
+    return hfy_base_should_(work, "net->", "null_score", full->null_score, "finite");
+  full->null_score = (double)(hfy_real)full->null_score;
+  return HFY_OK;
 }
 
 /* Everything that can be wrong with a net for this many queries; fills in the defaults. */
@@ -11947,6 +12007,8 @@ HFY_COLD_ hfy_status hfy_net_resolve_(const hfy_net *net, size_t n_queries, hfy_
   status = hfy_sep_check_(&net->sep, n_queries, net->count, "net->sep.", work);
   if (status) return status;
   full->sep = hfy_sep_resolve_(&net->sep);
+  if (net->null_pattern) status = hfy_net_check_null_(full, work);
+  if (status) return status;
   return hfy_post_check_(&net->post, net->dim, &full->post, "net->post", work);
 }
 
@@ -11956,6 +12018,11 @@ HFY_API HFY_SMALL_ hfy_status hfy_net_check(const hfy_net *net, hfy_net *resolve
   hfy_status status = hfy_net_resolve_(net, 1, &full, w);
   if (!status && resolved) *resolved = full;
   return hfy_base_close_(w, &local, status);
+}
+
+/* What queries have of their own, or NULL. */
+HFY_PRIVATE_ const char *hfy_net_own_(const hfy_net *net) {
+  return net->betas ? "betas" : net->alphas ? "alphas" : net->gammas ? "gammas" : net->ks ? "ks" : NULL;
 }
 
 /* Says why a query has no answer. */
@@ -12088,6 +12155,7 @@ typedef struct hfy_net_weights_ {
   size_t count, best;
   double log_scale;
   const double *theta;    /* their scores, best's alone without weights; NULL: not kept */
+  hfy_real null;          /* the null pattern's, which is none of them */
 } hfy_net_weights_;
 
 /* Dropout of the weights that the readout sees: each is multiplied by 0 or 1/(1-rate), by a hash of (seed, bag, head,
@@ -12161,6 +12229,9 @@ typedef struct hfy_net_scratch_ {
 #endif
 } hfy_net_scratch_;
 
+/* Scores of a whole row: N, and that of a null pattern. */
+HFY_PRIVATE_ size_t hfy_net_row_(const hfy_net *net) { return net->count + (net->null_pattern != 0); }
+
 /* Checks a net; blocks, folds and segments, which set the order of sums, depend on it alone. */
 HFY_COLD_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, hfy_net_run_ *run, hfy_work *work) {
   hfy_net *full = &run->net;
@@ -12218,7 +12289,7 @@ HFY_COLD_ double *hfy_net_plan_norms_(hfy_base_arena_ *arena, const hfy_net *net
 HFY_COLD_ void hfy_net_plan_(hfy_base_arena_ *arena, const hfy_net_run_ *run, int energies, hfy_net_scratch_ *s) {
   size_t t = run->tile, dim = run->net.dim, out = run->readout.width, states = hfy_base_times_(t, dim);
   size_t sums = hfy_base_times_(run->whole ? run->whole : 1, dim > out ? dim : out);
-  hfy_sep_plan_(arena, run->simd, &run->net.sep, run->net.count, 0, &s->sep);
+  hfy_sep_plan_(arena, run->simd, &run->net.sep, hfy_net_row_(&run->net), 0, &s->sep);
   hfy_post_plan_(arena, &run->net.post, dim, energies, &s->post);
   s->failure = HFY_OK;
   s->walk = HFY_TAKE_(arena, hfy_net_walk_, t);
@@ -12227,7 +12298,7 @@ HFY_COLD_ void hfy_net_plan_(hfy_base_arena_ *arena, const hfy_net_run_ *run, in
   s->mark = HFY_TAKE_(arena, hfy_real, run->net.max_steps > 2 ? states : 0);
   s->before = HFY_TAKE_(arena, hfy_real, run->looks_back ? states : 0);
   s->out = HFY_TAKE_(arena, hfy_real, hfy_base_times_(t, out));
-  s->scores = HFY_TAKE_(arena, hfy_real, hfy_base_times_(run->whole, run->net.count));
+  s->scores = HFY_TAKE_(arena, hfy_real, hfy_base_times_(run->whole, hfy_net_row_(&run->net)));
   s->part = HFY_TAKE_(arena, hfy_real, sums);
   s->sum = HFY_TAKE_(arena, hfy_real, sums);
   s->f = HFY_TAKE_(arena, hfy_real, dim);
@@ -12330,14 +12401,38 @@ HFY_PRIVATE_ void hfy_net_drop_row_(const hfy_net_drop_ *drop, size_t who, const
 #endif
 
 /* p = separation(theta). A list's weights are rounded where they stand; others take the place of theta. */
-HFY_PRIVATE_ hfy_net_weights_ hfy_net_listed_weights_(hfy_sep_scratch_ *sep) {
-  hfy_net_weights_ p = {sep->index, (const hfy_real *)(const void *)sep->weight, sep->count, 0, 0, NULL};
+HFY_PRIVATE_ hfy_net_weights_ hfy_net_listed_weights_(const hfy_net_run_ *run, hfy_sep_scratch_ *sep) {
+  hfy_net_weights_ p = {sep->index, (const hfy_real *)(const void *)sep->weight, sep->count, 0, 0, NULL, 0};
   size_t i;
   for (i = 0; i < sep->count; i++) {
     hfy_real w = (hfy_real)sep->weight[i];
     memcpy((unsigned char *)sep->weight + i * sizeof w, &w, sizeof w);
   }
+  if (run->net.null_pattern && p.count && p.index[p.count - 1] == run->net.count) p.null = p.weight[--p.count];
   return p;
+}
+
+/* The null pattern is the last of the candidates: whatever found the others need not know it. */
+HFY_PRIVATE_ hfy_status hfy_net_add_null_(const hfy_net_run_ *run, hfy_status status, hfy_sep_scratch_ *sep) {
+  if (!run->net.null_pattern || (status && status != HFY_ERR_ARG)) return status; /* ARG: all others are masked */
+  if (status) sep->count = 0;
+  sep->index[sep->count] = run->net.count;
+  sep->weight[sep->count++] = run->net.null_score;
+  return HFY_OK;
+}
+
+/* Sums of all patterns: the null one's term. Returns what turns the others' terms into weights. */
+HFY_PRIVATE_ double hfy_net_close_sum_(const hfy_net_run_ *run, hfy_net_sum_ *sum) {
+  double top, keep;
+  if (!run->net.null_pattern) return 1 / sum->sum;
+  top = sum->top > run->net.null_score ? sum->top : run->net.null_score;
+  keep = exp(sum->top - top);
+  sum->null = exp(run->net.null_score - top);
+  sum->sum = keep * sum->sum + sum->null;
+  sum->null /= sum->sum;
+  keep /= sum->sum;
+  if (!((hfy_real)keep > 0)) sum->best = SIZE_MAX;
+  return keep;
 }
 
 /* e^log_scale w, saturating to infinity. */
@@ -12353,7 +12448,7 @@ HFY_COLD_ hfy_status hfy_net_energy_(const hfy_net_run_ *run, const hfy_real *th
   const hfy_net *net = &run->net;
   double conjugate, psi, self = 0;
   size_t d;
-  hfy_status status = hfy_sep_conjugate_(&net->sep, theta, net->count, who, &conjugate, &s->sep);
+  hfy_status status = hfy_sep_conjugate_(&net->sep, theta, hfy_net_row_(&run->net), who, &conjugate, &s->sep);
   if (!status) status = hfy_post_row_value_(&net->post, q, net->dim, &psi, &s->post);
   if (status) return status;
   for (d = 0; net->self_coupling && d < net->dim; d++)
@@ -12406,34 +12501,42 @@ HFY_PRIVATE_ void hfy_net_mask_(const hfy_net *net, size_t who, size_t from, siz
   for (i = seen; i < n; i++) theta[i] = (hfy_real)-HUGE_VAL;
 }
 
+/* A whole row; and the null pattern's score. */
+HFY_PRIVATE_ void hfy_net_mask_row_(const hfy_net_run_ *run, size_t who, hfy_real *theta) {
+  hfy_net_mask_(&run->net, who, 0, run->net.count, theta);
+  if (run->net.null_pattern) theta[run->net.count] = (hfy_real)run->net.null_score;
+}
+
 /* Every score of query `who` in state q. */
 HFY_PRIVATE_ void hfy_net_theta_(const hfy_net_run_ *run, size_t who, const hfy_real *q, hfy_net_scratch_ *s,
                                  hfy_real *theta) {
   hfy_net_norms_(run, q, 1, s->inverse_q);
   hfy_net_scores_(run, q, 1, s->inverse_q, 0, run->net.count, theta, run->net.count);
-  hfy_net_mask_(&run->net, who, 0, run->net.count, theta);
+  hfy_net_mask_row_(run, who, theta);
 }
 
 HFY_PRIVATE_ hfy_status hfy_net_separate_(const hfy_net_run_ *run, size_t who, hfy_real *theta, hfy_net_scratch_ *s,
                                           hfy_net_weights_ *p) {
-  const hfy_net_weights_ all = {NULL, theta, run->net.count, 0, 0, NULL};
+  const hfy_net_weights_ all = {NULL, theta, run->net.count, 0, 0, NULL, 0};
   hfy_status status;
   if (hfy_sep_is_list_(&run->net.sep)) {
-    status = hfy_sep_list_(&run->net.sep, theta, run->net.count, who, &s->sep);
-    if (!status) *p = hfy_net_listed_weights_(&s->sep);
+    status = hfy_sep_list_(&run->net.sep, theta, hfy_net_row_(&run->net), who, &s->sep);
+    if (!status) *p = hfy_net_listed_weights_(run, &s->sep);
     return status;
   }
   *p = all;
-  return hfy_sep_fill_(&run->net.sep, theta, run->net.count, who, theta, &p->log_scale, &s->sep);
+  status = hfy_sep_fill_(&run->net.sep, theta, hfy_net_row_(&run->net), who, theta, &p->log_scale, &s->sep);
+  if (run->net.null_pattern) p->null = theta[run->net.count];
+  return status;
 }
 
 /* z = V^T p of nq queries with all N weights: rows in ascending order within folds, folds within segments. */
 HFY_PRIVATE_ void hfy_net_project_all_(const hfy_net_run_ *run, const hfy_real *weight, size_t nq,
                                        const hfy_net_rows_ *rows, hfy_net_scratch_ *s, hfy_real *z) {
-  size_t from = 0, to, end, n = run->net.count, size = nq * rows->width;
+  size_t from = 0, to, end, n = run->net.count, size = nq * rows->width, row = hfy_net_row_(&run->net);
   hfy_net_zero_(z, size);
   if (n <= run->fold) { /* there is nothing to add up: the same bits */
-    run->simd->combine(weight, n, nq, rows->at, rows->stride, n, rows->width, z, rows->width);
+    run->simd->combine(weight, row, nq, rows->at, rows->stride, n, rows->width, z, rows->width);
     return;
   }
   while (from < n) {
@@ -12441,7 +12544,7 @@ HFY_PRIVATE_ void hfy_net_project_all_(const hfy_net_run_ *run, const hfy_real *
     for (end = hfy_base_min_(from + run->segment, n); from < end; from = to) {
       to = hfy_base_min_(from + run->fold, end);
       hfy_net_zero_(s->part, size);
-      run->simd->combine(weight + from, n, nq, rows->at + from * rows->stride, rows->stride, to - from,
+      run->simd->combine(weight + from, row, nq, rows->at + from * rows->stride, rows->stride, to - from,
                          rows->width, s->part, rows->width);
       hfy_net_add_(s->part, size, s->sum);
     }
@@ -12552,9 +12655,8 @@ HFY_COLD_ double hfy_net_score_(const hfy_net_run_ *run, const hfy_net_walk_ *w,
 /* Does i come before j? By weight, then by score, then by position. */
 HFY_COLD_ int hfy_net_heavier_(const hfy_net_run_ *run, const hfy_net_walk_ *w, const hfy_net_weights_ *p, size_t i,
                                size_t j) {
-  const hfy_sep_kind kind = run->net.sep.kind;
   double a = (double)p->weight[i], b = (double)p->weight[j];
-  if (!(a < b) && !(a > b) && kind != HFY_SEP_IDENTITY && kind != HFY_SEP_POWER) {
+  if (!(a < b) && !(a > b) && !hfy_sep_is_elementwise_(&run->net.sep)) {
     a = hfy_net_score_(run, w, p, i);
     b = hfy_net_score_(run, w, p, j);
   }
@@ -12583,6 +12685,7 @@ HFY_COLD_ void hfy_net_report_(const hfy_net_run_ *run, const hfy_net_walk_ *w, 
     if (r->best) r->best[who] = none ? 0 : p->index ? p->index[best] : best;
     if (r->best_score) r->best_score[who] = none ? (hfy_real)-HUGE_VAL : (hfy_real)hfy_net_score_(run, w, p, best);
   }
+  if (r->null_weight) r->null_weight[who] = p->null;
   if (!p->weight) return;
   for (i = 0; r->support && i < p->count; i++) support += p->weight[i] > 0 || p->weight[i] < 0;
   if (r->support) r->support[who] = support;
@@ -12604,6 +12707,7 @@ HFY_COLD_ void hfy_net_report_(const hfy_net_run_ *run, const hfy_net_walk_ *w, 
 HFY_PRIVATE_ void hfy_net_answer_(const hfy_net_run_ *run, hfy_net_walk_ *w, const hfy_net_weights_ *p,
                                   hfy_real *gathered) {
   const hfy_report *r = run->report;
+  hfy_real *answer = gathered ? gathered : w->q;
   size_t d, width = run->readout.at ? run->readout.width : run->net.dim;
   double scale = p->log_scale > 0 || p->log_scale < 0 ? exp(p->log_scale) : 1;
   w->ended = 1;
@@ -12611,11 +12715,12 @@ HFY_PRIVATE_ void hfy_net_answer_(const hfy_net_run_ *run, hfy_net_walk_ *w, con
     const double v = scale * (double)gathered[d];
     gathered[d] = fabs(v) <= HFY_REAL_MAX_ ? (hfy_real)v : (hfy_real)HUGE_VAL;
   }
+  for (d = 0; p->null > 0 && d < width; d++) answer[d] += 0; /* of nothing: 0, not -0 */
   if (gathered && !hfy_post_finite_(gathered, width)) w->status = HFY_ERR_NONFINITE;
   if (w->status) return;
   if (run->path && !run->latest && w->step <= run->states)
     *hfy_net_state_(run, w->who, w->step - 1) = (hfy_real)hfy_base_nan_();
-  if (run->out) memcpy(run->out + w->who * run->out_row, gathered ? gathered : w->q, width * sizeof *run->out);
+  if (run->out) memcpy(run->out + w->who * run->out_row, answer, width * sizeof *run->out);
   if (!r) return;
   if (r->steps) r->steps[w->who] = w->step;
   if (r->residual) r->residual[w->who] = w->residual;
@@ -13258,9 +13363,10 @@ HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, size_t nq, const
   }
   for (j = 0; sums && j < nq; j++) {
     hfy_net_sum_ *sum = s->sums + j;
-    if (!sum->status && hfy_base_is_neg_inf_(sum->top)) sum->status = HFY_ERR_ARG;
-    if (!sum->status && run->net.sep.kind != HFY_SEP_EXP && sum->sum > 0) /* EXP keeps its factor e^top */
-      run->simd->scale_once(z + j * width, width, 1 / sum->sum);
+    if (!sum->status && hfy_base_is_neg_inf_(sum->top) && !run->net.null_pattern) sum->status = HFY_ERR_ARG;
+    if (sum->status || run->net.sep.kind == HFY_SEP_EXP) continue; /* EXP keeps its factor e^top */
+    if (sum->sum > 0 || run->net.null_pattern)
+      run->simd->scale_once(z + j * width, width, hfy_net_close_sum_(run, sum));
   }
 }
 
@@ -13418,12 +13524,13 @@ HFY_PRIVATE_ void hfy_net_by_lists_(const hfy_net_run_ *run, size_t live, int mo
     hfy_net_walk_ *w = s->walk + j;
     hfy_net_weights_ p;
     w->status = hfy_net_candidates_(run, live, j, s);
+    w->status = hfy_net_add_null_(run, w->status, &s->sep);
     if (!w->status) w->status = hfy_sep_candidates_(&run->net.sep, &s->sep);
     if (w->status) {
       hfy_net_learn_(run, w, NULL, s);
       continue;
     }
-    p = hfy_net_listed_weights_(&s->sep);
+    p = hfy_net_listed_weights_(run, &s->sep);
     hfy_net_settle_(run, j, &p, moves, 0, s);
   }
 }
@@ -13437,7 +13544,7 @@ HFY_PRIVATE_ void hfy_net_by_sums_(const hfy_net_run_ *run, size_t live, int mov
     const hfy_net_sum_ *sum = s->sums + j;
     const int none = !run->fast.exponential && hfy_base_is_neg_inf_(sum->heavy); /* p = 0 */
     hfy_net_weights_ p = {NULL, NULL, 0, none ? SIZE_MAX : sum->best, run->net.sep.kind == HFY_SEP_EXP ? sum->top : 0,
-                          NULL};
+                          NULL, (hfy_real)sum->null};
     s->walk[j].status = sum->status;
     if (!sum->status) hfy_net_settle_(run, j, &p, moves, read, s);
   }
@@ -13446,13 +13553,13 @@ HFY_PRIVATE_ void hfy_net_by_sums_(const hfy_net_run_ *run, size_t live, int mov
 /* One step with whole rows of scores. */
 HFY_PRIVATE_ void hfy_net_by_rows_(const hfy_net_run_ *run, size_t live, int moves, int read, hfy_net_scratch_ *s) {
   const int lists = hfy_sep_is_list_(&run->net.sep);
-  size_t j, n = run->net.count;
+  size_t j, n = hfy_net_row_(&run->net);
   hfy_net_weights_ p;
-  hfy_net_scores_(run, s->q, live, s->inverse_q, 0, n, s->scores, n);
+  hfy_net_scores_(run, s->q, live, s->inverse_q, 0, run->net.count, s->scores, n);
   for (j = 0; j < live; j++) {
     hfy_net_walk_ *w = s->walk + j;
     hfy_real *theta = s->scores + j * n;
-    hfy_net_mask_(&run->net, w->who, 0, n, theta);
+    hfy_net_mask_row_(run, w->who, theta);
     hfy_net_note_energy_(run, w, theta, s);
     if (!w->ended) w->status = hfy_net_separate_(run, w->who, theta, s, &p);
     if (w->ended || w->status)
@@ -13464,10 +13571,12 @@ HFY_PRIVATE_ void hfy_net_by_rows_(const hfy_net_run_ *run, size_t live, int mov
   }
   if (lists) return;
   if (moves) hfy_net_project_all_(run, s->scores, live, &run->values, s, s->z);
-  for (j = 0; read && j < live; j++) hfy_net_drop_row_(run->drop, s->walk[j].who, NULL, n, s->scores + j * n);
+  for (j = 0; read && j < live; j++)
+    hfy_net_drop_row_(run->drop, s->walk[j].who, NULL, run->net.count, s->scores + j * n);
   if (read) hfy_net_project_all_(run, s->scores, live, &run->readout, s, s->out);
   for (j = 0; j < live; j++) {
-    const hfy_net_weights_ all = {NULL, s->scores + j * n, n, 0, s->walk[j].log_scale, NULL};
+    const hfy_net_weights_ all = {NULL, s->scores + j * n, run->net.count, 0, s->walk[j].log_scale, NULL,
+                                  run->net.null_pattern ? s->scores[j * n + n - 1] : 0};
     if (!s->walk[j].ended && !s->walk[j].status) hfy_net_settle_(run, j, &all, moves, read, s);
   }
 }
@@ -13478,7 +13587,7 @@ HFY_PRIVATE_ void hfy_net_by_rows_(const hfy_net_run_ *run, size_t live, int mov
 HFY_PRIVATE_ size_t hfy_net_reuse_(const hfy_net_run_ *run, size_t live, hfy_net_scratch_ *s) {
   const hfy_real one = 1;
   const size_t memos = s->fast.memos;
-  hfy_net_weights_ p = {NULL, &one, 1, 0, 0, NULL};
+  hfy_net_weights_ p = {NULL, &one, 1, 0, 0, NULL, 0};
   size_t i, j, scan = 0;
   for (j = 0; j < live; j++) {
     hfy_net_walk_ *w = s->walk + j;
@@ -13552,7 +13661,7 @@ HFY_COLD_ void hfy_net_mode_of_(hfy_net_run_ *run, int rows) {
     fast->mode = HFY_NET_SUMS_;
   }
   fast->remembers = fast->mode == HFY_NET_LISTS_ && net->max_steps > 1 && net->step >= 1 && !net->readout &&
-                    !net->bias && !net->visible && !net->self_coupling;
+                    !net->bias && !net->visible && !net->self_coupling && !net->null_pattern;
 }
 
 /* Mode and sizes; how many walks share the queries, through *walks. */
@@ -13649,7 +13758,7 @@ HFY_PRIVATE_ void hfy_net_partial_(const hfy_net_run_ *run, size_t live, hfy_rea
   sum->status = hfy_sep_top_(run->simd, s->scores, n, NULL, &sum->top);
   if (sum->status) return;
   while ((double)s->scores[sum->best] < sum->top) sum->best++;
-  if (sep->kind == HFY_SEP_IDENTITY || sep->kind == HFY_SEP_POWER)
+  if (hfy_sep_is_elementwise_(sep))
     sum->status = hfy_sep_elementwise_(sep, s->scores, n, s->scores);
   else
     sum->sum = run->simd->softmax(s->scores, n, (hfy_real)sum->top, s->scores);
@@ -13678,6 +13787,85 @@ HFY_PRIVATE_ hfy_status hfy_net_candidates_(const hfy_net_run_ *run, size_t live
    >>net.energy   the call; energies, their gradients, reverse mode; in either build
    ------------------------------------------------------------------------------------------------------------------ */
 
+/* Queries of a call that have one net, first .. last-1. */
+typedef struct hfy_net_part_ {
+  size_t first, last;
+  size_t rows; /* of the net's arrays that are to be checked */
+  int dry;     /* no more than checks and scratch */
+} hfy_net_part_;
+
+/* A public call's arguments, and how it goes. */
+struct hfy_net_asked_;
+typedef hfy_status hfy_net_asks_(const hfy_net *net, const struct hfy_net_asked_ *a, const hfy_net_part_ *part,
+                                 hfy_work *w);
+typedef hfy_status hfy_net_asks_row_(const hfy_net_run_ *run, const struct hfy_net_asked_ *a, hfy_real *theta,
+                                     size_t who, hfy_net_scratch_ *s);
+typedef struct hfy_net_asked_ {
+  hfy_net_asks_ *ask;
+  hfy_net_asks_row_ *row; /* energies: a query's; slopes: those of Psi are wanted; missing: an array that is NULL */
+  int slopes;
+  const char *missing;
+  const hfy_real *queries, *dout;
+  size_t n_queries;
+  hfy_real *out;
+  double *energy;
+  const double *denergy;
+  const hfy_report *report;
+  const hfy_grad *grad;
+} hfy_net_asked_;
+
+/* The net of query `first`, its own settings in place; how many from there on have the same. */
+HFY_COLD_ size_t hfy_net_alike_(const hfy_net *net, size_t first, size_t n_queries, hfy_net *own) {
+  const double *const of[] = {net->betas, net->alphas, net->gammas, net->ks};
+  double *const to[] = {&own->beta, &own->sep.alpha, &own->sep.gamma, &own->sep.k};
+  size_t i, m, many = n_queries - first;
+  *own = *net;
+  own->betas = own->alphas = own->gammas = own->ks = NULL;
+  for (i = 0; i < 4; i++) {
+    if (!of[i]) continue;
+    for (m = 1; m < many && !memcmp(of[i] + first + m, of[i] + first, sizeof(double));) m++;
+    many = m;
+    if (!(of[i][first] >= 0 && of[i][first] <= 0)) *to[i] = of[i][first];
+  }
+  return many;
+}
+
+/* Runs a call; where queries have settings of their own, once for each run of equals, and a query whose own are out of
+   range fails alone. First dry: what is wrong with the call itself shows before anything is written. */
+HFY_COLD_ hfy_status hfy_net_each_(const hfy_net *net, const hfy_net_asked_ *a, hfy_work *w) {
+  hfy_net_part_ part = {0, a->n_queries, a->n_queries, 0};
+  char said[sizeof w->message], kept[sizeof w->message];
+  hfy_status one, status, failure = HFY_OK;
+  hfy_net own, full;
+  size_t who;
+  if (!net || !hfy_net_own_(net)) return a->ask(net, a, &part, w);
+  part.last = 0;
+  part.dry = 1;
+  status = a->ask(net, a, &part, w);
+  part.rows = 1;
+  for (; part.dry >= 0; part.dry--)
+    for (part.first = 0; !status && part.first < a->n_queries; part.first = part.last) {
+      part.last = part.first + hfy_net_alike_(net, part.first, a->n_queries, &own);
+      one = hfy_net_resolve_(&own, 1, &full, w);
+      if (one) {
+        memcpy(said, w->message, sizeof said);
+        (void)hfy_base_fail_(w, one, "query %z: %s", part.first, said);
+        for (who = part.first; !part.dry && a->report && a->report->status && who < part.last; who++)
+          a->report->status[who] = one;
+      } else {
+        one = a->ask(&own, a, &part, w);
+        if (part.dry) status = one;
+      }
+      if (!one || part.dry || failure) continue;
+      failure = one;
+      memcpy(kept, w->message, sizeof kept);
+    }
+  if (status) return status;
+  memcpy(w->message, kept, failure ? sizeof kept : 0);
+  if (!failure) w->message[0] = 0;
+  return failure;
+}
+
 /* A call's walks, each over its share of the queries. */
 typedef struct hfy_net_call_ {
   const hfy_net_run_ *run;
@@ -13692,17 +13880,19 @@ HFY_PRIVATE_ void hfy_net_share_(void *context, size_t i) {
 }
 
 HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
-                                       const hfy_report *report, const hfy_net_more_ *more, hfy_work *w) {
+                                       const hfy_report *report, const hfy_net_more_ *more,
+                                       const hfy_net_part_ *part, hfy_work *w) {
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_net_run_ run;
-  hfy_net_call_ call = {&run, NULL, 0, n_queries, 0};
+  hfy_net_call_ call = {&run, NULL, part ? part->first : 0, n_queries, 0};
   const int energies = report && report->energy;
   size_t i;
-  hfy_status status = hfy_net_begin_(net, n_queries, &run, w);
+  hfy_status status = hfy_net_begin_(net, part ? part->rows : n_queries, &run, w);
   if (status) return status;
+  if (part) call.n_queries = part->last - part->first;
   hfy_net_call_of_(&run, queries, out, report);
   hfy_net_more_of_(&run, more, more && more->latest);
-  status = hfy_net_choose_(&run, n_queries, run.drop || energies || (report && report->weights), &call.walks, w);
+  status = hfy_net_choose_(&run, call.n_queries, run.drop || energies || (report && report->weights), &call.walks, w);
   if (!status) status = hfy_net_check_call_(&run.net, queries, n_queries, out, report, w);
   while (hfy_base_layout_(&arena, w, &status)) {
     run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net);
@@ -13714,29 +13904,57 @@ HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queri
   }
   for (i = 0; !status && energies && i < call.walks; i++) /* each walk's scratch gets what its energies need */
     status = hfy_net_has_energy_(&run.net, &call.scratch[i].post, w);
-  if (status) return status;
+  if (status || (part && part->dry)) return status;
   hfy_net_prepare_(&run);
   hfy_base_parallel_(call.walks, hfy_net_share_, &call);
-  for (i = 0; i < n_queries && net->index && report && report->status; i++)
+  for (i = call.first; i < call.first + call.n_queries && net->index && report && report->status; i++)
     if (report->status[i] == HFY_ERR_FORMAT) report->status[i] = HFY_ERR_ARG;
   for (i = 0; i < call.walks; i++) /* the shares are in order: the first failure wins */
     if (call.scratch[i].failure) return hfy_net_failed_(w, call.scratch[i].failure, call.scratch[i].failed);
   return HFY_OK;
 }
 
+HFY_COLD_ hfy_status hfy_net_retrieve_part_(const hfy_net *net, const hfy_net_asked_ *a, const hfy_net_part_ *part,
+                                            hfy_work *w) {
+  return hfy_net_retrieve_(net, a->queries, a->n_queries, a->out, a->report, NULL, part, w);
+}
+
+HFY_COLD_ hfy_status hfy_net_retrieve_each_(const hfy_net *net, const hfy_real *queries, size_t n_queries,
+                                            hfy_real *out, const hfy_report *report, hfy_work *w) {
+  hfy_net_asked_ a;
+  memset(&a, 0, sizeof a);
+  a.ask = hfy_net_retrieve_part_;
+  a.queries = queries;
+  a.n_queries = n_queries;
+  a.out = out;
+  a.report = report;
+  return hfy_net_each_(net, &a, w);
+}
+
 HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
                                 const hfy_report *report, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  return hfy_base_close_(w, &local, hfy_net_retrieve_(net, queries, n_queries, out, report, NULL, w));
+  const hfy_status status = net && hfy_net_own_(net)
+                                ? hfy_net_retrieve_each_(net, queries, n_queries, out, report, w)
+                                : hfy_net_retrieve_(net, queries, n_queries, out, report, NULL, NULL, w);
+  return hfy_base_close_(w, &local, status);
+}
+
+/* The energy of a query. */
+HFY_COLD_ hfy_status hfy_net_energy_row_(const hfy_net_run_ *run, const hfy_net_asked_ *a, hfy_real *theta, size_t who,
+                                         hfy_net_scratch_ *s) {
+  return hfy_net_energy_(run, theta, a->queries + who * run->net.dim, who, a->energy + who, s);
 }
 
 /* dE/dq into dq, which may be q, from the scores, which become the weights; grad Psi stands in s->post.row. */
-HFY_COLD_ hfy_status hfy_net_energy_gradient_(const hfy_net_run_ *run, hfy_real *theta, const hfy_real *q,
-                                              size_t who, hfy_real *dq, hfy_net_scratch_ *s) {
+HFY_COLD_ hfy_status hfy_net_energy_gradient_(const hfy_net_run_ *run, const hfy_net_asked_ *a, hfy_real *theta,
+                                              size_t who, hfy_net_scratch_ *s) {
   const hfy_net *net = &run->net;
+  const hfy_real *q = a->queries + who * net->dim;
+  hfy_real *dq = a->out + who * net->dim;
   double *slope = s->post.row, half, log_scale;
   size_t d;
-  hfy_status status = hfy_sep_fill_(&net->sep, theta, net->count, who, theta, &log_scale, &s->sep);
+  hfy_status status = hfy_sep_fill_(&net->sep, theta, hfy_net_row_(&run->net), who, theta, &log_scale, &s->sep);
   if (status) return status;
   hfy_net_project_all_(run, theta, 1, &run->values, s, s->z);
   half = exp(0.5 * log_scale);
@@ -13749,11 +13967,58 @@ HFY_COLD_ hfy_status hfy_net_energy_gradient_(const hfy_net_run_ *run, hfy_real 
   return HFY_OK;
 }
 
+/* What a query adds to the gradients of the energies: -p of keys and biases, ... (math 9) */
+HFY_COLD_ hfy_status hfy_net_energy_vjp_(const hfy_net_run_ *run, const hfy_net_asked_ *a, hfy_real *theta, size_t who,
+                                         hfy_net_scratch_ *s) {
+  const hfy_net *net = &run->net;
+  const hfy_grad *grad = a->grad;
+  const size_t n = net->count, dim = net->dim, row = hfy_net_row_(net);
+  const hfy_real *q = a->queries + who * dim;
+  hfy_real *dq = grad->queries ? grad->queries + who * dim : NULL;
+  const double g = a->denergy[who];
+  double *slope = s->post.row, conjugate = 0, along = 0, most = 0, large = 0, scale, half;
+  size_t i, d;
+  hfy_status status = HFY_OK;
+  if (grad->beta || grad->betas) status = hfy_sep_conjugate_(&net->sep, theta, row, who, &conjugate, &s->sep);
+  if (!status) status = hfy_sep_fill_(&net->sep, theta, row, who, theta, &scale, &s->sep);
+  if (status) return status;
+  hfy_net_project_all_(run, theta, 1, &run->values, s, s->z);
+  half = exp(0.5 * scale);
+  for (d = 0; d < dim; d++) {
+    const double x = (double)q[d], z = hfy_post_unscale_((double)s->z[d], half);
+    along += x * z;
+    if (fabs(x) > large) large = fabs(x);
+    if (dq) slope[d] = g * (slope[d] + (net->self_coupling ? (double)net->self_coupling[d] * x : 0) - z);
+    if (dq && !(fabs(slope[d]) <= HFY_REAL_MAX_)) return HFY_ERR_NONFINITE;
+  }
+  for (i = 0; i < row; i++) most = fabs((double)theta[i]) > most ? fabs((double)theta[i]) : most;
+  most = hfy_post_unscale_(fabs(g) * most, half);
+  conjugate = g * (conjugate / net->beta - along) / net->beta;
+  if (!(most * (large > 1 ? large : 1) * (1 + 1 / net->beta) <= HFY_REAL_MAX_) || !hfy_base_is_finite_(conjugate))
+    return HFY_ERR_NONFINITE;
+  if (grad->beta) *grad->beta += conjugate;
+  if (grad->betas) grad->betas[who] += conjugate;
+  for (d = 0; d < dim; d++) {
+    if (dq) dq[d] = (hfy_real)((double)dq[d] + slope[d]);
+    if (grad->self_coupling)
+      grad->self_coupling[d] = (hfy_real)((double)grad->self_coupling[d] + 0.5 * g * (double)q[d] * (double)q[d]);
+  }
+  for (i = 0; i < n; i++) {
+    const double p = g * hfy_post_unscale_((double)theta[i], half);
+    hfy_real *key = grad->keys ? grad->keys + i * net->key_stride : NULL;
+    if (!(p > 0 || p < 0)) continue;
+    if (grad->bias) grad->bias[who * net->bias_stride + i] -= (hfy_real)(p / net->beta);
+    for (d = 0; key && d < dim; d++) key[d] = (hfy_real)((double)key[d] - p * (double)q[d]);
+  }
+  if (grad->null_score) *grad->null_score -= g * (double)theta[n] / net->beta;
+  return HFY_OK;
+}
+
 /* Checks a net and lays out what its energies need; tile queries side by side, or fewer if whole rows are long. */
-HFY_COLD_ hfy_status hfy_net_begin_energies_(const hfy_net *net, size_t n_queries, const char *missing,
+HFY_COLD_ hfy_status hfy_net_begin_energies_(const hfy_net *net, size_t n_queries, size_t rows, const char *missing,
                                              hfy_net_run_ *run, hfy_net_scratch_ *s, hfy_work *w) {
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
-  hfy_status status = hfy_net_begin_(net, n_queries, run, w);
+  hfy_status status = hfy_net_begin_(net, rows, run, w);
   if (!status && n_queries) status = hfy_base_null_(w, missing);
   if (status) return status;
   run->whole = run->tile = hfy_base_min_(hfy_net_few_rows_(&run->net), n_queries ? n_queries : 1);
@@ -13761,55 +14026,101 @@ HFY_COLD_ hfy_status hfy_net_begin_energies_(const hfy_net *net, size_t n_querie
   return status;
 }
 
-/* The energies or, if dq is not NULL, their gradients. missing: an array that is NULL. */
-HFY_COLD_ hfy_status hfy_net_energies_(const hfy_net *net, const hfy_real *q, size_t n_queries, double *energy,
-                                       hfy_real *dq, const char *missing, hfy_work *w) {
+/* Energies, or gradients of theirs. */
+HFY_COLD_ hfy_status hfy_net_energies_(const hfy_net *net, const hfy_net_asked_ *a, const hfy_net_part_ *part,
+                                       hfy_work *w) {
   hfy_net_run_ run;
   hfy_net_scratch_ s;
-  hfy_status one, failure = HFY_OK, status = hfy_net_begin_energies_(net, n_queries, missing, &run, &s, w);
-  const size_t n = run.net.count, dim = run.net.dim;
-  size_t who;
+  hfy_status one, failure = HFY_OK, status;
+  size_t who, n;
+  status = hfy_net_begin_energies_(net, a->n_queries, part->rows, a->missing, &run, &s, w);
+  n = hfy_net_row_(&run.net);
   if (!status) status = hfy_net_has_energy_(&run.net, &s.post, w);
-  for (who = 0; !status && who < n_queries; who++) {
-    const hfy_real *state = q + who * dim;
-    hfy_real *theta = s.scores + who % run.tile * n;
-    if (theta == s.scores) /* a tile of queries shares a read of the keys */
-      hfy_net_scores_(&run, state, hfy_base_min_(run.tile, n_queries - who), NULL, 0, n, theta, n);
-    hfy_net_mask_(&run.net, who, 0, n, theta);
-    hfy_net_admit_(&run, q, who, 0, &s);
+  if (!status && a->grad && a->grad->null_score && !run.net.null_pattern)
+    status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->null_score is set, but net->null_pattern is not");
+  if (status || part->dry) return status;
+  for (who = part->first; who < part->last; who++) {
+    const hfy_real *state = a->queries + who * run.net.dim;
+    const size_t place = (who - part->first) % run.tile;
+    hfy_real *theta = s.scores + place * n;
+    int outside = 0;
+    if (!place) /* a tile of queries shares a read of the keys */
+      hfy_net_scores_(&run, state, hfy_base_min_(run.tile, part->last - who), NULL, 0, run.net.count, theta, n);
+    hfy_net_mask_row_(&run, who, theta);
+    hfy_net_admit_(&run, a->queries, who, 0, &s);
     one = s.walk->status;
-    if (!one && !dq) one = hfy_net_energy_(&run, theta, state, who, energy + who, &s);
-    if (!one && dq) {
-      one = hfy_post_row_gradient_(&run.net.post, state, dim, &s.post);
-      if (one && !failure)
-        failure = hfy_base_fail_(
-            w, one, "query %z lies outside the domain of Psi, or at an edge where Psi has no slope", who);
-      if (!one) one = hfy_net_energy_gradient_(&run, theta, state, who, dq + who * dim, &s);
+    if (!one && a->slopes) {
+      one = hfy_post_row_gradient_(&run.net.post, state, run.net.dim, &s.post);
+      outside = one != HFY_OK;
     }
-    if (one && !failure) failure = hfy_net_failed_(w, one, who);
+    if (!one) one = a->row(&run, a, theta, who, &s);
+    if (!one || failure) continue;
+    failure = outside ? hfy_base_fail_(w, one, "query %z lies outside the domain of Psi, or at an edge where Psi has "
+                                       "no slope", who)
+                      : hfy_net_failed_(w, one, who);
   }
-  return status ? status : failure;
+  return failure;
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_energy(const hfy_net *net, const hfy_real *q, size_t n_queries, double *energy,
                                          hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  const char *missing = !q ? "q" : !energy ? "energy" : NULL;
-  return hfy_base_close_(w, &local, hfy_net_energies_(net, q, n_queries, energy, NULL, missing, w));
+  hfy_net_asked_ a;
+  memset(&a, 0, sizeof a);
+  a.ask = hfy_net_energies_;
+  a.row = hfy_net_energy_row_;
+  a.missing = !q ? "q" : !energy ? "energy" : NULL;
+  a.queries = q;
+  a.n_queries = n_queries;
+  a.energy = energy;
+  return hfy_base_close_(w, &local, hfy_net_each_(net, &a, w));
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_energy_gradient(const hfy_net *net, const hfy_real *q, size_t n_queries, hfy_real *dq,
                                                   hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  const char *missing = !q ? "q" : !dq ? "dq" : NULL;
-  return hfy_base_close_(w, &local, hfy_net_energies_(net, q, n_queries, NULL, dq, missing, w));
+  hfy_net_asked_ a;
+  memset(&a, 0, sizeof a);
+  a.ask = hfy_net_energies_;
+  a.row = hfy_net_energy_gradient_;
+  a.slopes = 1;
+  a.missing = !q ? "q" : !dq ? "dq" : NULL;
+  a.queries = q;
+  a.n_queries = n_queries;
+  a.out = dq;
+  return hfy_base_close_(w, &local, hfy_net_each_(net, &a, w));
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_energy_vjp(const hfy_net *net, const hfy_real *q, size_t n_queries,
+                                             const double *denergy, const hfy_grad *grad, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_net_asked_ a;
+  hfy_grad rest;
+  memset(&a, 0, sizeof a);
+  if (!grad) return hfy_base_null_(w, "grad");
+  rest = *grad;
+  if (rest.values || rest.readout || rest.alpha || rest.gamma || rest.alphas || rest.gammas || rest.upper ||
+      rest.lower || rest.transition || rest.transitions || rest.implicit || rest.residual || rest.post.z ||
+      rest.post.gain || rest.post.delta || rest.post.matrix || rest.post.beta || rest.post.radius || rest.post.eta ||
+      rest.post.eps || rest.post.power || rest.post.sigma || rest.post.theta)
+    return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad: energies have gradients of queries, keys, bias, "
+                          "self_coupling, beta, betas and null_score; all else should be 0");
+  a.ask = hfy_net_energies_;
+  a.row = hfy_net_energy_vjp_;
+  a.slopes = grad->queries != NULL;
+  a.missing = !q ? "q" : !denergy ? "denergy" : NULL;
+  a.queries = q;
+  a.n_queries = n_queries;
+  a.denergy = denergy;
+  a.grad = grad;
+  return hfy_base_close_(w, &local, hfy_net_each_(net, &a, w));
 }
 
 /* -Omega(u)/beta, and what the form adds to it. */
 HFY_COLD_ hfy_status hfy_net_constant_(const hfy_net_run_ *run, hfy_energy_form form, double *constant,
                                        hfy_net_scratch_ *s) {
   const hfy_net *net = &run->net;
-  size_t i, d, n = net->count;
+  size_t i, d, n = hfy_net_row_(&run->net);
   double value = 0, extra = 0;
   hfy_status status;
   if (form == HFY_ENERGY_RAW) return HFY_OK;
@@ -13819,7 +14130,7 @@ HFY_COLD_ hfy_status hfy_net_constant_(const hfy_net_run_ *run, hfy_energy_form 
   if (status) return status;
   value /= net->beta;
   if (form == HFY_ENERGY_PAPER) {
-    for (i = 0; i < n; i++) {
+    for (i = 0; i < net->count; i++) {
       double square = 0;
       const hfy_real *x = net->keys + i * net->key_stride;
       for (d = 0; d < net->dim; d++) square += (double)x[d] * (double)x[d];
@@ -13839,7 +14150,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy
   hfy_net_run_ run;
   hfy_net_scratch_ s;
   double value = 0;
-  hfy_status status = hfy_net_begin_energies_(net, 1, constant ? NULL : "constant", &run, &s, w);
+  hfy_status status = hfy_net_begin_energies_(net, 1, 1, constant ? NULL : "constant", &run, &s, w);
   if (!status && (unsigned)form > HFY_ENERGY_FY)
     status = hfy_base_should_(w, "", "form", (double)form, "one of hfy_energy_form");
   if (!status) status = hfy_net_has_energy_(&run.net, &s.post, w);
@@ -13857,7 +14168,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy
    the sums over queries, which rows of patterns get, by rows, the queries in order. So no bit depends on the tasks.
    implicit: at the fixed point, u = v + J'u in the place of all steps.   (math 10) */
 enum {
-  HFY_NET_NUMBERS_ = 11,              /* gradients that are one number */
+  HFY_NET_NUMBERS_ = 12,              /* gradients that are one number */
   HFY_NET_TURN_ = 32,                 /* rows whose weights are turned at once */
   HFY_NET_SHORT_ = 96,                /* elements of a dot that is short */
   HFY_NET_TURNED_ = 16384,            /* multiply-adds of a product that are worth a thread */
@@ -13883,6 +14194,7 @@ typedef struct hfy_net_back_ {
   const hfy_real *dout;
   hfy_sep_grad sep;                     /* what is asked for of the separation */
   double *asked[HFY_NET_NUMBERS_];      /* where numbers are added, or NULL */
+  double *each[3];                      /* likewise, of each query: those of the first numbers */
   hfy_net_call_ call;                   /* the walks there; 0: none */
   hfy_net_scratch_ *scratch;            /* tasks */
   size_t tasks, shares, tile, live;     /* of rows, of queries */
@@ -13919,17 +14231,17 @@ HFY_PRIVATE_ int hfy_net_back_dense_(const hfy_net_back_ *b) {
 HFY_PRIVATE_ double hfy_net_back_score_(const hfy_net_back_ *b, size_t l, size_t i) {
   const hfy_net *net = &b->run.net;
   const double bias = net->bias ? (double)net->bias[b->one[l].who * net->bias_stride + i] : 0;
-  return ((double)b->theta[l * net->count + i] - bias) / net->beta;
+  return ((double)b->theta[l * hfy_net_row_(&b->run.net) + i] - bias) / net->beta;
 }
 
 /* Where the gradient of number i of a query goes, if it is wanted. */
 HFY_PRIVATE_ double *hfy_net_back_number_(const hfy_net_back_ *b, size_t l, size_t i) {
-  return b->asked[i] ? b->one[l].number + i : NULL;
+  return b->asked[i] || (i < 3 && b->each[i]) ? b->one[l].number + i : NULL;
 }
 
 /* A query fails: it takes part in nothing. */
 HFY_COLD_ void hfy_net_back_fail_(hfy_net_back_ *b, size_t l, hfy_status status, const char *why, double off) {
-  const size_t dim = b->run.net.dim, n = b->run.net.count;
+  const size_t dim = b->run.net.dim, n = hfy_net_row_(&b->run.net);
   b->one[l].status = status;
   b->one[l].why = why;
   b->one[l].off = off;
@@ -13962,25 +14274,25 @@ HFY_PRIVATE_ void hfy_net_back_check_(hfy_net_back_ *b, size_t l, hfy_net_scratc
 HFY_PRIVATE_ void hfy_net_back_dots_(const hfy_net_back_ *b, size_t nq, const hfy_net_rows_ *rows, const hfy_real *v,
                                      hfy_real *out, const hfy_net_scratch_ *s) {
   const hfy_simd_ *simd = b->run.simd;
-  const size_t n = b->run.net.count, width = rows->width;
+  const size_t n = b->run.net.count, row = hfy_net_row_(&b->run.net), width = rows->width;
   hfy_real *turned = b->turned + (size_t)(s - b->scratch) * b->lot;
   size_t i, have;
   if (width > HFY_NET_SHORT_ || !b->more) {
-    simd->dot(rows->at, rows->stride, n, v, width, nq, width, out, n);
+    simd->dot(rows->at, rows->stride, n, v, width, nq, width, out, row);
     return;
   }
-  memset(out, 0, nq * n * sizeof *out);
+  memset(out, 0, nq * row * sizeof *out);
   for (i = 0; i < n; i += have) {
     have = hfy_base_min_(b->lot / width, n - i);
     hfy_simd_pack_(sizeof *turned, turned, have, rows->at + i * rows->stride, rows->stride, 1, have, width);
-    simd->combine(v, width, nq, turned, have, width, have, out + i, n);
+    simd->combine(v, width, nq, turned, have, width, have, out + i, row);
   }
 }
 
 /* q, theta, p and z of queries from .. to-1. */
 HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, hfy_net_scratch_ *s) {
   const hfy_net_run_ *run = &b->run;
-  const size_t dim = run->net.dim, n = run->net.count, nq = to - from, width = run->readout.width;
+  const size_t dim = run->net.dim, n = hfy_net_row_(&run->net), nq = to - from, width = run->readout.width;
   const hfy_net_rows_ keys = {run->net.keys, run->net.key_stride, dim};
   const int checks = b->solves || !(run->path || (b->more && b->more->lost)); /* nobody has been there */
   double *inverse = b->inverse_q ? b->inverse_q + from : NULL;
@@ -13997,11 +14309,11 @@ HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, 
     run->simd->scale_once(b->pull + from * dim, nq * dim, run->net.beta);
     hfy_net_back_dots_(b, nq, &keys, b->pull + from * dim, b->theta + from * n, s);
   } else {
-    hfy_net_scores_(run, b->q + from * dim, nq, inverse, 0, n, b->theta + from * n, n);
+    hfy_net_scores_(run, b->q + from * dim, nq, inverse, 0, run->net.count, b->theta + from * n, n);
   }
   for (l = from; l < to; l++) {
     hfy_net_one_ *one = b->one + l;
-    hfy_net_mask_(&run->net, one->who, 0, n, b->theta + l * n);
+    hfy_net_mask_row_(run, one->who, b->theta + l * n);
     if (!one->status)
       one->status = hfy_sep_fill_(&run->net.sep, b->theta + l * n, n, one->who, b->y + l * n, NULL, &s->sep);
     if (one->status) hfy_net_back_fail_(b, l, one->status, one->why, one->off);
@@ -14027,7 +14339,7 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
   const hfy_net_run_ *run = &b->run;
   const hfy_net *net = &run->net;
   const hfy_net_rows_ keys = {net->keys, net->key_stride, net->dim};
-  const size_t dim = net->dim, n = net->count;
+  const size_t dim = net->dim, n = hfy_net_row_(&run->net);
   const int dots = net->sim == HFY_SIM_DOT, structured = hfy_sep_method_of_(&net->sep) == HFY_SEP_BY_STRUCTURE_;
   size_t l, d, i;
   hfy_net_back_dots_(b, to - from, rows, v + from * rows->width, b->dy + from * n, s);
@@ -14040,9 +14352,10 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
       sep.gamma = hfy_net_back_number_(b, l, 2);
       sep.transition = hfy_net_back_number_(b, l, 3);
     }
+    if (net->null_pattern) b->dy[l * n + n - 1] = 0; /* the null pattern's value */
     if (b->one[l].status) memset(row.out, 0, n * sizeof *row.out);
     if (b->one[l].status) continue;
-    if (rows == &run->readout) hfy_net_drop_row_(run->drop, row.row, NULL, n, row.out);
+    if (rows == &run->readout) hfy_net_drop_row_(run->drop, row.row, NULL, net->count, row.out);
     if (structured && !net->sep.plus) (void)hfy_sep_list_(&net->sep, row.theta, n, row.row, &s->sep); /* the mixture */
     hfy_sep_chain_vjp_(&net->sep, &row, &sep, &s->sep);
   }
@@ -14051,8 +14364,8 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
     double *dq = b->dq + l * dim, along = 0;
     const hfy_real *q = b->q + l * dim, *pull = b->pull + l * dim;
     for (d = 0; dots && d < dim; d++) dq[d] += net->beta * (double)pull[d];
-    for (d = 0; dots && b->asked[0] && d < dim; d++) along += (double)pull[d] * (double)q[d];
-    for (i = 0; !dots && i < n; i++) {
+    for (d = 0; dots && hfy_net_back_number_(b, l, 0) && d < dim; d++) along += (double)pull[d] * (double)q[d];
+    for (i = 0; !dots && i < net->count; i++) {
       const double g = (double)b->dy[l * n + i], score = g > 0 || g < 0 ? hfy_net_back_score_(b, l, i) : 0;
       if (!(g > 0 || g < 0)) continue;
       along += g * score;
@@ -14060,6 +14373,7 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
                        b->inverse_q ? b->inverse_q[l] : 0, g * net->beta, score, dq);
     }
     if (adds) b->one[l].number[0] += along;
+    if (adds && net->null_pattern) b->one[l].number[11] += (double)b->dy[l * n + n - 1];
   }
   if (dots) memcpy(b->pull + from * dim, b->q + from * dim, (to - from) * dim * sizeof *b->pull);
   if (dots) run->simd->scale_once(b->pull + from * dim, (to - from) * dim, net->beta);
@@ -14205,7 +14519,7 @@ HFY_PRIVATE_ void hfy_net_back_add_(const hfy_net_back_ *b, const hfy_real *w, s
                                     size_t width, size_t stride, hfy_real *turned) {
   const hfy_simd_product_ *how = &b->run.simd->product;
   const hfy_real *x = w != b->y ? b->pull : b->reads ? b->v : b->dz;
-  const size_t live = b->live, n = b->run.net.count;
+  const size_t live = b->live, n = hfy_net_row_(&b->run.net);
   const hfy_simd_block_ block = {w + from, x, to, rows, width, live, 1, n, how->rows, width, how->columns, stride, 0,
                                  0, NULL, 0};
   const int drops = w == b->y && b->reads && b->run.drop;
@@ -14230,7 +14544,7 @@ HFY_PRIVATE_ void hfy_net_back_key_(const hfy_net_back_ *b, size_t i, double *su
   size_t l, d;
   for (d = 0; d < net->dim; d++) sum[d] = 0;
   for (l = 0; l < b->live; l++) {
-    const double g = (double)b->dy[l * net->count + i];
+    const double g = (double)b->dy[l * hfy_net_row_(&b->run.net) + i];
     if (g > 0 || g < 0)
       hfy_net_sim_vjp_(net, b->q + l * net->dim, b->inverse_q ? b->inverse_q[l] : 0, x,
                        b->run.inverse_norms ? b->run.inverse_norms[i] : 0, g * net->beta,
@@ -14261,7 +14575,7 @@ HFY_PRIVATE_ void hfy_net_back_rows_(void *context, size_t task) {
       hfy_net_back_key_(b, r, b->sum + task * 2 * dim);
     for (l = 0; grad->bias && l < live; l++)
       for (r = from; r < from + have; r++) {
-        const hfy_real g = b->dy[l * n + r];
+        const hfy_real g = b->dy[l * hfy_net_row_(&run->net) + r];
         if (g > 0 || g < 0) grad->bias[b->one[l].who * net->bias_stride + r] += g;
       }
   }
@@ -14325,6 +14639,8 @@ HFY_PRIVATE_ void hfy_net_back_leave_(hfy_net_back_ *b) {
     }
     for (i = 0; i < HFY_NET_NUMBERS_; i++)
       if (b->asked[i]) *b->asked[i] += one->number[i];
+    for (i = 0; i < 3; i++)
+      if (b->each[i]) b->each[i][one->who] += one->number[i];
     for (i = 0; to && !b->grad->implicit && i < dim; i++) to[i] = (hfy_real)((double)to[i] + b->dq[l * dim + i]);
   }
   b->live = kept;
@@ -14400,12 +14716,12 @@ HFY_PRIVATE_ void hfy_net_back_tile_(hfy_net_back_ *b, size_t first) {
 /* What of grad the net does not have. */
 HFY_COLD_ hfy_status hfy_net_check_grad_(const hfy_net *net, const hfy_net *full, const hfy_grad *grad,
                                          hfy_net_back_ *b, hfy_work *w) {
-  const hfy_sep_grad sep = {NULL,        grad->alpha,      grad->gamma,      grad->upper,
-                            grad->lower, grad->transition, grad->transitions};
+  const hfy_sep_grad sep = {NULL, grad->alpha ? grad->alpha : grad->alphas, grad->gamma ? grad->gamma : grad->gammas,
+                            grad->upper, grad->lower, grad->transition, grad->transitions};
   const hfy_post_grad *post = &grad->post;
   double *const asked[HFY_NET_NUMBERS_] = {grad->beta,  grad->alpha, grad->gamma, grad->transition,
                                            post->beta,  post->radius, post->eta, post->eps,
-                                           post->power, post->sigma, post->theta};
+                                           post->power, post->sigma, post->theta, grad->null_score};
   const char *none;
   if (grad->values && !net->values)
     return hfy_base_fail_(w, HFY_ERR_ARG,
@@ -14414,6 +14730,11 @@ HFY_COLD_ hfy_status hfy_net_check_grad_(const hfy_net *net, const hfy_net *full
     return hfy_base_fail_(w, HFY_ERR_ARG, "grad->post.z is set; it should be NULL: grad->queries is the state's");
   b->sep = sep;
   memcpy(b->asked, asked, sizeof asked);
+  b->each[0] = grad->betas;
+  b->each[1] = grad->alphas;
+  b->each[2] = grad->gammas;
+  if (grad->null_score && !full->null_pattern)
+    return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->null_score is set, but net->null_pattern is not");
   none = hfy_sep_no_gradient_(&full->sep, &sep);
   if (none)
     return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but net->sep has no such gradient", none);
@@ -14426,7 +14747,7 @@ HFY_COLD_ hfy_status hfy_net_check_grad_(const hfy_net *net, const hfy_net *full
 HFY_COLD_ void hfy_net_plan_back_(hfy_base_arena_ *arena, size_t n_queries, hfy_net_back_ *b) {
   hfy_net_run_ *run = &b->run;
   const hfy_net *net = &run->net;
-  const size_t n = net->count, dim = net->dim, tile = b->tile, out = run->readout.width;
+  const size_t n = hfy_net_row_(&run->net), dim = net->dim, tile = b->tile, out = run->readout.width;
   const size_t states = hfy_base_times_(tile, dim), rows = hfy_base_times_(tile, n);
   const size_t solves = b->grad->implicit ? states : 0, wide = hfy_base_times_(tile, dim > out ? dim : out);
   size_t i;
@@ -14493,17 +14814,18 @@ HFY_COLD_ hfy_status hfy_net_choose_back_(hfy_net_back_ *b, size_t n_queries, in
   return status;
 }
 
-/* hfy_retrieve_vjp, and what layers ask besides: or NULL. Takes a work that is open. */
+/* hfy_retrieve_vjp, and what layers ask besides: or NULL; of some queries, or (NULL) all. Takes a work that is open. */
 HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, size_t n_queries, const hfy_real *dout,
-                                  const hfy_grad *grad, const hfy_net_more_ *more, hfy_work *w) {
+                                  const hfy_grad *grad, const hfy_net_more_ *more, const hfy_net_part_ *part,
+                                  hfy_work *w) {
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_net_back_ b;
   hfy_report report;
   hfy_status status;
-  size_t first;
+  size_t first = part ? part->first : 0, last = part ? part->last : n_queries;
   memset(&b, 0, sizeof b);
   memset(&report, 0, sizeof report);
-  status = hfy_net_begin_(net, n_queries, &b.run, w);
+  status = hfy_net_begin_(net, part ? part->rows : n_queries, &b.run, w);
   if (!status && n_queries) status = hfy_base_null_(w, !queries ? "queries" : !dout ? "dout" : NULL);
   if (!status) status = hfy_base_null_(w, grad ? NULL : "grad");
   if (!status) status = hfy_net_check_grad_(net, &b.run.net, grad, &b, w);
@@ -14513,13 +14835,13 @@ HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, s
   b.grad = grad;
   b.more = more;
   b.dout = dout;
-  status = hfy_net_choose_back_(&b, n_queries, !b.run.path && b.run.states, w);
+  status = hfy_net_choose_back_(&b, last - first, !b.run.path && b.run.states, w);
   while (hfy_base_layout_(&arena, w, &status)) hfy_net_plan_back_(&arena, n_queries, &b);
-  if (status) return status;
+  if (status || (part && part->dry)) return status;
   report.status = b.status;
   hfy_net_prepare_(&b.run);
-  for (first = 0; first < n_queries; first += b.tile) {
-    b.live = hfy_base_min_(b.tile, n_queries - first);
+  for (; first < last; first += b.tile) {
+    b.live = hfy_base_min_(b.tile, last - first);
     hfy_net_back_tile_(&b, first);
   }
   if (b.failed.why)
@@ -14527,10 +14849,22 @@ HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, s
   return b.failed.status ? hfy_net_failed_(w, b.failed.status, b.failed.who) : HFY_OK;
 }
 
+HFY_COLD_ hfy_status hfy_net_vjp_part_(const hfy_net *net, const hfy_net_asked_ *a, const hfy_net_part_ *part,
+                                       hfy_work *w) {
+  return hfy_net_vjp_(net, a->queries, a->n_queries, a->dout, a->grad, NULL, part, w);
+}
+
 HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries, size_t n_queries, const hfy_real *dout,
                                     const hfy_grad *grad, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  return hfy_base_close_(w, &local, hfy_net_vjp_(net, queries, n_queries, dout, grad, NULL, w));
+  hfy_net_asked_ a;
+  memset(&a, 0, sizeof a);
+  a.ask = hfy_net_vjp_part_;
+  a.queries = queries;
+  a.n_queries = n_queries;
+  a.dout = dout;
+  a.grad = grad;
+  return hfy_base_close_(w, &local, hfy_net_each_(net, &a, w));
 }
 
 #undef HFY_SIM_BLAS_
@@ -15553,7 +15887,7 @@ HFY_COLD_ hfy_status hfy_layer_wrong_(const hfy_layer_full_ *f, hfy_work *w) {
     {frozen && !own, "flags", bits, "with OWN_TARGETS beside FROZEN_TARGETS"},
     {flags & HFY_LAYER_LEARN_ALPHA && (l->sep.kind != HFY_SEP_ENTMAX || l->sep.plus), "sep.kind", (double)l->sep.kind,
      "HFY_SEP_ENTMAX, without plus, with LEARN_ALPHA"},
-    {(unsigned)l->sep.kind > HFY_SEP_UNIFORM, "sep.kind", (double)l->sep.kind, "one of hfy_sep_kind"},
+    {(unsigned)l->sep.kind > HFY_SEP_EVEN, "sep.kind", (double)l->sep.kind, "one of hfy_sep_kind"},
     {flags & HFY_LAYER_LEARN_ALPHA && !(alpha >= 1 && alpha <= 8), "sep.alpha", alpha, "from 1 to 8 with LEARN_ALPHA"},
     {extras && fixed, "flags", bits, "without ZERO and BIAS_PATTERN where stored rows are static"},
     {flags & HFY_LAYER_CONNECTED && (fixed || gaussian || l->projected_width != l->stored_width), "flags", bits,
@@ -16230,7 +16564,7 @@ HFY_COLD_ void hfy_layer_ask_(hfy_layer_run_ *r, const hfy_real *queries, size_t
   told.steps = r->fold ? NULL : r->steps;
   told.weights = weights;
   for (i = 0; i < n; i++) r->one[i] = HFY_ERR_NOMEM; /* until the net says otherwise */
-  hfy_net_retrieve_(&r->net, queries, n, out, &told, &r->more, hfy_base_open_(&r->inner, NULL));
+  hfy_net_retrieve_(&r->net, queries, n, out, &told, &r->more, NULL, hfy_base_open_(&r->inner, NULL));
   for (i = 0; i < n; i++) {
     hfy_status *status = r->status + r->bag.row + i % r->bag.rows;
     if (r->one[i]) memset(out + i * row, 0, wide * sizeof *out);
@@ -16369,7 +16703,7 @@ HFY_COLD_ hfy_status hfy_layer_fold_back_(hfy_layer_run_ *r) {
     grad.queries = r->du;
     grad.keys = key->dx ? key->dx + r->bag.stored * l->stored_width : NULL;
     grad.readout = t == last && value->dx ? value->dx + r->bag.stored * l->projected_width : NULL;
-    status = hfy_net_vjp_(&r->net, r->u, n, r->dy, &grad, &r->more, hfy_base_open_(&r->inner, NULL));
+    status = hfy_net_vjp_(&r->net, r->u, n, r->dy, &grad, &r->more, NULL, hfy_base_open_(&r->inner, NULL));
     if (status && !failure) failure = status;
     hfy_layer_fold_query_back_(r, t);
   }
@@ -16464,8 +16798,8 @@ HFY_COLD_ hfy_status hfy_layer_probe_(hfy_layer_run_ *r, const hfy_report *told,
       hfy_layer_shape_(r, h);
       hfy_base_open_(w, NULL);
       if (told && r->fold && h) early.weights = NULL; /* a step before the last tells no weights */
-      status = grad ? hfy_net_vjp_(&r->net, none, n, none, grad, &r->more, w)
-                    : hfy_net_retrieve_(&r->net, none, n, none + 1, &early, &r->more, w);
+      status = grad ? hfy_net_vjp_(&r->net, none, n, none, grad, &r->more, NULL, w)
+                    : hfy_net_retrieve_(&r->net, none, n, none + 1, &early, &r->more, NULL, w);
       if (status == HFY_ERR_NOMEM) status = HFY_OK;
       if (status) memcpy(r->w->message, w->message, sizeof w->message);
     }
@@ -16601,7 +16935,7 @@ HFY_COLD_ hfy_status hfy_layer_associate_back_(hfy_layer_run_ *r, size_t h) {
   grad.implicit = r->l->implicit;
   if (r->dbias) memset(r->dbias, 0, rows * n * sizeof *r->dbias);
   status = hfy_net_vjp_(&r->net, queries, rows, r->dheads + (r->bag.row * r->l->heads + h) * r->l->value_width, &grad,
-                        &r->more, hfy_base_open_(&r->inner, NULL));
+                        &r->more, NULL, hfy_base_open_(&r->inner, NULL));
   for (i = 0; d_mask && i < rows; i++)
     for (j = 0; j < many; j++) d_mask[i * many + j] += r->dbias[i * n + j];
   if (r->zero && r->dparams) hfy_layer_gaussian_(r, h, NULL, r->dbias);
@@ -17432,7 +17766,7 @@ HFY_COLD_ void hfy_shard_describe_(const hfy_net *net, const hfy_sep *full, doub
   if (rank) r->k = full->k;
   if (full->kind == HFY_SEP_ENTMAX) r->alpha = full->alpha;
   if (full->kind == HFY_SEP_NORMMAX) r->gamma = full->gamma;
-  if (full->kind == HFY_SEP_POWER) r->degree = full->degree;
+  if (hfy_sep_method_of_(full) == HFY_SEP_BY_POWER_) r->degree = full->degree;
   if (full->kind == HFY_SEP_KSUBSETS) r->rho = full->rho;
   if (queries && n_queries) r->queries = hfy_base_hash_(0, queries, n_queries * net->dim * sizeof *queries);
   hfy_shard_lay_out_(b);
@@ -17452,7 +17786,7 @@ HFY_COLD_ int hfy_shard_is_head_(hfy_shard_block_ *b) {
   hfy_sep asked;
   if (r->n_queries > most || r->dim > most || r->width > most || b->head.capacity > most || !r->dim || !r->width ||
       !b->head.capacity || r->readout > 1 || (!r->readout && r->width != r->dim) || r->sim > HFY_SIM_MANHATTAN ||
-      r->kind > HFY_SEP_UNIFORM)
+      r->kind > HFY_SEP_EVEN)
     return 0;
   memset(&asked, 0, sizeof asked);
   asked.kind = (hfy_sep_kind)r->kind;
@@ -17671,10 +18005,13 @@ HFY_COLD_ hfy_status hfy_shard_begin_(const hfy_net *net, int whole, size_t capa
   hfy_net alone;
   hfy_sep full;
   hfy_status status = hfy_base_null_(work, net ? NULL : "net");
+  if (!status && hfy_net_own_(net))
+    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->%s is set; a partial is of one net", hfy_net_own_(net));
   if (!status) status = hfy_shard_sep_(&net->sep, whole && net->count ? net->count : SIZE_MAX / 16, &full, work);
   if (status) return status;
   alone = *net;
   alone.max_steps = 1;
+  if (!whole) alone.null_pattern = 0; /* it is no slice's */
   if (whole || !net->count) {
     alone.count = 1;
     alone.keys = &none;
@@ -17928,16 +18265,23 @@ HFY_COLD_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_
   size_t l, count = (size_t)record->count, width = (size_t)b->head.recipe.width;
   hfy_real *z = run->net.readout ? s->out : s->z;
   hfy_net_rows_ found = {rows, width, width};
-  hfy_net_weights_ p = {NULL, NULL, 0, 0, 0, &record->top};
+  hfy_net_weights_ p = {NULL, NULL, 0, 0, 0, &record->top, 0};
+  hfy_net_sum_ sum;
   hfy_status status;
   if (s->walk->status) return s->walk->status;
   if (record->status) return (hfy_status)record->status;
   if (record->dropped) return HFY_ERR_NOMEM;
   if (!b->lists) {
-    if (hfy_base_is_neg_inf_(record->top)) return HFY_ERR_ARG;
+    memset(&sum, 0, sizeof sum);
+    sum.top = record->top;
+    sum.sum = record->sum;
+    if (hfy_base_is_neg_inf_(record->top) && !run->net.null_pattern) return HFY_ERR_ARG;
     if (b->sep.kind == HFY_SEP_EXP) p.log_scale = record->top;
     memcpy(z, entry, width * sizeof *z);
-    p.best = hfy_shard_size_(record->best);
+    sum.best = hfy_shard_size_(record->best);
+    if (run->net.null_pattern) run->simd->scale_once(z, width, record->sum * hfy_net_close_sum_(run, &sum));
+    p.best = b->sep.kind == HFY_SEP_RECTIFIED && !(record->top > 0) ? SIZE_MAX : sum.best; /* p = 0 */
+    p.null = (hfy_real)sum.null;
   }
   for (l = 0; b->lists && l < count; l++, entry += b->entry) {
     number[l] = hfy_shard_size_(hfy_shard_number_(entry));
@@ -17948,11 +18292,12 @@ HFY_COLD_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_
   }
   if (b->lists) {
     s->sep.count = count;
-    status = hfy_sep_candidates_(&run->net.sep, &s->sep);
+    status = hfy_net_add_null_(run, HFY_OK, &s->sep);
+    if (!status) status = hfy_sep_candidates_(&run->net.sep, &s->sep);
     if (status) return status;
-    p = hfy_net_listed_weights_(&s->sep);
+    p = hfy_net_listed_weights_(run, &s->sep);
     hfy_net_project_(run, &p, &found, s, z);
-    for (l = 0; l < s->sep.count; l++) {
+    for (l = 0; l < p.count; l++) {
       theta[l] = theta[s->sep.index[l]]; /* ascending: none that is still to come */
       s->sep.index[l] = number[s->sep.index[l]];
     }
@@ -17969,7 +18314,8 @@ HFY_COLD_ hfy_status hfy_shard_knows_(const hfy_net *net, const hfy_report *repo
   const char *none_such = report->energy ? "energy" : report->weights ? "weights" : NULL;
   if (report->residual && net->readout_dim) none_such = "residual";
   if (!b->lists && (report->support || hfy_net_lists_top_(report))) none_such = report->support ? "support" : "top";
-  if (report->best_score && (b->sep.kind == HFY_SEP_IDENTITY || b->sep.kind == HFY_SEP_POWER)) none_such = "best_score";
+  if (report->best && b->sep.kind == HFY_SEP_EVEN) none_such = "best"; /* the lowest score may be the heaviest */
+  if (report->best_score && hfy_sep_is_elementwise_(&b->sep)) none_such = "best_score";
   if (!none_such && (report->best || report->top_index) && b->highest != (uint64_t)(size_t)b->highest)
     return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "report->%s is set; some patterns have numbers beyond SIZE_MAX",
                           report->best ? "best" : "top_index");
@@ -18058,6 +18404,9 @@ enum {
 /* The net with its defaults, if it is one of dot products. */
 HFY_COLD_ hfy_status hfy_theory_resolve_(const hfy_net *net, size_t n_queries, hfy_net *full, hfy_work *work) {
   hfy_status status = hfy_net_resolve_(net, n_queries, full, work);
+  if (!status && (full->null_pattern || hfy_net_own_(full)))
+    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->%s is set; nothing is proved for such a net",
+                          full->null_pattern ? "null_pattern" : hfy_net_own_(full));
   if (status || full->sim == HFY_SIM_DOT) return status;
   return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sim is not HFY_SIM_DOT; the theory is that of dots");
 }
@@ -19030,7 +19379,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_associates(const hfy_net *net, const si
   hfy_structure structure;
   hfy_net full;
   unsigned char *in = NULL;
-  hfy_status status = hfy_net_resolve_(net, 1, &full, w);
+  hfy_status status = hfy_theory_resolve_(net, 1, &full, w);
   if (!status) status = hfy_base_null_(w, !patterns ? "patterns" : !association ? "association" : NULL);
   if (!status) status = hfy_theory_fits_(&full, w);
   if (status) return status;
@@ -19219,11 +19568,12 @@ HFY_COLD_ hfy_status hfy_recall_resolve_(const hfy_net *net, const hfy_recall *h
     used.sep.kind = HFY_SEP_SPARSEMAX;
   }
   member = net->readout ? "readout" : net->self_coupling ? "self_coupling" : NULL;
+  if (!member) member = net->null_pattern ? "null_pattern" : hfy_net_own_(net);
   if (!member && net->step > 0 && net->step < 1) member = "step";
   if (member) return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->%s is set; recall is done without", member);
   if (!hfy_sep_has_sum_(&used.sep) || used.sep.plus)
     return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
-                          "net->sep should share out weights of a fixed sum: no IDENTITY, POWER, EXP or plus");
+                          "net->sep should share out weights of a fixed sum: no IDENTITY, powers, EXP or plus");
   status = hfy_net_resolve_(&used, 1, &call->net, work);
   if (status) return status;
   call->beta = call->net.beta;

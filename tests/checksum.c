@@ -1518,6 +1518,21 @@ static void one_energy(const hfy_net *net, const hfy_real *q, size_t rows) {
   seen(hfy_energy_gradient(net, q, rows, dq, &work));
   put_real(dq, rows * net->dim);
   add("hfy_energy_gradient");
+  {
+    double *weight = TAKE(double, rows), beta = 0;
+    const size_t many = net->count * (net->key_stride ? net->key_stride : net->dim);
+    hfy_real *keys = TAKE(hfy_real, many);
+    hfy_grad grad;
+    size_t j;
+    memset(&grad, 0, sizeof grad), memset(keys, 0, many * sizeof *keys);
+    memset(dq, 0, rows * net->dim * sizeof *dq);
+    for (j = 0; j < rows; j++) weight[j] = 1 - 0.25 * (double)j;
+    grad.queries = dq, grad.keys = keys, grad.beta = &beta;
+    seen(hfy_energy_vjp(net, q, rows, weight, &grad, &work));
+    put_real(dq, rows * net->dim), put_real(keys, many);
+    put_number(beta);
+  }
+  add("hfy_energy_vjp");
   for (form = 0; form < 4; form++) {
     double constant = 77;
     seen(hfy_energy_constant(net, (hfy_energy_form)form, &constant, &work));

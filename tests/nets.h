@@ -47,7 +47,7 @@ static CHECK_UNUSED void make(fixture *f, uint64_t seed, size_t N, size_t D, siz
   f->net.keys = f->keys;
 }
 
-enum { SEPS = 19 };
+enum { SEPS = 21 };
 static CHECK_UNUSED const char *use_sep(fixture *f, int which) {
   hfy_sep *sep = &f->net.sep;
   memset(sep, 0, sizeof *sep);
@@ -72,10 +72,12 @@ static CHECK_UNUSED const char *use_sep(fixture *f, int which) {
   case 15: return sep->kind = HFY_SEP_POWER, "power 3";
   case 16: return sep->kind = HFY_SEP_EXP, "exp";
   case 17: return sep->kind = HFY_SEP_ARGMAX, sep->k = 2, "top 2";
-  default: return sep->kind = HFY_SEP_NORMMAX, sep->gamma = HUGE_VAL, "normmax inf";
+  case 18: return sep->kind = HFY_SEP_NORMMAX, sep->gamma = HUGE_VAL, "normmax inf";
+  case 19: return sep->kind = HFY_SEP_RECTIFIED, sep->degree = 2.5, "rectified 2.5";
+  default: return sep->kind = HFY_SEP_EVEN, "even 2";
   }
 }
-static CHECK_UNUSED int sep_is_unbounded(int which) { return which >= 14 && which <= 16; }
+static CHECK_UNUSED int sep_is_unbounded(int which) { return (which >= 14 && which <= 16) || which >= 19; }
 
 enum { POSTS = 12 };
 static CHECK_UNUSED const char *use_post(fixture *f, int which) {
@@ -137,13 +139,19 @@ static CHECK_UNUSED void with_options(fixture *f, unsigned options) {
   if (options & 64) net->step = 0.6;
   if (options & 128) net->tol = 0.05;
   if (options & 256) net->sep.bound_stride = net->sep.upper ? net->count : 0;
+  if (options & 512 && !net->sep.upper && !net->sep.lower && net->sep.kind != HFY_SEP_SEQUENCE_KSUBSETS &&
+      net->sep.kind != HFY_SEP_SPARSEMAP && (net->sep.kind < HFY_SEP_IDENTITY || net->sep.kind > HFY_SEP_EXP) &&
+      net->sep.kind <= HFY_SEP_UNIFORM) {
+    net->null_pattern = 1;
+    net->null_score = 0.4;
+  }
 }
 
 typedef struct gradients {
   hfy_real queries[MAX_B * MAX_D], keys[MAX_N * MAX_D], values[MAX_N * MAX_D], readout[MAX_N * MAX_D];
   hfy_real bias[MAX_B * MAX_N], self_coupling[MAX_D], gain[MAX_D], delta[MAX_D], matrix[MAX_D * MAX_D];
   double upper[MAX_B * MAX_N], lower[MAX_B * MAX_N];
-  double beta, alpha, gamma, numbers[7]; /* the post's: beta, radius, eta, eps, power, sigma, theta */
+  double null_score, beta, alpha, gamma, numbers[7]; /* the post's: beta, radius, eta, eps, power, sigma, theta */
 } gradients;
 
 #endif

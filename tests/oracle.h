@@ -256,6 +256,14 @@ static CHECK_UNUSED void oracle_sep_bounds(const hfy_sep *sep, const wide *theta
   case HFY_SEP_EXP:
     for (i = 0; i < n; i++) y[i] = expl(theta[i]);
     break;
+  case HFY_SEP_RECTIFIED:
+  case HFY_SEP_EVEN:
+    for (i = 0; i < n; i++) {
+      const int off = !oracle_finite(theta[i]) || (theta[i] < 0 && sep->kind == HFY_SEP_RECTIFIED);
+      y[i] = off ? 0 : powl(fabsl(theta[i]), (wide)oracle_or(sep->degree, 3) - 1);
+      oracle_sign(theta[i] > 0);
+    }
+    break;
   case HFY_SEP_SEQUENCE_KSUBSETS: /* test_structure.c has its own */
   case HFY_SEP_SPARSEMAP:
   case HFY_SEP_ARGMAX:
@@ -325,11 +333,13 @@ static CHECK_UNUSED wide oracle_omega(const hfy_sep *sep, const wide *y, size_t 
     if (sep->kind == HFY_SEP_SPARSEMAX && !sep->lower && !sep->upper) sum -= 0.5L;
     return sum;
   case HFY_SEP_POWER:
+  case HFY_SEP_RECTIFIED:
     for (i = 0; i < n; i++) sum += powl(fabsl(y[i]), s) / s;
     return sum;
   case HFY_SEP_SEQUENCE_KSUBSETS: /* test_structure.c has its own */
   case HFY_SEP_SPARSEMAP:
   case HFY_SEP_ARGMAX:
+  case HFY_SEP_EVEN: /* none */
   case HFY_SEP_UNIFORM: return 0;
   }
   return 0;
@@ -345,7 +355,8 @@ static CHECK_UNUSED wide oracle_conjugate(const hfy_sep *sep, const wide *theta,
   oracle_sep(&alone, theta, n, row, y);
   sum = -oracle_omega(&alone, y, n);
   for (i = 0; i < n; i++)
-    if (oracle_finite(theta[i])) sum += theta[i] * y[i];
+    if (oracle_finite(theta[i]))
+      sum += theta[i] * y[i] / (alone.kind == HFY_SEP_EVEN ? (wide)oracle_or(alone.degree, 3) : 1);
   return sep->plus ? sum + oracle_conjugate(sep->plus, theta, n, row) : sum;
 }
 
@@ -410,7 +421,7 @@ static CHECK_UNUSED void oracle_post(const hfy_post *post, const wide *z, const 
 typedef struct oracle_memory {
   hfy_net net; /* with defaults filled in */
   size_t n_queries;
-  wide beta, alpha, gamma, step;
+  wide beta, alpha, gamma, step, null_score;
   wide keys[ORACLE_COUNT * ORACLE_DIM], values[ORACLE_COUNT * ORACLE_DIM], readout[ORACLE_COUNT * ORACLE_DIM];
   wide bias[ORACLE_QUERIES * ORACLE_COUNT], self_coupling[ORACLE_DIM], queries[ORACLE_QUERIES * ORACLE_DIM];
   wide gain[ORACLE_DIM], delta[ORACLE_DIM], matrix[ORACLE_DIM * ORACLE_DIM];
@@ -425,7 +436,8 @@ static CHECK_UNUSED void oracle_copy(const hfy_real *from, size_t rows, size_t n
 /* Fills defaults in on its own, by the words of the interface. */
 static CHECK_UNUSED void oracle_load(oracle_memory *m, const hfy_net *net, const hfy_real *queries, size_t n_queries) {
   size_t D = net->dim, N = net->count, ks = net->key_stride ? net->key_stride : D;
-  int polytope = net->sep.kind != HFY_SEP_IDENTITY && net->sep.kind != HFY_SEP_POWER && net->sep.kind != HFY_SEP_EXP;
+  int polytope = net->sep.kind != HFY_SEP_IDENTITY && net->sep.kind != HFY_SEP_POWER && net->sep.kind != HFY_SEP_EXP &&
+                 net->sep.kind <= HFY_SEP_UNIFORM;
   if (D > ORACLE_DIM || N > ORACLE_COUNT || n_queries > ORACLE_QUERIES || net->readout_dim > ORACLE_DIM) exit(3);
   m->net = *net;
   m->n_queries = n_queries;
@@ -433,6 +445,7 @@ static CHECK_UNUSED void oracle_load(oracle_memory *m, const hfy_net *net, const
   m->alpha = oracle_or(net->sep.alpha, 1.5);
   m->gamma = oracle_or(net->sep.gamma, 2);
   m->step = oracle_or(net->step, 1);
+  m->null_score = (hfy_real)net->null_score;
   if (!net->max_steps) m->net.max_steps = 1;
   oracle_copy(net->keys, N, D, ks, m->keys);
   if (net->values)
@@ -450,7 +463,7 @@ static CHECK_UNUSED void oracle_load(oracle_memory *m, const hfy_net *net, const
   if (net->post.matrix) oracle_copy(net->post.matrix, D, D, D, m->matrix);
 }
 
-/* The scores of query j at state q. */
+/* The scores of query j at state q; after them that of a null pattern. */
 static CHECK_UNUSED void oracle_scores(const oracle_memory *m, const wide *q, size_t j, wide *theta) {
   size_t i, d, D = m->net.dim, N = m->net.count;
   for (i = 0; i < N; i++) {
@@ -472,25 +485,27 @@ static CHECK_UNUSED void oracle_scores(const oracle_memory *m, const wide *q, si
     if (m->net.bias && !oracle_finite(m->bias[(m->net.bias_stride ? j : 0) * N + i])) theta[i] = -HUGE_VALL;
     if (m->net.visible && i >= m->net.visible[j]) theta[i] = -HUGE_VALL;
   }
+  if (m->net.null_pattern) theta[N] = m->null_score;
 }
 
 /* Runs query j for `steps` updates; states: (steps+1) x dim, p: the last step's weights, out: the answer. */
 static CHECK_UNUSED void oracle_retrieve(const oracle_memory *m, size_t j, size_t steps, wide *states, wide *p,
                                          wide *out) {
-  wide theta[ORACLE_COUNT], z[ORACLE_DIM], f[ORACLE_DIM];
-  size_t t, i, d, D = m->net.dim, N = m->net.count, V = m->net.readout_dim;
+  wide theta[ORACLE_COUNT + 1], all[ORACLE_COUNT + 1], z[ORACLE_DIM], f[ORACLE_DIM];
+  size_t t, i, d, D = m->net.dim, N = m->net.count, V = m->net.readout_dim, row = N + (m->net.null_pattern != 0);
   hfy_sep sep = m->net.sep;
   for (d = 0; d < D; d++) states[d] = m->queries[j * D + d];
   for (t = 0; t < steps; t++) {
     wide *q = states + t * D, *next = q + D;
     oracle_scores(m, q, j, theta);
     if (sep.kind == HFY_SEP_ENTMAX && !sep.plus)
-      oracle_entmax(m->alpha, theta, N, p);
+      oracle_entmax(m->alpha, theta, row, all);
     else if (sep.kind == HFY_SEP_NORMMAX && !sep.plus)
-      oracle_normmax(m->gamma, theta, N, p);
+      oracle_normmax(m->gamma, theta, row, all);
     else
-      oracle_sep(&sep, theta, N, j, p);
-    for (i = 0; i < N; i++) oracle_sign(p[i] > 0 ? 1 : p[i] < 0 ? 2 : 3);
+      oracle_sep(&sep, theta, row, j, all);
+    for (i = 0; i < N; i++) p[i] = all[i];
+    for (i = 0; i < row; i++) oracle_sign(all[i] > 0 ? 1 : all[i] < 0 ? 2 : 3);
     for (d = 0; d < D; d++) {
       for (z[d] = 0, i = 0; i < N; i++)
         if (p[i] > 0 || p[i] < 0) z[d] += p[i] * m->values[i * D + d];
@@ -513,12 +528,13 @@ static CHECK_UNUSED void oracle_retrieve(const oracle_memory *m, size_t j, size_
 /* E in long double; `signature` changes at a kink of Omega* */
 static CHECK_UNUSED wide oracle_energy(const oracle_memory *m, const wide *q, size_t j, unsigned long *signature) {
   const hfy_post *post = &m->net.post;
-  wide theta[ORACLE_COUNT], sum = 0, square = 0, beta = oracle_or(post->beta, 1), radius = oracle_or(post->radius, 1);
+  wide theta[ORACLE_COUNT + 1], sum = 0, square = 0;
+  wide beta = oracle_or(post->beta, 1), radius = oracle_or(post->radius, 1);
   wide p = oracle_or(post->power, 1), dof = (wide)m->net.dim - (wide)post->dof_minus, row[ORACLE_DIM];
   size_t d, e, D = m->net.dim;
   oracle_signature = 0;
   oracle_scores(m, q, j, theta);
-  sum = -oracle_conjugate(&m->net.sep, theta, m->net.count, j) / m->beta;
+  sum = -oracle_conjugate(&m->net.sep, theta, m->net.count + (m->net.null_pattern != 0), j) / m->beta;
   *signature = oracle_signature;
   for (d = 0; d < D; d++) {
     row[d] = q[d] - (post->kind == HFY_POST_LAYERNORM && post->delta ? m->delta[d] : 0);

@@ -62,6 +62,8 @@ static CHECK_UNUSED size_t all_seps(hfy_sep *list) {
   list[n++] = power(1.5);
   list[n++] = power(3);
   list[n++] = power(6);
+  list[n] = power(2), list[n++].kind = HFY_SEP_RECTIFIED;
+  list[n] = power(4.5), list[n++].kind = HFY_SEP_RECTIFIED;
   list[n++] = sep_of(HFY_SEP_EXP);
   list[n++] = argmax(1);
   list[n++] = argmax(3);

@@ -133,7 +133,7 @@ static size_t as_alone(size_t B, int rows, double tol) {
 }
 
 /* which separations keep sums, and so project by a BLAS, too */
-static int keeps_sums(int which) { return which == 0 || which == 4 || (which >= 14 && which <= 16); }
+static int keeps_sums(int which) { return which == 0 || which == 4 || sep_is_unbounded(which); }
 
 static const size_t counts[] = {1, 5, 70, 1024, 1025, 2100}, batches[] = {8, 9, 44}, dims[] = {1, 3, 24};
 

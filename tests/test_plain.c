@@ -22,7 +22,7 @@ typedef struct {
   hfy_status status[MAX_Q];
   size_t best[MAX_Q], support[MAX_Q], steps[MAX_Q], cycle[MAX_Q], top_index[MAX_Q * 3];
   double residual[MAX_Q], energy[MAX_Q * (STEPS + 1)];
-  hfy_real top_weight[MAX_Q * 3], best_score[MAX_Q], top_score[MAX_Q * 3], *weights;
+  hfy_real top_weight[MAX_Q * 3], best_score[MAX_Q], null_weight[MAX_Q], top_score[MAX_Q * 3], *weights;
 } answers;
 
 static hfy_real keys[MAX_N * MAX_D], values[MAX_N * MAX_D], readout[MAX_N * 5], self[MAX_D], bias[MAX_Q * MAX_N];
@@ -51,9 +51,9 @@ static hfy_report report_into(answers *a, int which) {
   memset(a->top_index, 0x55, sizeof a->top_index), memset(a->top_weight, 0x55, sizeof a->top_weight);
   memset(a->best_score, 0x55, sizeof a->best_score), memset(a->top_score, 0x55, sizeof a->top_score);
   memset(a->residual, 0x55, sizeof a->residual), memset(a->energy, 0x55, sizeof a->energy);
-  memset(a->status, 0x55, sizeof a->status);
+  memset(a->status, 0x55, sizeof a->status), memset(a->null_weight, 0x55, sizeof a->null_weight);
   if (which >= 1) r.status = a->status, r.best = a->best, r.steps = a->steps, r.cycle = a->cycle;
-  if (which >= 1) r.residual = a->residual, r.best_score = a->best_score;
+  if (which >= 1) r.residual = a->residual, r.best_score = a->best_score, r.null_weight = a->null_weight;
   if (which >= 2) r.support = a->support, r.top = 3, r.top_index = a->top_index, r.top_weight = a->top_weight;
   if (which >= 2) r.top_score = a->top_score;
   if (which >= 3) r.weights = a->weights;
@@ -96,7 +96,7 @@ static hfy_sep random_sep(hfy_rng *rng, size_t n, size_t n_queries) {
   hfy_sep sep;
   size_t i;
   memset(&sep, 0, sizeof sep);
-  sep.kind = (hfy_sep_kind)below(rng, HFY_SEP_UNIFORM + 1);
+  sep.kind = (hfy_sep_kind)below(rng, HFY_SEP_EVEN + 1);
   if (below(rng, 3) == 0) sep.kind = HFY_SEP_SPARSEMAX;
   if ((sep.kind == HFY_SEP_SPARSEMAP || sep.kind == HFY_SEP_SEQUENCE_KSUBSETS) && n > 30) sep.kind = HFY_SEP_KSUBSETS;
   sep.alpha = below(rng, 3) ? alphas[below(rng, 7)] : between(rng, -5, 10);
@@ -135,6 +135,14 @@ static void random_post(hfy_rng *rng, hfy_post *post, size_t dim) {
   if (below(rng, 2)) post->gain = gain;
   if (below(rng, 2)) post->delta = delta;
   if (dim > 1) post->dof_minus = below(rng, 2);
+}
+
+static int takes_null(const hfy_sep *sep) {
+  for (; sep; sep = sep->plus)
+    if (sep->upper || sep->lower || sep->kind == HFY_SEP_SEQUENCE_KSUBSETS || sep->kind == HFY_SEP_SPARSEMAP ||
+        (sep->kind >= HFY_SEP_IDENTITY && sep->kind <= HFY_SEP_EXP) || sep->kind > HFY_SEP_UNIFORM)
+      return 0;
+  return 1;
 }
 
 /* wildly: any numbers in the arrays, any beta */
@@ -178,6 +186,11 @@ static void random_net(hfy_rng *rng, hfy_net *net, size_t n_queries, int wildly)
   if (below(rng, 4) == 0) {
     net->visible = visible;
     for (i = 0; i < n_queries; i++) visible[i] = below(rng, net->count + 2);
+  }
+  if (below(rng, 4) == 0 && takes_null(&net->sep)) {
+    net->null_pattern = 1;
+    net->null_score = below(rng, 3) ? 2 * hfy_rng_normal(rng) : wildly ? (double)wild(rng, 9) : 0;
+    if (!(fabs(net->null_score) <= REAL_MAX)) net->null_score = 0;
   }
   for (i = 0; i < n_queries; i++) {
     const hfy_real *x = keys + below(rng, net->count) * (net->key_stride ? net->key_stride : net->dim);
@@ -236,11 +249,12 @@ static int compare(const hfy_net *net, size_t n_queries, int which, int rounds, 
   SAME(status, MAX_Q), SAME(energy, MAX_Q * (STEPS + 1));
   if (rounds) { /* one step; the heaviest may swap within rounding */
     CHECK(close_rows(fast.out, plain.out, n_queries * width, 2000 * REAL_EPS));
+    CHECK(close_rows(fast.null_weight, plain.null_weight, MAX_Q, 2000 * REAL_EPS));
   } else {
     SAME(out, MAX_Q * MAX_D), SAME(best, MAX_Q), SAME(support, MAX_Q), SAME(steps, MAX_Q), SAME(cycle, MAX_Q);
     SAME(top_index, MAX_Q * 3), SAME(top_weight, MAX_Q * 3), SAME(residual, MAX_Q);
     SAME(best_score, MAX_Q), SAME(top_score, MAX_Q * 3);
-    SAME(weights, (size_t)MAX_Q * MAX_N);
+    SAME(weights, (size_t)MAX_Q * MAX_N), SAME(null_weight, MAX_Q);
   }
   hfy_work_free(&one), hfy_work_free(&two);
   return failed == check_errors;
@@ -284,7 +298,7 @@ TEST(every_fast_way_is_the_definition) {
     many += which >= 1 && plain.status[0] == HFY_OK && plain.steps[0] > 2;
     free(memory);
   }
-  if (!CHECK(answered > 700 / SHARES && many > 70 / SHARES)) printf("    answered %zu, many steps %zu\n", answered, many);
+  if (!CHECK(answered > 640 / SHARES && many > 70 / SHARES)) printf("    answered %zu, many steps %zu\n", answered, many);
 }
 
 /* The weights of a query lie where the separation says, whatever the scores. */
@@ -292,7 +306,7 @@ static int feasible(const hfy_net *net, size_t j, const hfy_real *w) {
   const hfy_sep *sep = &net->sep;
   const double total = sep->kind == HFY_SEP_KSUBSETS || sep->kind == HFY_SEP_SEQUENCE_KSUBSETS ||
                        sep->kind == HFY_SEP_ARGMAX ? sep->k : sep->kind == HFY_SEP_SPARSEMAP ? (double)structure.k : 1;
-  double sum = 0;
+  double sum = (double)fast.null_weight[j];
   size_t i;
   for (i = 0; i < net->count; i++) {
     const double v = (double)w[i], slack = 4 * REAL_EPS * total;
@@ -302,10 +316,13 @@ static int feasible(const hfy_net *net, size_t j, const hfy_real *w) {
     sum += v;
     if (v != v || (masked && (v > 0 || v < 0) && !sep->lower)) return 0;
     if (sep->plus || sep->kind == HFY_SEP_IDENTITY || sep->kind == HFY_SEP_POWER) continue;
+    if (sep->kind > HFY_SEP_UNIFORM) continue;
     if (v < (sep->lower && !masked ? sep->lower[at] - slack : 0)) return 0;
     if (sep->kind != HFY_SEP_EXP && v > (sep->upper ? sep->upper[at] : total > 1 ? 1 : total) + slack) return 0;
   }
-  if (sep->plus || sep->kind == HFY_SEP_IDENTITY || sep->kind == HFY_SEP_POWER || sep->kind == HFY_SEP_EXP) return 1;
+  if (sep->plus || sep->kind == HFY_SEP_IDENTITY || sep->kind == HFY_SEP_POWER || sep->kind == HFY_SEP_EXP ||
+      sep->kind > HFY_SEP_UNIFORM)
+    return 1;
   return fabs(sum - total) <= 8 * REAL_EPS * total + 2e-9 * total;
 }
 

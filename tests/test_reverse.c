@@ -36,7 +36,7 @@ typedef struct memory {
 typedef struct slopes {
   hfy_real queries[B * D], keys[N * D], values[N * D], readout[N * V], bias[B * N], self[D], gain[D], delta[D],
       matrix[D * D];
-  double upper[N], lower[N], number[10];
+  double upper[N], lower[N], number[11];
 } slopes;
 
 static void ask(const hfy_net *net, slopes *g, hfy_grad *grad) {
@@ -48,6 +48,7 @@ static void ask(const hfy_net *net, slopes *g, hfy_grad *grad) {
   if (net->values) grad->values = g->values;
   if (net->readout) grad->readout = g->readout;
   if (net->bias) grad->bias = g->bias;
+  if (net->null_pattern) grad->null_score = g->number + 10;
   if (net->self_coupling) grad->self_coupling = g->self;
   if (net->sep.kind == HFY_SEP_ENTMAX) grad->alpha = g->number + 1;
   if (net->sep.kind == HFY_SEP_NORMMAX && net->sep.gamma < 1e9) grad->gamma = g->number + 2;
@@ -126,6 +127,8 @@ static void build(memory *m, uint64_t seed, int sep, int post, hfy_sim sim, unsi
   }
   if (options & 32) m->net.visible = m->visible;
   if (options & 64) m->net.step = 0.6;
+  if (options & 1024 && !m->net.sep.upper && !m->net.sep.lower && sep != SEPS && !sep_is_unbounded(sep))
+    m->net.null_pattern = 1, m->net.null_score = -0.5;
   if (options & 128) m->net.tol = 0.3;
 }
 
@@ -158,7 +161,7 @@ static double apart(const slopes *a, const slopes *b) {
     most = larger(a->upper[i], b->upper[i], size + fabs(b->upper[i]), most);
     most = larger(a->lower[i], b->lower[i], size + fabs(b->lower[i]), most);
   }
-  for (i = 0; i < 10; i++) most = larger(a->number[i], b->number[i], size + fabs(b->number[i]), most);
+  for (i = 0; i < 11; i++) most = larger(a->number[i], b->number[i], size + fabs(b->number[i]), most);
   return most;
 }
 
@@ -173,7 +176,7 @@ TEST(many_are_the_sum_of_single_ones) {
   for (s = 0; s <= SEPS; s++)
     for (p = 0; p < POSTS; p++)
       for (sim = 0; sim < 4; sim++) {
-        unsigned options = (unsigned)(s * 37 + p * 11 + sim * 101) % 1024u;
+        unsigned options = (unsigned)(s * 37 + p * 11 + sim * 101) % 2048u;
         if ((s + p + sim) % 3) continue;
         steps = 1 + (s + 2 * p + sim) % 4;
         if (steps > 1 && sep_is_unbounded(s) && !post_is_bounded(p)) steps = 1;
@@ -480,18 +483,18 @@ TEST(dropout) {
       for (i = 0; i < N; i++) kept += hfy_net_drop_factor_(&drop, dice, i) > 0;
     }
     CHECK(fabs((double)kept / (B * N) - 0.6) < 0.04);
-    CHECK(!hfy_net_retrieve_(&m.net, m.queries, B, out, NULL, &more, &work));
+    CHECK(!hfy_net_retrieve_(&m.net, m.queries, B, out, NULL, &more, NULL, &work));
     for (i = 0; i < B * V; i++) CHECK_NEAR(out[i], some[i], 20 * REAL_EPS);
-    CHECK(!hfy_net_retrieve_(&m.net, m.queries, 10, some, NULL, &more, &work)); /* the same rows, whoever makes them */
+    CHECK(!hfy_net_retrieve_(&m.net, m.queries, 10, some, NULL, &more, NULL, &work)); /* the same, whoever makes them */
     CHECK(same_bits(out, some, 10 * V * sizeof *out));
     task_count = 3;
-    CHECK(!hfy_net_retrieve_(&m.net, m.queries, B, some, NULL, &more, &work));
+    CHECK(!hfy_net_retrieve_(&m.net, m.queries, B, some, NULL, &more, NULL, &work));
     CHECK(same_bits(out, some, sizeof out));
     ask(&m.net, &parts, &grad);
-    CHECK(!hfy_net_vjp_(&m.net, m.queries, B, m.dout, &grad, &more, &work));
+    CHECK(!hfy_net_vjp_(&m.net, m.queries, B, m.dout, &grad, &more, NULL, &work));
     task_count = 1;
     ask(&m.net, &g, &grad);
-    CHECK(!hfy_net_vjp_(&m.net, m.queries, B, m.dout, &grad, &more, &work));
+    CHECK(!hfy_net_vjp_(&m.net, m.queries, B, m.dout, &grad, &more, NULL, &work));
     CHECK(apart(&g, &parts) <= 0);
     for (d = 0; d < 3 && IS_DOUBLE && k % 2 == 0; d++) { /* queries, keys, readout */
       hfy_real *where = d == 0 ? m.queries : d == 1 ? m.keys : m.readout;
@@ -502,7 +505,7 @@ TEST(dropout) {
       normals(&rng, dv, n, 1);
       for (j = 0; j < 2; j++) {
         for (i = 0; i < n; i++) where[i] += (hfy_real)((j ? 2e-5 : -1e-5) * (double)dv[i]);
-        CHECK(!hfy_net_retrieve_(&m.net, m.queries, B, out, NULL, &more, &work));
+        CHECK(!hfy_net_retrieve_(&m.net, m.queries, B, out, NULL, &more, NULL, &work));
         for (i = 0, value[j] = 0; i < B * V; i++) value[j] += (double)out[i] * (double)m.dout[i];
       }
       for (i = 0; i < n; i++) where[i] -= (hfy_real)(1e-5 * (double)dv[i]);
@@ -512,7 +515,7 @@ TEST(dropout) {
     }
   }
   drop.rate = 0;
-  CHECK(!hfy_net_retrieve_(&m.net, m.queries, B, out, NULL, &more, &work));
+  CHECK(!hfy_net_retrieve_(&m.net, m.queries, B, out, NULL, &more, NULL, &work));
   CHECK(!hfy_retrieve(&m.net, m.queries, B, some, NULL, &work));
   CHECK(same_bits(out, some, sizeof out));
   hfy_work_free(&work);

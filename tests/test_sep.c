@@ -379,6 +379,15 @@ TEST(random_power) {
   random_rows(power(3), 1e4);
   random_rows(power(6), 30);
 }
+TEST(random_rectified_and_even) {
+  static const double degrees[] = {1.5, 2, 3, 6};
+  size_t i;
+  for (i = 0; i < 8; i++) {
+    hfy_sep sep = power(degrees[i / 2]);
+    sep.kind = i % 2 ? HFY_SEP_EVEN : HFY_SEP_RECTIFIED;
+    random_rows(sep, i < 6 ? 1e4 : 30);
+  }
+}
 TEST(random_exp) { random_rows(sep_of(HFY_SEP_EXP), 3); }
 TEST(random_argmax) {
   random_rows(argmax(1), 1e4);
@@ -941,6 +950,7 @@ int main(int argc, char **argv) {
   RUN(random_ksubsets);
   RUN(random_identity);
   RUN(random_power);
+  RUN(random_rectified_and_even);
   RUN(random_exp);
   RUN(random_argmax);
   RUN(random_uniform);

@@ -104,7 +104,7 @@ static void draw_bounds(any_case *c) {
 
 static void draw_sep(any_case *c, hfy_sep *sep) {
   memset(sep, 0, sizeof *sep);
-  sep->kind = (hfy_sep_kind)below(&dice, HFY_SEP_UNIFORM + 1);
+  sep->kind = (hfy_sep_kind)below(&dice, HFY_SEP_EVEN + 1);
   sep->k = parameter();
   sep->alpha = parameter();
   sep->gamma = parameter();
@@ -159,7 +159,8 @@ static int feasible(const any_case *c, const hfy_real *y) {
   const int counts = sep->kind == HFY_SEP_KSUBSETS || sep->kind == HFY_SEP_SEQUENCE_KSUBSETS ||
                      sep->kind == HFY_SEP_ARGMAX;
   const int bent = sep->kind == HFY_SEP_IDENTITY || sep->kind == HFY_SEP_POWER;
-  const int free_sum = bent || sep->kind == HFY_SEP_EXP || sep->kind == HFY_SEP_SPARSEMAP;
+  const int free_sum = bent || sep->kind == HFY_SEP_EXP || sep->kind > HFY_SEP_UNIFORM ||
+                       sep->kind == HFY_SEP_SPARSEMAP;
   const double total = counts && sep->k > 0 ? sep->k : 1, tiny = 4 / REAL_MAX, slack = REAL_EPS + 2e-9;
   double sum = 0;
   size_t i;

@@ -668,7 +668,8 @@ static wide split_cost(const hfy_sep *one, const hfy_sep *two, const hfy_real *y
 }
 
 static int has_budget(const hfy_sep *sep) {
-  return sep->kind != HFY_SEP_IDENTITY && sep->kind != HFY_SEP_POWER && sep->kind != HFY_SEP_EXP;
+  return sep->kind != HFY_SEP_IDENTITY && sep->kind != HFY_SEP_POWER && sep->kind != HFY_SEP_EXP &&
+         sep->kind != HFY_SEP_RECTIFIED;
 }
 static wide least(const hfy_sep *sep, size_t i) {
   if (sep->kind == HFY_SEP_IDENTITY || sep->kind == HFY_SEP_POWER) return -1e4;
@@ -847,6 +848,56 @@ TEST(plus_loss_has_the_gradient_prediction_minus_target) {
   CHECK(compared > 200);
 }
 
+/* F = max(x, 0)^3 by hand, and x^2, the slope of x^3/3, which is not convex: there is no Omega. */
+TEST(rectified_and_even_by_hand) {
+  static const hfy_real t[] = {2, -3, (hfy_real)0.5, (hfy_real)-HUGE_VAL};
+  static const hfy_real target[] = {1, 0, 0, 0}, bad[] = {1, -1, 0, 0};
+  static const hfy_real v[] = {1, 10, 100, 1000};
+  hfy_sep sep = sep_of(HFY_SEP_RECTIFIED), more = sep_of(HFY_SEP_EVEN);
+  hfy_real y[4], g[4];
+  hfy_sep_grad grad;
+  hfy_work work;
+  double value;
+  memset(&work, 0, sizeof work), memset(&grad, 0, sizeof grad);
+  grad.theta = g;
+  CHECK(hfy_sep_apply(&sep, t, 1, 4, y, NULL) == HFY_OK);
+  CHECK(y[0] == 4 && y[1] == 0 && !signbit(y[1]) && y[2] == (hfy_real)0.25 && y[3] == 0);
+  CHECK(hfy_sep_conjugate(&sep, t, 1, 4, &value, NULL) == HFY_OK);
+  CHECK_NEAR(value, (8 + 0.125) / 3, 1e-14);
+  CHECK(hfy_sep_value(&sep, y, 1, 4, &value, NULL) == HFY_OK);
+  CHECK_NEAR(value, (8 + 0.125) / 1.5, 1e-14);
+  CHECK(hfy_sep_loss(&sep, t, y, 1, 4, &value, NULL) == HFY_OK && value == 0);
+  CHECK(hfy_sep_loss(&sep, t, target, 1, 4, &value, NULL) == HFY_OK);
+  CHECK_NEAR(value, 1 / 1.5 + (8 + 0.125) / 3 - 2, 1e-14);
+  CHECK(hfy_sep_loss(&sep, t, bad, 1, 4, &value, NULL) == HFY_OK && value > DBL_MAX);
+  CHECK(hfy_sep_value(&sep, bad, 1, 4, &value, NULL) == HFY_OK && value > DBL_MAX);
+  CHECK(hfy_sep_vjp(&sep, t, y, v, 1, 4, &grad, NULL) == HFY_OK);
+  CHECK(g[0] == 4 && g[1] == 0 && g[2] == 100 && g[3] == 0);
+  CHECK(hfy_sep_apply(&more, t, 1, 4, y, NULL) == HFY_OK);
+  CHECK(y[0] == 4 && y[1] == 9 && y[2] == (hfy_real)0.25 && y[3] == 0);
+  CHECK(hfy_sep_vjp(&more, t, y, v, 1, 4, &grad, NULL) == HFY_OK);
+  CHECK(g[0] == 4 && g[1] == -60 && g[2] == 100 && g[3] == 0);
+  CHECK(hfy_sep_conjugate(&more, t, 1, 4, &value, NULL) == HFY_OK);
+  CHECK_NEAR(value, (8 - 27 + 0.125) / 3, 1e-14);
+  CHECK_FAILS(hfy_sep_value(&more, y, 1, 4, &value, &work), HFY_ERR_UNSUPPORTED, &work, "EVEN");
+  CHECK_FAILS(hfy_sep_loss(&more, t, y, 1, 4, &value, &work), HFY_ERR_UNSUPPORTED, &work, "EVEN");
+  sep.plus = &more;
+  CHECK_FAILS(hfy_sep_loss(&sep, t, y, 1, 4, &value, &work), HFY_ERR_UNSUPPORTED, &work, "EVEN");
+  sep.plus = NULL;
+  sep.degree = 1;
+  CHECK_FAILS(hfy_sep_apply(&sep, t, 1, 4, y, &work), HFY_ERR_ARG, &work, "degree");
+  more.degree = HUGE_VAL;
+  CHECK_FAILS(hfy_sep_apply(&more, t, 1, 4, y, &work), HFY_ERR_ARG, &work, "degree");
+  more.kind = (hfy_sep_kind)(HFY_SEP_EVEN + 1), more.degree = 0;
+  CHECK_FAILS(hfy_sep_apply(&more, t, 1, 4, y, &work), HFY_ERR_ARG, &work, "kind");
+  sep.degree = sizeof(hfy_real) == 8 ? 1200 : 200; /* only a score above 0 can be too large for rectified powers */
+  g[0] = -50, g[1] = (hfy_real)0.5;
+  CHECK(hfy_sep_apply(&sep, g, 1, 2, y, &work) == HFY_OK && y[0] == 0);
+  g[0] = 50;
+  CHECK_FAILS(hfy_sep_apply(&sep, g, 1, 2, y, &work), HFY_ERR_UNSUPPORTED, &work, "range");
+  hfy_work_free(&work);
+}
+
 TEST(plus_outside_the_domain_and_masked) {
   const hfy_real t[] = {0, 1, (hfy_real)-HUGE_VAL}, inside[] = {1, 1, 0}, wrong_sum[] = {1, (hfy_real)1.5, 0},
                         negative[] = {(hfy_real)2.5, (hfy_real)-0.5, 0},
@@ -995,6 +1046,7 @@ int main(int argc, char **argv) {
   RUN(plus_value_by_brute_force);
   RUN(plus_values_in_closed_form);
   RUN(plus_loss_has_the_gradient_prediction_minus_target);
+  RUN(rectified_and_even_by_hand);
   RUN(plus_outside_the_domain_and_masked);
   RUN(plus_refusals);
   RUN(plus_parameters_are_the_first_links);

@@ -21,7 +21,7 @@ static struct fixture {
 /* What a retrieval says. */
 typedef struct answer {
   hfy_status status[MAX_B], first;
-  hfy_real out[MAX_B * MAX_D], top_weight[MAX_B * TOP], best_score[MAX_B], top_score[MAX_B * TOP];
+  hfy_real out[MAX_B * MAX_D], top_weight[MAX_B * TOP], best_score[MAX_B], top_score[MAX_B * TOP], null_weight[MAX_B];
   size_t best[MAX_B], support[MAX_B], steps[MAX_B], cycle[MAX_B], top_index[MAX_B * TOP];
   double residual[MAX_B];
 } answer;
@@ -84,6 +84,7 @@ static void ask(hfy_report *report, answer *a, int everything) {
   report->best = a->best;
   report->steps = a->steps;
   report->cycle = a->cycle;
+  report->null_weight = a->null_weight;
   if (f.net.sep.kind != HFY_SEP_IDENTITY && f.net.sep.kind != HFY_SEP_POWER) report->best_score = a->best_score;
   if (!f.net.readout) report->residual = a->residual;
   if (!everything) return;
@@ -208,6 +209,12 @@ static int all_margins_agree(uint64_t seed, size_t capacity) {
         ok = 0;
       }
     }
+    f.net.null_pattern = 1; /* no slice's */
+    f.net.null_score = 0.3 * which;
+    whole(&want, 1);
+    sharded(&rng, 1 + (size_t)which % 4, capacity, &got, 1);
+    if (!same(&want, &got)) printf("    margin kind %d with a null pattern\n", which), ok = 0;
+    f.net.null_pattern = 0;
   }
   return ok;
 }
@@ -314,6 +321,72 @@ TEST(margins_with_an_index) {
   f.net.values = f.values;
   CHECK(all_margins_agree(132, 400));
   with_index = 0;
+}
+
+/* Powers of one sign: the heaviest is none where no score is above 0; of even ones a partial does not know it. */
+TEST(sums_of_rectified_and_even_powers) {
+  hfy_rng rng = hfy_rng_seed(150);
+  hfy_real want[MAX_B * 3], got[MAX_B * 3];
+  size_t best[2][MAX_B], i, s, k;
+  hfy_report report;
+  memset(&report, 0, sizeof report);
+  for (k = 0; k < 2; k++)
+    for (s = 0; s < 4; s++) {
+      block b;
+      make(151 + s, 80, 3, 5);
+      f.net.sep.kind = k ? HFY_SEP_EVEN : HFY_SEP_RECTIFIED;
+      f.net.bias = f.bias;
+      for (i = 0; i < 80; i++) f.bias[i] = (hfy_real)(i % 2 ? 0 : -3);
+      for (i = 0; i < 3; i++) f.queries[3 + i] = 0;
+      for (i = 0; i < 80 && !k; i++) f.bias[i] -= 4; /* most scores are below 0 */
+      b = gather(&rng, shard_counts[s], 1);
+      report.best = best[0];
+      CHECK(hfy_retrieve(&f.net, f.queries, 5, want, &report, &work) == HFY_OK);
+      report.best = k ? NULL : best[1];
+      CHECK(hfy_shard_finish(&f.net, f.queries, 5, b.at, b.room, got, &report, &work) == HFY_OK);
+      for (i = 0; i < 15; i++) CHECK_NEAR(got[i], want[i], 100 * REAL_EPS);
+      for (i = 0; i < 5 && !k; i++) CHECK(best[0][i] == best[1][i]);
+      if (!k) CHECK(best[1][1] == 0 && got[3] == 0);
+      report.best = best[1];
+      if (k)
+        CHECK_FAILS(hfy_shard_finish(&f.net, f.queries, 5, b.at, b.room, got, &report, &work), HFY_ERR_UNSUPPORTED,
+                    &work, "report->best is set");
+      f.net.sep.degree = 4; /* another separation */
+      report.best = NULL;
+      CHECK_FAILS(hfy_shard_finish(&f.net, f.queries, 5, b.at, b.room, got, &report, &work), HFY_ERR_ARG, &work,
+                  "another sim, beta or separation");
+      free(b.memory);
+    }
+}
+
+/* Softmax over slices: the null pattern joins once, at the end; queries that see nothing but it have an answer. */
+TEST(sums_with_a_null_pattern) {
+  static const double scores[] = {0, 1.5, -800, 800, -3};
+  hfy_rng rng = hfy_rng_seed(140);
+  answer want, got;
+  size_t i, s;
+  for (s = 0; s < COUNT(scores); s++) {
+    make(141 + s, 200, 7, 6);
+    f.net.null_pattern = 1;
+    f.net.null_score = scores[s];
+    f.net.visible = f.visible;
+    f.visible[2] = 0;
+    if (s == 4) f.net.readout = f.readout, f.net.readout_dim = 5;
+    whole(&want, 0);
+    sharded(&rng, 1 + s, 1, &got, 0);
+    CHECK(want.first == HFY_OK && got.first == HFY_OK);
+    for (i = 0; i < 6 * (s == 4 ? 5u : 7u); i++) CHECK_NEAR(got.out[i], want.out[i], 40 * REAL_EPS);
+    for (i = 0; i < 6; i++) {
+      CHECK_NEAR(got.null_weight[i], want.null_weight[i], 40 * REAL_EPS);
+      CHECK(got.best[i] == want.best[i] && same_bits(got.best_score + i, want.best_score + i, sizeof *got.best_score));
+    }
+    CHECK(got.null_weight[2] == 1 && want.null_weight[2] == 1 && got.best[2] == 0);
+    for (i = 0; i < 5; i++) {
+      const hfy_real none = got.out[2 * (s == 4 ? 5u : 7u) + i];
+      CHECK(none == 0 && !signbit(none));
+    }
+    CHECK(s == 3 ? want.null_weight[0] == 1 && (double)want.best_score[0] < -1e30 : want.null_weight[0] < 1);
+  }
 }
 
 /* The bits of a query's candidates depend neither on its batch nor on the run. */
@@ -1197,6 +1270,8 @@ int main(int argc, char **argv) {
   RUN(margins_ties_and_adversaries);
   RUN(margins_all_of_a_net);
   RUN(margins_with_an_index);
+  RUN(sums_with_a_null_pattern);
+  RUN(sums_of_rectified_and_even_powers);
   RUN(batches_and_runs);
   RUN(capacity_is_judged_in_the_whole);
   RUN(capacity_saved_by_a_better_slice);

@@ -439,6 +439,14 @@ static hfy_status run_check(hfy_work *w) {
   return status;
 }
 static hfy_status run_energy(hfy_work *w) { return hfy_energy(&which_net, queries, B, out.number, w); }
+static const double own_betas[B] = {0.5, 0, 2};
+static hfy_status run_energy_vjp(hfy_work *w) {
+  static const double each[B] = {1, -1, 0.5};
+  hfy_grad grad;
+  memset(&grad, 0, sizeof grad);
+  grad.queries = out.real;
+  return hfy_energy_vjp(&which_net, queries, B, each, &grad, w);
+}
 static hfy_status run_energy_gradient(hfy_work *w) { return hfy_energy_gradient(&which_net, queries, B, out.real, w); }
 static hfy_status run_constant(hfy_work *w) { return hfy_energy_constant(&which_net, HFY_ENERGY_FY, &out.scalar, w); }
 static hfy_status run_retrieve(hfy_work *w) { return hfy_retrieve(&which_net, queries, B, out.real, NULL, w); }
@@ -838,11 +846,13 @@ static size_t each_call(void (*judge)(run_call *run, const char *name)) {
     if (i == 13) {
       which_net.sep.kind = HFY_SEP_ARGMAX;
       which_net.self_coupling = self_coupling;
+      which_net.null_pattern = 1;
     }
     if (i == 14) {
       which_net.sep.kind = HFY_SEP_SEQUENCE_KSUBSETS;
       which_net.sep.k = 3;
       which_net.sep.transition = 0.3;
+      which_net.betas = own_betas;
     }
     if (i == 15) {
       which_net.sep.kind = HFY_SEP_SPARSEMAP;
@@ -855,8 +865,10 @@ static size_t each_call(void (*judge)(run_call *run, const char *name)) {
     if (which_net.sim == HFY_SIM_DOT && !which_net.values) judge(run_energy, "energy");
     if (which_net.sim == HFY_SIM_DOT && !which_net.values) judge(run_constant, "energy_constant");
     if (which_net.sim == HFY_SIM_DOT && !which_net.values &&
-        (which_net.post.kind == HFY_POST_NONE || which_net.post.kind == HFY_POST_LINEAR)) /* others have edges */
+        (which_net.post.kind == HFY_POST_NONE || which_net.post.kind == HFY_POST_LINEAR)) { /* others have edges */
       judge(run_energy_gradient, "energy_gradient");
+      judge(run_energy_vjp, "energy_vjp");
+    }
   }
   judge(run_eigenvalues, "eigenvalues");
   judge(run_eigenvectors, "eigenvectors");

@@ -132,7 +132,7 @@ static CHECK_UNUSED int fuzz_kept(const char *what, hfy_status status) {
 static CHECK_UNUSED hfy_sep fuzz_sep(size_t n, int wild) {
   hfy_sep sep;
   memset(&sep, 0, sizeof sep);
-  sep.kind = (hfy_sep_kind)fuzz_below(HFY_SEP_UNIFORM + 1);
+  sep.kind = (hfy_sep_kind)fuzz_below(HFY_SEP_EVEN + 1);
   if (sep.kind == HFY_SEP_SEQUENCE_KSUBSETS || sep.kind == HFY_SEP_SPARSEMAP) sep.kind = HFY_SEP_SPARSEMAX;
   sep.k = (double)(1 + fuzz_below(n)) - (fuzz_below(4) ? 0 : 0.5);
   if (sep.kind == HFY_SEP_ARGMAX) sep.k = ceil(sep.k);

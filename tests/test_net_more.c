@@ -1,0 +1,397 @@
+/* test_net_more.c: a null pattern: softmax_1, rows that see nothing, the same as one more key of zeros, who refuses it.
+   Settings of each query: the bits of a batch of one with them, of all that a call writes. */
+#ifndef TEST_LINKED
+#define HFY_IMPLEMENTATION
+#endif
+#include "../hfy.h"
+#include "check.h"
+#include "oracle.h"
+#include "nets.h"
+
+/* --- a null pattern --- */
+
+/* softmax_1(x) = e^x / (1 + sum e^x), by hand; 0 where nothing is seen, whatever the way there. */
+TEST(null_pattern_is_softmax_1) {
+  static const hfy_real keys[] = {1, 0, 0, 1, -1, 2}, q[] = {1, 2, 1, 2, -400, -400};
+  static const size_t visible[] = {3, 0, 2};
+  hfy_real out[6], weights[9], null[3], score[3];
+  size_t best[3], support[3], way;
+  const double e1 = exp(1), e2 = exp(2), e3 = exp(3), sum = 1 + e1 + e2 + e3;
+  hfy_report report;
+  hfy_net net;
+  memset(&net, 0, sizeof net), memset(&report, 0, sizeof report);
+  net.dim = 2, net.count = 3, net.keys = keys, net.beta = 1, net.visible = visible, net.null_pattern = 1;
+  report.null_weight = null, report.best = best, report.best_score = score;
+  for (way = 0; way < 2; way++) { /* in one pass; by whole rows */
+    CHECK(hfy_retrieve(&net, q, 3, out, &report, NULL) == HFY_OK);
+    CHECK_NEAR(null[0], 1 / sum, 4 * REAL_EPS);
+    CHECK_NEAR(out[0], (e1 - e3) / sum, 4 * REAL_EPS);
+    CHECK_NEAR(out[1], (e2 + 2 * e3) / sum, 4 * REAL_EPS);
+    CHECK(best[0] == 2 && null[1] == 1 && null[2] == 1 && best[1] == 0 && (double)score[1] < -1e30);
+    CHECK(out[2] == 0 && out[3] == 0 && !signbit(out[2]) && !signbit(out[3]));
+    report.weights = weights, report.support = support;
+  }
+  CHECK_NEAR(weights[0], e1 / sum, 4 * REAL_EPS);
+  CHECK(support[0] == 3 && support[1] == 0 && weights[3] == 0 && weights[8] == 0);
+  net.null_pattern = 0; /* without it */
+  CHECK(hfy_retrieve(&net, q, 3, out, &report, NULL) == HFY_ERR_ARG);
+  CHECK(null[0] == 0 && null[1] == 1); /* a query without an answer is not touched */
+}
+
+/* A net with one more key, value and readout of zeros and null_score as its bias is the same net: bits of lists, all
+   that a report tells, energies and their gradients. Every separation that may have one, alone and in company. */
+TEST(null_pattern_is_a_key_of_zeros) {
+  enum { N = 24, D = 5, B = 4, T = 3, TOP = 4 };
+  static fixture f, more;
+  hfy_report a, b;
+  int s, p, way, compared = 0;
+  for (s = 0; s < SEPS; s++)
+    for (p = 0; p < POSTS; p++)
+      for (way = 0; way < 3; way++) {
+        hfy_status status[B];
+        hfy_real null[B], weights[B * N], others[B * (N + 1)], out[B * MAX_D], score[2][B], dq[2][B * D];
+        double energy[2][B * (T + 1)], e[2][B];
+        size_t best[2][B], support[2][B], steps[2][B], i, j;
+        const int exact = s != 0 && s != 3 && s != 4 && s != 13;
+        make(&f, (uint64_t)(100 * s + p), N, D, B);
+        use_sep(&f, s), use_post(&f, p);
+        f.net.max_steps = T;
+        if (s == 13) f.more.kind = HFY_SEP_ENTMAX, f.net.beta = 0.3;
+        with_options(&f, 512);
+        if (!f.net.null_pattern) continue;
+        f.net.null_score = 0.1 * p - 0.3;
+        more = f;
+        if (s == 13) more.net.sep.plus = &more.more;
+        f.net.bias = f.bias;
+        for (i = 0; i < N; i += 4) f.bias[i] = (hfy_real)-HUGE_VAL;
+        for (i = 0; i < N; i++) more.bias[i] = f.bias[i];
+        more.bias[N] = (hfy_real)f.net.null_score;
+        memset(more.keys + N * D, 0, D * sizeof *more.keys), memset(more.values + N * D, 0, D * sizeof *more.keys);
+        memset(more.readout + 3 * N, 0, 3 * sizeof *more.readout);
+        more.net.null_pattern = 0, more.net.count = N + 1;
+        more.net.keys = more.keys, more.net.bias = more.bias;
+        if (way == 1) f.net.values = f.values, more.net.values = more.values;
+        if (way == 2) f.net.readout = f.readout, more.net.readout = more.readout;
+        if (way == 2) f.net.readout_dim = more.net.readout_dim = 3;
+        memset(&a, 0, sizeof a), memset(score, 0, sizeof score), memset(dq, 0, sizeof dq);
+        a.best = best[0], a.support = support[0], a.steps = steps[0], a.best_score = score[0], a.status = status;
+        a.weights = weights, a.null_weight = null;
+        b = a;
+        b.best = best[1], b.support = support[1], b.steps = steps[1], b.best_score = score[1];
+        b.weights = others, b.null_weight = NULL;
+        if (way != 1 && post_has_energy(p)) a.energy = energy[0], b.energy = energy[1];
+        CHECK(hfy_retrieve(&more.net, f.queries, B, out, &b, NULL) == HFY_OK);
+        CHECK(hfy_retrieve(&f.net, f.queries, B, f.out, &a, NULL) == HFY_OK);
+        for (j = 0; j < B * (way == 2 ? 3u : D); j++) CHECK_NEAR(f.out[j], out[j], exact ? 0 : 100 * REAL_EPS);
+        for (j = 0; j < B; j++) {
+          for (i = 0; i < N; i++) CHECK_NEAR(weights[j * N + i], others[j * (N + 1) + i], exact ? 0 : 100 * REAL_EPS);
+          CHECK_NEAR(null[j], others[j * (N + 1) + N], exact ? 0 : 100 * REAL_EPS);
+          if (exact) CHECK(steps[0][j] == steps[1][j] && support[0][j] + (null[j] > 0) == support[1][j]);
+          if (best[1][j] == N) continue;
+          CHECK(best[0][j] == best[1][j]);
+          CHECK_NEAR(score[0][j], score[1][j], exact ? 0 : 100 * REAL_EPS);
+        }
+        compared++;
+        if (!a.energy) continue;
+        for (j = 0; j < B * (T + 1); j++)
+          if (energy[1][j] > -HUGE_VAL) CHECK_NEAR(energy[0][j], energy[1][j], 100 * REAL_EPS);
+        CHECK(hfy_energy(&f.net, f.queries, B, e[0], NULL) == hfy_energy(&more.net, f.queries, B, e[1], NULL));
+        for (j = 0; j < B; j++) CHECK_NEAR(e[0][j], e[1][j], 100 * REAL_EPS);
+        CHECK(hfy_energy_gradient(&f.net, f.queries, B, dq[0], NULL) ==
+              hfy_energy_gradient(&more.net, f.queries, B, dq[1], NULL));
+        for (j = 0; j < B * D; j++) CHECK_NEAR(dq[0][j], dq[1][j], 100 * REAL_EPS);
+        for (i = 1; i < 3; i++) {
+          double one, two;
+          CHECK(hfy_energy_constant(&f.net, (hfy_energy_form)i, &one, NULL) == HFY_OK);
+          CHECK(hfy_energy_constant(&more.net, (hfy_energy_form)i, &two, NULL) == HFY_OK);
+          CHECK_NEAR(one, two, 100 * REAL_EPS);
+        }
+        show("", "", s * 100 + p * 10 + way);
+      }
+  CHECK(compared > 400);
+}
+
+/* What asks for it where there is none of it. */
+TEST(null_pattern_refused) {
+  fixture f;
+  hfy_work work;
+  hfy_grad grad;
+  hfy_structure sequence = hfy_structure_sequence(6, 2);
+  hfy_recall how;
+  double number = 0;
+  int s;
+  memset(&work, 0, sizeof work), memset(&grad, 0, sizeof grad), memset(&how, 0, sizeof how);
+  make(&f, 900, 6, 4, 2);
+  for (s = 0; s < SEPS + 2; s++) {
+    const int bad = sep_is_unbounded(s) || s == 2 || s >= SEPS;
+    use_sep(&f, s);
+    if (s == SEPS) f.net.sep.kind = HFY_SEP_SEQUENCE_KSUBSETS;
+    if (s == SEPS + 1) f.net.sep.kind = HFY_SEP_SPARSEMAP, f.net.sep.structure = &sequence;
+    f.net.null_pattern = 1;
+    CHECK(hfy_net_check(&f.net, NULL, &work) == (bad ? HFY_ERR_UNSUPPORTED : HFY_OK));
+    if (bad) CHECK(strstr(work.message, "null_pattern") != NULL);
+    f.net.null_pattern = 0;
+    CHECK(hfy_net_check(&f.net, NULL, &work) == HFY_OK);
+  }
+  use_sep(&f, 13); /* any link */
+  f.more.kind = HFY_SEP_EXP;
+  f.net.null_pattern = 1;
+  CHECK_FAILS(hfy_net_check(&f.net, NULL, &work), HFY_ERR_UNSUPPORTED, &work, "null_pattern");
+  use_sep(&f, 1);
+  f.net.null_score = HUGE_VAL;
+  CHECK_FAILS(hfy_net_check(&f.net, NULL, &work), HFY_ERR_ARG, &work, "null_score");
+  f.net.null_score = NAN;
+  CHECK_FAILS(hfy_net_check(&f.net, NULL, &work), HFY_ERR_ARG, &work, "null_score");
+  f.net.null_pattern = 0; /* not looked at */
+  CHECK(hfy_retrieve(&f.net, f.queries, 2, f.out, NULL, &work) == HFY_OK);
+  grad.null_score = &number;
+  CHECK_FAILS(hfy_retrieve_vjp(&f.net, f.queries, 2, f.queries, &grad, &work), HFY_ERR_UNSUPPORTED, &work,
+              "null_score");
+  f.net.null_pattern = 1, f.net.null_score = 0;
+  CHECK(hfy_retrieve_vjp(&f.net, f.queries, 2, f.queries, &grad, &work) == HFY_OK);
+  CHECK_FAILS(hfy_theory_retrieves(&f.net, f.queries, 2, &number, NULL, &work), HFY_ERR_UNSUPPORTED, &work,
+              "null_pattern");
+  hfy_work_free(&work);
+}
+
+/* --- settings of each query --- */
+
+enum { OWN = 8 }; /* queries */
+
+/* What the calls of a net write, for OWN queries of D, V numbers. */
+typedef struct told {
+  hfy_status status[OWN], first[4];
+  hfy_real out[OWN * MAX_D], best_score[OWN], top_weight[OWN * 3], top_score[OWN * 3], null_weight[OWN];
+  hfy_real weights[OWN * MAX_N], dq[OWN * MAX_D], slope[OWN * MAX_D], eq[OWN * MAX_D];
+  size_t best[OWN], support[OWN], steps[OWN], cycle[OWN], top_index[OWN * 3];
+  double residual[OWN], energy[OWN * 5], e[OWN], betas[OWN], alphas[OWN], gammas[OWN], ebetas[OWN];
+  double upper[OWN * MAX_N];
+} told;
+typedef struct sums {
+  hfy_real keys[MAX_N * MAX_D], ekeys[MAX_N * MAX_D];
+  double beta, alpha, gamma, null_score, ebeta;
+} sums;
+
+/* Queries from .. from+n-1 of the fixture; which: how much the report asks for. */
+static void tell(const fixture *f, hfy_net net, size_t from, size_t n, int which, int energies, told *t, sums *g) {
+  const size_t D = net.dim, N = net.count, width = net.readout ? net.readout_dim : D, T = net.max_steps;
+  static double ones[OWN];
+  hfy_real dout[OWN * MAX_D];
+  hfy_report r;
+  hfy_grad grad;
+  size_t i;
+  for (i = 0; i < OWN; i++) ones[i] = 1 + (double)(from + i);
+  for (i = 0; i < n * width; i++) dout[i] = (hfy_real)(0.1 * (double)((from * width + i) % 11) - 0.5);
+  if (net.bias) net.bias += from * net.bias_stride;
+  if (net.visible) net.visible += from;
+  if (net.sep.upper) net.sep.upper += from * net.sep.bound_stride;
+  memset(&r, 0, sizeof r), memset(&grad, 0, sizeof grad);
+  r.status = t->status + from, r.best = t->best + from, r.steps = t->steps + from, r.cycle = t->cycle + from;
+  r.residual = t->residual + from, r.best_score = t->best_score + from, r.null_weight = t->null_weight + from;
+  if (which > 0) r.support = t->support + from, r.top = 3, r.top_index = t->top_index + 3 * from;
+  if (which > 0) r.top_weight = t->top_weight + 3 * from, r.top_score = t->top_score + 3 * from;
+  if (which > 1) r.weights = t->weights + from * N;
+  if (which > 1 && energies) r.energy = t->energy + from * (T + 1);
+  t->first[0] = hfy_retrieve(&net, f->queries + from * D, n, t->out + from * width, &r, NULL);
+  grad.queries = t->dq + from * D, grad.keys = g->keys, grad.beta = &g->beta, grad.betas = t->betas + from;
+  if (net.null_pattern) grad.null_score = &g->null_score;
+  if (net.sep.kind == HFY_SEP_ENTMAX) grad.alpha = &g->alpha, grad.alphas = t->alphas + from;
+  if (net.sep.kind == HFY_SEP_NORMMAX && f->net.sep.gamma < 1e9) grad.gamma = &g->gamma, grad.gammas = t->gammas + from;
+  if (net.sep.upper) grad.upper = t->upper + from * net.sep.bound_stride;
+  grad.implicit = 0;
+  t->first[1] = hfy_retrieve_vjp(&net, f->queries + from * D, n, dout, &grad, NULL);
+  if (!energies) return;
+  t->first[2] = hfy_energy(&net, f->queries + from * D, n, t->e + from, NULL);
+  t->first[3] = hfy_energy_gradient(&net, f->queries + from * D, n, t->slope + from * D, NULL);
+  memset(&grad, 0, sizeof grad);
+  grad.queries = t->eq + from * D, grad.keys = g->ekeys, grad.beta = &g->ebeta, grad.betas = t->ebetas + from;
+  t->first[3] = hfy_energy_vjp(&net, f->queries + from * D, n, ones, &grad, NULL);
+}
+
+static double own_of(hfy_rng *rng, double from, double to) {
+  return hfy_rng_u64(rng) >> 62 ? from + (to - from) * hfy_rng_uniform(rng) : 0;
+}
+
+TEST(own_settings_are_a_batch_of_one) {
+  enum { N = 19, D = 5, T = 4 };
+  static fixture f;
+  static told all, alone;
+  static sums g, sum;
+  hfy_rng rng = hfy_rng_seed(501);
+  size_t answered = 0;
+  int trial;
+  for (trial = 0; trial < 500; trial++) {
+    const int s = trial % SEPS, p = (trial * 5) % POSTS, way = trial / 7 % 8;
+    double betas[OWN], alphas[OWN], gammas[OWN], ks[OWN];
+    hfy_net net;
+    size_t j;
+    int energies;
+    make(&f, (uint64_t)(700 + trial), N, D, OWN);
+    use_sep(&f, s), use_post(&f, p);
+    with_options(&f, (unsigned)(trial * 37) & (1 + 2 + 4 + 16 + 32 + 64 + 256 + 512));
+    if (s == 2 || s == 11 || s == 12 || s == 17) f.net.visible = NULL;
+    f.net.sim = trial % 3 ? HFY_SIM_DOT : (hfy_sim)(trial / 3 % 4);
+    f.net.max_steps = sep_is_unbounded(s) ? 1 : (size_t)(1 + trial % T);
+    energies = f.net.sim == HFY_SIM_DOT && !f.net.values && post_has_energy(p);
+    for (j = 0; j < OWN; j++) {
+      betas[j] = own_of(&rng, 0.2, 2), gammas[j] = own_of(&rng, 1.1, 5), ks[j] = own_of(&rng, 0.5, 4);
+      alphas[j] = j % 4 == 1 ? 1 : j % 4 == 2 ? 2 : own_of(&rng, 0.6, 3);
+      if (f.net.sep.kind == HFY_SEP_ARGMAX) ks[j] = floor(ks[j]);
+      if (j && hfy_rng_u64(&rng) >> 63) betas[j] = betas[j - 1], alphas[j] = alphas[j - 1], gammas[j] = gammas[j - 1];
+      if (j && hfy_rng_u64(&rng) >> 63) ks[j] = ks[j - 1];
+    }
+    if (trial % 9 == 8) betas[3] = -1, betas[5] = NAN; /* these two fail */
+    if (trial % 9 == 7) alphas[2] = -0.5, gammas[2] = 0.5, ks[2] = N + 1;
+    net = f.net;
+    if (way & 1 || way == 0) net.betas = betas;
+    if (way & 2) net.alphas = alphas;
+    if (way & 4) net.gammas = gammas;
+    if (way & 2 || way & 4) net.ks = ks;
+    memset(&all, 0, sizeof all), memset(&alone, 0, sizeof alone), memset(&g, 0, sizeof g), memset(&sum, 0, sizeof sum);
+    tell(&f, net, 0, OWN, trial % 3, energies, &all, &g);
+    for (j = 0; j < OWN; j++) {
+      hfy_net one = f.net;
+      if (net.betas && betas[j] != 0) one.beta = betas[j];
+      if (net.alphas && alphas[j] != 0) one.sep.alpha = alphas[j];
+      if (net.gammas && gammas[j] != 0) one.sep.gamma = gammas[j];
+      if (net.ks && ks[j] != 0) one.sep.k = ks[j];
+      tell(&f, one, j, 1, trial % 3, energies, &alone, &sum);
+      if (alone.first[0] && !alone.status[j]) alone.status[j] = alone.first[0]; /* the whole call of one */
+      answered += !alone.status[j];
+    }
+    memcpy(alone.first, all.first, sizeof all.first);
+    for (j = 0; j < OWN * MAX_N; j++) CHECK_NEAR(all.upper[j], alone.upper[j], 1e-11); /* one row for all: a sum */
+    memcpy(alone.upper, all.upper, sizeof all.upper);
+    CHECK(same_bits(&all, &alone, sizeof all));
+    for (j = 0; j < N * D; j++) {
+      CHECK_NEAR(g.keys[j], sum.keys[j], 1000 * REAL_EPS);
+      CHECK_NEAR(g.ekeys[j], sum.ekeys[j], 1000 * REAL_EPS);
+    }
+    CHECK_NEAR(g.beta, sum.beta, 1e-11), CHECK_NEAR(g.alpha, sum.alpha, 1e-11), CHECK_NEAR(g.gamma, sum.gamma, 1e-11);
+    CHECK_NEAR(g.null_score, sum.null_score, 1e-11), CHECK_NEAR(g.ebeta, sum.ebeta, 1e-11);
+    show("own settings", "", trial);
+  }
+  CHECK(answered > 3000);
+}
+
+TEST(own_settings_out_of_range) {
+  enum { N = 6, D = 4 };
+  static fixture f;
+  double betas[4] = {1, -1, 0, HUGE_VAL}, alphas[4] = {0, 1, -2, 1.5}, ks[4] = {1, 7, 2, 0};
+  hfy_status status[4];
+  hfy_report report;
+  hfy_grad grad;
+  hfy_work work;
+  double energy[4] = {5, 5, 5, 5}, db[4] = {0, 0, 0, 0};
+  void *buffer;
+  size_t peak;
+  memset(&work, 0, sizeof work), memset(&report, 0, sizeof report), memset(&grad, 0, sizeof grad);
+  report.status = status, grad.betas = db;
+  make(&f, 600, N, D, 4);
+  f.net.betas = betas;
+  fill(f.out, 16, 9);
+  CHECK_FAILS(hfy_retrieve(&f.net, f.queries, 4, f.out, &report, &work), HFY_ERR_ARG, &work,
+              "query 1: net->beta is -1");
+  CHECK(!status[0] && status[1] == HFY_ERR_ARG && !status[2] && status[3] == HFY_ERR_ARG);
+  CHECK(f.out[3] != 9 && f.out[4] == 9 && f.out[8] != 9 && f.out[12] == 9);
+  CHECK_FAILS(hfy_energy(&f.net, f.queries, 4, energy, &work), HFY_ERR_ARG, &work, "query 1: net->beta is -1");
+  CHECK(energy[0] != 5 && energy[1] == 5 && energy[2] != 5 && energy[3] == 5);
+  CHECK_FAILS(hfy_retrieve_vjp(&f.net, f.queries, 4, f.queries, &grad, &work), HFY_ERR_ARG, &work,
+              "query 1: net->beta");
+  CHECK(db[0] != 0 && db[1] == 0 && db[2] != 0 && db[3] == 0);
+  f.net.betas = NULL, f.net.alphas = alphas, f.net.sep.kind = HFY_SEP_ENTMAX;
+  CHECK_FAILS(hfy_retrieve(&f.net, f.queries, 4, f.out, &report, &work), HFY_ERR_ARG, &work,
+              "query 2: net->sep.alpha is -2");
+  f.net.sep.kind = HFY_SEP_SPARSEMAX; /* has none: not looked at */
+  CHECK(hfy_retrieve(&f.net, f.queries, 4, f.out, &report, &work) == HFY_OK);
+  f.net.alphas = NULL, f.net.ks = ks, f.net.sep.kind = HFY_SEP_KSUBSETS;
+  CHECK_FAILS(hfy_retrieve(&f.net, f.queries, 4, f.out, &report, &work), HFY_ERR_ARG, &work,
+              "query 1: net->sep.k is 7");
+  /* an error in what a query holds keeps its number; the first failure is the one told */
+  f.net.ks = NULL, f.net.betas = betas, betas[1] = 2, f.queries[2 * D] = (hfy_real)NAN;
+  CHECK_FAILS(hfy_retrieve(&f.net, f.queries, 4, f.out, &report, &work), HFY_ERR_NONFINITE, &work, "query 2:");
+  CHECK(!status[1] && status[2] == HFY_ERR_NONFINITE && status[3] == HFY_ERR_ARG);
+  CHECK_FAILS(hfy_retrieve_vjp(&f.net, f.queries, 4, f.queries, &grad, &work), HFY_ERR_NONFINITE, &work, "query 2");
+  f.queries[2 * D] = 0;
+  /* what is wrong with the call shows before anything is written */
+  betas[3] = 1;
+  fill(f.out, 16, 9);
+  CHECK_FAILS(hfy_retrieve(&f.net, NULL, 4, f.out, &report, &work), HFY_ERR_ARG, &work, "queries is NULL");
+  CHECK_FAILS(hfy_retrieve(&f.net, f.queries, 4, NULL, &report, &work), HFY_ERR_ARG, &work, "out is NULL");
+  f.net.beta = -3;
+  CHECK_FAILS(hfy_retrieve(&f.net, f.queries, 4, f.out, &report, &work), HFY_ERR_ARG, &work, "net->beta is -3");
+  f.net.beta = 0;
+  CHECK(f.out[0] == 9);
+  /* scratch for the largest of all, before the first is answered */
+  alphas[0] = alphas[1] = alphas[2] = 1, alphas[3] = 3, f.net.alphas = alphas, f.net.sep.kind = HFY_SEP_ENTMAX;
+  hfy_work_free(&work), memset(&work, 0, sizeof work);
+  CHECK(hfy_retrieve(&f.net, f.queries, 4, f.out, NULL, &work) == HFY_OK && work.message[0] == 0);
+  peak = work.peak;
+  hfy_work_free(&work), memset(&work, 0, sizeof work);
+  buffer = malloc(peak);
+  fill(f.out, 16, 9);
+  work.buffer = buffer, work.capacity = peak - 1;
+  CHECK(hfy_retrieve(&f.net, f.queries, 4, f.out, NULL, &work) == HFY_ERR_NOMEM && f.out[0] == 9 && work.peak == peak);
+  work.capacity = peak;
+  CHECK(hfy_retrieve(&f.net, f.queries, 4, f.out, NULL, &work) == HFY_OK && f.out[0] != 9);
+  free(buffer);
+  memset(&work, 0, sizeof work);
+  CHECK_FAILS(hfy_theory_retrieves(&f.net, f.queries, 2, energy, NULL, &work), HFY_ERR_UNSUPPORTED, &work, "betas");
+  CHECK_FAILS(hfy_shard_find(&f.net, 0, f.queries, 2, 0, f.out, sizeof f.out, &work), HFY_ERR_UNSUPPORTED, &work,
+              "betas");
+  hfy_work_free(&work);
+}
+
+/* An index serves queries with settings of their own, to the bit. */
+TEST(own_settings_with_an_index) {
+  enum { N = 600, D = 32, B = 24 };
+  static hfy_real keys[N * D], q[B * D], out[2][B * D];
+  double betas[B], alphas[B];
+  hfy_rng rng = hfy_rng_seed(77);
+  const size_t bytes = hfy_index_size(N, D, NULL);
+  void *memory = malloc(bytes);
+  hfy_index index;
+  hfy_net net;
+  size_t i, way;
+  memset(&net, 0, sizeof net);
+  normals(&rng, keys, N * D, 1), normals(&rng, q, B * D, 1);
+  CHECK(hfy_index_build(keys, N, D, 0, NULL, memory, bytes, &index, NULL) == HFY_OK);
+  for (i = 0; i < B; i++) betas[i] = i % 5 == 0 ? 0 : 0.2 + 0.1 * (double)(i / 2), alphas[i] = i % 3 ? 1.5 : 2;
+  net.count = N, net.dim = D, net.keys = keys, net.betas = betas, net.alphas = alphas, net.max_steps = 3;
+  net.sep.kind = HFY_SEP_ENTMAX;
+  for (way = 0; way < 2; way++) {
+    CHECK(hfy_retrieve(&net, q, B, out[way], NULL, NULL) == HFY_OK);
+    net.index = &index;
+  }
+  CHECK(same_bits(out[0], out[1], sizeof out[0]));
+  free(memory);
+}
+
+/* ARGMAX with k = 2, where the null pattern is the second: a state that is one row's says not all of the next step. */
+TEST(null_weight_of_a_known_state) {
+  static const hfy_real keys[] = {1, 0, 0, 0, 1, 0, 0, 0, 1};
+  static const hfy_real q[] = {(hfy_real)0.9, 0, 0, (hfy_real)0.8, 0, 0, 0, (hfy_real)0.9, 0, (hfy_real)0.7, 0, 0};
+  hfy_real out[12], null[4];
+  hfy_report report;
+  hfy_net net;
+  size_t j;
+  memset(&net, 0, sizeof net), memset(&report, 0, sizeof report);
+  net.dim = net.count = 3, net.keys = keys, net.beta = 1, net.max_steps = 5;
+  net.sep.kind = HFY_SEP_ARGMAX, net.sep.k = 2;
+  net.null_pattern = 1, net.null_score = 0.5;
+  report.null_weight = null;
+  CHECK(hfy_retrieve(&net, q, 4, out, &report, NULL) == HFY_OK && same_bits(out + 6, keys + 3, 3 * sizeof *out));
+  for (j = 0; j < 4; j++) CHECK(null[j] == 1);
+}
+
+int main(int argc, char **argv) {
+  CHECK_BEGIN(argc, argv);
+  RUN(null_pattern_is_softmax_1);
+  RUN(null_pattern_is_a_key_of_zeros);
+  RUN(null_pattern_refused);
+  RUN(null_weight_of_a_known_state);
+  RUN(own_settings_are_a_batch_of_one);
+  RUN(own_settings_out_of_range);
+  RUN(own_settings_with_an_index);
+  return CHECK_END();
+}
