@@ -1953,8 +1953,8 @@ typedef enum hfy_kernel_kind {
   HFY_KERNEL_LINEAR      /* gamma x.y */
 } hfy_kernel_kind;
 
-/* A kernel memory: h(x) = sum over mu of alpha_mu K(x, xi_mu), x_i <- sign h_i(x), h_i = 0 keeps the bit. Borrows its
-   arrays. Of alpha, alpha_float, alpha_bytes the first not NULL is used, in recall only; all else takes alpha. */
+/* A kernel memory: h(x) = sum over mu of alpha_mu K(x, xi_mu), x_i <- sign h_i(x), h_i = 0 keeps the bit (exactly where
+   all K and alpha are whole numbers, else h_i = 0 may round to another sign on each instruction set). Borrows its arrays. Of alpha, alpha_float, alpha_bytes the first not NULL is used, in recall only; all else takes alpha. */
 typedef struct hfy_kernel {
   size_t dim, count;         /* N neurons (bits), P patterns */
   const uint64_t *patterns;  /* P rows of hfy_kernel_words(dim) */
@@ -1979,7 +1979,8 @@ HFY_API double hfy_kernel_gamma(double flipped);
 
 /* gram: P x P kernel values of all pairs of patterns. Cost: P^2/2 dim/64 population counts.
    Errors of this and all that follow: ARG (NULL, dim or count 0, sizes, kind, gamma, degree, offset, bits from dim on,
-   kernel values beyond double), NOMEM, UNSUPPORTED (work->isa), before anything is written. */
+   kernel values beyond double), NOMEM, UNSUPPORTED (work->isa), NONFINITE (alpha, where it is taken; but recall with
+   `bound` does not look), before anything is written. */
 HFY_API hfy_status hfy_kernel_gram(const hfy_kernel *kernel, double *gram, hfy_work *work);
 
 /* --- training ---
@@ -2009,7 +2010,8 @@ typedef struct hfy_kernel_training { /* zeroed (or NULL) = EXACT with the papers
   int unpenalised;           /* PAPER: 1 = lambda is 0 (no optimum exists for patterns that can be told apart) */
   double eta;                /* PAPER: step > 0; 0 = 0.1 */
   double tol;                /* EXACT, NEWTON: stop at max |r| < tol; 0 = 1e-8. PAPER: 0 = make all steps */
-  const double *gram;        /* P x P if you have it already; or NULL: made in scratch */
+  const double *gram;        /* P x P if you have it already; or NULL: made in scratch. Looked at: finite, symmetric, its
+                                diagonal and first row right. The rest is believed, and `gap` with it */
   int (*progress)(void *context, const hfy_kernel_progress *now); /* EXACT, PAPER: after each iteration; not 0 = stop */
   void *context;
   double *state;             /* EXACT, PAPER: room for hfy_kernel_state_size doubles, where training stopped; NULL */
@@ -2155,8 +2157,8 @@ typedef struct hfy_kernel_fisher {
   double sharpness;        /* largest eigenvalue of the Hessian K D K + lambda K */
 } hfy_kernel_fisher;
 
-/* neuron: 0 .. N-1. a: its P dual variables, not kernel->alpha's. gram: P x P or NULL. lambda >= 0, damping >= 0 (0:
-   damped values are NaN). gradient, step: P each, K r and the natural step, or NULL. Cost: P^3/6; with damping P^3.
+/* neuron: 0 .. N-1. a: its P dual variables, not kernel->alpha's. gram: P x P or NULL, as in training. lambda as in
+   training (0 = 0.01; for next to none 1e-300), damping >= 0 (0: damped values are NaN). gradient, step: P each, K r and the natural step, or NULL. Cost: P^3/6; with damping P^3.
    Errors: as above, SINGULAR (equal patterns: no natural step; all else is written), NONFINITE (a; loss, gradient, its
    square or sharpness beyond double). */
 HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuron, const double *a, const double *gram,
@@ -20169,6 +20171,12 @@ HFY_COLD_ double hfy_kernel_of_(const hfy_kernel *k, double dot, double square) 
   return hfy_binary_power_(k->gamma * dot + k->offset, k->degree);
 }
 
+/* The largest |K|; RBF: relative to the nearest pattern. */
+HFY_COLD_ double hfy_kernel_most_(const hfy_kernel *k) {
+  const double same = hfy_kernel_of_(k, (double)k->dim, 0), opposite = fabs(hfy_kernel_of_(k, -(double)k->dim, 0));
+  return same > opposite ? same : opposite;
+}
+
 /* HFY_ERR_ARG unless x >= 0 and finite. */
 HFY_COLD_ hfy_status hfy_kernel_check_number_(double x, const char *name, hfy_work *w) {
   return x >= 0 && hfy_base_is_finite_(x) ? HFY_OK : hfy_base_should_(w, "", name, x, "finite and not negative");
@@ -20177,6 +20185,31 @@ HFY_COLD_ hfy_status hfy_kernel_check_number_(double x, const char *name, hfy_wo
 HFY_COLD_ hfy_status hfy_kernel_check_finite_(const double *x, size_t n, const char *name, hfy_work *w) {
   if (!x || hfy_base_is_finite_(hfy_linalg_largest_(x, n))) return HFY_OK;
   return hfy_base_fail_(w, HFY_ERR_ARG, "%s holds NaN or infinity", name);
+}
+
+/* A caller's K, or NULL: finite, symmetric, its diagonal and first row as the kernel has them? */
+HFY_COLD_ hfy_status hfy_kernel_check_gram_(const hfy_kernel_view_ *v, const double *gram, hfy_work *w) {
+  const size_t P = v->k.count;
+  const double own = hfy_kernel_of_(&v->k, (double)v->k.dim, 0), room = 1e-9 * own;
+  size_t i, j, j0;
+  if (!gram) return HFY_OK;
+  if (hfy_kernel_check_finite_(gram, P * P, "gram", w)) return HFY_ERR_ARG;
+  for (i = 0; i < P; i++) {
+    uint32_t d;
+    double first;
+    hfy_kernel_distances_plain_(v->k.patterns, v->words, v->k.patterns + i * v->words, 1, &d);
+    first = hfy_kernel_of_(&v->k, (double)v->k.dim - 2.0 * d, 4.0 * d);
+    if (!(fabs(gram[i] - first) <= room) || !(fabs(gram[i * P + i] - own) <= room))
+      return hfy_base_fail_(w, HFY_ERR_ARG, "gram is not of these patterns: it has %g and %g for %z with 0 and itself, "
+                            "the kernel %g and %g", gram[i], gram[i * P + i], i, first, own);
+  }
+  for (j0 = 0; j0 < P; j0 += 32) /* in strips, as one of the two is read down a column */
+    for (i = j0; i < P; i++)
+      for (j = j0; j < j0 + 32 && j < i; j++)
+        if (!(fabs(gram[i * P + j] - gram[j * P + i]) <= room))
+          return hfy_base_fail_(w, HFY_ERR_ARG, "gram is not symmetric: gram[%z][%z] is %g, gram[%z][%z] %g", i, j,
+                                gram[i * P + j], j, i, gram[j * P + i]);
+  return HFY_OK;
 }
 
 /* What a call takes: no alpha; alpha in double; any alpha and states; any alpha, for states that it makes. */
@@ -20614,6 +20647,21 @@ HFY_API HFY_SMALL_ size_t hfy_kernel_state_size(size_t dim, size_t count) {
   return !dim || !count || !hfy_base_fits_(n, 1, sizeof(double)) ? SIZE_MAX : n;
 }
 
+/* What a state is made with; all of the memory in two numbers, as 48 bits are exact in a double. */
+HFY_COLD_ void hfy_kernel_head_(hfy_kernel_fit_ *f) {
+  const hfy_kernel *k = &f->view.k;
+  const double eta = f->o.trainer == HFY_KERNEL_PAPER ? f->o.eta : 0;
+  const double of[] = {(double)k->kind, k->gamma, k->kind == HFY_KERNEL_POLYNOMIAL ? k->degree : 0,
+                       k->kind == HFY_KERNEL_POLYNOMIAL ? k->offset : 0};
+  f->head[0] = 4711 + (double)f->o.trainer;
+  f->head[3] = (double)f->N;
+  f->head[4] = (double)f->P;
+  f->head[5] = f->o.lambda;
+  f->head[6] = (double)(hfy_base_hash_(hfy_base_hash_(0, of, sizeof of), k->patterns,
+                                       f->P * f->view.words * sizeof *k->patterns) >> 16);
+  f->head[7] = eta;
+}
+
 /* Fills in defaults and checks them. */
 HFY_COLD_ hfy_status hfy_kernel_check_training_(hfy_kernel_fit_ *f, const hfy_kernel_training *training, hfy_work *w) {
   hfy_kernel_training *o = &f->o;
@@ -20635,17 +20683,12 @@ HFY_COLD_ hfy_status hfy_kernel_check_training_(hfy_kernel_fit_ *f, const hfy_ke
   if (o->trainer > HFY_KERNEL_PAPER && (o->resume || o->state))
     return hfy_base_fail_(w, HFY_ERR_ARG, "state and resume are for trainers EXACT and PAPER");
   if (o->resume && !o->state) return hfy_base_fail_(w, HFY_ERR_ARG, "resume is set, but state is NULL");
-  for (l = 0; l < 8; l++) { /* iteration and t may differ, and eta where it is not used */
-    const double head[8] = {4711 + (double)o->trainer, 0,      0, (double)f->N, (double)f->P, o->lambda,
-                            f->view.k.gamma,           o->eta};
-    f->head[l] = head[l];
-    if (o->resume && l != 1 && l != 2 && (l != 7 || o->trainer == HFY_KERNEL_PAPER) &&
-        !(fabs(o->state[l] - head[l]) <= 0))
-      return hfy_base_fail_(w, HFY_ERR_ARG, "state was not left by this training (trainer, sizes, lambda, gamma, eta)");
-    if (o->resume && (l == 1 || l == 2) && !(o->state[l] >= 0 && o->state[l] <= 1e15)) /* 1 becomes a size_t */
-      return hfy_base_fail_(w, HFY_ERR_ARG, "state was not left by this training (trainer, sizes, lambda, gamma, eta)");
-  }
-  return hfy_kernel_check_finite_(o->gram, f->P * f->P, "gram", w);
+  hfy_kernel_head_(f);
+  for (l = 0; o->resume && l < 8; l++) /* iteration (which becomes a size_t) and t may be others */
+    if (!(l == 1 || l == 2 ? o->state[l] >= 0 && o->state[l] <= 1e15 : fabs(o->state[l] - f->head[l]) <= 0))
+      return hfy_base_fail_(w, HFY_ERR_ARG, "state was not left by this training (trainer, sizes, lambda, eta, kernel, "
+                                            "patterns)");
+  return hfy_kernel_check_gram_(&f->view, o->gram, w);
 }
 
 HFY_COLD_ void hfy_kernel_plan_training_(hfy_base_arena_ *arena, hfy_kernel_fit_ *f) {
@@ -20749,12 +20792,19 @@ HFY_PRIVATE_ double hfy_kernel_alpha_(const hfy_kernel *k, size_t at) {
   return k->alpha ? k->alpha[at] : k->alpha_float ? (double)k->alpha_float[at] : (double)k->alpha_bytes[at];
 }
 
-HFY_COLD_ hfy_status hfy_kernel_check_alpha_(const hfy_kernel *k, hfy_work *w) {
+/* Finite numbers; times: and as small as that no potential of `times` at most for each pattern can leave its range. */
+HFY_COLD_ hfy_status hfy_kernel_check_alpha_(const hfy_kernel *k, double times, hfy_work *w) {
+  const double limit = !k->alpha && k->alpha_float && !k->nearest ? (double)FLT_MAX : DBL_MAX;
+  double most = 0;
   size_t i;
-  for (i = 0; i < k->count * k->dim; i++)
-    if (!hfy_base_is_finite_(hfy_kernel_alpha_(k, i)))
-      return hfy_base_fail_(w, HFY_ERR_NONFINITE, "alpha[%z] is not finite", i);
-  return HFY_OK;
+  for (i = 0; i < k->count * k->dim; i++) {
+    const double a = fabs(hfy_kernel_alpha_(k, i));
+    if (!hfy_base_is_finite_(a)) return hfy_base_fail_(w, HFY_ERR_NONFINITE, "alpha[%z] is not finite", i);
+    if (a > most) most = a;
+  }
+  if ((double)k->count * times * most <= limit) return HFY_OK;
+  return hfy_base_fail_(w, HFY_ERR_NONFINITE, "alpha of %g and kernel values of %g: potentials may leave their range",
+                        most, times);
 }
 
 /* NaN stays NaN, and then nothing is skipped. */
@@ -20772,7 +20822,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_bound(const hfy_kernel *kernel, double 
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_view_ v;
   hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_RECALL_, !bound ? "bound" : NULL, &v, w);
-  if (!status) status = hfy_kernel_check_alpha_(&v.k, w);
+  if (!status) status = hfy_kernel_check_alpha_(&v.k, 0, w);
   if (!status) hfy_kernel_bounds_(&v.k, bound);
   return hfy_base_close_(w, &local, status);
 }
@@ -21141,6 +21191,8 @@ HFY_COLD_ hfy_status hfy_kernel_open_walk_(const hfy_kernel *kernel, int takes, 
     if (!(bound[i] >= 0) || !hfy_base_is_finite_(bound[i]))
       status = hfy_base_fail_(
           w, HFY_ERR_ARG, "bound[%z] is %g; it should be finite and not negative: see hfy_kernel_bound", i, bound[i]);
+  if (!status && !(bound && v->k.kind == HFY_KERNEL_RBF)) /* whoever made the bounds has looked */
+    status = hfy_kernel_check_alpha_(&v->k, takes == HFY_KERNEL_DOUBLE_ ? 0 : hfy_kernel_most_(&v->k), w);
   if (status) return status;
   memset(&walk->report, 0, sizeof walk->report);
   if (takes == HFY_KERNEL_DOUBLE_) v->k.order = HFY_BINARY_SYNCHRONOUS;
@@ -21189,7 +21241,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_potentials(const hfy_kernel *kernel, co
   const size_t words = walk.view.words, N = walk.view.k.dim;
   double shifts[HFY_KERNEL_BATCH_];
   size_t from, m;
-  if (!status) status = hfy_kernel_check_alpha_(&walk.view.k, w);
   for (from = 0; !status && from < n; from += m) {
     m = hfy_base_min_(HFY_KERNEL_BATCH_, n - from);
     hfy_kernel_fields_(&walk.view, walk.slot, states + from * words, m, shift != NULL, shifts);
@@ -21259,6 +21310,8 @@ HFY_API hfy_status hfy_kernel_stored(const hfy_kernel *kernel, double *stored, d
     const double *h = walk.slot->h;
     m = hfy_base_min_(HFY_KERNEL_BATCH_, v->k.count - from);
     hfy_kernel_fields_(v, walk.slot, x, m, 0, NULL); /* a stored pattern is its own nearest: no shift needed */
+    if (!hfy_base_is_finite_(hfy_linalg_largest_(h, m * v->k.dim)))
+      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "a potential of patterns %z .. is beyond double", from);
     for (a = 0; a < m; a++, x += v->words, h += v->k.dim) {
       fixed += !hfy_kernel_signs_(h, v->k.dim, x, walk.slot->now);
       for (j = 0; j < v->k.dim; j++) {
@@ -21313,33 +21366,32 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_explore(const hfy_kernel *kernel, size_
   hfy_status status = hfy_kernel_open_walk_(kernel, HFY_KERNEL_TRIAL_, missing, NULL, n, &walk, w);
   const hfy_kernel *k = &walk.view.k;
   const size_t words = walk.view.words, bytes = words * sizeof(uint64_t);
-  double share;
-  size_t i, j;
+  size_t met[7] = {0, 0, 0, 0, 0, 0, 0}, i, j; /* fixed, stored, opposite, spurious, cycles, unsettled, all steps */
   if (!status && !n) status = hfy_base_fail_(w, HFY_ERR_ARG, "n is 0; it should be at least 1");
   if (status) return hfy_base_close_(w, &local, status);
   memset(census, 0, sizeof *census);
   for (i = 0; i < walk.n; i++) hfy_kernel_random_row_(walk.cues + i * words, k->dim, rng);
   hfy_base_parallel_(walk.tasks, hfy_kernel_walk_task_, &walk);
-  share = 1 / (double)walk.n;
   for (i = 0; i < walk.n; i++) {
     const uint64_t *end = walk.out + i * words;
     const size_t period = walk.report.period[i], steps = walk.report.steps[i];
     int stored = 0, opposite = 0;
-    census->steps += share * (double)steps;
-    census->fixed += share * (period == 1 && steps == 1);
+    met[6] += steps;
+    met[0] += period == 1 && steps == 1;
     hfy_kernel_distances_(&walk.view, end, k->count, walk.slot->d);
     for (j = 0; j < k->count; j++) {
       stored |= !walk.slot->d[j];
       opposite |= walk.slot->d[j] == k->dim;
     }
-    *(!period       ? &census->unsettled
-      : period == 2 ? &census->cycles
-      : stored      ? &census->stored
-      : opposite    ? &census->opposite
-                    : &census->spurious) += share;
+    met[!period ? 5 : period == 2 ? 4 : stored ? 1 : opposite ? 2 : 3]++;
     if (period != 1 || stored || opposite) continue;
     for (j = 0; j < census->different && memcmp(walk.cues + j * words, end, bytes); j++) continue;
     if (j == census->different) memcpy(walk.cues + census->different++ * words, end, bytes); /* cues are done with */
+  }
+  {
+    double *const share[7] = {&census->fixed,  &census->stored,    &census->opposite, &census->spurious,
+                              &census->cycles, &census->unsettled, &census->steps};
+    for (i = 0; i < 7; i++) *share[i] = (double)met[i] / (double)n;
   }
   return hfy_base_close_(w, &local, status);
 }
@@ -21407,7 +21459,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const 
   hfy_kernel_geometry g;
   const size_t N = v.k.dim;
   size_t i;
-  if (!status) status = hfy_kernel_check_alpha_(&v.k, w);
+  if (!status) status = hfy_kernel_check_alpha_(&v.k, 0, w);
   if (!status && !hfy_base_fits_(n, N, sizeof(double)))
     status = hfy_base_fail_(w, HFY_ERR_ARG, "n is %z: so many points cannot exist", n);
   for (i = 0; !status && i < n; i++)
@@ -21488,7 +21540,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const
   const hfy_simd_ *simd = s->v.simd;
   size_t i, j;
   if (!status) status = hfy_kernel_check_finite_(alpha, P * N, "alpha", w);
-  if (!status) status = hfy_kernel_check_finite_(gram, P * P, "gram", w);
+  if (!status) status = hfy_kernel_check_gram_(&s->v, gram, w);
   if (!status && !(hfy_linalg_largest_(alpha, P * N) > 0))
     status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "alpha is 0: its stable rank does not exist");
   while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_spectra_(&arena, s, gram);
@@ -21572,7 +21624,7 @@ HFY_COLD_ hfy_status hfy_kernel_open_course_(const hfy_kernel *kernel, const dou
   if (c->neuron >= c->v.k.dim)
     return hfy_base_fail_(w, HFY_ERR_ARG, "neuron is %z; it should be below dim, %z", c->neuron, c->v.k.dim);
   if (hfy_kernel_check_number_(c->lambda, "lambda", w) || hfy_kernel_check_number_(c->damping, "damping", w) ||
-      hfy_kernel_check_finite_(gram, square, "gram", w) || hfy_base_null_(w, missing) ||
+      hfy_kernel_check_gram_(&c->v, gram, w) || hfy_base_null_(w, missing) ||
       hfy_kernel_check_number_(c->eta, "eta", w))
     return HFY_ERR_ARG;
   while (hfy_base_layout_(&arena, w, &status)) {
@@ -21681,7 +21733,7 @@ HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuro
   hfy_status status;
   memset(&c, 0, sizeof c);
   c.neuron = neuron;
-  c.lambda = lambda;
+  c.lambda = hfy_base_default_(lambda, 0.01);
   c.damping = damping;
   status = hfy_kernel_open_course_(kernel, gram, 1, !a ? "a" : !fisher ? "fisher" : NULL, &c, w);
   if (!status && hfy_kernel_check_finite_(a, c.P, "a", w)) status = HFY_ERR_NONFINITE;
@@ -21806,6 +21858,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t
                    c.out.length, c.out.fisher_1);
   if (!status) status = hfy_kernel_go_(&c, 1, w);
   c.out.path /= c.out.length;
+  if (!status && !hfy_base_is_finite_(0 * c.out.path + 0 * c.out.sum_principal + 0 * c.out.sum_tail))
+    status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "path %g, gains %g and %g: not all are doubles", c.out.path,
+                            c.out.sum_principal, c.out.sum_tail);
   if (!status) *path = c.out;
   if (!status && path->fisher && c.singular) status = hfy_kernel_singular_(w);
   return hfy_base_close_(w, &local, status);

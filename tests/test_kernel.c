@@ -1083,23 +1083,162 @@ TEST(skipping_changes_nothing) {
   }
 }
 
-/* A NaN in alpha is never left out, and no bound given or found hides it: the same bits however many states ask. */
-TEST(skipping_does_not_hide_nan) {
+/* NaN and infinity in alpha, and what sums beyond double: never HFY_OK, nothing written. */
+TEST(wild_alpha) {
   enum { P = 64, N = 70, MOST = 300 };
-  static uint64_t all[MOST * WORDS];
+  double zero = 0, wild[] = {0, 0, 0, 1e308}, point[N] = {0}, result[2] = {7, 7}, rec[2] = {7, 7};
+  static const size_t one[] = {1};
   hfy_rng rng = hfy_rng_seed(77);
   hfy_kernel k = random_memory(77, P, N, 0.08);
-  const size_t words = hfy_kernel_words(N);
-  double zero = 0, nan = zero / zero;
-  size_t i, at;
-  for (at = 0; at < P; at += 21) {
-    for (i = 0; i < P * N; i++) alpha[i] = (hfy_rng_u64(&rng) & 1 ? 1 : -1) * (1 + hfy_rng_uniform(&rng)); /* clear */
-    alpha[at * N + 3] = nan;
-    k.max_steps = 1;
-    for (i = 0; i < MOST; i++) fine(hfy_kernel_flip(bits + i % P * words, 1, N, 3, &rng, cues + i * words, &work));
-    for (i = 0; i < MOST; i += 150) fine(hfy_kernel_recall(&k, cues + i * words, 150, all + i * words, NULL, &work));
-    fine(hfy_kernel_recall(&k, cues, MOST, ends, NULL, &work));
-    CHECK(!memcmp(ends, all, MOST * words * sizeof *all));
+  hfy_kernel_census census;
+  hfy_kernel_geometry g;
+  size_t i, c, n, turn;
+  wild[0] = zero / zero, wild[1] = HUGE_VAL, wild[2] = -HUGE_VAL;
+  fine(hfy_kernel_random(MOST, N, &rng, cues, &work));
+  memset(&census, 0, sizeof census);
+  for (c = 0; c < 4; c++)
+    for (turn = 0; turn < 5; turn++) {
+      for (i = 0; i < P * N; i++) single[i] = (float)(alpha[i] = c == 3 ? wild[3] : 1);
+      if (c < 3) single[21 * N + 3] = (float)(alpha[21 * N + 3] = wild[c]);
+      if (c == 3) for (i = 0; i < P * N; i++) single[i] = FLT_MAX;
+      k.alpha = turn == 1 ? NULL : alpha, k.alpha_float = single;
+      k.nearest = turn == 2 ? 3 : 0, k.order = turn == 3 ? HFY_BINARY_FIXED : HFY_BINARY_SYNCHRONOUS;
+      k.kind = turn == 4 ? HFY_KERNEL_LINEAR : HFY_KERNEL_RBF;
+      for (n = 1; n <= MOST; n += MOST - 1) {
+        ends[0] = 5;
+        CHECK_FAILS(hfy_kernel_recall(&k, cues, n, ends, NULL, &work), HFY_ERR_NONFINITE, &work, "alpha");
+        CHECK(ends[0] == 5);
+      }
+      CHECK_FAILS(hfy_kernel_basins(&k, 9, one, 1, &rng, result, rec, &work), HFY_ERR_NONFINITE, &work, "alpha");
+      CHECK_FAILS(hfy_kernel_explore(&k, 9, &rng, &census, &work), HFY_ERR_NONFINITE, &work, "alpha");
+      CHECK(result[0] == 7 && rec[0] == 7 && census.steps == 0);
+      if (turn == 1 || c == 3) continue;
+      CHECK_FAILS(hfy_kernel_potentials(&k, cues, 1, result, NULL, &work), HFY_ERR_NONFINITE, &work, "alpha");
+      CHECK_FAILS(hfy_kernel_stored(&k, result, rec, &work), HFY_ERR_NONFINITE, &work, "alpha");
+      CHECK_FAILS(hfy_kernel_forces(&k, point, 1, NULL, NULL, &g, &work), HFY_ERR_NONFINITE, &work, "alpha");
+      CHECK(result[0] == 7 && rec[0] == 7);
+    }
+  for (i = 0; i < P * N; i++) alpha[i] = 1;
+  for (i = 0; i < N; i++) point[i] = 1e308;
+  k.alpha = alpha, k.kind = HFY_KERNEL_LINEAR, k.order = HFY_BINARY_SYNCHRONOUS, k.nearest = 0;
+  CHECK_FAILS(hfy_kernel_forces(&k, point, 1, h, NULL, NULL, &work), HFY_ERR_NONFINITE, &work, "beyond double");
+  for (i = 0; i < P * N; i++) alpha[i] = 1e308; /* finite, but their sums are not */
+  k.gamma = 1;
+  CHECK_FAILS(hfy_kernel_stored(&k, result, rec, &work), HFY_ERR_NONFINITE, &work, "beyond double");
+  CHECK(result[0] == 7 && rec[0] == 7);
+}
+
+/* Whole numbers: h = 0 is 0 on every instruction set and in every way, and keeps the bit. */
+TEST(ties_of_whole_numbers) {
+  enum { P = 33, N = 60, MOST = 300 };
+  static const hfy_isa isas[] = {HFY_ISA_SCALAR, HFY_ISA_SSE2, HFY_ISA_AVX2, HFY_ISA_AVX512, HFY_ISA_NEON};
+  hfy_rng rng = hfy_rng_seed(5);
+  hfy_kernel k = random_memory(5, P, N, 1);
+  size_t i, j, m, c, ties = 0;
+  int kind;
+  for (i = 0; i < P * N; i++) alpha[i] = (double)(hfy_rng_u64(&rng) % 3) - 1;
+  fine(hfy_kernel_random(MOST, N, &rng, cues, &work));
+  k.max_steps = 1, k.degree = 2;
+  for (kind = HFY_KERNEL_POLYNOMIAL; kind <= HFY_KERNEL_LINEAR; kind++)
+    for (c = 0; c < sizeof isas / sizeof *isas; c++) {
+      k.kind = (hfy_kernel_kind)kind;
+      work.isa = isas[c];
+      if (hfy_kernel_recall(&k, cues, MOST, ends, NULL, &work) == HFY_ERR_UNSUPPORTED) continue;
+      for (i = 0; i < MOST; i++)
+        for (j = 0; j < N; j++) {
+          long sum = 0;
+          for (m = 0; m < P; m++) {
+            const long dot = N - 2 * (long)distance(cues + i, bits + m, N);
+            sum += (kind == HFY_KERNEL_LINEAR ? dot : dot * dot) * (long)alpha[m * N + j];
+          }
+          ties += !sum;
+          CHECK(state_of(ends + i, j) == (sum ? sum > 0 ? 1 : -1 : state_of(cues + i, j)));
+        }
+    }
+  work.isa = HFY_ISA_BEST;
+  CHECK(ties > 100);
+}
+
+/* What a caller hands over: a Gram matrix of something else, a state of another memory. */
+TEST(foreign_things) {
+  enum { P = 40, N = 30 };
+  static double state[4 * P * N + 8], hold;
+  hfy_kernel k = random_memory(8, P, N, 0.05);
+  hfy_kernel_training how;
+  hfy_kernel_spectrum s;
+  hfy_kernel_path path;
+  hfy_kernel_fisher f;
+  size_t i, at[] = {3 * P + 17, 17 * P + 3, 5 * P + 5, 39};
+  int trainer;
+  memset(&how, 0, sizeof how), memset(&path, 0, sizeof path);
+  for (i = 0; i < P * N; i++) alpha[i] = 1;
+  fine(hfy_kernel_gram(&k, gram, &work));
+  how.gram = gram, how.trainer = HFY_KERNEL_RAW;
+  for (i = 0; i < 4; i++) {
+    const char *part = i < 2 ? "gram is not symmetric: gram[17][3]" : "gram is not of these patterns";
+    hold = gram[at[i]], gram[at[i]] += 1e-6;
+    CHECK_FAILS(hfy_kernel_train(&k, &how, other, NULL, &work), HFY_ERR_ARG, &work, part);
+    CHECK_FAILS(hfy_kernel_spectra(&k, gram, &s, NULL, NULL, NULL, NULL, &work), HFY_ERR_ARG, &work, part);
+    CHECK_FAILS(hfy_kernel_follow(&k, 0, gram, 0, 0, 2, 0, 0, &path, &work), HFY_ERR_ARG, &work, part);
+    CHECK_FAILS(hfy_kernel_information(&k, 0, alpha, gram, 0, 0, &f, NULL, NULL, &work), HFY_ERR_ARG, &work, part);
+    gram[at[i]] = hold;
+  }
+  fine(hfy_kernel_train(&k, &how, other, NULL, &work));
+  k.gamma = 0.06;
+  CHECK_FAILS(hfy_kernel_train(&k, &how, other, NULL, &work), HFY_ERR_ARG, &work, "gram is not of these patterns");
+  how.gram = NULL;
+  for (trainer = HFY_KERNEL_EXACT; trainer <= HFY_KERNEL_PAPER; trainer++) {
+    memset(&how, 0, sizeof how);
+    how.trainer = (hfy_kernel_trainer)trainer, how.state = state, how.max_iterations = 2;
+    k.kind = HFY_KERNEL_RBF, k.gamma = 0.05;
+    (void)hfy_kernel_train(&k, &how, other, NULL, &work);
+    how.resume = 1;
+    bits[7] ^= 8; /* one bit of one pattern */
+    CHECK_FAILS(hfy_kernel_train(&k, &how, other, NULL, &work), HFY_ERR_ARG, &work, "state was not left by this");
+    bits[7] ^= 8, k.kind = HFY_KERNEL_LINEAR;
+    CHECK_FAILS(hfy_kernel_train(&k, &how, other, NULL, &work), HFY_ERR_ARG, &work, "state was not left by this");
+    k.kind = HFY_KERNEL_POLYNOMIAL, k.gamma = 0, how.resume = 0, k.degree = 2;
+    (void)hfy_kernel_train(&k, &how, other, NULL, &work);
+    k.degree = 3, how.resume = 1;
+    CHECK_FAILS(hfy_kernel_train(&k, &how, other, NULL, &work), HFY_ERR_ARG, &work, "state was not left by this");
+    k.degree = 2, k.offset = 1;
+    CHECK_FAILS(hfy_kernel_train(&k, &how, other, NULL, &work), HFY_ERR_ARG, &work, "state was not left by this");
+    k.offset = 0, k.kind = HFY_KERNEL_RBF;
+  }
+}
+
+/* Shares are counts over n; a lambda of 0 is 0.01 everywhere; what a path cannot hold is no HFY_OK. */
+TEST(small_things) {
+  enum { P = 30, N = 40 };
+  hfy_kernel k = random_memory(1, P, N, 0.02);
+  hfy_rng rng = hfy_rng_seed(2);
+  hfy_kernel_census c;
+  hfy_kernel_fisher f[2];
+  hfy_kernel_path path;
+  hfy_kernel_training how;
+  double share[6], sum;
+  size_t n, i;
+  memset(&how, 0, sizeof how), memset(&path, 0, sizeof path);
+  for (i = 0; i < P * N; i++) alpha[i] = state_of(bits + i / N, i % N);
+  for (n = 100; n <= 1000; n += 100) {
+    fine(hfy_kernel_explore(&k, n, &rng, &c, &work));
+    share[0] = c.stored, share[1] = c.opposite, share[2] = c.spurious, share[3] = c.cycles, share[4] = c.unsettled;
+    share[5] = c.fixed;
+    for (sum = 0, i = 0; i < 6; i++) {
+      const double count = floor(share[i] * (double)n + 0.5);
+      CHECK(share[i] == count / (double)n);
+      sum += i < 5 ? count : 0;
+    }
+    CHECK(sum == (double)n && fabs(c.steps * (double)n - floor(c.steps * (double)n + 0.5)) < 1e-9);
+  }
+  fine(hfy_kernel_information(&k, 2, alpha, NULL, 0, 0, f, NULL, NULL, &work));
+  fine(hfy_kernel_information(&k, 2, alpha, NULL, 0.01, 0, f + 1, NULL, NULL, &work));
+  CHECK(f[0].loss == f[1].loss && f[0].sharpness == f[1].sharpness);
+  k.gamma = 0.001;
+  for (n = 10; n <= 60; n++) {
+    hfy_status status = hfy_kernel_follow(&k, 0, NULL, 1e4, 0, n, (int)(n % 2), 0, &path, &work);
+    CHECK(status == HFY_ERR_NONFINITE || (status == HFY_OK && path.path <= DBL_MAX && path.length <= DBL_MAX &&
+                                          path.sum_principal <= DBL_MAX && path.sum_tail <= DBL_MAX));
   }
 }
 
@@ -1316,7 +1455,10 @@ int main(int argc, char **argv) {
   RUN(other_recalls);
   RUN(nearest_exactly);
   RUN(skipping_changes_nothing);
-  RUN(skipping_does_not_hide_nan);
+  RUN(wild_alpha);
+  RUN(ties_of_whole_numbers);
+  RUN(foreign_things);
+  RUN(small_things);
   RUN(as_a_net);
   RUN(symmetries);
   RUN(forced_instruction_sets);
