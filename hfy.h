@@ -1954,7 +1954,8 @@ typedef enum hfy_kernel_kind {
 } hfy_kernel_kind;
 
 /* A kernel memory: h(x) = sum over mu of alpha_mu K(x, xi_mu), x_i <- sign h_i(x), h_i = 0 keeps the bit (exactly where
-   all K and alpha are whole numbers, else h_i = 0 may round to another sign on each instruction set). Borrows its arrays. Of alpha, alpha_float, alpha_bytes the first not NULL is used, in recall only; all else takes alpha. */
+   all K and alpha are whole numbers; else a sum that is 0 rounds as the instruction set has it). Borrows its arrays.
+   Of alpha, alpha_float, alpha_bytes the first not NULL is used, in recall only; all else takes alpha. */
 typedef struct hfy_kernel {
   size_t dim, count;         /* N neurons (bits), P patterns */
   const uint64_t *patterns;  /* P rows of hfy_kernel_words(dim) */
@@ -1988,10 +1989,9 @@ HFY_API hfy_status hfy_kernel_gram(const hfy_kernel *kernel, double *gram, hfy_w
        L(a) = sum over mu of softplus(-xi_mu,i h_mu) + lambda/2 a.K a,   h = K a,   r = sigmoid(h) - y + lambda a,
    gradient K r, optimum r = 0. All N neurons share K and are trained at once. */
 typedef enum hfy_kernel_trainer {
-  HFY_KERNEL_EXACT,    /* accelerated steps in the metric of K/4 + lambda, one Cholesky factor for all neurons,
-                          restart by gradient; tens of iterations to a residual of 1e-8 on any kernel */
+  HFY_KERNEL_EXACT,    /* Newton's method for all neurons at once, its systems by preconditioned conjugate gradients:
+                          4 to 20 iterations on any kernel that lets K/4 + lambda be told from a singular matrix */
   HFY_KERNEL_PAPER,    /* a <- a - eta K r, max_iterations times from 0; diverges or oscillates at stability > 1 */
-  HFY_KERNEL_NEWTON,   /* Newton's method, neuron by neuron, P^3/3 a step each. A check on the others */
   HFY_KERNEL_RIDGE,    /* kernel ridge regression: (K + lambda)^-1 X. A baseline */
   HFY_KERNEL_PROJECTION, /* the pseudo-inverse rule in feature space: K^+ X. A baseline */
   HFY_KERNEL_RAW       /* X: no training at all. A baseline, and at hfy_kernel_gamma hard to beat */
@@ -2004,22 +2004,26 @@ typedef struct hfy_kernel_progress { /* what a callback is told */
 } hfy_kernel_progress;
 
 typedef struct hfy_kernel_training { /* zeroed (or NULL) = EXACT with the papers' lambda */
-  size_t max_iterations;     /* 0 = EXACT 2000, PAPER 200, NEWTON 100 (for each neuron) */
+  size_t max_iterations;     /* 0 = EXACT 100, PAPER 200 */
   hfy_kernel_trainer trainer;
   double lambda;             /* > 0; 0 = 0.01 */
   int unpenalised;           /* PAPER: 1 = lambda is 0 (no optimum exists for patterns that can be told apart) */
   double eta;                /* PAPER: step > 0; 0 = 0.1 */
-  double tol;                /* EXACT, NEWTON: stop at max |r| < tol; 0 = 1e-8. PAPER: 0 = make all steps */
-  const double *gram;        /* P x P if you have it already; or NULL: made in scratch. Looked at: finite, symmetric, its
+  double tol;                /* EXACT: stop once max |r| < tol and gap <= 10 tol loss (or 1e-7 loss); 0 = 1e-8.
+                                PAPER: stop at max |r| < tol; 0 = make all steps */
+  const double *gram;        /* P x P if you have it already; or NULL: made in scratch. Looked at: finite, symmetric,
                                 diagonal and first row right. The rest is believed, and `gap` with it */
   int (*progress)(void *context, const hfy_kernel_progress *now); /* EXACT, PAPER: after each iteration; not 0 = stop */
   void *context;
   double *state;             /* EXACT, PAPER: room for hfy_kernel_state_size doubles, where training stopped; NULL */
   int resume;                /* 1: go on from `state`: the same bits as if it had never stopped */
+  const double *start;       /* EXACT, PAPER: coefficients to start from, P x N; NULL = 0. EXACT: those of the memory
+                                before a pattern was taken out save a quarter of the products, hardly any if one came
+                                in (its row: xi times the mean |alpha|); from the optimum it stays there */
 } hfy_kernel_training;
 
 typedef struct hfy_kernel_result { /* what came of it */
-  size_t iterations;   /* of all calls, resumed ones included; NEWTON: the most of one neuron */
+  size_t iterations;   /* of all calls, resumed ones included */
   double residual;     /* max |r| */
   double loss;         /* sum of L over the neurons; dim count ln 2 at alpha = 0 */
   double gap;          /* loss - minimum is at most this (duality gap), whatever the trainer; infinity for lambda = 0 */
@@ -2027,15 +2031,18 @@ typedef struct hfy_kernel_result { /* what came of it */
   double stability;    /* eta lambda_max(Hessian at 0) / 2: PAPER is stable at 0 below 1 */
   int unstable;        /* PAPER: stability >= 1 */
   int stopped;         /* by the callback */
+  size_t products;     /* EXACT: K times a P x N array, in this call: what its time goes by */
 } hfy_kernel_result;
 
-/* Doubles of state for stopping and resuming: 4 dim count + 8; SIZE_MAX if there is no such size. */
+/* Doubles of state for stopping and resuming: 2 dim count + 8; SIZE_MAX if there is no such size. */
 HFY_API size_t hfy_kernel_state_size(size_t dim, size_t count);
 
-/* Trains: alpha (P x N, written at the end). result may be NULL. Cost an iteration: EXACT and PAPER 2 P^2 N
-   multiply-adds; EXACT once P^3/6. Scratch: EXACT 2 P^2 + 7 P N doubles, PAPER P^2 + 4 P N, NEWTON 2 P^2 a worker.
+/* Trains: alpha (P x N, written at the end). result may be NULL. Cost: PAPER 2 P^2 N multiply-adds an iteration; EXACT
+   P^3/6 an iteration and 2 P^2 N an inner one, of which it makes 5 in all where patterns are far apart for the kernel,
+   20 at the papers' gammas and lambda, 150 at lambda = 1e-6. Scratch, in doubles: K (P^2, unless given), EXACT P^2 +
+   9 P N, PAPER 4 P N, RIDGE P^2 + 4 P N, and below 300 (P + N + 300) (1 + workers) in addition.
    Duplicate and opposite patterns are fine. Errors: as hfy_kernel_gram, and ARG for options out of range; NONFINITE (a
-   run that left the range of double), SINGULAR (K/4 + lambda not positive definite in rounding), CONVERGENCE of NEWTON:
+   run that left the range of double), SINGULAR (S K S + lambda, S^2 = mean p(1-p), not positive definite in rounding):
    alpha untouched; CONVERGENCE of EXACT (tol not reached in max_iterations): alpha and result are written and usable.
    EXAMPLE  hfy_kernel k = {0};
             k.dim = N, k.count = P, k.patterns = packed, k.gamma = 0.05;
@@ -2158,7 +2165,8 @@ typedef struct hfy_kernel_fisher {
 } hfy_kernel_fisher;
 
 /* neuron: 0 .. N-1. a: its P dual variables, not kernel->alpha's. gram: P x P or NULL, as in training. lambda as in
-   training (0 = 0.01; for next to none 1e-300), damping >= 0 (0: damped values are NaN). gradient, step: P each, K r and the natural step, or NULL. Cost: P^3/6; with damping P^3.
+   training (0 = 0.01; for next to none 1e-300), damping >= 0 (0: damped values are NaN). gradient, step: P each, K r
+   and the natural step, or NULL. Cost: P^3/6; with damping P^3.
    Errors: as above, SINGULAR (equal patterns: no natural step; all else is written), NONFINITE (a; loss, gradient, its
    square or sharpness beyond double). */
 HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuron, const double *a, const double *gram,
@@ -20048,9 +20056,10 @@ HFY_API HFY_SMALL_ hfy_status hfy_binary_energy(const hfy_binary *memory, const 
    May call: base, simd, linalg, net (its types), binary.
    Numerics: r = -s sigmoid(-s h) + lambda a, s = +-1, loses nothing where |h| is large; nor do p(1-p) = e / (1+e)^2 and
    1 / (p(1-p)) = 2 + 2 cosh h, e = e^-|h|. Sums go along a row, then down the rows, whatever the number of threads.
-   Training: p(1-p) <= 1/4, so B = K/4 + lambda bounds every neuron's Hessian in the metric of K: the step
-   Z - B^-1 r(Z) never raises the loss, Nesterov's momentum speeds it up, and the sign of r.(H_new - H) = the gradient
-   along the last move restarts it. No inverse of K anywhere.
+   Training: Newton's systems (D K + lambda) d = r, D = diag p(1-p), differ from neuron to neuron. With S = D^(1/2) they
+   are  M y = S K r,  M = S K S + lambda,  d = (r - S y) / lambda:  positive definite, so conjugate gradients solve all
+   of them at once, one product with K an iteration, and the Cholesky factor of the same matrix with the mean of D over
+   the neurons makes M almost the identity. No inverse of K anywhere.
    ------------------------------------------------------------------------------------------------------------------ */
 enum {
   HFY_KERNEL_BATCH_ = 64,    /* states whose potentials are one matrix product */
@@ -20355,28 +20364,27 @@ typedef struct hfy_kernel_fit_ {
   hfy_kernel_result out;
   size_t P, N, tasks;
   double *l;                                  /* P x P: a factor */
-  double *A, *H, *Z, *HZ, *R, *next, *next_h; /* P x N */
-  double *rows, *gemm;                        /* P: what `each` found */
-  double t, momentum; /* Nesterov's */
-  double head[8];     /* of a state: what it is made with; A, H, Z, HZ follow (PAPER: 0 for the last two) */
+  double *A, *H, *R, *next;                /* P x N */
+  double *root, *Y, *rest, *way, *moved;   /* EXACT: P x N: S, y, what M y leaves of S K r, direction, a product */
+  double *rows, *gemm;                     /* P: what `each` found */
+  double *scale;                           /* P: what K is multiplied by from both sides before it is factored */
+  double *loss, *trial, *step, *size, *limit; /* N: of each neuron's line search and gradients */
+  double eta;
+  int first;      /* EXACT: no step yet, or none of these conjugate gradients */
+  int judged;     /* are residual, loss and gap those of A? */
+  double head[8]; /* of a state: what it is made with; A and H follow */
   hfy_linalg_factor_ factor;
   hfy_binary_pinv_ pinv;
-  double *newton; /* tasks x newton_size */
-  size_t newton_size;
-  hfy_status *newton_status; /* N */
-  size_t *newton_steps;
   void (*each)(struct hfy_kernel_fit_ *fit, size_t row);
-  const double *x, *h; /* P x N: of `each` */
+  void (*across)(struct hfy_kernel_fit_ *fit, size_t first, size_t last); /* some of the columns */
+  const double *x; /* P x N: of `each` */
   double *y, c;
 } hfy_kernel_fit_;
 
-HFY_PRIVATE_ double hfy_kernel_sigmoid_(double h) {
-  double e = exp(-fabs(h));
-  return h >= 0 ? 1 / (1 + e) : e / (1 + e);
-}
-
-HFY_PRIVATE_ double hfy_kernel_residual_(int bit, double h, double scaled) {
-  return bit ? scaled - hfy_kernel_sigmoid_(-h) : scaled + hfy_kernel_sigmoid_(h);
+/* e = e^-|h| */
+HFY_PRIVATE_ double hfy_kernel_residual_(int bit, double h, double e, double scaled) {
+  const double one = 1 / (1 + e), other = e / (1 + e);
+  return bit ? scaled - (h <= 0 ? one : other) : scaled + (h >= 0 ? one : other);
 }
 
 /* A pattern's part of a neuron's loss: softplus(-+h) + lambda/2 a h. */
@@ -20409,22 +20417,23 @@ HFY_COLD_ double hfy_kernel_sum_(hfy_kernel_fit_ *f, void (*each)(hfy_kernel_fit
 HFY_PRIVATE_ void hfy_kernel_each_residual_(hfy_kernel_fit_ *f, size_t row) {
   const uint64_t *x = f->view.k.patterns + row * f->view.words;
   const size_t from = row * f->N;
-  double most = 0, sum = 0;
+  double most = 0, sum = 0, square = 0;
   size_t j;
   for (j = 0; j < f->N; j++) {
-    const double r = hfy_kernel_residual_(hfy_kernel_bit_(x, j), f->h[from + j], f->o.lambda * f->x[from + j]);
+    const double h = f->H[from + j], e = exp(-fabs(h));
+    const double r = hfy_kernel_residual_(hfy_kernel_bit_(x, j), h, e, f->o.lambda * f->A[from + j]);
     f->R[from + j] = r;
-    f->next[from + j] = -r;
+    if (f->root) f->root[from + j] = sqrt(e) / (1 + e);
+    square += e / ((1 + e) * (1 + e));
     sum += r;
     if (fabs(r) > most) most = fabs(r);
   }
   f->rows[row] = hfy_base_is_finite_(sum) ? most : sum;
+  f->scale[row] = sqrt(square / (double)f->N);
 }
 
-/* R = the residual at a, h = K a; next = -R. Returns the largest: NaN or infinity if anything in them was. */
-HFY_COLD_ double hfy_kernel_residuals_(hfy_kernel_fit_ *f, const double *a, const double *h) {
-  f->x = a;
-  f->h = h;
+/* R = the residual, EXACT: root = S, scale = that of the mean. Returns the largest: NaN or infinity if any was. */
+HFY_COLD_ double hfy_kernel_residuals_(hfy_kernel_fit_ *f) {
   hfy_kernel_rows_(f, hfy_kernel_each_residual_);
   return hfy_linalg_largest_(f->rows, f->P);
 }
@@ -20441,23 +20450,6 @@ HFY_COLD_ void hfy_kernel_add_rows_(hfy_kernel_fit_ *f, double c, const double *
   hfy_kernel_rows_(f, hfy_kernel_each_add_);
 }
 
-/* R.(H_new - H): the gradient along the last move. */
-HFY_PRIVATE_ void hfy_kernel_each_turn_(hfy_kernel_fit_ *f, size_t row) {
-  size_t j, last = (row + 1) * f->N;
-  double sum = 0;
-  for (j = row * f->N; j < last; j++) sum += f->R[j] * (f->next_h[j] - f->H[j]);
-  f->rows[row] = sum;
-}
-
-/* Z, HZ = the new point and a bit further along. */
-HFY_PRIVATE_ void hfy_kernel_each_move_(hfy_kernel_fit_ *f, size_t row) {
-  size_t j, last = (row + 1) * f->N;
-  for (j = row * f->N; j < last; j++) {
-    f->Z[j] = f->next[j] + f->momentum * (f->next[j] - f->A[j]);
-    f->HZ[j] = f->next_h[j] + f->momentum * (f->next_h[j] - f->H[j]);
-  }
-}
-
 /* The loss of this pattern; R = xi q with q = sigmoid(-xi h). */
 HFY_COLD_ void hfy_kernel_each_loss_(hfy_kernel_fit_ *f, size_t row) {
   const uint64_t *x = f->view.k.patterns + row * f->view.words;
@@ -20466,7 +20458,7 @@ HFY_COLD_ void hfy_kernel_each_loss_(hfy_kernel_fit_ *f, size_t row) {
   size_t j;
   for (j = 0; j < f->N; j++) {
     sum += hfy_kernel_cost_(hfy_kernel_bit_(x, j), h[j], a[j], f->o.lambda);
-    u[j] = -hfy_kernel_residual_(hfy_kernel_bit_(x, j), h[j], 0);
+    u[j] = -hfy_kernel_residual_(hfy_kernel_bit_(x, j), h[j], exp(-fabs(h[j])), 0);
   }
   f->rows[row] = sum;
 }
@@ -20487,6 +20479,7 @@ HFY_COLD_ void hfy_kernel_each_dual_(hfy_kernel_fit_ *f, size_t row) {
 HFY_COLD_ void hfy_kernel_times_gram_(hfy_kernel_fit_ *f, const double *x, double *y) {
   hfy_linalg_product_run_(f->view.simd, f->P, f->N, f->P, hfy_linalg_rows_(f->view.K, f->P), hfy_linalg_rows_(x, f->N),
                           hfy_linalg_set_(y, f->N), f->gemm);
+  f->out.products++;
 }
 
 /* L(a) of one neuron from h = K a. */
@@ -20499,117 +20492,237 @@ HFY_COLD_ double hfy_kernel_loss_(const hfy_kernel_view_ *v, size_t neuron, cons
   return sum;
 }
 
-/* Newton, one neuron: d = (r - S M^-1 S K r) / lambda, M = lambda + S K S, S = sqrt(D), is (D K + lambda)^-1 r. */
-HFY_COLD_ hfy_status hfy_kernel_newton_(hfy_kernel_fit_ *f, size_t neuron, double *m, size_t *steps) {
-  const size_t P = f->P;
-  const double lambda = f->o.lambda;
-  double *a = m + P * P, *h = a + P, *r = h + P, *d = r + P, *root = d + P, *kd = root + P;
-  double *trial = kd + P, *trial_h = root; /* once the step is known */
-  double loss;
-  size_t i, j;
-  memset(a, 0, 2 * P * sizeof(double));
-  loss = hfy_kernel_loss_(&f->view, neuron, a, h, lambda);
-  for (*steps = 0;; ++*steps) {
-    double most = 0, step = 1, now;
-    for (i = 0; i < P; i++) {
-      const double e = exp(-fabs(h[i]));
-      r[i] = hfy_kernel_residual_(hfy_kernel_bit_(f->view.k.patterns + i * f->view.words, neuron), h[i], lambda * a[i]);
-      root[i] = sqrt(e) / (1 + e);
-      if (fabs(r[i]) > most) most = fabs(r[i]);
-    }
-    if (most < f->o.tol) break;
-    if (*steps == f->o.max_iterations) return HFY_ERR_CONVERGENCE;
-    for (i = 0; i < P; i++)
-      for (j = 0; j <= i; j++) m[i * P + j] = root[i] * f->view.K[i * P + j] * root[j] + (i == j ? lambda : 0);
-    if (hfy_linalg_cholesky_(m, P)) return HFY_ERR_SINGULAR;
-    hfy_kernel_times_(&f->view, r, d);
-    for (i = 0; i < P; i++) d[i] *= root[i];
-    hfy_linalg_cholesky_solve_(m, P, d);
-    for (i = 0; i < P; i++) d[i] = (r[i] - root[i] * d[i]) / lambda;
-    hfy_kernel_times_(&f->view, d, kd);
-    for (;; step /= 2) { /* half the step until the loss does not rise but for rounding */
-      for (i = 0; i < P; i++) {
-        trial[i] = a[i] - step * d[i];
-        trial_h[i] = h[i] - step * kd[i];
-      }
-      now = hfy_kernel_loss_(&f->view, neuron, trial, trial_h, lambda);
-      if (now <= loss + 1e-12 * fabs(loss) || step < 1e-6) break;
-    }
-    memcpy(a, trial, P * sizeof(double));
-    hfy_kernel_times_(&f->view, a, h);
-    loss = now;
-  }
-  for (i = 0; i < P; i++) f->A[i * f->N + neuron] = a[i];
-  return HFY_OK;
+/* --- Newton's method: columns are neurons; a task takes some of them, so sums go down the rows --- */
+
+HFY_COLD_ void hfy_kernel_columns_task_(void *context, size_t task) {
+  hfy_kernel_fit_ *f = (hfy_kernel_fit_ *)context;
+  f->across(f, hfy_base_share_(f->N, task, f->tasks), hfy_base_share_(f->N, task + 1, f->tasks));
 }
 
-HFY_COLD_ void hfy_kernel_newton_task_(void *context, size_t task) {
-  hfy_kernel_fit_ *f = (hfy_kernel_fit_ *)context;
-  size_t j;
-  for (j = task; j < f->N; j += f->tasks)
-    f->newton_status[j] = hfy_kernel_newton_(f, j, f->newton + task * f->newton_size, f->newton_steps + j);
+HFY_COLD_ void hfy_kernel_columns_(hfy_kernel_fit_ *f, void (*across)(hfy_kernel_fit_ *fit, size_t, size_t)) {
+  f->across = across;
+  hfy_base_parallel_(f->tasks, hfy_kernel_columns_task_, f);
+}
+
+/* From moved = K r: rest = S K r, y = 0, and when a column's rest is small enough. */
+HFY_PRIVATE_ void hfy_kernel_across_start_(hfy_kernel_fit_ *f, size_t first, size_t last) {
+  size_t i, j;
+  for (j = first; j < last; j++) f->limit[j] = 0;
+  for (i = 0; i < f->P * f->N; i += f->N)
+    for (j = first; j < last; j++) {
+      const double r = fabs(f->R[i + j]);
+      if (r > f->limit[j]) f->limit[j] = r;
+      f->rest[i + j] = f->root[i + j] * f->moved[i + j];
+      f->Y[i + j] = 0;
+    }
+  for (j = first; j < last; j++) f->limit[j] *= f->eta * f->o.lambda;
+}
+
+/* From next = C^-1 rest: the new direction; next = S times it. */
+HFY_PRIVATE_ void hfy_kernel_across_turn_(hfy_kernel_fit_ *f, size_t first, size_t last) {
+  size_t i, j;
+  double *sum = f->trial;
+  for (j = first; j < last; j++) sum[j] = 0;
+  for (i = 0; i < f->P * f->N; i += f->N)
+    for (j = first; j < last; j++) sum[j] += f->rest[i + j] * f->next[i + j];
+  for (j = first; j < last; j++) {
+    f->step[j] = !f->first && f->size[j] > 0 ? sum[j] / f->size[j] : 0;
+    f->size[j] = sum[j];
+  }
+  for (i = 0; i < f->P * f->N; i += f->N)
+    for (j = first; j < last; j++) {
+      const double way = f->first ? f->next[i + j] : f->next[i + j] + f->step[j] * f->way[i + j];
+      f->way[i + j] = way;
+      f->next[i + j] = f->root[i + j] * way;
+    }
+}
+
+/* From moved = K next: M times the direction, a step along it; trial: how far each column is above its limit. */
+HFY_PRIVATE_ void hfy_kernel_across_step_(hfy_kernel_fit_ *f, size_t first, size_t last) {
+  size_t i, j;
+  double *sum = f->trial;
+  for (j = first; j < last; j++) sum[j] = 0;
+  for (i = 0; i < f->P * f->N; i += f->N)
+    for (j = first; j < last; j++) {
+      f->moved[i + j] = f->o.lambda * f->way[i + j] + f->root[i + j] * f->moved[i + j];
+      sum[j] += f->way[i + j] * f->moved[i + j];
+    }
+  for (j = first; j < last; j++) {
+    f->step[j] = sum[j] > 0 && f->size[j] > 0 ? f->size[j] / sum[j] : 0;
+    sum[j] = -f->limit[j];
+  }
+  for (i = 0; i < f->P * f->N; i += f->N)
+    for (j = first; j < last; j++) {
+      double left;
+      f->Y[i + j] += f->step[j] * f->way[i + j];
+      f->rest[i + j] -= f->step[j] * f->moved[i + j];
+      left = fabs(f->root[i + j] * f->rest[i + j]) - f->limit[j];
+      if (left > sum[j]) sum[j] = left;
+    }
+}
+
+/* way = d = (r - S y) / lambda */
+HFY_PRIVATE_ void hfy_kernel_across_end_(hfy_kernel_fit_ *f, size_t first, size_t last) {
+  size_t i, j;
+  for (i = 0; i < f->P * f->N; i += f->N)
+    for (j = first; j < last; j++)
+      f->way[i + j] = (f->R[i + j] - f->root[i + j] * f->Y[i + j]) / f->o.lambda;
+}
+
+/* to = L of the columns at step `times` step, of those that are `open`. */
+HFY_PRIVATE_ void hfy_kernel_across_loss_(hfy_kernel_fit_ *f, size_t first, size_t last, double times, double *to) {
+  size_t i, j;
+  for (j = first; j < last; j++)
+    if (f->limit[j] > 0) to[j] = 0;
+  for (i = 0; i < f->P; i++) {
+    const uint64_t *x = f->view.k.patterns + i * f->view.words;
+    const size_t row = i * f->N;
+    for (j = first; j < last; j++) {
+      const double t = times * f->step[j];
+      if (f->limit[j] > 0)
+        to[j] += hfy_kernel_cost_(hfy_kernel_bit_(x, j), f->H[row + j] - t * f->moved[row + j],
+                                  f->A[row + j] - t * f->way[row + j], f->o.lambda);
+    }
+  }
+}
+
+/* a -= step d, moved = K d: half the step until the loss does not rise but for rounding (below 1e-9: none); at the
+   first step from 0 double it while that lowers the loss: each of Newton's steps lengthens h by 1 only. limit > 0:
+   still looked for. */
+HFY_PRIVATE_ void hfy_kernel_across_search_(hfy_kernel_fit_ *f, size_t first, size_t last) {
+  size_t i, j, left = 1;
+  for (j = first; j < last; j++) f->step[j] = f->limit[j] = 1;
+  hfy_kernel_across_loss_(f, first, last, 0, f->loss);
+  while (left) {
+    hfy_kernel_across_loss_(f, first, last, 1, f->trial);
+    for (left = 0, j = first; j < last; j++) {
+      if (!(f->limit[j] > 0)) continue;
+      f->limit[j] = !(f->trial[j] <= f->loss[j] + 1e-12 * fabs(f->loss[j]));
+      if (f->limit[j] > 0) f->step[j] = f->step[j] > 1e-9 ? f->step[j] / 2 : 0;
+      left += f->limit[j] > 0 && f->step[j] > 0;
+      if (!(f->step[j] > 0)) f->limit[j] = 0;
+    }
+  }
+  for (j = first; j < last; j++) f->limit[j] = f->first && f->step[j] >= 1;
+  for (left = (size_t)f->first; left;) {
+    hfy_kernel_across_loss_(f, first, last, 2, f->loss);
+    for (left = 0, j = first; j < last; j++) {
+      f->limit[j] = f->limit[j] > 0 && f->loss[j] < f->trial[j] && f->step[j] < 1000;
+      if (!(f->limit[j] > 0)) continue;
+      f->step[j] *= 2;
+      f->trial[j] = f->loss[j];
+      left++;
+    }
+  }
+  for (i = 0; i < f->P * f->N; i += f->N)
+    for (j = first; j < last; j++)
+      if (f->step[j] > 0) f->A[i + j] -= f->step[j] * f->way[i + j];
 }
 
 HFY_COLD_ hfy_status hfy_kernel_left_range_(size_t iteration, hfy_work *w) {
   return hfy_base_fail_(w, HFY_ERR_NONFINITE, "training left the range of double at iteration %z", iteration);
 }
 
-/* Where training stands, into o.state (save) or out of it: from 0 unless resumed. */
+/* Where training stands, into o.state (save) or out of it: from o.start or 0 unless resumed. */
 HFY_COLD_ void hfy_kernel_state_(hfy_kernel_fit_ *f, int save) {
-  double *const part[4] = {f->A, f->H, f->Z, f->HZ}, *s = save || f->o.resume ? f->o.state : NULL;
-  const size_t n = f->P * f->N;
-  size_t l;
-  if (!save) f->t = 1;
+  double *s = save || f->o.resume ? f->o.state : NULL;
+  const size_t n = f->P * f->N, bytes = n * sizeof *s;
   if (s && save) {
     f->head[1] = (double)f->out.iterations;
-    f->head[2] = f->t;
     memcpy(s, f->head, sizeof f->head);
+    memcpy(s + 8, f->A, bytes);
+    memcpy(s + 8 + n, f->H, bytes);
   } else if (s) {
     f->out.iterations = (size_t)s[1];
-    f->t = s[2];
-  }
-  for (l = 0; l < 4; l++) {
-    double *kept = s ? s + 8 + l * n : NULL, *to = save ? kept : part[l], *from = save ? part[l] : kept;
-    if (to && from) memcpy(to, from, n * sizeof *to);
-    if (to && !from) memset(to, 0, n * sizeof *to);
+    memcpy(f->A, s + 8, bytes);
+    memcpy(f->H, s + 8 + n, bytes);
+  } else if (!save && f->o.start) {
+    memcpy(f->A, f->o.start, bytes);
+    hfy_kernel_times_gram_(f, f->A, f->H);
+  } else if (!save) {
+    memset(f->A, 0, bytes);
+    memset(f->H, 0, bytes);
   }
 }
 
-/* The factor of K scale + lambda. */
-HFY_COLD_ hfy_status hfy_kernel_factor_(hfy_kernel_fit_ *f, double scale, hfy_work *w) {
-  size_t i;
-  for (i = 0; i < f->P * f->P; i++) f->l[i] = f->view.K[i] * scale;
-  for (i = 0; i < f->P; i++) f->l[i * f->P + i] += f->o.lambda;
+/* The factor of K scaled + lambda. */
+HFY_COLD_ hfy_status hfy_kernel_factor_(hfy_kernel_fit_ *f, hfy_work *w) {
+  size_t i, j;
+  for (i = 0; i < f->P; i++) {
+    for (j = 0; j <= i; j++) f->l[i * f->P + j] = f->scale[i] * f->view.K[i * f->P + j] * f->scale[j];
+    f->l[i * f->P + i] += f->o.lambda;
+  }
   if (!hfy_linalg_factor_run_(&f->factor)) return HFY_OK;
-  return hfy_base_fail_(w, HFY_ERR_SINGULAR,
-                        "%g K + lambda is not positive definite in rounding: lambda %g is too small", scale,
+  return hfy_base_fail_(w, HFY_ERR_SINGULAR, "K + lambda is not positive definite in rounding: lambda %g is too small",
                         f->o.lambda);
+}
+
+/* Residual, loss and duality gap at A, H = K A; R and next are lost. */
+HFY_COLD_ hfy_status hfy_kernel_judge_(hfy_kernel_fit_ *f, hfy_work *w) {
+  hfy_kernel_result *out = &f->out;
+  out->residual = hfy_kernel_residuals_(f);
+  out->loss = hfy_kernel_sum_(f, hfy_kernel_each_loss_);
+  if (!hfy_base_is_finite_(out->residual) || !hfy_base_is_finite_(out->loss))
+    return hfy_kernel_left_range_(out->iterations, w);
+  f->judged = 1;
+  out->gap = HUGE_VAL;
+  if (!(f->o.lambda > 0)) return HFY_OK;
+  hfy_kernel_times_gram_(f, f->R, f->next);
+  out->gap = out->loss - hfy_kernel_sum_(f, hfy_kernel_each_dual_);
+  if (hfy_base_is_nan_(out->gap)) out->gap = HUGE_VAL; /* the dual is beyond double: nothing is known */
+  return HFY_OK;
+}
+
+/* A step of Newton's method for all neurons; its systems to a share of the residual `most` that falls with it. */
+HFY_COLD_ hfy_status hfy_kernel_newton_(hfy_kernel_fit_ *f, double most, hfy_work *w) {
+  const int first = !f->out.iterations && !f->o.start;
+  hfy_status status = hfy_kernel_factor_(f, w);
+  size_t n, j, bytes = f->P * f->N * sizeof(double);
+  if (status) return status;
+  f->eta = most < 0.09 ? sqrt(most) : 0.3;
+  if (most > f->o.tol && f->eta * most < 0.3 * f->o.tol) f->eta = 0.3 * f->o.tol / most;
+  hfy_kernel_times_gram_(f, f->R, f->moved);
+  hfy_kernel_columns_(f, hfy_kernel_across_start_);
+  for (n = 0; n < f->P + 50; n++) { /* exactly they would end within P */
+    f->first = !n;
+    memcpy(f->next, f->rest, bytes);
+    hfy_linalg_factor_solve_(&f->factor, f->next, f->N);
+    hfy_kernel_columns_(f, hfy_kernel_across_turn_);
+    hfy_kernel_times_gram_(f, f->next, f->moved);
+    hfy_kernel_columns_(f, hfy_kernel_across_step_);
+    for (j = 0; j < f->N && !(f->trial[j] > 0);) j++;
+    if (j == f->N) break;
+  }
+  f->first = first;
+  hfy_kernel_columns_(f, hfy_kernel_across_end_);
+  hfy_kernel_times_gram_(f, f->way, f->moved);
+  hfy_kernel_columns_(f, hfy_kernel_across_search_);
+  hfy_kernel_times_gram_(f, f->A, f->H);
+  return HFY_OK;
 }
 
 /* EXACT and PAPER: steps from where a state stopped, or from 0. */
 HFY_COLD_ hfy_status hfy_kernel_iterate_(hfy_kernel_fit_ *f, hfy_work *w) {
   const int exact = f->o.trainer == HFY_KERNEL_EXACT;
-  const hfy_status status = exact ? hfy_kernel_factor_(f, 0.25, w) : HFY_OK;
+  const double small = f->o.tol > 1e-8 ? 10 * f->o.tol : 1e-7;
   hfy_kernel_progress now = {0, 0, 0};
+  hfy_status status = HFY_OK;
   size_t n;
-  if (status) return status;
   hfy_kernel_state_(f, 0);
   for (n = 0; n < f->o.max_iterations && !f->out.stopped; n++) {
-    now.residual = exact ? hfy_kernel_residuals_(f, f->Z, f->HZ) : hfy_kernel_residuals_(f, f->A, f->H);
+    now.residual = hfy_kernel_residuals_(f);
     if (!hfy_base_is_finite_(now.residual)) return hfy_kernel_left_range_(f->out.iterations, w);
     if (!n) now.residual_0 = now.residual;
-    if (!exact && now.residual < f->o.tol) break;
+    if (now.residual < f->o.tol) {
+      if (!exact) break;
+      status = hfy_kernel_judge_(f, w);
+      if (status || f->out.gap <= small * f->out.loss) break;
+      f->judged = 0;
+      now.residual = hfy_kernel_residuals_(f);
+    }
     if (exact) {
-      const double t = f->t;
-      hfy_linalg_factor_solve_(&f->factor, f->next, f->N);
-      hfy_kernel_add_rows_(f, 1, f->Z, f->next); /* Z - B^-1 R */
-      hfy_kernel_times_gram_(f, f->next, f->next_h);
-      /* Nesterov's momentum, dropped where the gradient points along the last move */
-      f->t = hfy_kernel_sum_(f, hfy_kernel_each_turn_) > 0 ? 1 : (1 + sqrt(1 + 4 * t * t)) / 2;
-      f->momentum = f->t > 1 ? (t - 1) / f->t : 0;
-      hfy_kernel_rows_(f, hfy_kernel_each_move_);
-      hfy_base_swap_(&f->A, &f->next, sizeof f->A);
-      hfy_base_swap_(&f->H, &f->next_h, sizeof f->H);
+      status = hfy_kernel_newton_(f, now.residual, w);
+      if (status) return status;
     } else { /* gradient descent: A - eta K R */
       hfy_kernel_times_gram_(f, f->R, f->next);
       hfy_kernel_add_rows_(f, -f->o.eta, f->next, f->A);
@@ -20617,11 +20730,9 @@ HFY_COLD_ hfy_status hfy_kernel_iterate_(hfy_kernel_fit_ *f, hfy_work *w) {
     }
     now.iteration = ++f->out.iterations;
     f->out.stopped = f->o.progress && f->o.progress(f->o.context, &now);
-    /* near enough to look closely? */
-    if (exact && now.residual < 8 * f->o.tol && hfy_kernel_residuals_(f, f->A, f->H) < f->o.tol) break;
   }
   hfy_kernel_state_(f, 1);
-  return HFY_OK;
+  return status;
 }
 
 /* RIDGE, PROJECTION and RAW: linear in the patterns. */
@@ -20632,7 +20743,8 @@ HFY_COLD_ hfy_status hfy_kernel_linear_(hfy_kernel_fit_ *f, hfy_work *w) {
   for (i = 0; i < P * N; i++)
     f->A[i] = hfy_kernel_bit_(f->view.k.patterns + i / N * f->view.words, i % N) ? 1 : -1;
   if (f->o.trainer == HFY_KERNEL_RIDGE) { /* (K + lambda)^-1 X */
-    status = hfy_kernel_factor_(f, 1, w);
+    for (i = 0; i < P; i++) f->scale[i] = 1;
+    status = hfy_kernel_factor_(f, w);
     if (!status) hfy_linalg_factor_solve_(&f->factor, f->A, N);
   } else if (f->o.trainer == HFY_KERNEL_PROJECTION) { /* K^+ X */
     memcpy(f->l, f->view.K, P * P * sizeof(double));
@@ -20643,7 +20755,7 @@ HFY_COLD_ hfy_status hfy_kernel_linear_(hfy_kernel_fit_ *f, hfy_work *w) {
 }
 
 HFY_API HFY_SMALL_ size_t hfy_kernel_state_size(size_t dim, size_t count) {
-  size_t n = hfy_base_plus_(hfy_base_times_(hfy_base_times_(dim, count), 4), 8);
+  size_t n = hfy_base_plus_(hfy_base_times_(hfy_base_times_(dim, count), 2), 8);
   return !dim || !count || !hfy_base_fits_(n, 1, sizeof(double)) ? SIZE_MAX : n;
 }
 
@@ -20679,13 +20791,15 @@ HFY_COLD_ hfy_status hfy_kernel_check_training_(hfy_kernel_fit_ *f, const hfy_ke
   o->eta = hfy_base_default_(o->eta, 0.1);
   if (o->trainer != HFY_KERNEL_PAPER) o->tol = hfy_base_default_(o->tol, 1e-8);
   if (!o->max_iterations)
-    o->max_iterations = o->trainer == HFY_KERNEL_PAPER ? 200 : o->trainer == HFY_KERNEL_NEWTON ? 100 : 2000;
-  if (o->trainer > HFY_KERNEL_PAPER && (o->resume || o->state))
-    return hfy_base_fail_(w, HFY_ERR_ARG, "state and resume are for trainers EXACT and PAPER");
+    o->max_iterations = o->trainer == HFY_KERNEL_PAPER ? 200 : 100;
+  if (o->trainer > HFY_KERNEL_PAPER && (o->resume || o->state || o->start))
+    return hfy_base_fail_(w, HFY_ERR_ARG, "state and resume are for trainers EXACT and PAPER, and so is start");
+  if (o->resume && o->start) return hfy_base_fail_(w, HFY_ERR_ARG, "start and resume are both set; one can be");
+  if (o->start && hfy_kernel_check_finite_(o->start, f->P * f->N, "start", w)) return HFY_ERR_ARG;
   if (o->resume && !o->state) return hfy_base_fail_(w, HFY_ERR_ARG, "resume is set, but state is NULL");
   hfy_kernel_head_(f);
-  for (l = 0; o->resume && l < 8; l++) /* iteration (which becomes a size_t) and t may be others */
-    if (!(l == 1 || l == 2 ? o->state[l] >= 0 && o->state[l] <= 1e15 : fabs(o->state[l] - f->head[l]) <= 0))
+  for (l = 0; o->resume && l < 8; l++) /* the iteration (which becomes a size_t) may be another */
+    if (!(l == 1 ? o->state[l] >= 0 && o->state[l] <= 1e15 : fabs(o->state[l] - f->head[l]) <= 0))
       return hfy_base_fail_(w, HFY_ERR_ARG, "state was not left by this training (trainer, sizes, lambda, eta, kernel, "
                                             "patterns)");
   return hfy_kernel_check_gram_(&f->view, o->gram, w);
@@ -20696,25 +20810,23 @@ HFY_COLD_ void hfy_kernel_plan_training_(hfy_base_arena_ *arena, hfy_kernel_fit_
   const hfy_kernel_trainer trainer = f->o.trainer;
   const int exact = trainer == HFY_KERNEL_EXACT, factor = exact || trainer == HFY_KERNEL_RIDGE;
   const int projection = trainer == HFY_KERNEL_PROJECTION;
-  double **const all[] = {&f->A, &f->H, &f->R, &f->next, NULL}, **const exacts[] = {&f->Z, &f->HZ, &f->next_h, NULL};
+  double **const all[] = {&f->A, &f->H, &f->R, &f->next, NULL};
+  double **const exacts[] = {&f->root, &f->Y, &f->rest, &f->way, &f->moved, NULL};
+  double **const neurons[] = {&f->loss, &f->trial, &f->step, &f->size, &f->limit, NULL};
   hfy_kernel_plan_gram_(arena, &f->view, f->o.gram, 1);
   f->tasks = hfy_base_workers_();
   f->gemm = HFY_TAKE_(arena, double, hfy_base_times_(f->tasks, hfy_linalg_gemm_scratch_(P, f->N, P, sizeof(double))));
   f->rows = HFY_TAKE_(arena, double, P);
+  f->scale = HFY_TAKE_(arena, double, P);
   hfy_kernel_take_(arena, n, all);
-  hfy_kernel_take_(arena, exact ? n : 0, exacts);
+  if (exact) hfy_kernel_take_(arena, n, exacts);
+  hfy_kernel_take_(arena, f->N, neurons);
   f->l = HFY_TAKE_(arena, double, factor || projection ? square : 0);
   if (projection) hfy_binary_plan_pinv_(arena, f->view.simd, P, f->N, &f->pinv);
   if (factor) {
     hfy_linalg_factor_plan_(arena, P, f->N, &f->factor);
     f->factor.l = f->l;
     f->factor.simd = f->view.simd;
-  }
-  if (trainer == HFY_KERNEL_NEWTON) {
-    f->newton_size = hfy_base_plus_(square, hfy_base_times_(P, 7));
-    f->newton = HFY_TAKE_(arena, double, hfy_base_times_(f->tasks, f->newton_size));
-    f->newton_status = HFY_TAKE_(arena, hfy_status, f->N);
-    f->newton_steps = HFY_TAKE_(arena, size_t, f->N);
   }
 }
 
@@ -20723,31 +20835,14 @@ HFY_COLD_ hfy_status hfy_kernel_fit_run_(hfy_kernel_fit_ *f, hfy_work *w) {
   const hfy_kernel_training *o = &f->o;
   hfy_kernel_result *out = &f->out;
   hfy_status status = HFY_OK;
-  size_t j;
   hfy_kernel_make_gram_(&f->view);
   out->gram_largest = hfy_kernel_largest_(&f->view, NULL, 0);
   out->stability = o->eta * out->gram_largest * (out->gram_largest / 4 + o->lambda) / 2;
   out->unstable = o->trainer == HFY_KERNEL_PAPER && out->stability >= 1;
-  if (f->newton)
-    hfy_base_parallel_(f->tasks, hfy_kernel_newton_task_, f);
-  else
-    status = o->trainer <= HFY_KERNEL_PAPER ? hfy_kernel_iterate_(f, w) : hfy_kernel_linear_(f, w);
-  if (status) return status;
-  for (j = 0; f->newton && j < f->N; j++) {
-    if (f->newton_steps[j] > out->iterations) out->iterations = f->newton_steps[j];
-    if (f->newton_status[j]) return hfy_base_fail_(w, f->newton_status[j], "Newton's method failed for neuron %z", j);
-  }
+  status = o->trainer <= HFY_KERNEL_PAPER ? hfy_kernel_iterate_(f, w) : hfy_kernel_linear_(f, w);
+  if (status || f->judged) return status;
   if (o->trainer > HFY_KERNEL_PAPER) hfy_kernel_times_gram_(f, f->A, f->H);
-  out->residual = hfy_kernel_residuals_(f, f->A, f->H);
-  out->loss = hfy_kernel_sum_(f, hfy_kernel_each_loss_);
-  if (!hfy_base_is_finite_(out->residual) || !hfy_base_is_finite_(out->loss))
-    return hfy_kernel_left_range_(out->iterations, w);
-  out->gap = HUGE_VAL;
-  if (!(o->lambda > 0)) return HFY_OK;
-  hfy_kernel_times_gram_(f, f->R, f->next);
-  out->gap = out->loss - hfy_kernel_sum_(f, hfy_kernel_each_dual_);
-  if (hfy_base_is_nan_(out->gap)) out->gap = HUGE_VAL; /* the dual is beyond double: nothing is known */
-  return HFY_OK;
+  return hfy_kernel_judge_(f, w);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_kernel_train(const hfy_kernel *kernel, const hfy_kernel_training *training,
@@ -21655,7 +21750,7 @@ HFY_COLD_ void hfy_kernel_gradient_(hfy_kernel_course_ *c) {
   for (i = 0; i < c->P; i++) {
     const double e = exp(-fabs(c->h[i]));
     c->variance[i] = e / ((1 + e) * (1 + e));
-    c->r[i] = hfy_kernel_residual_(hfy_kernel_bit_(c->v.k.patterns + i * c->v.words, c->neuron), c->h[i],
+    c->r[i] = hfy_kernel_residual_(hfy_kernel_bit_(c->v.k.patterns + i * c->v.words, c->neuron), c->h[i], e,
                                    c->lambda * c->a[i]);
   }
   hfy_kernel_times_(&c->v, c->r, c->g);

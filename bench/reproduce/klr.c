@@ -67,7 +67,7 @@ static hfy_kernel_result train(const hfy_kernel *k, hfy_kernel_trainer trainer, 
 }
 
 static const char *name_of(hfy_kernel_trainer trainer) {
-  static const char *const names[] = {"exact", "paper", "newton", "ridge", "projection", "raw"};
+  static const char *const names[] = {"exact", "paper", "ridge", "projection", "raw"};
   return names[trainer];
 }
 
