@@ -1972,6 +1972,11 @@ typedef struct hfy_kernel {
   hfy_binary_order order;    /* recall: 0 = all bits at once; HFY_BINARY_FIXED, _RANDOM: bit after bit */
   uint64_t seed;             /* RANDOM: state j draws from seed + j */
   size_t max_steps;          /* recall: steps or sweeps; 0 = 30 */
+  int no_self;               /* 1: neuron i sees all bits but its own: K_i, the kernel of states without bit i, wherever
+                                a neuron is trained or asked. Wider basins, no false fixed points. RBF (gamma <= 2) and
+                                LINEAR; UNSUPPORTED: POLYNOMIAL, trainers RIDGE and PROJECTION, hfy_kernel_net; ARG:
+                                LINEAR with `nearest`. Twice the products. K as such (gram, nearest, gram_largest,
+                                stability, spectra but for the logits) is still that of whole states */
 } hfy_kernel;
 
 /* The gamma at which untrained RBF memories of random patterns, of any size, stand out of crosstalk best with a share
@@ -2040,7 +2045,7 @@ HFY_API size_t hfy_kernel_state_size(size_t dim, size_t count);
 /* Trains: alpha (P x N, written at the end). result may be NULL. Cost: PAPER 2 P^2 N multiply-adds an iteration; EXACT
    P^3/6 an iteration and 2 P^2 N an inner one, of which it makes 5 in all where patterns are far apart for the kernel,
    20 at the papers' gammas and lambda, 150 at lambda = 1e-6. Scratch, in doubles: K (P^2, unless given), EXACT P^2 +
-   9 P N, PAPER 4 P N, RIDGE P^2 + 4 P N, and below 300 (P + N + 300) (1 + workers) in addition.
+   9 P N, PAPER 4 P N (one more with no_self), RIDGE P^2 + 4 P N, and below 300 (P + N + 300) (1 + workers) in addition.
    Duplicate and opposite patterns are fine. Errors: as hfy_kernel_gram, and ARG for options out of range; NONFINITE (a
    run that left the range of double), SINGULAR (S K S + lambda, S^2 = mean p(1-p), not positive definite in rounding):
    alpha untouched; CONVERGENCE of EXACT (tol not reached in max_iterations): alpha and result are written and usable.
@@ -20169,6 +20174,8 @@ typedef struct hfy_kernel_view_ {
   double *gram;
   uint32_t *d; /* tasks x P */
   size_t tasks;
+  double apart;   /* no_self: K_i over K where bit i differs: e^(4 gamma); LINEAR 1 */
+  double *own;    /* no_self, walks: RBF: P x N: alpha times the bits; LINEAR: N: its sums over the patterns */
   double *lanczos;        /* LANCZOS x (P + 2) + 2 P: if largest eigenvalues are wanted */
   const double *variance; /* P, or NULL: of which matrix */
   double lambda;
@@ -20254,6 +20261,13 @@ HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int takes, const
       !hfy_base_is_finite_(hfy_kernel_of_(k, -(double)k->dim, 4 * (double)k->dim)))
     return hfy_base_fail_(w, HFY_ERR_ARG, "gamma %g and offset %g: the kernel leaves the range of double", k->gamma,
                           k->offset);
+  v->apart = k->no_self && k->kind == HFY_KERNEL_RBF ? exp(4 * k->gamma) : 1;
+  if (k->no_self && k->kind == HFY_KERNEL_POLYNOMIAL)
+    return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "no_self is for RBF and LINEAR kernels, not POLYNOMIAL ones");
+  if (k->no_self && k->kind == HFY_KERNEL_RBF && k->gamma > 2) /* sums of same and differing bits would cancel */
+    return hfy_base_should_(w, "no_self: ", "gamma", k->gamma, "at most 2");
+  if (k->no_self && k->kind == HFY_KERNEL_LINEAR && k->nearest)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "nearest with no_self is for RBF kernels, not LINEAR ones");
   if (!k->max_steps) k->max_steps = 30;
   if (k->nearest > k->count) k->nearest = 0;
   if (takes == HFY_KERNEL_DOUBLE_ && !k->alpha)
@@ -20265,6 +20279,46 @@ HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int takes, const
   v->wide = hfy_simd_is_wide_(v->simd->isa);
 #endif
   return hfy_base_null_(w, missing);
+}
+
+/* --- no_self (math 16.2): K_i = K times 1 or `apart` as bit i is the same or not, LINEAR: K - gamma xi_i xi_i^T --- */
+
+/* to = from times the patterns' bits, P x N. */
+HFY_COLD_ void hfy_kernel_times_bits_(const hfy_kernel_view_ *v, const double *from, double *to) {
+  size_t i, j;
+  for (i = 0; i < v->k.count; i++, from += v->k.dim, to += v->k.dim)
+    for (j = 0; j < v->k.dim; j++)
+      to[j] = hfy_kernel_bit_(v->k.patterns + i * v->words, j) ? from[j] : -from[j];
+}
+
+/* y = K x becomes K_i x of each neuron. other: RBF: K times x times bits; LINEAR: room for N. */
+HFY_COLD_ void hfy_kernel_unsee_(const hfy_kernel_view_ *v, const double *x, double *y, double *other) {
+  const size_t N = v->k.dim;
+  const int rbf = v->k.kind == HFY_KERNEL_RBF;
+  const double same = (1 + v->apart) / 2, crossed = (1 - v->apart) / 2;
+  size_t i, j;
+  if (!rbf) memset(other, 0, N * sizeof *other);
+  for (i = 0; !rbf && i < v->k.count; i++)
+    for (j = 0; j < N; j++)
+      other[j] += hfy_kernel_bit_(v->k.patterns + i * v->words, j) ? x[i * N + j] : -x[i * N + j];
+  for (i = 0; i < v->k.count; i++, y += N, other += rbf ? N : 0)
+    for (j = 0; j < N; j++) {
+      const double crossing = hfy_kernel_bit_(v->k.patterns + i * v->words, j) ? other[j] : -other[j];
+      y[j] = rbf ? same * y[j] + crossed * crossing : y[j] - v->k.gamma * crossing;
+    }
+}
+
+/* A neuron's potential from h = sum of alpha K and the same sum with alpha times xi_i; LINEAR: sum of alpha xi_i. */
+HFY_PRIVATE_ double hfy_kernel_seen_(const hfy_kernel_view_ *v, double h, double crossed, int bit) {
+  const double own = bit ? crossed : -crossed;
+  if (v->k.kind == HFY_KERNEL_RBF) return (1 + v->apart) / 2 * h + (1 - v->apart) / 2 * own;
+  return h - v->k.gamma * own;
+}
+
+/* The part of K that neuron i sees of one pattern, from K: the same bit i or not. */
+HFY_PRIVATE_ double hfy_kernel_part_(const hfy_kernel_view_ *v, double k, int differs) {
+  if (v->k.kind == HFY_KERNEL_RBF) return differs ? k * v->apart : k;
+  return differs ? k + v->k.gamma : k - v->k.gamma;
 }
 
 HFY_COLD_ void hfy_kernel_fill_table_(const hfy_kernel_view_ *v) {
@@ -20366,6 +20420,7 @@ typedef struct hfy_kernel_fit_ {
   double *l;                                  /* P x P: a factor */
   double *A, *H, *R, *next;                /* P x N */
   double *root, *Y, *rest, *way, *moved;   /* EXACT: P x N: S, y, what M y leaves of S K r, direction, a product */
+  double *crossed;                         /* no_self: P x N: a product; LINEAR: N */
   double *rows, *gemm;                     /* P: what `each` found */
   double *scale;                           /* P: what K is multiplied by from both sides before it is factored */
   double *loss, *trial, *step, *size, *limit; /* N: of each neuron's line search and gradients */
@@ -20475,11 +20530,22 @@ HFY_COLD_ void hfy_kernel_each_dual_(hfy_kernel_fit_ *f, size_t row) {
   f->rows[row] = sum;
 }
 
-/* y = K x for P x N arrays. */
-HFY_COLD_ void hfy_kernel_times_gram_(hfy_kernel_fit_ *f, const double *x, double *y) {
+HFY_COLD_ void hfy_kernel_product_(hfy_kernel_fit_ *f, const double *x, double *y) {
   hfy_linalg_product_run_(f->view.simd, f->P, f->N, f->P, hfy_linalg_rows_(f->view.K, f->P), hfy_linalg_rows_(x, f->N),
                           hfy_linalg_set_(y, f->N), f->gemm);
   f->out.products++;
+}
+
+/* y = K x for P x N arrays, of each neuron its own K. x is changed on the way and then as it was. */
+HFY_COLD_ void hfy_kernel_times_gram_(hfy_kernel_fit_ *f, double *x, double *y) {
+  hfy_kernel_product_(f, x, y);
+  if (!f->view.k.no_self) return;
+  if (f->view.k.kind == HFY_KERNEL_RBF) {
+    hfy_kernel_times_bits_(&f->view, x, x);
+    hfy_kernel_product_(f, x, f->crossed);
+    hfy_kernel_times_bits_(&f->view, x, x);
+  }
+  hfy_kernel_unsee_(&f->view, x, y, f->crossed);
 }
 
 /* L(a) of one neuron from h = K a. */
@@ -20764,7 +20830,7 @@ HFY_COLD_ void hfy_kernel_head_(hfy_kernel_fit_ *f) {
   const hfy_kernel *k = &f->view.k;
   const double eta = f->o.trainer == HFY_KERNEL_PAPER ? f->o.eta : 0;
   const double of[] = {(double)k->kind, k->gamma, k->kind == HFY_KERNEL_POLYNOMIAL ? k->degree : 0,
-                       k->kind == HFY_KERNEL_POLYNOMIAL ? k->offset : 0};
+                       k->kind == HFY_KERNEL_POLYNOMIAL ? k->offset : 0, k->no_self ? 1.0 : 0};
   f->head[0] = 4711 + (double)f->o.trainer;
   f->head[3] = (double)f->N;
   f->head[4] = (double)f->P;
@@ -20785,6 +20851,8 @@ HFY_COLD_ hfy_status hfy_kernel_check_training_(hfy_kernel_fit_ *f, const hfy_ke
       hfy_kernel_check_number_(o->lambda, "lambda", w) || hfy_kernel_check_number_(o->eta, "eta", w) ||
       hfy_kernel_check_number_(o->tol, "tol", w))
     return HFY_ERR_ARG;
+  if (f->view.k.no_self && (o->trainer == HFY_KERNEL_RIDGE || o->trainer == HFY_KERNEL_PROJECTION))
+    return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "no_self is for trainers EXACT, PAPER and RAW");
   if (o->unpenalised && o->trainer != HFY_KERNEL_PAPER)
     return hfy_base_fail_(w, HFY_ERR_ARG, "unpenalised is for trainer PAPER: no other has a lambda of 0");
   o->lambda = o->unpenalised ? 0 : hfy_base_default_(o->lambda, 0.01);
@@ -20821,6 +20889,7 @@ HFY_COLD_ void hfy_kernel_plan_training_(hfy_base_arena_ *arena, hfy_kernel_fit_
   hfy_kernel_take_(arena, n, all);
   if (exact) hfy_kernel_take_(arena, n, exacts);
   hfy_kernel_take_(arena, f->N, neurons);
+  if (f->view.k.no_self) f->crossed = HFY_TAKE_(arena, double, f->view.k.kind == HFY_KERNEL_RBF ? n : f->N);
   f->l = HFY_TAKE_(arena, double, factor || projection ? square : 0);
   if (projection) hfy_binary_plan_pinv_(arena, f->view.simd, P, f->N, &f->pinv);
   if (factor) {
@@ -20933,6 +21002,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real 
   size_t i;
   if (!status && v.k.kind == HFY_KERNEL_POLYNOMIAL)
     status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "a POLYNOMIAL kernel is no separation of a net");
+  if (!status && v.k.no_self)
+    status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "no_self: a net's weights are the same for all units");
   for (i = 0; !status && i < n; i++)
     if (!(fabs(v.k.alpha[i]) <= HFY_REAL_MAX_))
       status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "alpha[%z] is beyond hfy_real", i);
@@ -20959,7 +21030,7 @@ typedef struct hfy_kernel_slot_ { /* what one worker needs */
   uint64_t *now, *before;   /* BATCH x words */
   uint32_t *d;              /* count */
   uint32_t *tally;          /* dim + 1: how many patterns at each distance */
-  double *k, *h;            /* BATCH x count, BATCH x dim */
+  double *k, *h, *crossed;  /* BATCH x count, BATCH x dim, the same for no_self */
   float *k_float, *h_float; /* the same, for alpha_float */
   double *gemm;
   size_t *order;  /* dim */
@@ -21025,12 +21096,27 @@ HFY_KERNEL_ONCE_ void hfy_kernel_add_(const hfy_kernel *k, double c, size_t i, d
   }
 }
 
+/* The same for no_self: x is the state, k its kernel value with pattern i. */
+HFY_KERNEL_ONCE_ void hfy_kernel_add_part_(const hfy_kernel_view_ *v, const uint64_t *x, double k, size_t i,
+                                           double *h) {
+  const uint64_t *xi = v->k.patterns + i * v->words;
+  const double part[2] = {hfy_kernel_part_(v, k, 0), hfy_kernel_part_(v, k, 1)};
+  size_t j;
+  if (!v->k.no_self) {
+    hfy_kernel_add_(&v->k, k, i, h);
+    return;
+  }
+  for (j = 0; j < v->k.dim; j++)
+    h[j] += part[(x[j / 64] ^ xi[j / 64]) >> (j % 64) & 1] * hfy_kernel_alpha_(&v->k, i * v->k.dim + j);
+}
+
 /* s->h = potentials of m <= BATCH packed states, with whatever alpha there is; relative: RBF values relative to the
    nearest pattern, exponents into shift (or NULL). */
 HFY_KERNEL_ONCE_ void hfy_kernel_fields_(const hfy_kernel_view_ *v, hfy_kernel_slot_ *s, const uint64_t *states,
                                          size_t m, int relative, double *shift) {
   const size_t P = v->k.count, N = v->k.dim;
-  const int dense = !v->k.nearest && (v->k.alpha || v->k.alpha_float);
+  const int dense = !v->k.nearest && (v->k.alpha || (v->k.alpha_float && !v->k.no_self));
+  const int rbf = v->k.kind == HFY_KERNEL_RBF, all = v->k.no_self && !rbf; /* a K of 0 is no K_i of 0 */
   size_t a, i;
   for (a = 0; a < m; a++) {
     double *k = s->k + a * P;
@@ -21042,11 +21128,19 @@ HFY_KERNEL_ONCE_ void hfy_kernel_fields_(const hfy_kernel_view_ *v, hfy_kernel_s
     if (dense) continue;
     memset(s->h + a * N, 0, N * sizeof *s->h);
     for (i = 0; i < P; i++)
-      if (k[i] > 0 || k[i] < 0) hfy_kernel_add_(&v->k, k[i], i, s->h + a * N);
+      if (k[i] > 0 || k[i] < 0 || all) hfy_kernel_add_part_(v, states + a * v->words, k[i], i, s->h + a * N);
   }
   if (dense && v->k.alpha)
     hfy_linalg_multiply_(v->simd, m, N, P, hfy_linalg_rows_(s->k, P), hfy_linalg_rows_(v->k.alpha, N),
                          hfy_linalg_set_(s->h, N), s->gemm);
+  if (dense && v->k.no_self) {
+    if (rbf)
+      hfy_linalg_multiply_(v->simd, m, N, P, hfy_linalg_rows_(s->k, P), hfy_linalg_rows_(v->own, N),
+                           hfy_linalg_set_(s->crossed, N), s->gemm);
+    for (i = 0; i < m * N; i++)
+      s->h[i] = hfy_kernel_seen_(v, s->h[i], rbf ? s->crossed[i] : v->own[i % N],
+                                 hfy_kernel_bit_(states + i / N * v->words, i % N));
+  }
   if (!dense || v->k.alpha) return;
   memset(s->h, 0, m * N * sizeof *s->h);
   for (i = 0; i < m * P; i++) s->k_float[i] = (float)s->k[i];
@@ -21080,9 +21174,9 @@ HFY_PRIVATE_ size_t hfy_kernel_signs_(const double *h, size_t dim, const uint64_
    All patterns farther than `reach` beyond the nearest add at most their number times K there times the largest
    |alpha_j| to h_j; where |h_j| of the nearer exceeds that and the rounding of both sums, its sign is the whole's. */
 
-/* One state, whose distances are d, least the nearest. 1: `to` has all its bits. */
-HFY_COLD_ int hfy_kernel_skip_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, const uint32_t *d, uint32_t least,
-                               uint64_t *to) {
+/* One state x, whose distances are d, least the nearest. 1: `to` has all its bits. */
+HFY_COLD_ int hfy_kernel_skip_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, const uint64_t *x, const uint32_t *d,
+                               uint32_t least, uint64_t *to) {
   const hfy_kernel_view_ *v = &walk->view;
   const size_t P = v->k.count, N = v->k.dim, room = P / 8;
   const double eps = v->k.alpha_float && !v->k.alpha ? (double)FLT_EPSILON : DBL_EPSILON;
@@ -21104,10 +21198,11 @@ HFY_COLD_ int hfy_kernel_skip_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s
     memset(s->h, 0, N * sizeof *s->h);
     for (i = 0; i < count; i++) {
       const double k = v->table[d[s->nearby[i]] - least];
-      hfy_kernel_add_(&v->k, k, s->nearby[i], s->h);
+      hfy_kernel_add_part_(v, x, k, s->nearby[i], s->h);
       sum += k;
     }
-    beyond *= (double)(P - count);
+    sum *= v->apart;
+    beyond *= (double)(P - count) * v->apart;
     beyond += 4 * (double)(P + 16) * eps * (sum + beyond);
     if (v->simd->signs(s->h, walk->bound, beyond, N, to) == N) return 1;
   }
@@ -21134,8 +21229,8 @@ HFY_COLD_ size_t hfy_kernel_skip_all_(const hfy_kernel_walk_ *walk, hfy_kernel_s
         least[l] = hfy_kernel_least_(v, s->few + l * walk->row);
       }
     for (l = 0; l < few && a + l < m; l++) {
-      sure[a + l] = (unsigned char)hfy_kernel_skip_(walk, s, s->few + l * walk->row, least[l],
-                                                    walk->out + to[a + l] * words);
+      sure[a + l] = (unsigned char)hfy_kernel_skip_(walk, s, s->now + (a + l) * words, s->few + l * walk->row,
+                                                    least[l], walk->out + to[a + l] * words);
       if (!sure[a + l]) memcpy(s->rest + unsure++ * words, s->now + (a + l) * words, bytes);
     }
   }
@@ -21170,8 +21265,10 @@ HFY_COLD_ size_t hfy_kernel_sweep_(const hfy_kernel_walk_ *walk, hfy_kernel_slot
   if (v->k.order == HFY_BINARY_RANDOM) hfy_base_shuffle_(s->order, v->k.dim, rng);
   for (l = 0; l < v->k.dim; l++) {
     const size_t j = s->order[l];
-    const double h = hfy_linalg_dot_(s->k, walk->turned + j * P, P);
-    const int own = hfy_kernel_bit_(x, j);
+    const int own = hfy_kernel_bit_(x, j), rbf = v->k.kind == HFY_KERNEL_RBF;
+    double h = hfy_linalg_dot_(s->k, walk->turned + j * P, P);
+    if (v->k.no_self)
+      h = hfy_kernel_seen_(v, h, rbf ? hfy_linalg_dot_(s->k, v->own + j * P, P) : v->own[j], own);
     if (own ? !(h < 0) : !(h > 0)) continue;
     x[j / 64] ^= UINT64_C(1) << (j % 64);
     flips++;
@@ -21240,8 +21337,10 @@ HFY_COLD_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_walk_ *w
   const size_t P = k->count, N = k->dim, batch = HFY_KERNEL_BATCH_, words = walk->view.words;
   const size_t n = takes == HFY_KERNEL_TRIAL_ ? walk->n : 0, skips = walk->skips != 0;
   const size_t floats = !k->alpha && k->alpha_float ? batch : 0;
+  const size_t crossed = k->no_self && k->kind == HFY_KERNEL_RBF;
   size_t t;
   walk->view.table = HFY_TAKE_(arena, double, hfy_base_plus_(N, 1));
+  walk->view.own = HFY_TAKE_(arena, double, k->no_self ? hfy_base_times_(crossed ? P : 1, N) : 0);
   walk->planes = HFY_TAKE_(arena, uint64_t, skips * hfy_base_times_(walk->row, words));
   walk->bound = HFY_TAKE_(arena, double, skips * N);
   walk->turned = HFY_TAKE_(arena, double, k->order != HFY_BINARY_SYNCHRONOUS ? hfy_base_times_(P, N) : 0);
@@ -21258,6 +21357,7 @@ HFY_COLD_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_walk_ *w
     s.tally = HFY_TAKE_(arena, uint32_t, N + 1);
     s.k = HFY_TAKE_(arena, double, hfy_base_times_(batch, P));
     s.h = HFY_TAKE_(arena, double, hfy_base_times_(batch, N));
+    s.crossed = HFY_TAKE_(arena, double, crossed * batch * N);
     s.k_float = HFY_TAKE_(arena, float, hfy_base_times_(floats, P));
     s.h_float = HFY_TAKE_(arena, float, hfy_base_times_(floats, N));
     s.gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(batch, N, P, sizeof(double)) +
@@ -21268,6 +21368,20 @@ HFY_COLD_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_walk_ *w
     s.rest = HFY_TAKE_(arena, uint64_t, skips * batch * words);
     if (walk->slot) walk->slot[t] = s;
   }
+}
+
+/* v->own, bit after bit by neurons. */
+HFY_COLD_ void hfy_kernel_own_(hfy_kernel_view_ *v) {
+  const size_t P = v->k.count, N = v->k.dim;
+  const int rbf = v->k.kind == HFY_KERNEL_RBF, together = v->k.order == HFY_BINARY_SYNCHRONOUS;
+  size_t i, j;
+  if (!v->k.no_self) return;
+  memset(v->own, 0, (rbf ? P : 1) * N * sizeof(double));
+  for (i = 0; i < P; i++)
+    for (j = 0; j < N; j++) {
+      const double a = hfy_kernel_alpha_(&v->k, i * N + j);
+      v->own[!rbf ? j : together ? i * N + j : j * P + i] += hfy_kernel_bit_(v->k.patterns + i * v->words, j) ? a : -a;
+    }
 }
 
 /* Checks the kernel and n states (TRIAL: to come), takes a walk's scratch, fills it but for the states. */
@@ -21287,7 +21401,7 @@ HFY_COLD_ hfy_status hfy_kernel_open_walk_(const hfy_kernel *kernel, int takes, 
       status = hfy_base_fail_(
           w, HFY_ERR_ARG, "bound[%z] is %g; it should be finite and not negative: see hfy_kernel_bound", i, bound[i]);
   if (!status && !(bound && v->k.kind == HFY_KERNEL_RBF)) /* whoever made the bounds has looked */
-    status = hfy_kernel_check_alpha_(&v->k, takes == HFY_KERNEL_DOUBLE_ ? 0 : hfy_kernel_most_(&v->k), w);
+    status = hfy_kernel_check_alpha_(&v->k, takes == HFY_KERNEL_DOUBLE_ ? 0 : hfy_kernel_most_(&v->k) * v->apart, w);
   if (status) return status;
   memset(&walk->report, 0, sizeof walk->report);
   if (takes == HFY_KERNEL_DOUBLE_) v->k.order = HFY_BINARY_SYNCHRONOUS;
@@ -21302,6 +21416,7 @@ HFY_COLD_ hfy_status hfy_kernel_open_walk_(const hfy_kernel *kernel, int takes, 
   hfy_kernel_fill_table_(v);
   for (i = 0; walk->turned && i < P; i++)
     for (j = 0; j < N; j++) walk->turned[j * P + i] = hfy_kernel_alpha_(&v->k, i * N + j);
+  hfy_kernel_own_(v);
   if (!walk->skips) return HFY_OK;
   for (j = 0; j < v->words; j++)
     for (i = 0; i < walk->row; i++)
@@ -21493,6 +21608,26 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_explore(const hfy_kernel *kernel, size_
 
 /* --- landscape (math 16.3) --- */
 
+/* Pattern i's part of both forces for no_self. whole: |x - xi|^2 or x.xi; apart: x - xi or xi. */
+HFY_COLD_ void hfy_kernel_force_part_(const hfy_kernel_view_ *v, const double *x, size_t i, const double *apart,
+                                      double whole, double *fd, double *fi) {
+  const hfy_kernel *k = &v->k;
+  const int rbf = k->kind == HFY_KERNEL_RBF;
+  const double *a = k->alpha + i * k->dim;
+  double sum = 0, value;
+  size_t j, turn;
+  for (turn = 0; turn < 2; turn++) /* sum over k of x_k alpha_k K_k first */
+    for (j = 0; j < k->dim; j++) {
+      const double own = rbf ? apart[j] * apart[j] : apart[j] * x[j];
+      value = rbf ? hfy_kernel_of_(k, 0, whole > own ? whole - own : 0) : k->gamma * (whole - own);
+      if (!turn)
+        fd[j] -= value * a[j];
+      else /* neuron j does not see bit j */
+        fi[j] += k->gamma * apart[j] * (rbf ? 2 * (sum - x[j] * a[j] * value) : x[j] * a[j] - sum);
+      if (!turn) sum += x[j] * a[j] * (rbf ? value : 1);
+    }
+}
+
 /* F_d and F_i at x, N numbers each; apart: N. */
 HFY_COLD_ void hfy_kernel_force_(const hfy_kernel_view_ *v, const double *x, double *fd, double *fi, double *apart) {
   const hfy_kernel *k = &v->k;
@@ -21513,6 +21648,10 @@ HFY_COLD_ void hfy_kernel_force_(const hfy_kernel_view_ *v, const double *x, dou
         apart[j] = s;
         dot += s * x[j];
       }
+    }
+    if (k->no_self) {
+      hfy_kernel_force_part_(v, x, i, apart, k->kind == HFY_KERNEL_RBF ? square : dot, fd, fi);
+      continue;
     }
     value = hfy_kernel_of_(k, dot, square);
     slope = 2 * k->gamma * value; /* -dK/dx = slope apart */
@@ -21649,6 +21788,12 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const
   hfy_kernel_symmetric_(s->square, N);
   status = hfy_linalg_symmetric_run_(&s->by_neuron, s->square, s->operators, NULL);
   for (i = 0; !status && i < N; i++) s->operators[i] = s->operators[i] > 0 ? sqrt(s->operators[i]) : 0;
+  if (!status && s->v.k.no_self) {
+    hfy_kernel_times_bits_(&s->v, alpha, s->turned);
+    hfy_linalg_product_run_(simd, P, N, P, hfy_linalg_rows_(s->v.K, P), hfy_linalg_rows_(s->turned, N),
+                            hfy_linalg_set_(s->square, N), s->gemm);
+    hfy_kernel_unsee_(&s->v, alpha, s->h, s->square);
+  }
   if (!status) status = hfy_linalg_svd_run_(&s->svd, s->h, P, N, s->logits, 0);
   if (!status) status = hfy_linalg_svd_run_(&s->svd, alpha, P, N, s->sigma, 1);
   if (status) return hfy_base_close_(w, &local, hfy_base_fail_(w, status, "an eigenproblem did not converge"));
@@ -21715,6 +21860,7 @@ HFY_COLD_ hfy_status hfy_kernel_open_course_(const hfy_kernel *kernel, const dou
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_BARE_, NULL, &c->v, w);
   const size_t P = c->P = c->v.k.count, square = P * P, fisher = c->damping > 0 || c->steps ? square : 0;
+  size_t i;
   if (status) return status;
   if (c->neuron >= c->v.k.dim)
     return hfy_base_fail_(w, HFY_ERR_ARG, "neuron is %z; it should be below dim, %z", c->neuron, c->v.k.dim);
@@ -21723,7 +21869,7 @@ HFY_COLD_ hfy_status hfy_kernel_open_course_(const hfy_kernel *kernel, const dou
       hfy_kernel_check_number_(c->eta, "eta", w))
     return HFY_ERR_ARG;
   while (hfy_base_layout_(&arena, w, &status)) {
-    hfy_kernel_plan_gram_(&arena, &c->v, gram, 1);
+    hfy_kernel_plan_gram_(&arena, &c->v, c->v.k.no_self ? NULL : gram, 1);
     c->factor = HFY_TAKE_(&arena, double, natural ? square : 0);
     c->fisher = HFY_TAKE_(&arena, double, fisher);
     c->scaled = HFY_TAKE_(&arena, double, fisher);
@@ -21737,6 +21883,10 @@ HFY_COLD_ hfy_status hfy_kernel_open_course_(const hfy_kernel *kernel, const dou
   }
   if (status) return status;
   hfy_kernel_make_gram_(&c->v);
+  for (i = 0; c->v.k.no_self && i < square; i++)
+    c->v.gram[i] = hfy_kernel_part_(&c->v, c->v.gram[i],
+                                    hfy_kernel_bit_(c->v.k.patterns + i / P * c->v.words, c->neuron) !=
+                                      hfy_kernel_bit_(c->v.k.patterns + i % P * c->v.words, c->neuron));
   if (!natural) return HFY_OK;
   memcpy(c->factor, c->v.K, square * sizeof(double));
   c->singular = hfy_linalg_cholesky_(c->factor, P) != HFY_OK;

@@ -1317,6 +1317,201 @@ TEST(small_things) {
   }
 }
 
+/* --- neurons that do not see their own bit --- */
+
+static double seen_kernel(const hfy_kernel *k, const uint64_t *a, const uint64_t *b, size_t neuron) {
+  const double d = (double)distance(a, b, k->dim) - (state_of(a, neuron) * state_of(b, neuron) < 0);
+  if (k->kind == HFY_KERNEL_RBF) return exp(-k->gamma * 4 * d);
+  return k->gamma * ((double)k->dim - 1 - 2 * d);
+}
+
+/* h of one neuron, and in *size what its rounding goes by. */
+static double seen_field(const hfy_kernel *k, const uint64_t *state, size_t neuron, double *size) {
+  const size_t words = hfy_kernel_words(k->dim);
+  double sum = 0;
+  size_t m;
+  for (*size = 0, m = 0; m < k->count; m++) {
+    const double part = seen_kernel(k, state, bits + m * words, neuron) * alpha[m * k->dim + neuron];
+    sum += part, *size += fabs(part);
+  }
+  return sum;
+}
+
+TEST(no_self_recall) {
+  enum { P = 40, MOST = 300 };
+  static const size_t dims[] = {1, 63, 70, 130};
+  hfy_rng rng = hfy_rng_seed(3);
+  size_t c, i, j, l, way;
+  for (c = 0; c < 8; c++) {
+    const size_t N = dims[c % 4], words = hfy_kernel_words(N), n = 20;
+    hfy_kernel k = random_memory(c, P, N, c < 4 ? 0.04 : 1);
+    double shift[20], size, bound[130];
+    k.no_self = 1, k.max_steps = 1;
+    if (c > 3) k.kind = HFY_KERNEL_LINEAR;
+    for (i = 0; i < P * N; i++) single[i] = (float)(bytes[i] = (signed char)(hfy_rng_u64(&rng) % 255) - 127);
+    for (i = 0; i < P * N; i++) alpha[i] = bytes[i];
+    fine(hfy_kernel_random(MOST, N, &rng, cues, &work));
+    for (i = 0; i < MOST; i += 2)
+      fine(hfy_kernel_flip(bits + i / 2 % P * words, 1, N, N / 9, &rng, cues + i * words, &work));
+    fine(hfy_kernel_potentials(&k, cues, n, h, shift, &work));
+    for (i = 0; i < n; i++)
+      for (j = 0; j < N; j++) {
+        const double want = seen_field(&k, cues + i * words, j, &size);
+        CHECK(fabs(h[i * N + j] * exp(shift[i]) - want) <= 1e-12 * size);
+      }
+    for (j = 0; j < N; j += 7) { /* its own bit is nothing to it */
+      double before = h[j] * exp(shift[0]);
+      cues[j / 64] ^= UINT64_C(1) << (j % 64);
+      fine(hfy_kernel_potentials(&k, cues, 1, other, shift + 1, &work));
+      (void)seen_field(&k, cues, j, &size);
+      CHECK(fabs(other[j] * exp(shift[1]) - before) <= 1e-12 * size);
+      cues[j / 64] ^= UINT64_C(1) << (j % 64);
+    }
+    for (way = 0; way < 5; way++) { /* double, float, bytes, bounds, the 300 that are skipped for */
+      k.alpha = way == 1 || way == 2 ? NULL : alpha, k.alpha_float = way == 2 ? NULL : single, k.alpha_bytes = bytes;
+      if (way == 3) fine(hfy_kernel_bound(&k, bound, &work));
+      k.bound = way == 3 ? bound : NULL;
+      fine(hfy_kernel_recall(&k, cues, way == 4 ? MOST : n, ends, NULL, &work));
+      for (i = 0; i < (way == 4 ? MOST : n); i++)
+        for (j = 0; j < N; j++) {
+          const double want = seen_field(&k, cues + i * words, j, &size);
+          if (fabs(want) > 1e-6 * size || c > 3)
+            CHECK(state_of(ends + i * words, j) * want > 0 ||
+                  (want == 0 && state_of(ends + i * words, j) == state_of(cues + i * words, j)));
+        }
+    }
+    k.alpha = alpha, k.bound = NULL, k.order = HFY_BINARY_FIXED;
+    fine(hfy_kernel_recall(&k, cues, n, ends, NULL, &work)); /* one sweep, bit after bit */
+    for (i = 0; i < n; i++) {
+      uint64_t state[WORDS];
+      memcpy(state, cues + i * words, words * sizeof *state);
+      for (j = 0; j < N; j++) {
+        const double want = seen_field(&k, state, j, &size);
+        if (fabs(want) > 1e-9 * size && want * state_of(state, j) < 0) state[j / 64] ^= UINT64_C(1) << (j % 64);
+      }
+      CHECK(!memcmp(state, ends + i * words, words * sizeof *state));
+    }
+    k.order = HFY_BINARY_SYNCHRONOUS, k.nearest = 3;
+    if (c > 3) {
+      CHECK_FAILS(hfy_kernel_recall(&k, cues, 1, ends, NULL, &work), HFY_ERR_ARG, &work, "nearest with no_self");
+      continue;
+    }
+    fine(hfy_kernel_potentials(&k, cues, 2, h, NULL, &work));
+    for (i = 0; i < 2; i++)
+      for (j = 0; j < N; j++) { /* the three nearest by whole distance, lower index first */
+        double want = 0;
+        for (l = 0; l < P; l++) {
+          size_t rank = 0, o, d = distance(cues + i * words, bits + l * words, N);
+          for (o = 0; o < P; o++) {
+            size_t e = distance(cues + i * words, bits + o * words, N);
+            rank += e < d || (e == d && o < l);
+          }
+          if (rank < 3) want += seen_kernel(&k, cues + i * words, bits + l * words, j) * alpha[l * N + j];
+        }
+        CHECK_NEAR(h[i * N + j], want, 1e-10);
+      }
+  }
+}
+
+/* A LINEAR K is singular: no natural step, all else. */
+static void seen(hfy_status status) { CHECK(status == HFY_OK || status == HFY_ERR_SINGULAR); }
+
+TEST(no_self_training) {
+  enum { N = 20, P = 40 };
+  size_t i, j, l, turn;
+  for (turn = 0; turn < 3; turn++) {
+    hfy_kernel k = random_memory(12, P, N, turn ? 0.004 : 0.05);
+    hfy_kernel_training how;
+    hfy_kernel_result r, paper;
+    hfy_kernel_spectrum s;
+    double a[P], y[P], size, loss = 0, most = 0, logits = 0, margin, least = HUGE_VAL;
+    static double state[2 * P * N + 8];
+    memset(&how, 0, sizeof how);
+    if (turn == 2) k.kind = HFY_KERNEL_LINEAR, k.gamma = 0.2;
+    k.no_self = 1, how.lambda = turn ? 1e-3 : 0.02, how.tol = 1e-10, how.state = state;
+    fine(hfy_kernel_train(&k, &how, alpha, &r, &work));
+    if (!CHECK(r.iterations <= 20 && r.residual < 1e-10 && r.gap < 1e-7 * r.loss && r.gap > -1e-9 * r.loss))
+      printf("    %zu iterations, residual %g, gap / loss %g\n", r.iterations, r.residual, r.gap / r.loss);
+    for (j = 0; j < N; j++) {
+      for (i = 0; i < P; i++)
+        for (l = 0; l < P; l++) gram[i * P + l] = seen_kernel(&k, bits + i, bits + l, j);
+      for (i = 0; i < P; i++) y[i] = state_of(bits + i, j) > 0;
+      if (j % 6 == 0) plain_newton(P, gram, y, how.lambda, a);
+      for (i = 0; j % 6 == 0 && i < P; i++) CHECK_NEAR(alpha[i * N + j], a[i], 1e-6);
+      for (i = 0; i < P; i++) {
+        const double f = seen_field(&k, bits + i, j, &size), sign = state_of(bits + i, j);
+        loss += log1p(exp(-sign * f)) + how.lambda / 2 * f * alpha[i * N + j];
+        most = fmax(most, fabs(1 / (1 + exp(-f)) - y[i] + how.lambda * alpha[i * N + j]));
+        logits += f * f;
+        least = fmin(least, sign * f);
+      }
+      if (j == 3) { /* one neuron's geometry: its loss, its gradient by differences, its optimum */
+        hfy_kernel_fisher f, up, down;
+        double g[P], e = 1e-5;
+        for (i = 0; i < P; i++) a[i] = 0.7 * alpha[i * N + j];
+        seen(hfy_kernel_information(&k, j, a, NULL, how.lambda, 0, &f, g, NULL, &work));
+        for (i = 0; i < P; i += 5) {
+          a[i] += e;
+          seen(hfy_kernel_information(&k, j, a, NULL, how.lambda, 0, &up, NULL, NULL, &work));
+          a[i] -= 2 * e;
+          seen(hfy_kernel_information(&k, j, a, NULL, how.lambda, 0, &down, NULL, NULL, &work));
+          a[i] += e;
+          CHECK_NEAR((up.loss - down.loss) / (2 * e), g[i], 1e-6);
+        }
+        for (i = 0; i < P; i++) a[i] = alpha[i * N + j];
+        seen(hfy_kernel_information(&k, j, a, NULL, how.lambda, 0, &f, NULL, NULL, &work));
+        CHECK(f.euclidean < 1e-14);
+      }
+    }
+    relative(r.loss, loss, 1e-11, "loss");
+    CHECK(most < 1.1e-10);
+    fine(hfy_kernel_spectra(&k, NULL, &s, NULL, NULL, NULL, NULL, &work));
+    relative(s.logits_1 * s.logits_1 * s.logits_rank, logits, 1e-9, "|h|^2");
+    fine(hfy_kernel_stored(&k, NULL, &margin, &work));
+    relative(margin, least, 1e-9, "margin");
+    how.trainer = HFY_KERNEL_PAPER, how.state = NULL; /* a long way, stably; the gap holds all along */
+    how.max_iterations = 300, how.eta = 1 / (r.gram_largest * (r.gram_largest / 4 + 0.02)), how.tol = 0;
+    fine(hfy_kernel_train(&k, &how, other, &paper, &work));
+    CHECK(paper.loss > r.loss && paper.loss - r.loss <= paper.gap * (1 + 1e-9));
+    how.trainer = HFY_KERNEL_RIDGE;
+    CHECK_FAILS(hfy_kernel_train(&k, &how, other, NULL, &work), HFY_ERR_UNSUPPORTED, &work, "no_self is for trainers");
+    how.trainer = HFY_KERNEL_EXACT, how.state = state, how.resume = 1, k.no_self = 0, how.tol = 1e-10, how.max_iterations = 0;
+    CHECK_FAILS(hfy_kernel_train(&k, &how, other, NULL, &work), HFY_ERR_ARG, &work, "state was not left by this");
+    k.no_self = 1, k.gamma = 2.1;
+    if (turn < 2) CHECK_FAILS(hfy_kernel_stored(&k, NULL, NULL, &work), HFY_ERR_ARG, &work, "gamma is 2.1");
+    k.kind = HFY_KERNEL_POLYNOMIAL;
+    CHECK_FAILS(hfy_kernel_stored(&k, NULL, NULL, &work), HFY_ERR_UNSUPPORTED, &work, "no_self");
+  }
+}
+
+TEST(no_self_forces) {
+  enum { P = 30, N = 25 };
+  hfy_rng rng = hfy_rng_seed(5);
+  size_t i, j, c;
+  for (c = 0; c < 4; c++) {
+    hfy_kernel k = random_memory(5, P, N, 0.05);
+    hfy_net net;
+    double point[N], fd[N], fi[N], most = 0;
+    k.no_self = 1, k.kind = c < 2 ? HFY_KERNEL_RBF : HFY_KERNEL_LINEAR;
+    for (i = 0; i < P * N; i++) alpha[i] = hfy_rng_normal(&rng);
+    for (j = 0; j < N; j++) point[j] = c % 2 ? state_of(bits + 3, j) : hfy_rng_normal(&rng);
+    fine(hfy_kernel_forces(&k, point, 1, fd, fi, NULL, &work));
+    for (j = 0; j < N; j++) most = fmax(most, fabs(fd[j] + fi[j]));
+    for (j = 0; j < N; j++) {
+      double e = 1e-5, hold = point[j], up, down;
+      point[j] = hold + e, up = potential(&k, point);
+      point[j] = hold - e, down = potential(&k, point);
+      point[j] = hold;
+      CHECK(fabs((up - down) / (2 * e) - fd[j] - fi[j]) < 1e-7 * most);
+    }
+    if (c % 2) {
+      fine(hfy_kernel_potentials(&k, bits + 3, 1, h, NULL, &work));
+      for (j = 0; j < N; j++) CHECK_NEAR(-fd[j], h[j], 1e-11);
+    }
+    CHECK_FAILS(hfy_kernel_net(&k, keys, values, &net, &work), HFY_ERR_UNSUPPORTED, &work, "no_self");
+  }
+}
+
 TEST(as_a_net) {
   enum { P = 80 };
   static const double gammas[] = {0.01, 0.02, 0.1, 0.5};
@@ -1537,6 +1732,9 @@ int main(int argc, char **argv) {
   RUN(ties_of_whole_numbers);
   RUN(foreign_things);
   RUN(small_things);
+  RUN(no_self_recall);
+  RUN(no_self_training);
+  RUN(no_self_forces);
   RUN(as_a_net);
   RUN(symmetries);
   RUN(forced_instruction_sets);
