@@ -1,7 +1,8 @@
 /* klr.c: the figures of the two papers on kernel logistic regression networks (KLR-S, KLR-L), and what goes beyond them:
    capacity against the classical rules, low-rank approximations, dense memories.
 
-       klr PART [full] [seed=42] [DIRECTORY]     PART: phase forces spectrum dynamics capacity lowrank dense, or all
+       klr PART [full] [seed=42] [DIRECTORY]     PART: phase forces spectrum dynamics capacity lowrank dense own solver,
+                                                 or all
 
    writes DIRECTORY/klr_PART.csv (build), with a line of progress on stderr for each point. Every figure is
    made twice: with the papers' training (gradient descent, step 0.1, 200 steps, lambda 0.01) and at the exact optimum of
@@ -536,10 +537,69 @@ static void dense(void) {
   fclose(file);
 }
 
+/* Neurons that see their own bit and neurons that do not: recall of 100 patterns, and what random states meet. */
+static void own(void) {
+  static const double rows[][3] = {{100, 100, 0.005}, {100, 200, 0.01}, {100, 400, 0.02},
+                                   {100, 600, 0.02},  {200, 800, 0.01}, {100, 400, 0.05}};
+  FILE *file = create("own", "neurons,patterns,gamma,own_bit,iterations,products,recall10,recall20,recall30,random_fixed,stored,"
+                             "spurious");
+  size_t r, j;
+  int blind;
+  for (r = 0; r < sizeof rows / sizeof rows[0]; r++)
+    for (blind = 0; blind < 2; blind++) {
+      const size_t dim = (size_t)rows[r][0], P = (size_t)rows[r][1];
+      hfy_rng rng = hfy_rng_seed(seed), stream = hfy_rng_seed(seed - 35), start = hfy_rng_seed(seed + 957);
+      uint64_t *x = (uint64_t *)room(P * hfy_kernel_words(dim), sizeof *x);
+      double *a = (double *)room(P * dim, sizeof *a), recall[3];
+      size_t flips[3];
+      hfy_kernel k;
+      hfy_kernel_result result;
+      hfy_kernel_census census;
+      memset(&k, 0, sizeof k);
+      k.dim = dim, k.count = P, k.gamma = rows[r][2], k.patterns = x, k.alpha = a, k.no_self = blind;
+      must(hfy_kernel_random(P, dim, &rng, x, &work), "random patterns");
+      must(hfy_kernel_train(&k, NULL, a, &result, &work), "training");
+      for (j = 0; j < 3; j++) flips[j] = (j + 1) * dim / 10;
+      must(hfy_kernel_basins(&k, 100, flips, 3, &stream, recall, NULL, &work), "basins");
+      must(hfy_kernel_explore(&k, 1000, &start, &census, &work), "census");
+      fprintf(file, "%zu,%zu,%g,%s,%zu,%zu,%.2f,%.2f,%.2f,%.3f,%.3f,%.3f\n", dim, P, k.gamma, blind ? "without" : "with",
+              result.iterations, result.products, recall[0], recall[1], recall[2], census.fixed, census.stored, census.spurious);
+      fprintf(stderr, "own: N %zu, P %zu, gamma %g, %s its own bit: recall %.2f %.2f %.2f, fixed %.3f; gap / loss %.1e\n", dim,
+              P, k.gamma, blind ? "without" : "with", recall[0], recall[1], recall[2], census.fixed, result.gap / result.loss);
+      free(x), free(a);
+    }
+  fclose(file);
+}
+
+/* The exact trainer on kernels near and far, at four penalties. */
+static void solver(void) {
+  static const struct { const char *name; hfy_kernel_kind kind; double gamma; } kernels[] = {
+    {"RBF .02", HFY_KERNEL_RBF, 0.02}, {"LINEAR 1/N", HFY_KERNEL_LINEAR, 1.0 / N}, {"LINEAR 1", HFY_KERNEL_LINEAR, 1},
+    {"POLY3 1/N", HFY_KERNEL_POLYNOMIAL, 1.0 / N}, {"POLY3 1", HFY_KERNEL_POLYNOMIAL, 1}};
+  static const double lambdas[] = {1e-2, 1e-3, 1e-4, 1e-6};
+  FILE *file = create("solver", "kernel,lambda,iterations,products,gap_over_loss");
+  size_t c, l;
+  for (c = 0; c < 5; c++)
+    for (l = 0; l < 4; l++) {
+      hfy_kernel k = memory_of(300, kernels[c].gamma, seed);
+      hfy_kernel_training how;
+      hfy_kernel_result result;
+      memset(&how, 0, sizeof how);
+      k.kind = kernels[c].kind, how.lambda = lambdas[l];
+      must(hfy_kernel_train(&k, &how, alpha, &result, &work), "training");
+      fprintf(file, "%s,%g,%zu,%zu,%.1e\n", kernels[c].name, lambdas[l], result.iterations, result.products,
+              result.gap / result.loss);
+      fprintf(stderr, "solver: %s, lambda %g: %zu iterations, %zu products, gap / loss %.1e\n", kernels[c].name, lambdas[l],
+              result.iterations, result.products, result.gap / result.loss);
+    }
+  fclose(file);
+}
+
 int main(int argc, char **argv) {
   static const struct { const char *name; void (*run)(void); } parts[] = {
     {"phase", phase}, {"forces", forces}, {"spectrum", spectrum}, {"dynamics", dynamics},
-    {"capacity", capacity}, {"lowrank", lowrank}, {"dense", dense}};
+    {"capacity", capacity}, {"lowrank", lowrank}, {"dense", dense}, {"own", own},
+    {"solver", solver}};
   const char *part = argc > 1 ? argv[1] : "";
   size_t i, ran = 0;
   int a;
@@ -553,7 +613,7 @@ int main(int argc, char **argv) {
   gram = (double *)room(1600 * 1600, sizeof *gram);
   for (i = 0; i < sizeof parts / sizeof parts[0]; i++)
     if (!strcmp(part, "all") || !strcmp(part, parts[i].name)) parts[i].run(), ran++;
-  if (!ran) fprintf(stderr, "usage: klr phase|forces|spectrum|dynamics|capacity|lowrank|dense|all [full] [seed=42] [DIRECTORY]\n");
+  if (!ran) fprintf(stderr, "usage: klr phase|forces|spectrum|dynamics|capacity|lowrank|dense|own|solver|all [full] [seed=42] [DIRECTORY]\n");
   free(bits), free(cues), free(ends), free(alpha), free(h), free(gram);
   hfy_work_free(&work);
   return !ran;
