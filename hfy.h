@@ -1977,6 +1977,11 @@ typedef struct hfy_kernel {
                                 LINEAR; UNSUPPORTED: POLYNOMIAL, trainers RIDGE and PROJECTION, hfy_kernel_net; ARG:
                                 LINEAR with `nearest`. Twice the products. K as such (gram, nearest, gram_largest,
                                 stability, spectra but for the logits) is still that of whole states */
+  const uint64_t *targets;   /* P rows of hfy_kernel_words(target_dim): what each pattern is to be answered with; NULL =
+                                itself. alpha, bound, h then have target_dim columns (N above and below). The next
+                                pattern: recall walks the sequence, max_steps steps on. Of another length than dim:
+                                recall makes one step (h_i = 0: +1); ARG: an order, no_self, explore, forces, net */
+  size_t target_dim;         /* bits of a target; 0 = dim */
 } hfy_kernel;
 
 /* The gamma at which untrained RBF memories of random patterns, of any size, stand out of crosstalk best with a share
@@ -2039,7 +2044,7 @@ typedef struct hfy_kernel_result { /* what came of it */
   size_t products;     /* EXACT: K times a P x N array, in this call: what its time goes by */
 } hfy_kernel_result;
 
-/* Doubles of state for stopping and resuming: 2 dim count + 8; SIZE_MAX if there is no such size. */
+/* Doubles of state for stopping and resuming: 2 dim count + 8, dim that of targets; SIZE_MAX if no such size exists. */
 HFY_API size_t hfy_kernel_state_size(size_t dim, size_t count);
 
 /* Trains: alpha (P x N, written at the end). result may be NULL. Cost: PAPER 2 P^2 N multiply-adds an iteration; EXACT
@@ -2074,11 +2079,13 @@ HFY_API hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real *keys, hfy_
 typedef struct hfy_kernel_report { /* every pointer optional, one entry a state */
   size_t *steps;   /* made; the last one, if period is 1, changed nothing */
   size_t *period;  /* 1: stands still; 2: a cycle of two (SYNCHRONOUS); 0: max_steps were not enough */
-  size_t *flips;   /* bits changed on the way */
+  size_t *flips;   /* bits changed on the way; 0 where targets have another length */
+  size_t *visited; /* n x max_steps: the pattern that the state is after each step (the first of equal ones; SIZE_MAX:
+                      none, or not made; targets of another length: whose target it is). Cost: P words a step */
 } hfy_kernel_report;
 
-/* Runs n packed states until they stand still, alternate between two, or max_steps are made. states, out: n x words,
-   may be the same. RBF values are taken relative to the nearest pattern, so none underflows. Cost a step and state: P
+/* Runs n packed states until they stand still, alternate between two, or max_steps are made. states, out: n x words
+   (out: of targets), may be the same if both are as long. RBF values are taken relative to the nearest pattern, so none underflows. Cost a step and state: P
    words population counts, then P N multiply-adds; with `nearest` k N. Synchronous steps of many states are one matrix
    product; with `bound` (RBF) those patterns alone are read, k N, that are near a state, wherever the rest together
    cannot turn a bit. No bit depends on that or the batch. Scratch: bit after bit P N doubles; `bound` P words.
@@ -2099,12 +2106,13 @@ HFY_API hfy_status hfy_kernel_random(size_t n, size_t dim, hfy_rng *rng, uint64_
 
 /* --- how good a memory is --- */
 
-/* Of the stored patterns, the share that one synchronous step leaves alone, and the least xi h. Either may be NULL. On
-   its own `stored` says nothing: see hfy_kernel_census. */
+/* Of the stored patterns, the share that one synchronous step leaves alone (targets: leads to its target), and the
+   least xi h, xi the bits of the target. Either may be NULL. On its own `stored` says nothing: see hfy_kernel_census. */
 HFY_API hfy_status hfy_kernel_stored(const hfy_kernel *kernel, double *stored, double *margin, hfy_work *work);
 
 /* Basins: recovered[j] = share of the first `patterns` patterns that come back whole from cues with flips[j] bits
-   flipped; overlap (or NULL): the mean x.xi / N at the end. The cues of each j start from a copy of *rng (kept). */
+   flipped (targets: that one step leads to their target); overlap (or NULL): the mean x.xi / N at the end. The cues of
+   each j start from a copy of *rng (kept). */
 HFY_API hfy_status hfy_kernel_basins(const hfy_kernel *kernel, size_t patterns, const size_t *flips, size_t n_flips,
                                      const hfy_rng *rng, double *recovered, double *overlap, hfy_work *work);
 
@@ -20167,7 +20175,8 @@ HFY_COLD_ void hfy_kernel_take_(hfy_base_arena_ *arena, size_t n, double **const
 typedef struct hfy_kernel_view_ {
   hfy_kernel k; /* defaults filled in */
   const hfy_simd_ *simd;
-  size_t words;
+  size_t words, to_words; /* of patterns, of targets */
+  int led, other;         /* targets were given; of another length than dim */
   int wide;        /* does this machine count bits eight words at a time? */
   double *table;   /* dim + 1: K of states that differ in d bits */
   const double *K; /* P x P, if hfy_kernel_plan_gram_ was asked for it: the caller's, or made in `gram` */
@@ -20231,6 +20240,31 @@ HFY_COLD_ hfy_status hfy_kernel_check_gram_(const hfy_kernel_view_ *v, const dou
 /* What a call takes: no alpha; alpha in double; any alpha and states; any alpha, for states that it makes. */
 enum { HFY_KERNEL_BARE_, HFY_KERNEL_DOUBLE_, HFY_KERNEL_RECALL_, HFY_KERNEL_TRIAL_ };
 
+/* Fills targets in: the patterns. */
+HFY_COLD_ hfy_status hfy_kernel_check_targets_(hfy_kernel_view_ *v, int takes, hfy_work *w) {
+  hfy_kernel *k = &v->k;
+  v->led = k->targets != NULL;
+  if (!k->target_dim) k->target_dim = k->dim;
+  v->other = k->target_dim != k->dim;
+  if (v->other && !v->led)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "target_dim is %z and targets NULL; it should be 0 then", k->target_dim);
+  if (v->led && hfy_kernel_check_bits_(k->targets, k->count, k->target_dim, "targets", w)) return HFY_ERR_ARG;
+  if (v->other && (k->no_self || (k->order != HFY_BINARY_SYNCHRONOUS && takes >= HFY_KERNEL_RECALL_)))
+    return hfy_base_fail_(w, HFY_ERR_ARG, "no_self and order are for targets of dim bits; target_dim is %z, dim %z",
+                          k->target_dim, k->dim);
+  if (!v->led) k->targets = k->patterns;
+  v->to_words = hfy_kernel_words(k->target_dim);
+  if (v->other) k->max_steps = 1;
+  return HFY_OK;
+}
+
+/* ARG if targets have another length. */
+HFY_COLD_ hfy_status hfy_kernel_check_same_(const hfy_kernel_view_ *v, hfy_work *w) {
+  if (!v->other) return HFY_OK;
+  return hfy_base_fail_(w, HFY_ERR_ARG, "target_dim is %z, but this needs answers of dim bits, %z", v->k.target_dim,
+                        v->k.dim);
+}
+
 /* missing: an argument that is NULL, or NULL. */
 HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int takes, const char *missing, hfy_kernel_view_ *v,
                                       hfy_work *w) {
@@ -20247,7 +20281,7 @@ HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int takes, const
   if (!hfy_base_fits_(k->count, k->count, sizeof(double)))
     return hfy_base_fail_(w, HFY_ERR_ARG, "count is %z: count x count doubles cannot exist", k->count);
   if (hfy_kernel_check_bits_(k->patterns, k->count, k->dim, "patterns", w) ||
-      hfy_kernel_check_number_(k->gamma, "gamma", w))
+      hfy_kernel_check_number_(k->gamma, "gamma", w) || hfy_kernel_check_targets_(v, takes, w))
     return HFY_ERR_ARG;
   if (!(k->gamma > 0)) k->gamma = k->kind == HFY_KERNEL_RBF ? hfy_kernel_gamma(0.2) : 1 / (double)k->dim;
   if (k->kind == HFY_KERNEL_LINEAR) k->offset = 0;
@@ -20470,7 +20504,7 @@ HFY_COLD_ double hfy_kernel_sum_(hfy_kernel_fit_ *f, void (*each)(hfy_kernel_fit
 }
 
 HFY_PRIVATE_ void hfy_kernel_each_residual_(hfy_kernel_fit_ *f, size_t row) {
-  const uint64_t *x = f->view.k.patterns + row * f->view.words;
+  const uint64_t *x = f->view.k.targets + row * f->view.to_words;
   const size_t from = row * f->N;
   double most = 0, sum = 0, square = 0;
   size_t j;
@@ -20507,7 +20541,7 @@ HFY_COLD_ void hfy_kernel_add_rows_(hfy_kernel_fit_ *f, double c, const double *
 
 /* The loss of this pattern; R = xi q with q = sigmoid(-xi h). */
 HFY_COLD_ void hfy_kernel_each_loss_(hfy_kernel_fit_ *f, size_t row) {
-  const uint64_t *x = f->view.k.patterns + row * f->view.words;
+  const uint64_t *x = f->view.k.targets + row * f->view.to_words;
   const double *a = f->A + row * f->N, *h = f->H + row * f->N;
   double sum = 0, *u = f->R + row * f->N;
   size_t j;
@@ -20554,7 +20588,7 @@ HFY_COLD_ double hfy_kernel_loss_(const hfy_kernel_view_ *v, size_t neuron, cons
   double sum = 0;
   size_t i;
   for (i = 0; i < v->k.count; i++)
-    sum += hfy_kernel_cost_(hfy_kernel_bit_(v->k.patterns + i * v->words, neuron), h[i], a[i], lambda);
+    sum += hfy_kernel_cost_(hfy_kernel_bit_(v->k.targets + i * v->to_words, neuron), h[i], a[i], lambda);
   return sum;
 }
 
@@ -20641,7 +20675,7 @@ HFY_PRIVATE_ void hfy_kernel_across_loss_(hfy_kernel_fit_ *f, size_t first, size
   for (j = first; j < last; j++)
     if (f->limit[j] > 0) to[j] = 0;
   for (i = 0; i < f->P; i++) {
-    const uint64_t *x = f->view.k.patterns + i * f->view.words;
+    const uint64_t *x = f->view.k.targets + i * f->view.to_words;
     const size_t row = i * f->N;
     for (j = first; j < last; j++) {
       const double t = times * f->step[j];
@@ -20807,7 +20841,7 @@ HFY_COLD_ hfy_status hfy_kernel_linear_(hfy_kernel_fit_ *f, hfy_work *w) {
   hfy_status status = HFY_OK;
   size_t i;
   for (i = 0; i < P * N; i++)
-    f->A[i] = hfy_kernel_bit_(f->view.k.patterns + i / N * f->view.words, i % N) ? 1 : -1;
+    f->A[i] = hfy_kernel_bit_(f->view.k.targets + i / N * f->view.to_words, i % N) ? 1 : -1;
   if (f->o.trainer == HFY_KERNEL_RIDGE) { /* (K + lambda)^-1 X */
     for (i = 0; i < P; i++) f->scale[i] = 1;
     status = hfy_kernel_factor_(f, w);
@@ -20831,12 +20865,14 @@ HFY_COLD_ void hfy_kernel_head_(hfy_kernel_fit_ *f) {
   const double eta = f->o.trainer == HFY_KERNEL_PAPER ? f->o.eta : 0;
   const double of[] = {(double)k->kind, k->gamma, k->kind == HFY_KERNEL_POLYNOMIAL ? k->degree : 0,
                        k->kind == HFY_KERNEL_POLYNOMIAL ? k->offset : 0, k->no_self ? 1.0 : 0};
+  uint64_t hash;
   f->head[0] = 4711 + (double)f->o.trainer;
   f->head[3] = (double)f->N;
   f->head[4] = (double)f->P;
   f->head[5] = f->o.lambda;
-  f->head[6] = (double)(hfy_base_hash_(hfy_base_hash_(0, of, sizeof of), k->patterns,
-                                       f->P * f->view.words * sizeof *k->patterns) >> 16);
+  hash = hfy_base_hash_(hfy_base_hash_(0, of, sizeof of), k->patterns, f->P * f->view.words * sizeof *k->patterns);
+  if (f->view.led) hash = hfy_base_hash_(hash, k->targets, f->P * f->view.to_words * sizeof *k->targets);
+  f->head[6] = (double)(hash >> 16);
   f->head[7] = eta;
 }
 
@@ -20845,7 +20881,7 @@ HFY_COLD_ hfy_status hfy_kernel_check_training_(hfy_kernel_fit_ *f, const hfy_ke
   hfy_kernel_training *o = &f->o;
   size_t l;
   f->P = f->view.k.count;
-  f->N = f->view.k.dim;
+  f->N = f->view.k.target_dim;
   if (training) *o = *training;
   if (hfy_binary_one_of_("trainer", o->trainer, HFY_KERNEL_RAW, "kernel_trainer", w) ||
       hfy_kernel_check_number_(o->lambda, "lambda", w) || hfy_kernel_check_number_(o->eta, "eta", w) ||
@@ -20961,7 +20997,7 @@ HFY_COLD_ hfy_status hfy_kernel_check_alpha_(const hfy_kernel *k, double times, 
   const double limit = !k->alpha && k->alpha_float && !k->nearest ? (double)FLT_MAX : DBL_MAX;
   double most = 0;
   size_t i;
-  for (i = 0; i < k->count * k->dim; i++) {
+  for (i = 0; i < k->count * k->target_dim; i++) {
     const double a = fabs(hfy_kernel_alpha_(k, i));
     if (!hfy_base_is_finite_(a)) return hfy_base_fail_(w, HFY_ERR_NONFINITE, "alpha[%z] is not finite", i);
     if (a > most) most = a;
@@ -20974,10 +21010,10 @@ HFY_COLD_ hfy_status hfy_kernel_check_alpha_(const hfy_kernel *k, double times, 
 /* NaN stays NaN, and then nothing is skipped. */
 HFY_COLD_ void hfy_kernel_bounds_(const hfy_kernel *k, double *bound) {
   size_t i, j;
-  memset(bound, 0, k->dim * sizeof *bound);
+  memset(bound, 0, k->target_dim * sizeof *bound);
   for (i = 0; i < k->count; i++)
-    for (j = 0; j < k->dim; j++) {
-      double a = fabs(hfy_kernel_alpha_(k, i * k->dim + j));
+    for (j = 0; j < k->target_dim; j++) {
+      double a = fabs(hfy_kernel_alpha_(k, i * k->target_dim + j));
       if (a > bound[j] || hfy_base_is_nan_(a)) bound[j] = a;
     }
 }
@@ -21002,6 +21038,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real 
   size_t i;
   if (!status && v.k.kind == HFY_KERNEL_POLYNOMIAL)
     status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "a POLYNOMIAL kernel is no separation of a net");
+  if (!status) status = hfy_kernel_check_same_(&v, w);
   if (!status && v.k.no_self)
     status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "no_self: a net's weights are the same for all units");
   for (i = 0; !status && i < n; i++)
@@ -21027,7 +21064,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real 
 /* --- recall --- */
 
 typedef struct hfy_kernel_slot_ { /* what one worker needs */
-  uint64_t *now, *before;   /* BATCH x words */
+  uint64_t *now, *before, *end; /* BATCH x words; the words of a target */
   uint32_t *d;              /* count */
   uint32_t *tally;          /* dim + 1: how many patterns at each distance */
   double *k, *h, *crossed;  /* BATCH x count, BATCH x dim, the same for no_self */
@@ -21083,7 +21120,7 @@ HFY_KERNEL_ONCE_ void hfy_kernel_values_(const hfy_kernel_view_ *v, const uint32
 
 /* h += c alpha_i, whatever alpha there is. */
 HFY_KERNEL_ONCE_ void hfy_kernel_add_(const hfy_kernel *k, double c, size_t i, double *h) {
-  const size_t N = k->dim;
+  const size_t N = k->target_dim;
   size_t j;
   if (k->alpha) {
     hfy_linalg_axpy_(c, k->alpha + i * N, h, N);
@@ -21114,7 +21151,7 @@ HFY_KERNEL_ONCE_ void hfy_kernel_add_part_(const hfy_kernel_view_ *v, const uint
    nearest pattern, exponents into shift (or NULL). */
 HFY_KERNEL_ONCE_ void hfy_kernel_fields_(const hfy_kernel_view_ *v, hfy_kernel_slot_ *s, const uint64_t *states,
                                          size_t m, int relative, double *shift) {
-  const size_t P = v->k.count, N = v->k.dim;
+  const size_t P = v->k.count, N = v->k.target_dim;
   const int dense = !v->k.nearest && (v->k.alpha || (v->k.alpha_float && !v->k.no_self));
   const int rbf = v->k.kind == HFY_KERNEL_RBF, all = v->k.no_self && !rbf; /* a K of 0 is no K_i of 0 */
   size_t a, i;
@@ -21152,7 +21189,7 @@ HFY_KERNEL_ONCE_ void hfy_kernel_fields_(const hfy_kernel_view_ *v, hfy_kernel_s
   }
 }
 
-/* The signs of h as a packed state; 0 keeps the bit of x. Returns how many bits differ from x. */
+/* The signs of h as a packed state; 0 keeps the bit of x (NULL: +1). Returns how many bits differ from x. */
 HFY_PRIVATE_ size_t hfy_kernel_signs_(const double *h, size_t dim, const uint64_t *x, uint64_t *y) {
   size_t j, word, flips = 0, words = hfy_kernel_words(dim);
   for (word = 0; word < words; word++) {
@@ -21163,8 +21200,8 @@ HFY_PRIVATE_ size_t hfy_kernel_signs_(const double *h, size_t dim, const uint64_
       up |= (v >> 63 ^ 1) << j;
       same |= (uint64_t)(v << 1 == 0) << j;
     }
-    up = (up & ~same) | (same & x[word]);
-    flips += hfy_kernel_ones_(up ^ x[word]);
+    up = (up & ~same) | (same & (x ? x[word] : same));
+    flips += x ? hfy_kernel_ones_(up ^ x[word]) : 0;
     y[word] = up;
   }
   return flips;
@@ -21178,12 +21215,12 @@ HFY_PRIVATE_ size_t hfy_kernel_signs_(const double *h, size_t dim, const uint64_
 HFY_COLD_ int hfy_kernel_skip_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, const uint64_t *x, const uint32_t *d,
                                uint32_t least, uint64_t *to) {
   const hfy_kernel_view_ *v = &walk->view;
-  const size_t P = v->k.count, N = v->k.dim, room = P / 8;
+  const size_t P = v->k.count, N = v->k.target_dim, room = P / 8;
   const double eps = v->k.alpha_float && !v->k.alpha ? (double)FLT_EPSILON : DBL_EPSILON;
   int stage;
   for (stage = 0; stage < 2; stage++) {
     const uint32_t reach = walk->reach[stage], most = least > UINT32_MAX - reach ? UINT32_MAX : least + reach;
-    double sum = 0, beyond = reach >= N ? 0 : v->table[reach + 1];
+    double sum = 0, beyond = reach >= v->k.dim ? 0 : v->table[reach + 1];
     size_t i, count;
     if (stage && reach == walk->reach[0]) break;
 #ifdef HFY_SIMD_POPCOUNT_
@@ -21230,7 +21267,7 @@ HFY_COLD_ size_t hfy_kernel_skip_all_(const hfy_kernel_walk_ *walk, hfy_kernel_s
       }
     for (l = 0; l < few && a + l < m; l++) {
       sure[a + l] = (unsigned char)hfy_kernel_skip_(walk, s, s->now + (a + l) * words, s->few + l * walk->row,
-                                                    least[l], walk->out + to[a + l] * words);
+                                                    least[l], walk->out + to[a + l] * v->to_words);
       if (!sure[a + l]) memcpy(s->rest + unsure++ * words, s->now + (a + l) * words, bytes);
     }
   }
@@ -21248,11 +21285,11 @@ HFY_COLD_ void hfy_kernel_step_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *
   if (unsure) hfy_kernel_fields_(v, s, walk->skips ? s->rest : s->now, unsure, 1, NULL);
   for (a = 0; a < m; a++) {
     const uint64_t *x = s->now + a * v->words;
-    uint64_t *y = walk->out + to[a] * v->words;
-    uint32_t apart;
-    if (sure[a]) hfy_kernel_distances_plain_(x, v->words, y, 1, &apart);
-    changed[a] = sure[a] ? apart : hfy_kernel_signs_(h, v->k.dim, x, y);
-    h += sure[a] ? 0 : v->k.dim;
+    uint64_t *y = walk->out + to[a] * v->to_words;
+    uint32_t apart = 0;
+    if (sure[a] && !v->other) hfy_kernel_distances_plain_(x, v->words, y, 1, &apart);
+    changed[a] = sure[a] ? apart : hfy_kernel_signs_(h, v->k.target_dim, v->other ? NULL : x, y);
+    h += sure[a] ? 0 : v->k.target_dim;
   }
 }
 
@@ -21282,6 +21319,15 @@ HFY_COLD_ size_t hfy_kernel_sweep_(const hfy_kernel_walk_ *walk, hfy_kernel_slot
   return flips;
 }
 
+/* The first pattern that x is (targets of another length: whose target), SIZE_MAX if none. */
+HFY_COLD_ size_t hfy_kernel_which_(const hfy_kernel_view_ *v, const uint64_t *x) {
+  const uint64_t *of = v->other ? v->k.targets : v->k.patterns;
+  size_t i;
+  for (i = 0; i < v->k.count; i++)
+    if (of[i * v->to_words] == x[0] && !memcmp(of + i * v->to_words, x, v->to_words * sizeof *x)) return i;
+  return SIZE_MAX;
+}
+
 /* m <= BATCH states from `first` on; bit after bit it is one. Those that go on move up in the batch. */
 HFY_COLD_ void hfy_kernel_walk_batch_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, size_t first, size_t m) {
   const hfy_kernel_view_ *v = &walk->view;
@@ -21305,9 +21351,10 @@ HFY_COLD_ void hfy_kernel_walk_batch_(const hfy_kernel_walk_ *walk, hfy_kernel_s
     else
       changed[0] = hfy_kernel_sweep_(walk, s, &rng, walk->out + first * words);
     for (a = 0; a < m; a++) {
-      const uint64_t *x = s->now + a * words, *past = s->before + a * words, *to = walk->out + who[a] * words;
-      const size_t period = !changed[a] ? 1 : together && t > 1 && !memcmp(to, past, bytes) ? 2 : 0;
+      const uint64_t *x = s->now + a * words, *past = s->before + a * words, *to = walk->out + who[a] * v->to_words;
+      const size_t period = v->other ? 0 : !changed[a] ? 1 : together && t > 1 && !memcmp(to, past, bytes) ? 2 : 0;
       flips[a] += changed[a];
+      if (report->visited) report->visited[who[a] * v->k.max_steps + t - 1] = hfy_kernel_which_(v, to);
       if (period || t == v->k.max_steps) {
         if (report->steps) report->steps[who[a]] = t;
         if (report->period) report->period[who[a]] = period;
@@ -21338,14 +21385,15 @@ HFY_COLD_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_walk_ *w
   const size_t n = takes == HFY_KERNEL_TRIAL_ ? walk->n : 0, skips = walk->skips != 0;
   const size_t floats = !k->alpha && k->alpha_float ? batch : 0;
   const size_t crossed = k->no_self && k->kind == HFY_KERNEL_RBF;
+  const size_t M = k->target_dim; /* N where there are no others */
   size_t t;
   walk->view.table = HFY_TAKE_(arena, double, hfy_base_plus_(N, 1));
   walk->view.own = HFY_TAKE_(arena, double, k->no_self ? hfy_base_times_(crossed ? P : 1, N) : 0);
   walk->planes = HFY_TAKE_(arena, uint64_t, skips * hfy_base_times_(walk->row, words));
-  walk->bound = HFY_TAKE_(arena, double, skips * N);
+  walk->bound = HFY_TAKE_(arena, double, skips * M);
   walk->turned = HFY_TAKE_(arena, double, k->order != HFY_BINARY_SYNCHRONOUS ? hfy_base_times_(P, N) : 0);
   walk->cues = HFY_TAKE_(arena, uint64_t, hfy_base_times_(n, words));
-  walk->out = HFY_TAKE_(arena, uint64_t, hfy_base_times_(n, words));
+  walk->out = HFY_TAKE_(arena, uint64_t, hfy_base_times_(n, walk->view.to_words));
   walk->report.period = HFY_TAKE_(arena, size_t, n);
   walk->report.steps = HFY_TAKE_(arena, size_t, n);
   walk->slot = HFY_TAKE_(arena, hfy_kernel_slot_, walk->tasks);
@@ -21353,15 +21401,16 @@ HFY_COLD_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_walk_ *w
     hfy_kernel_slot_ s;
     s.now = HFY_TAKE_(arena, uint64_t, batch * words);
     s.before = HFY_TAKE_(arena, uint64_t, batch * words);
+    s.end = HFY_TAKE_(arena, uint64_t, walk->view.to_words);
     s.d = HFY_TAKE_(arena, uint32_t, P);
     s.tally = HFY_TAKE_(arena, uint32_t, N + 1);
     s.k = HFY_TAKE_(arena, double, hfy_base_times_(batch, P));
-    s.h = HFY_TAKE_(arena, double, hfy_base_times_(batch, N));
+    s.h = HFY_TAKE_(arena, double, hfy_base_times_(batch, M));
     s.crossed = HFY_TAKE_(arena, double, crossed * batch * N);
     s.k_float = HFY_TAKE_(arena, float, hfy_base_times_(floats, P));
-    s.h_float = HFY_TAKE_(arena, float, hfy_base_times_(floats, N));
-    s.gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(batch, N, P, sizeof(double)) +
-                                          hfy_linalg_gemm_scratch_(batch, N, P, sizeof(float)));
+    s.h_float = HFY_TAKE_(arena, float, hfy_base_times_(floats, M));
+    s.gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(batch, M, P, sizeof(double)) +
+                                          hfy_linalg_gemm_scratch_(batch, M, P, sizeof(float)));
     s.order = HFY_TAKE_(arena, size_t, N);
     s.few = HFY_TAKE_(arena, uint32_t, skips * hfy_base_times_(HFY_SIMD_FEW_, walk->row));
     s.nearby = HFY_TAKE_(arena, size_t, skips * P);
@@ -21396,7 +21445,7 @@ HFY_COLD_ hfy_status hfy_kernel_open_walk_(const hfy_kernel *kernel, int takes, 
   if (!status)
     status = takes == HFY_KERNEL_TRIAL_ ? hfy_kernel_check_size_(n, N, w)
                                        : hfy_kernel_check_bits_(states, n, N, "states", w);
-  for (i = 0; !status && bound && i < N; i++)
+  for (i = 0; !status && bound && i < v->k.target_dim; i++)
     if (!(bound[i] >= 0) || !hfy_base_is_finite_(bound[i]))
       status = hfy_base_fail_(
           w, HFY_ERR_ARG, "bound[%z] is %g; it should be finite and not negative: see hfy_kernel_bound", i, bound[i]);
@@ -21422,7 +21471,7 @@ HFY_COLD_ hfy_status hfy_kernel_open_walk_(const hfy_kernel *kernel, int takes, 
     for (i = 0; i < walk->row; i++)
       walk->planes[j * walk->row + i] = v->k.patterns[hfy_base_min_(i, P - 1) * v->words + j];
   if (bound)
-    memcpy(walk->bound, bound, N * sizeof *bound);
+    memcpy(walk->bound, bound, v->k.target_dim * sizeof *bound);
   else
     hfy_kernel_bounds_(&v->k, walk->bound);
   for (i = 0; i < 2; i++) { /* all that is left out: an eighth, a five-hundredth of the nearest */
@@ -21437,8 +21486,13 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_recall(const hfy_kernel *kernel, const 
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_walk_ walk;
   hfy_status status = hfy_kernel_open_walk_(kernel, HFY_KERNEL_RECALL_, n && !out ? "out" : NULL, states, n, &walk, w);
+  size_t i;
+  if (!status && report && report->visited && !hfy_base_fits_(n, walk.view.k.max_steps, sizeof(size_t)))
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "max_steps is %z: n x max_steps visits cannot exist",
+                            walk.view.k.max_steps);
   if (!status && report) walk.report = *report;
   walk.out = out;
+  for (i = 0; !status && walk.report.visited && i < n * walk.view.k.max_steps; i++) walk.report.visited[i] = SIZE_MAX;
   if (!status) hfy_base_parallel_(walk.tasks, hfy_kernel_walk_task_, &walk);
   return hfy_base_close_(w, &local, status);
 }
@@ -21448,7 +21502,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_potentials(const hfy_kernel *kernel, co
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_walk_ walk;
   hfy_status status = hfy_kernel_open_walk_(kernel, HFY_KERNEL_DOUBLE_, n && !h ? "h" : NULL, states, n, &walk, w);
-  const size_t words = walk.view.words, N = walk.view.k.dim;
+  const size_t words = walk.view.words, N = walk.view.k.target_dim;
   double shifts[HFY_KERNEL_BATCH_];
   size_t from, m;
   for (from = 0; !status && from < n; from += m) {
@@ -21517,15 +21571,17 @@ HFY_API hfy_status hfy_kernel_stored(const hfy_kernel *kernel, double *stored, d
   double least = HUGE_VAL;
   for (from = 0; !status && from < v->k.count; from += m) {
     const uint64_t *x = v->k.patterns + from * v->words;
+    const uint64_t *y = v->k.targets + from * v->to_words;
     const double *h = walk.slot->h;
     m = hfy_base_min_(HFY_KERNEL_BATCH_, v->k.count - from);
     hfy_kernel_fields_(v, walk.slot, x, m, 0, NULL); /* a stored pattern is its own nearest: no shift needed */
-    if (!hfy_base_is_finite_(hfy_linalg_largest_(h, m * v->k.dim)))
+    if (!hfy_base_is_finite_(hfy_linalg_largest_(h, m * v->k.target_dim)))
       status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "a potential of patterns %z .. is beyond double", from);
-    for (a = 0; a < m; a++, x += v->words, h += v->k.dim) {
-      fixed += !hfy_kernel_signs_(h, v->k.dim, x, walk.slot->now);
-      for (j = 0; j < v->k.dim; j++) {
-        const double s = hfy_kernel_bit_(x, j) ? h[j] : -h[j];
+    for (a = 0; a < m; a++, x += v->words, y += v->to_words, h += v->k.target_dim) {
+      hfy_kernel_signs_(h, v->k.target_dim, v->other ? NULL : x, walk.slot->end);
+      fixed += !memcmp(walk.slot->end, y, v->to_words * sizeof *y);
+      for (j = 0; j < v->k.target_dim; j++) {
+        const double s = hfy_kernel_bit_(y, j) ? h[j] : -h[j];
         if (s < least) least = s;
       }
     }
@@ -21543,8 +21599,9 @@ HFY_API hfy_status hfy_kernel_basins(const hfy_kernel *kernel, size_t patterns, 
   hfy_kernel_walk_ walk;
   const hfy_kernel *k = &walk.view.k;
   hfy_status status = hfy_kernel_open_walk_(kernel, HFY_KERNEL_TRIAL_, missing, NULL, n, &walk, w);
-  const size_t words = walk.view.words;
+  const size_t words = walk.view.words, to = walk.view.to_words;
   size_t f, i;
+  if (walk.view.led) walk.view.k.max_steps = 1;
   if (!status && (!n || patterns > n))
     status = hfy_base_fail_(w, HFY_ERR_ARG, "patterns is %z; it should be 1 .. count, %z", patterns, k->count);
   for (f = 0; !status && f < n_flips; f++)
@@ -21558,12 +21615,12 @@ HFY_API hfy_status hfy_kernel_basins(const hfy_kernel *kernel, size_t patterns, 
     for (i = 0; i < n; i++) hfy_kernel_flip_row_(walk.cues + i * words, k->dim, flips[f], &stream, walk.slot->order);
     hfy_base_parallel_(walk.tasks, hfy_kernel_walk_task_, &walk);
     for (i = 0; i < n; i++) {
-      hfy_kernel_distances_plain_(walk.out + i * words, words, k->patterns + i * words, 1, &d);
+      hfy_kernel_distances_plain_(walk.out + i * to, to, k->targets + i * to, 1, &d);
       whole += !d;
       apart += d;
     }
     recovered[f] = (double)whole / (double)n;
-    if (overlap) overlap[f] = 1 - 2 * (double)apart / ((double)n * (double)k->dim);
+    if (overlap) overlap[f] = 1 - 2 * (double)apart / ((double)n * (double)k->target_dim);
   }
   return hfy_base_close_(w, &local, status);
 }
@@ -21577,6 +21634,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_explore(const hfy_kernel *kernel, size_
   const hfy_kernel *k = &walk.view.k;
   const size_t words = walk.view.words, bytes = words * sizeof(uint64_t);
   size_t met[7] = {0, 0, 0, 0, 0, 0, 0}, i, j; /* fixed, stored, opposite, spurious, cycles, unsettled, all steps */
+  if (!status) status = hfy_kernel_check_same_(&walk.view, w);
   if (!status && !n) status = hfy_base_fail_(w, HFY_ERR_ARG, "n is 0; it should be at least 1");
   if (status) return hfy_base_close_(w, &local, status);
   memset(census, 0, sizeof *census);
@@ -21693,6 +21751,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const 
   hfy_kernel_geometry g;
   const size_t N = v.k.dim;
   size_t i;
+  if (!status) status = hfy_kernel_check_same_(&v, w);
   if (!status) status = hfy_kernel_check_alpha_(&v.k, 0, w);
   if (!status && !hfy_base_fits_(n, N, sizeof(double)))
     status = hfy_base_fail_(w, HFY_ERR_ARG, "n is %z: so many points cannot exist", n);
@@ -21746,7 +21805,7 @@ HFY_COLD_ void hfy_kernel_symmetric_(double *a, size_t n) {
 }
 
 HFY_COLD_ void hfy_kernel_plan_spectra_(hfy_base_arena_ *arena, hfy_kernel_spectra_ *s, const double *gram) {
-  const size_t P = s->v.k.count, N = s->v.k.dim, most = P > N ? P : N;
+  const size_t P = s->v.k.count, N = s->v.k.target_dim, most = P > N ? P : N;
   double **const two[] = {&s->h, &s->turned, NULL};
   double **const five[] = {&s->sigma, &s->operators, &s->effective, &s->logits, &s->values, NULL};
   hfy_kernel_plan_gram_(arena, &s->v, gram, 0);
@@ -21769,7 +21828,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const
   hfy_kernel_spectra_ spectra, *s = &spectra;
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_DOUBLE_, !spectrum ? "spectrum" : NULL, &s->v, w);
-  const size_t P = s->v.k.count, N = s->v.k.dim, r = hfy_base_min_(P, N);
+  const size_t P = s->v.k.count, N = s->v.k.target_dim, r = hfy_base_min_(P, N);
   const double *alpha = s->v.k.alpha, *u;
   const hfy_simd_ *simd = s->v.simd;
   size_t i, j;
@@ -21862,8 +21921,9 @@ HFY_COLD_ hfy_status hfy_kernel_open_course_(const hfy_kernel *kernel, const dou
   const size_t P = c->P = c->v.k.count, square = P * P, fisher = c->damping > 0 || c->steps ? square : 0;
   size_t i;
   if (status) return status;
-  if (c->neuron >= c->v.k.dim)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "neuron is %z; it should be below dim, %z", c->neuron, c->v.k.dim);
+  if (c->neuron >= c->v.k.target_dim)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "neuron is %z; it should be below %s, %z", c->neuron,
+                          c->v.led ? "target_dim" : "dim", c->v.k.target_dim);
   if (hfy_kernel_check_number_(c->lambda, "lambda", w) || hfy_kernel_check_number_(c->damping, "damping", w) ||
       hfy_kernel_check_gram_(&c->v, gram, w) || hfy_base_null_(w, missing) ||
       hfy_kernel_check_number_(c->eta, "eta", w))
@@ -21900,7 +21960,7 @@ HFY_COLD_ void hfy_kernel_gradient_(hfy_kernel_course_ *c) {
   for (i = 0; i < c->P; i++) {
     const double e = exp(-fabs(c->h[i]));
     c->variance[i] = e / ((1 + e) * (1 + e));
-    c->r[i] = hfy_kernel_residual_(hfy_kernel_bit_(c->v.k.patterns + i * c->v.words, c->neuron), c->h[i], e,
+    c->r[i] = hfy_kernel_residual_(hfy_kernel_bit_(c->v.k.targets + i * c->v.to_words, c->neuron), c->h[i], e,
                                    c->lambda * c->a[i]);
   }
   hfy_kernel_times_(&c->v, c->r, c->g);

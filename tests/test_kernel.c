@@ -1512,6 +1512,126 @@ TEST(no_self_forces) {
   }
 }
 
+/* --- targets: the next pattern, an answer of another length --- */
+
+TEST(sequences) {
+  enum { P = 60, N = 70, ROUND = 2 * P };
+  static uint64_t next[P * 2], far[2 * 2];
+  static size_t visited[3 * ROUND];
+  int blind;
+  size_t i, j, steps[3], period[3];
+  for (blind = 0; blind < 2; blind++) {
+    hfy_kernel k = random_memory(21, P, N, 0.03);
+    hfy_kernel_report report;
+    hfy_kernel_result r;
+    hfy_rng rng = hfy_rng_seed(4);
+    double stored, margin, recovered, least = HUGE_VAL;
+    static const size_t five[] = {5};
+    memset(&report, 0, sizeof report);
+    report.visited = visited, report.steps = steps, report.period = period;
+    for (i = 0; i < P; i++) memcpy(next + 2 * i, bits + 2 * ((i + 1) % P), 16);
+    k.targets = next, k.no_self = blind, k.max_steps = ROUND;
+    fine(hfy_kernel_train(&k, NULL, alpha, &r, &work));
+    CHECK(r.residual < 1e-8 && r.gap < 1e-7 * r.loss && r.gap > -1e-9 * r.loss);
+    fine(hfy_kernel_stored(&k, &stored, &margin, &work));
+    CHECK(stored == 1 && margin > 0.5);
+    fine(hfy_kernel_potentials(&k, bits, P, h, NULL, &work));
+    for (i = 0; i < P * N; i++) least = fmin(least, h[i] * state_of(next + i / N * 2, i % N));
+    relative(margin, least, 1e-12, "margin");
+    fine(hfy_kernel_basins(&k, P, five, 1, &rng, &recovered, NULL, &work));
+    CHECK(recovered > 0.9);
+    memcpy(cues, bits + 2 * 7, 16), memcpy(cues + 2, bits + 2 * 50, 16);
+    fine(hfy_kernel_random(1, N, &rng, cues + 4, &work)); /* from nowhere */
+    fine(hfy_kernel_flip(cues, 1, N, 4, &rng, cues, &work));
+    fine(hfy_kernel_recall(&k, cues, 3, ends, &report, &work));
+    for (j = 0; j < ROUND; j++) { /* twice around, from a noisy cue and from a whole one */
+      CHECK(visited[j] == (8 + j) % P && visited[ROUND + j] == (51 + j) % P);
+      CHECK(visited[2 * ROUND + j] < P || visited[2 * ROUND + j] == SIZE_MAX);
+    }
+    CHECK(steps[0] == ROUND && period[0] == 0 && !memcmp(ends, bits + 2 * 7, 16));
+    for (i = 0; i < 2; i++) memcpy(far + 2 * i, bits + 2 * (1 - i), 16);
+    k.count = 2, k.targets = far; /* a ring of two is a cycle of two */
+    fine(hfy_kernel_train(&k, NULL, alpha, NULL, &work));
+    fine(hfy_kernel_recall(&k, bits, 1, ends, &report, &work));
+    CHECK(period[0] == 2 && steps[0] == 2 && visited[0] == 1 && visited[1] == 0 && visited[2] == SIZE_MAX);
+  }
+}
+
+TEST(hetero_association) {
+  enum { P = 50 };
+  static const size_t dims[][2] = {{70, 130}, {130, 5}, {64, 65}};
+  static uint64_t answers[P * 3];
+  static double state[2 * P * 130 + 8];
+  size_t c, i, j, l, visited[P];
+  for (c = 0; c < 3; c++) {
+    const size_t N = dims[c][0], M = dims[c][1], words = hfy_kernel_words(N), to = hfy_kernel_words(M);
+    hfy_kernel k = random_memory(c, P, N, 0.03);
+    hfy_rng rng = hfy_rng_seed(90 + c);
+    hfy_kernel_training how;
+    hfy_kernel_result r;
+    hfy_kernel_report report;
+    hfy_kernel_census census;
+    hfy_kernel_spectrum s;
+    hfy_kernel_fisher f;
+    hfy_net net;
+    hfy_kernel_geometry g;
+    static const size_t four[] = {4};
+    double a[P], y[P], bound[130], recovered, stored;
+    memset(&how, 0, sizeof how), memset(&report, 0, sizeof report);
+    fine(hfy_kernel_random(P, M, &rng, answers, &work));
+    k.targets = answers, k.target_dim = M, how.tol = 1e-10, how.state = state, how.lambda = 0.02;
+    fine(hfy_kernel_train(&k, &how, alpha, &r, &work));
+    CHECK(r.gap < 1e-7 * r.loss && r.residual < 1e-10);
+    fine(hfy_kernel_gram(&k, gram, &work));
+    for (j = 0; j < M; j += 2 + M / 6) {
+      for (i = 0; i < P; i++) y[i] = state_of(answers + i * to, j) > 0;
+      plain_newton(P, gram, y, 0.02, a);
+      for (i = 0; i < P; i++) CHECK_NEAR(alpha[i * M + j], a[i], 1e-7);
+      fine(hfy_kernel_information(&k, j, a, NULL, 0.02, 0, &f, NULL, NULL, &work));
+      CHECK(f.euclidean < 1e-14);
+    }
+    fine(hfy_kernel_stored(&k, &stored, NULL, &work));
+    CHECK(stored == 1);
+    fine(hfy_kernel_basins(&k, P, four, 1, &rng, &recovered, NULL, &work));
+    CHECK(recovered > 0.9);
+    fine(hfy_kernel_spectra(&k, NULL, &s, NULL, NULL, NULL, NULL, &work));
+    fine(hfy_kernel_potentials(&k, bits, P, h, NULL, &work));
+    for (stored = 0, i = 0; i < P * M; i++) stored += h[i] * h[i];
+    relative(s.logits_1 * s.logits_1 * s.logits_rank, stored, 1e-9, "|h|^2");
+    report.visited = visited;
+    for (l = 0; l < 4; l++) { /* double, bounds, float, bytes */
+      if (l == 1) fine(hfy_kernel_bound(&k, bound, &work));
+      k.bound = l == 1 ? bound : NULL;
+      for (i = 0; i < P * M; i++) single[i] = (float)alpha[i];
+      fine(hfy_kernel_quantize(alpha, P * M, bytes, NULL, &work));
+      k.alpha = l < 2 ? alpha : NULL, k.alpha_float = l == 2 ? single : NULL, k.alpha_bytes = bytes;
+      fine(hfy_kernel_recall(&k, bits, P, ends, &report, &work));
+      CHECK(!memcmp(ends, answers, P * to * sizeof *ends));
+      for (i = 0; i < P; i++) /* five bits have few answers */
+        CHECK(visited[i] <= i && !memcmp(answers + i * to, answers + visited[i] * to, to * sizeof *ends));
+    }
+    k.alpha = alpha;
+    for (i = 0; i < P * M; i++) alpha[i] = 0; /* h = 0: there is no bit to keep */
+    fine(hfy_kernel_recall(&k, bits, 1, ends, NULL, &work));
+    for (j = 0; j < M; j++) CHECK(state_of(ends, j) > 0);
+    CHECK_FAILS(hfy_kernel_explore(&k, 3, &rng, &census, &work), HFY_ERR_ARG, &work, "target_dim");
+    CHECK_FAILS(hfy_kernel_net(&k, keys, values, &net, &work), HFY_ERR_ARG, &work, "target_dim");
+    CHECK_FAILS(hfy_kernel_forces(&k, h, 1, NULL, NULL, &g, &work), HFY_ERR_ARG, &work, "target_dim");
+    CHECK_FAILS(hfy_kernel_information(&k, M, a, NULL, 0, 0, &f, NULL, NULL, &work), HFY_ERR_ARG, &work, "neuron is");
+    k.order = HFY_BINARY_FIXED;
+    CHECK_FAILS(hfy_kernel_recall(&k, bits, 1, ends, NULL, &work), HFY_ERR_ARG, &work, "order");
+    k.order = HFY_BINARY_SYNCHRONOUS, k.no_self = 1;
+    CHECK_FAILS(hfy_kernel_train(&k, &how, alpha, &r, &work), HFY_ERR_ARG, &work, "no_self");
+    k.no_self = 0, how.resume = 1, answers[to] ^= 2;
+    CHECK_FAILS(hfy_kernel_train(&k, &how, alpha, &r, &work), HFY_ERR_ARG, &work, "state was not left by");
+    answers[2 * to - 1] |= UINT64_C(1) << 63;
+    CHECK_FAILS(hfy_kernel_train(&k, &how, alpha, &r, &work), HFY_ERR_ARG, &work, "targets has a bit set");
+    k.targets = NULL;
+    CHECK_FAILS(hfy_kernel_train(&k, &how, alpha, &r, &work), HFY_ERR_ARG, &work, "targets NULL");
+    CHECK(words > 0);
+  }
+}
+
 TEST(as_a_net) {
   enum { P = 80 };
   static const double gammas[] = {0.01, 0.02, 0.1, 0.5};
@@ -1735,6 +1855,8 @@ int main(int argc, char **argv) {
   RUN(no_self_recall);
   RUN(no_self_training);
   RUN(no_self_forces);
+  RUN(sequences);
+  RUN(hetero_association);
   RUN(as_a_net);
   RUN(symmetries);
   RUN(forced_instruction_sets);
