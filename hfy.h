@@ -2085,10 +2085,11 @@ typedef struct hfy_kernel_report { /* every pointer optional, one entry a state 
 } hfy_kernel_report;
 
 /* Runs n packed states until they stand still, alternate between two, or max_steps are made. states, out: n x words
-   (out: of targets), may be the same if both are as long. RBF values are taken relative to the nearest pattern, so none underflows. Cost a step and state: P
-   words population counts, then P N multiply-adds; with `nearest` k N. Synchronous steps of many states are one matrix
-   product; with `bound` (RBF) those patterns alone are read, k N, that are near a state, wherever the rest together
-   cannot turn a bit. No bit depends on that or the batch. Scratch: bit after bit P N doubles; `bound` P words.
+   (out: of targets), may be the same if both are as long. RBF values are taken relative to the nearest pattern, so none
+   underflows. Cost a step and state: P words population counts, then P N multiply-adds; with `nearest` k N. Synchronous
+   steps of many states are one matrix product; with `bound` (RBF) those patterns alone are read, k N, that are near a
+   state, wherever the rest together cannot turn a bit. No bit depends on that or the batch. Scratch: bit after bit and
+   no_self P N doubles (both: 2 P N); `bound` P words.
    EXAMPLE  hfy_kernel_recall(&k, cues, n, recalled, NULL, &work); */
 HFY_API hfy_status hfy_kernel_recall(const hfy_kernel *kernel, const uint64_t *states, size_t n, uint64_t *out,
                                      const hfy_kernel_report *report, hfy_work *work);
@@ -2107,7 +2108,7 @@ HFY_API hfy_status hfy_kernel_random(size_t n, size_t dim, hfy_rng *rng, uint64_
 /* --- how good a memory is --- */
 
 /* Of the stored patterns, the share that one synchronous step leaves alone (targets: leads to its target), and the
-   least xi h, xi the bits of the target. Either may be NULL. On its own `stored` says nothing: see hfy_kernel_census. */
+   least xi h, xi the target's bits. Either may be NULL. On its own `stored` says nothing: see hfy_kernel_census. */
 HFY_API hfy_status hfy_kernel_stored(const hfy_kernel *kernel, double *stored, double *margin, hfy_work *work);
 
 /* Basins: recovered[j] = share of the first `patterns` patterns that come back whole from cues with flips[j] bits
