@@ -20606,7 +20606,7 @@ HFY_COLD_ void hfy_kernel_columns_(hfy_kernel_fit_ *f, void (*across)(hfy_kernel
 }
 
 /* From moved = K r: rest = S K r, y = 0, and when a column's rest is small enough. */
-HFY_PRIVATE_ void hfy_kernel_across_start_(hfy_kernel_fit_ *f, size_t first, size_t last) {
+HFY_COLD_ void hfy_kernel_across_start_(hfy_kernel_fit_ *f, size_t first, size_t last) {
   size_t i, j;
   for (j = first; j < last; j++) f->limit[j] = 0;
   for (i = 0; i < f->P * f->N; i += f->N)
@@ -20663,7 +20663,7 @@ HFY_PRIVATE_ void hfy_kernel_across_step_(hfy_kernel_fit_ *f, size_t first, size
 }
 
 /* way = d = (r - S y) / lambda */
-HFY_PRIVATE_ void hfy_kernel_across_end_(hfy_kernel_fit_ *f, size_t first, size_t last) {
+HFY_COLD_ void hfy_kernel_across_end_(hfy_kernel_fit_ *f, size_t first, size_t last) {
   size_t i, j;
   for (i = 0; i < f->P * f->N; i += f->N)
     for (j = first; j < last; j++)
@@ -20671,7 +20671,7 @@ HFY_PRIVATE_ void hfy_kernel_across_end_(hfy_kernel_fit_ *f, size_t first, size_
 }
 
 /* to = L of the columns at step `times` step, of those that are `open`. */
-HFY_PRIVATE_ void hfy_kernel_across_loss_(hfy_kernel_fit_ *f, size_t first, size_t last, double times, double *to) {
+HFY_COLD_ void hfy_kernel_across_loss_(hfy_kernel_fit_ *f, size_t first, size_t last, double times, double *to) {
   size_t i, j;
   for (j = first; j < last; j++)
     if (f->limit[j] > 0) to[j] = 0;
@@ -20690,7 +20690,7 @@ HFY_PRIVATE_ void hfy_kernel_across_loss_(hfy_kernel_fit_ *f, size_t first, size
 /* a -= step d, moved = K d: half the step until the loss does not rise but for rounding (below 1e-9: none); at the
    first step from 0 double it while that lowers the loss: each of Newton's steps lengthens h by 1 only. limit > 0:
    still looked for. */
-HFY_PRIVATE_ void hfy_kernel_across_search_(hfy_kernel_fit_ *f, size_t first, size_t last) {
+HFY_COLD_ void hfy_kernel_across_search_(hfy_kernel_fit_ *f, size_t first, size_t last) {
   size_t i, j, left = 1;
   for (j = first; j < last; j++) f->step[j] = f->limit[j] = 1;
   hfy_kernel_across_loss_(f, first, last, 0, f->loss);
