@@ -1084,7 +1084,8 @@ TEST(skipping_changes_nothing) {
   for (round = 0; round < 40; round++) { /* each dim with each count */
     hfy_rng rng = hfy_rng_seed(4000 + round);
     const size_t N = dims[round % 5], P = counts[round / 5 % 5], how = round % 4;
-    const double gamma = round % 7 == 0 ? 20 : round % 3 ? 0.03 : 0.08;
+    const int blind = round % 3 == 1; /* neurons that do not see their own bit */
+    const double gamma = blind ? (how == 1 ? 0.5 : 0.08) : round % 7 == 0 ? 20 : round % 3 ? 0.03 : 0.08;
     hfy_kernel k = random_memory(round, P, N, gamma);
     hfy_kernel_report report;
     for (i = 0; i < P * N; i++) {
@@ -1096,7 +1097,7 @@ TEST(skipping_changes_nothing) {
       for (i = 1; i < P; i += 2)
         for (j = 0; j < N; j++) alpha[i * N + j] = -alpha[(i - 1) * N + j];
     if (how == 3 && P * N <= 200 * 30 && gamma < 1) fine(hfy_kernel_train(&k, NULL, alpha, NULL, &work));
-    k.max_steps = 1 + round % 6;
+    k.max_steps = 1 + round % 6, k.no_self = blind;
     words = hfy_kernel_words(N);
     fine(hfy_kernel_random(states, N, &rng, cues, &work));
     for (i = 0; i < states; i += 1 + i % 3) /* most start near a stored pattern */
@@ -1415,6 +1416,28 @@ TEST(no_self_recall) {
 
 /* A LINEAR K is singular: no natural step, all else. */
 static void seen(hfy_status status) { CHECK(status == HFY_OK || status == HFY_ERR_SINGULAR); }
+
+/* Far patterns that differ in a neuron's own bit count e^(4 gamma) more: together they turn what the nearest says. */
+TEST(no_self_skipping) {
+  enum { P = 64, N = 70 };
+  hfy_kernel k = random_memory(1, P, N, 0.5);
+  double bound[N], size;
+  size_t i, j;
+  k.no_self = 1, k.max_steps = 1;
+  for (i = 1; i < P; i++) {
+    memcpy(bits + 2 * i, bits, 16);
+    bits[2 * i] ^= 1 | (UINT64_C(7) << (1 + i % 60)); /* its bit 0 and three others */
+  }
+  for (i = 0; i < P; i++)
+    for (j = 0; j < N; j++) alpha[i * N + j] = j || !i ? 0.1 : -1;
+  CHECK(seen_field(&k, bits, 0, &size) < -0.04);
+  fine(hfy_kernel_bound(&k, bound, &work));
+  for (i = 0; i < 2; i++) {
+    k.bound = i ? bound : NULL;
+    fine(hfy_kernel_recall(&k, bits, 1, ends, NULL, &work));
+    CHECK(state_of(ends, 0) < 0);
+  }
+}
 
 TEST(no_self_training) {
   enum { N = 20, P = 40 };
@@ -1853,6 +1876,7 @@ int main(int argc, char **argv) {
   RUN(foreign_things);
   RUN(small_things);
   RUN(no_self_recall);
+  RUN(no_self_skipping);
   RUN(no_self_training);
   RUN(no_self_forces);
   RUN(sequences);
