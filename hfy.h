@@ -1979,8 +1979,9 @@ typedef enum hfy_kernel_kind {
   HFY_KERNEL_LINEAR      /* gamma x.y */
 } hfy_kernel_kind;
 
-/* A kernel memory: h(x) = sum over mu of alpha_mu K(x, xi_mu), x_i <- sign h_i(x), h_i = 0 keeps the bit. Borrows its
-   arrays. Of alpha, alpha_float, alpha_bytes the first not NULL is used, in recall only; all else takes alpha. */
+/* A kernel memory: h(x) = sum over mu of alpha_mu K(x, xi_mu), x_i <- sign h_i(x), h_i = 0 keeps the bit (exactly where
+   all K and alpha are whole numbers; else a sum that is 0 rounds as the instruction set has it). Borrows its arrays.
+   Of alpha, alpha_float, alpha_bytes the first not NULL is used, in recall only; all else takes alpha. */
 typedef struct hfy_kernel {
   size_t dim, count;         /* N neurons (bits), P patterns */
   const uint64_t *patterns;  /* P rows of hfy_kernel_words(dim) */
@@ -1997,6 +1998,16 @@ typedef struct hfy_kernel {
   hfy_binary_order order;    /* recall: 0 = all bits at once; HFY_BINARY_FIXED, _RANDOM: bit after bit */
   uint64_t seed;             /* RANDOM: state j draws from seed + j */
   size_t max_steps;          /* recall: steps or sweeps; 0 = 30 */
+  int no_self;               /* 1: neuron i sees all bits but its own: K_i, the kernel of states without bit i, wherever
+                                a neuron is trained or asked. Wider basins, no false fixed points. RBF (gamma <= 2) and
+                                LINEAR; UNSUPPORTED: POLYNOMIAL, trainers RIDGE and PROJECTION, hfy_kernel_net; ARG:
+                                LINEAR with `nearest`. Twice the products. K as such (gram, nearest, gram_largest,
+                                stability, spectra but for the logits) is still that of whole states */
+  const uint64_t *targets;   /* P rows of hfy_kernel_words(target_dim): what each pattern is to be answered with; NULL =
+                                itself. alpha, bound, h then have target_dim columns (N above and below). The next
+                                pattern: recall walks the sequence, max_steps steps on. Of another length than dim:
+                                recall makes one step (h_i = 0: +1); ARG: an order, no_self, explore, forces, net */
+  size_t target_dim;         /* bits of a target; 0 = dim */
 } hfy_kernel;
 
 /* The gamma at which untrained RBF memories of random patterns, of any size, stand out of crosstalk best with a share
@@ -2005,7 +2016,8 @@ HFY_API double hfy_kernel_gamma(double flipped);
 
 /* gram: P x P kernel values of all pairs of patterns. Cost: P^2/2 dim/64 population counts.
    Errors of this and all that follow: ARG (NULL, dim or count 0, sizes, kind, gamma, degree, offset, bits from dim on,
-   kernel values beyond double), NOMEM, UNSUPPORTED (work->isa), before anything is written. */
+   kernel values beyond double), NOMEM, UNSUPPORTED (work->isa), NONFINITE (alpha, where it is taken; but recall with
+   `bound` does not look), before anything is written. */
 HFY_API hfy_status hfy_kernel_gram(const hfy_kernel *kernel, double *gram, hfy_work *work);
 
 /* --- training ---
@@ -2013,10 +2025,9 @@ HFY_API hfy_status hfy_kernel_gram(const hfy_kernel *kernel, double *gram, hfy_w
        L(a) = sum over mu of softplus(-xi_mu,i h_mu) + lambda/2 a.K a,   h = K a,   r = sigmoid(h) - y + lambda a,
    gradient K r, optimum r = 0. All N neurons share K and are trained at once. */
 typedef enum hfy_kernel_trainer {
-  HFY_KERNEL_EXACT,    /* accelerated steps in the metric of K/4 + lambda, one Cholesky factor for all neurons,
-                          restart by gradient; tens of iterations to a residual of 1e-8 on any kernel */
+  HFY_KERNEL_EXACT,    /* Newton's method for all neurons at once, its systems by preconditioned conjugate gradients:
+                          4 to 20 iterations on any kernel that lets K/4 + lambda be told from a singular matrix */
   HFY_KERNEL_PAPER,    /* a <- a - eta K r, max_iterations times from 0; diverges or oscillates at stability > 1 */
-  HFY_KERNEL_NEWTON,   /* Newton's method, neuron by neuron, P^3/3 a step each. A check on the others */
   HFY_KERNEL_RIDGE,    /* kernel ridge regression: (K + lambda)^-1 X. A baseline */
   HFY_KERNEL_PROJECTION, /* the pseudo-inverse rule in feature space: K^+ X. A baseline */
   HFY_KERNEL_RAW       /* X: no training at all. A baseline, and at hfy_kernel_gamma hard to beat */
@@ -2029,21 +2040,26 @@ typedef struct hfy_kernel_progress { /* what a callback is told */
 } hfy_kernel_progress;
 
 typedef struct hfy_kernel_training { /* zeroed (or NULL) = EXACT with the papers' lambda */
-  size_t max_iterations;     /* 0 = EXACT 2000, PAPER 200, NEWTON 100 (for each neuron) */
+  size_t max_iterations;     /* 0 = EXACT 100, PAPER 200 */
   hfy_kernel_trainer trainer;
   double lambda;             /* > 0; 0 = 0.01 */
   int unpenalised;           /* PAPER: 1 = lambda is 0 (no optimum exists for patterns that can be told apart) */
   double eta;                /* PAPER: step > 0; 0 = 0.1 */
-  double tol;                /* EXACT, NEWTON: stop at max |r| < tol; 0 = 1e-8. PAPER: 0 = make all steps */
-  const double *gram;        /* P x P if you have it already; or NULL: made in scratch */
+  double tol;                /* EXACT: stop once max |r| < tol and gap <= 10 tol loss (or 1e-7 loss); 0 = 1e-8.
+                                PAPER: stop at max |r| < tol; 0 = make all steps */
+  const double *gram;        /* P x P if you have it already; or NULL: made in scratch. Looked at: finite, symmetric,
+                                diagonal and first row right. The rest is believed, and `gap` with it */
   int (*progress)(void *context, const hfy_kernel_progress *now); /* EXACT, PAPER: after each iteration; not 0 = stop */
   void *context;
   double *state;             /* EXACT, PAPER: room for hfy_kernel_state_size doubles, where training stopped; NULL */
   int resume;                /* 1: go on from `state`: the same bits as if it had never stopped */
+  const double *start;       /* EXACT, PAPER: coefficients to start from, P x N; NULL = 0. EXACT: those of the memory
+                                before a pattern was taken out save a quarter of the products, hardly any if one came
+                                in (its row: xi times the mean |alpha|); from the optimum it stays there */
 } hfy_kernel_training;
 
 typedef struct hfy_kernel_result { /* what came of it */
-  size_t iterations;   /* of all calls, resumed ones included; NEWTON: the most of one neuron */
+  size_t iterations;   /* of all calls, resumed ones included */
   double residual;     /* max |r| */
   double loss;         /* sum of L over the neurons; dim count ln 2 at alpha = 0 */
   double gap;          /* loss - minimum is at most this (duality gap), whatever the trainer; infinity for lambda = 0 */
@@ -2051,15 +2067,18 @@ typedef struct hfy_kernel_result { /* what came of it */
   double stability;    /* eta lambda_max(Hessian at 0) / 2: PAPER is stable at 0 below 1 */
   int unstable;        /* PAPER: stability >= 1 */
   int stopped;         /* by the callback */
+  size_t products;     /* EXACT: K times a P x N array, in this call: what its time goes by */
 } hfy_kernel_result;
 
-/* Doubles of state for stopping and resuming: 4 dim count + 8; SIZE_MAX if there is no such size. */
+/* Doubles of state for stopping and resuming: 2 dim count + 8, dim that of targets; SIZE_MAX if no such size exists. */
 HFY_API size_t hfy_kernel_state_size(size_t dim, size_t count);
 
-/* Trains: alpha (P x N, written at the end). result may be NULL. Cost an iteration: EXACT and PAPER 2 P^2 N
-   multiply-adds; EXACT once P^3/6. Scratch: EXACT 2 P^2 + 7 P N doubles, PAPER P^2 + 4 P N, NEWTON 2 P^2 a worker.
+/* Trains: alpha (P x N, written at the end). result may be NULL. Cost: PAPER 2 P^2 N multiply-adds an iteration; EXACT
+   P^3/6 an iteration and 2 P^2 N an inner one, of which it makes 5 in all where patterns are far apart for the kernel,
+   20 at the papers' gammas and lambda, 150 at lambda = 1e-6. Scratch, in doubles: K (P^2, unless given), EXACT P^2 +
+   9 P N, PAPER 4 P N (one more with no_self), RIDGE P^2 + 4 P N, and below 300 (P + N + 300) (1 + workers) in addition.
    Duplicate and opposite patterns are fine. Errors: as hfy_kernel_gram, and ARG for options out of range; NONFINITE (a
-   run that left the range of double), SINGULAR (K/4 + lambda not positive definite in rounding), CONVERGENCE of NEWTON:
+   run that left the range of double), SINGULAR (S K S + lambda, S^2 = mean p(1-p), not positive definite in rounding):
    alpha untouched; CONVERGENCE of EXACT (tol not reached in max_iterations): alpha and result are written and usable.
    EXAMPLE  hfy_kernel k = {0};
             k.dim = N, k.count = P, k.patterns = packed, k.gamma = 0.05;
@@ -2086,14 +2105,17 @@ HFY_API hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real *keys, hfy_
 typedef struct hfy_kernel_report { /* every pointer optional, one entry a state */
   size_t *steps;   /* made; the last one, if period is 1, changed nothing */
   size_t *period;  /* 1: stands still; 2: a cycle of two (SYNCHRONOUS); 0: max_steps were not enough */
-  size_t *flips;   /* bits changed on the way */
+  size_t *flips;   /* bits changed on the way; 0 where targets have another length */
+  size_t *visited; /* n x max_steps: the pattern that the state is after each step (the first of equal ones; SIZE_MAX:
+                      none, or not made; targets of another length: whose target it is). Cost: P words a step */
 } hfy_kernel_report;
 
-/* Runs n packed states until they stand still, alternate between two, or max_steps are made. states, out: n x words,
-   may be the same. RBF values are taken relative to the nearest pattern, so none underflows. Cost a step and state: P
-   words population counts, then P N multiply-adds; with `nearest` k N. Synchronous steps of many states are one matrix
-   product; with `bound` (RBF) those patterns alone are read, k N, that are near a state, wherever the rest together
-   cannot turn a bit. No bit depends on that or the batch. Scratch: bit after bit P N doubles; `bound` P words.
+/* Runs n packed states until they stand still, alternate between two, or max_steps are made. states, out: n x words
+   (out: of targets), may be the same if both are as long. RBF values are taken relative to the nearest pattern, so none
+   underflows. Cost a step and state: P words population counts, then P N multiply-adds; with `nearest` k N. Synchronous
+   steps of many states are one matrix product; with `bound` (RBF) those patterns alone are read, k N, that are near a
+   state, wherever the rest together cannot turn a bit. No bit depends on that or the batch. Scratch: bit after bit and
+   no_self P N doubles (both: 2 P N); `bound` P words.
    EXAMPLE  hfy_kernel_recall(&k, cues, n, recalled, NULL, &work); */
 HFY_API hfy_status hfy_kernel_recall(const hfy_kernel *kernel, const uint64_t *states, size_t n, uint64_t *out,
                                      const hfy_kernel_report *report, hfy_work *work);
@@ -2111,12 +2133,13 @@ HFY_API hfy_status hfy_kernel_random(size_t n, size_t dim, hfy_rng *rng, uint64_
 
 /* --- how good a memory is --- */
 
-/* Of the stored patterns, the share that one synchronous step leaves alone, and the least xi h. Either may be NULL. On
-   its own `stored` says nothing: see hfy_kernel_census. */
+/* Of the stored patterns, the share that one synchronous step leaves alone (targets: leads to its target), and the
+   least xi h, xi the target's bits. Either may be NULL. On its own `stored` says nothing: see hfy_kernel_census. */
 HFY_API hfy_status hfy_kernel_stored(const hfy_kernel *kernel, double *stored, double *margin, hfy_work *work);
 
 /* Basins: recovered[j] = share of the first `patterns` patterns that come back whole from cues with flips[j] bits
-   flipped; overlap (or NULL): the mean x.xi / N at the end. The cues of each j start from a copy of *rng (kept). */
+   flipped (targets: that one step leads to their target); overlap (or NULL): the mean x.xi / N at the end. The cues of
+   each j start from a copy of *rng (kept). */
 HFY_API hfy_status hfy_kernel_basins(const hfy_kernel *kernel, size_t patterns, const size_t *flips, size_t n_flips,
                                      const hfy_rng *rng, double *recovered, double *overlap, hfy_work *work);
 
@@ -2181,8 +2204,9 @@ typedef struct hfy_kernel_fisher {
   double sharpness;        /* largest eigenvalue of the Hessian K D K + lambda K */
 } hfy_kernel_fisher;
 
-/* neuron: 0 .. N-1. a: its P dual variables, not kernel->alpha's. gram: P x P or NULL. lambda >= 0, damping >= 0 (0:
-   damped values are NaN). gradient, step: P each, K r and the natural step, or NULL. Cost: P^3/6; with damping P^3.
+/* neuron: 0 .. N-1. a: its P dual variables, not kernel->alpha's. gram: P x P or NULL, as in training. lambda as in
+   training (0 = 0.01; for next to none 1e-300), damping >= 0 (0: damped values are NaN). gradient, step: P each, K r
+   and the natural step, or NULL. Cost: P^3/6; with damping P^3.
    Errors: as above, SINGULAR (equal patterns: no natural step; all else is written), NONFINITE (a; loss, gradient, its
    square or sharpness beyond double). */
 HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuron, const double *a, const double *gram,
@@ -20411,9 +20435,10 @@ HFY_API HFY_SMALL_ hfy_status hfy_binary_energy(const hfy_binary *memory, const 
    May call: base, simd, linalg, net (its types), binary.
    Numerics: r = -s sigmoid(-s h) + lambda a, s = +-1, loses nothing where |h| is large; nor do p(1-p) = e / (1+e)^2 and
    1 / (p(1-p)) = 2 + 2 cosh h, e = e^-|h|. Sums go along a row, then down the rows, whatever the number of threads.
-   Training: p(1-p) <= 1/4, so B = K/4 + lambda bounds every neuron's Hessian in the metric of K: the step
-   Z - B^-1 r(Z) never raises the loss, Nesterov's momentum speeds it up, and the sign of r.(H_new - H) = the gradient
-   along the last move restarts it. No inverse of K anywhere.
+   Training: Newton's systems (D K + lambda) d = r, D = diag p(1-p), differ from neuron to neuron. With S = D^(1/2) they
+   are  M y = S K r,  M = S K S + lambda,  d = (r - S y) / lambda:  positive definite, so conjugate gradients solve all
+   of them at once, one product with K an iteration, and the Cholesky factor of the same matrix with the mean of D over
+   the neurons makes M almost the identity. No inverse of K anywhere.
    ------------------------------------------------------------------------------------------------------------------ */
 enum {
   HFY_KERNEL_BATCH_ = 64,    /* states whose potentials are one matrix product */
@@ -20516,13 +20541,16 @@ HFY_COLD_ void hfy_kernel_take_(hfy_base_arena_ *arena, size_t n, double **const
 typedef struct hfy_kernel_view_ {
   hfy_kernel k; /* defaults filled in */
   const hfy_simd_ *simd;
-  size_t words;
+  size_t words, to_words; /* of patterns, of targets */
+  int led, other;         /* targets were given; of another length than dim */
   int wide;        /* does this machine count bits eight words at a time? */
   double *table;   /* dim + 1: K of states that differ in d bits */
   const double *K; /* P x P, if hfy_kernel_plan_gram_ was asked for it: the caller's, or made in `gram` */
   double *gram;
   uint32_t *d; /* tasks x P */
   size_t tasks;
+  double apart;   /* no_self: K_i over K where bit i differs: e^(4 gamma); LINEAR 1 */
+  double *own;    /* no_self, walks: RBF: P x N: alpha times the bits; LINEAR: N: its sums over the patterns */
   double *lanczos;        /* LANCZOS x (P + 2) + 2 P: if largest eigenvalues are wanted */
   const double *variance; /* P, or NULL: of which matrix */
   double lambda;
@@ -20532,6 +20560,12 @@ typedef struct hfy_kernel_view_ {
 HFY_COLD_ double hfy_kernel_of_(const hfy_kernel *k, double dot, double square) {
   if (k->kind == HFY_KERNEL_RBF) return exp(-k->gamma * square);
   return hfy_binary_power_(k->gamma * dot + k->offset, k->degree);
+}
+
+/* The largest |K|; RBF: relative to the nearest pattern. */
+HFY_COLD_ double hfy_kernel_most_(const hfy_kernel *k) {
+  const double same = hfy_kernel_of_(k, (double)k->dim, 0), opposite = fabs(hfy_kernel_of_(k, -(double)k->dim, 0));
+  return same > opposite ? same : opposite;
 }
 
 /* HFY_ERR_ARG unless x >= 0 and finite. */
@@ -20544,8 +20578,58 @@ HFY_COLD_ hfy_status hfy_kernel_check_finite_(const double *x, size_t n, const c
   return hfy_base_fail_(w, HFY_ERR_ARG, "%s holds NaN or infinity", name);
 }
 
+/* A caller's K, or NULL: finite, symmetric, its diagonal and first row as the kernel has them? */
+HFY_COLD_ hfy_status hfy_kernel_check_gram_(const hfy_kernel_view_ *v, const double *gram, hfy_work *w) {
+  const size_t P = v->k.count;
+  const double own = hfy_kernel_of_(&v->k, (double)v->k.dim, 0), room = 1e-9 * own;
+  size_t i, j, j0;
+  if (!gram) return HFY_OK;
+  if (hfy_kernel_check_finite_(gram, P * P, "gram", w)) return HFY_ERR_ARG;
+  for (i = 0; i < P; i++) {
+    uint32_t d;
+    double first;
+    hfy_kernel_distances_plain_(v->k.patterns, v->words, v->k.patterns + i * v->words, 1, &d);
+    first = hfy_kernel_of_(&v->k, (double)v->k.dim - 2.0 * d, 4.0 * d);
+    if (!(fabs(gram[i] - first) <= room) || !(fabs(gram[i * P + i] - own) <= room))
+      return hfy_base_fail_(w, HFY_ERR_ARG, "gram is not of these patterns: it has %g and %g for %z with 0 and itself, "
+                            "the kernel %g and %g", gram[i], gram[i * P + i], i, first, own);
+  }
+  for (j0 = 0; j0 < P; j0 += 32) /* in strips, as one of the two is read down a column */
+    for (i = j0; i < P; i++)
+      for (j = j0; j < j0 + 32 && j < i; j++)
+        if (!(fabs(gram[i * P + j] - gram[j * P + i]) <= room))
+          return hfy_base_fail_(w, HFY_ERR_ARG, "gram is not symmetric: gram[%z][%z] is %g, gram[%z][%z] %g", i, j,
+                                gram[i * P + j], j, i, gram[j * P + i]);
+  return HFY_OK;
+}
+
 /* What a call takes: no alpha; alpha in double; any alpha and states; any alpha, for states that it makes. */
 enum { HFY_KERNEL_BARE_, HFY_KERNEL_DOUBLE_, HFY_KERNEL_RECALL_, HFY_KERNEL_TRIAL_ };
+
+/* Fills targets in: the patterns. */
+HFY_COLD_ hfy_status hfy_kernel_check_targets_(hfy_kernel_view_ *v, int takes, hfy_work *w) {
+  hfy_kernel *k = &v->k;
+  v->led = k->targets != NULL;
+  if (!k->target_dim) k->target_dim = k->dim;
+  v->other = k->target_dim != k->dim;
+  if (v->other && !v->led)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "target_dim is %z and targets NULL; it should be 0 then", k->target_dim);
+  if (v->led && hfy_kernel_check_bits_(k->targets, k->count, k->target_dim, "targets", w)) return HFY_ERR_ARG;
+  if (v->other && (k->no_self || (k->order != HFY_BINARY_SYNCHRONOUS && takes >= HFY_KERNEL_RECALL_)))
+    return hfy_base_fail_(w, HFY_ERR_ARG, "no_self and order are for targets of dim bits; target_dim is %z, dim %z",
+                          k->target_dim, k->dim);
+  if (!v->led) k->targets = k->patterns;
+  v->to_words = hfy_kernel_words(k->target_dim);
+  if (v->other) k->max_steps = 1;
+  return HFY_OK;
+}
+
+/* ARG if targets have another length. */
+HFY_COLD_ hfy_status hfy_kernel_check_same_(const hfy_kernel_view_ *v, hfy_work *w) {
+  if (!v->other) return HFY_OK;
+  return hfy_base_fail_(w, HFY_ERR_ARG, "target_dim is %z, but this needs answers of dim bits, %z", v->k.target_dim,
+                        v->k.dim);
+}
 
 /* missing: an argument that is NULL, or NULL. */
 HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int takes, const char *missing, hfy_kernel_view_ *v,
@@ -20563,7 +20647,7 @@ HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int takes, const
   if (!hfy_base_fits_(k->count, k->count, sizeof(double)))
     return hfy_base_fail_(w, HFY_ERR_ARG, "count is %z: count x count doubles cannot exist", k->count);
   if (hfy_kernel_check_bits_(k->patterns, k->count, k->dim, "patterns", w) ||
-      hfy_kernel_check_number_(k->gamma, "gamma", w))
+      hfy_kernel_check_number_(k->gamma, "gamma", w) || hfy_kernel_check_targets_(v, takes, w))
     return HFY_ERR_ARG;
   if (!(k->gamma > 0)) k->gamma = k->kind == HFY_KERNEL_RBF ? hfy_kernel_gamma(0.2) : 1 / (double)k->dim;
   if (k->kind == HFY_KERNEL_LINEAR) k->offset = 0;
@@ -20577,6 +20661,13 @@ HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int takes, const
       !hfy_base_is_finite_(hfy_kernel_of_(k, -(double)k->dim, 4 * (double)k->dim)))
     return hfy_base_fail_(w, HFY_ERR_ARG, "gamma %g and offset %g: the kernel leaves the range of double", k->gamma,
                           k->offset);
+  v->apart = k->no_self && k->kind == HFY_KERNEL_RBF ? exp(4 * k->gamma) : 1;
+  if (k->no_self && k->kind == HFY_KERNEL_POLYNOMIAL)
+    return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "no_self is for RBF and LINEAR kernels, not POLYNOMIAL ones");
+  if (k->no_self && k->kind == HFY_KERNEL_RBF && k->gamma > 2) /* sums of same and differing bits would cancel */
+    return hfy_base_should_(w, "no_self: ", "gamma", k->gamma, "at most 2");
+  if (k->no_self && k->kind == HFY_KERNEL_LINEAR && k->nearest)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "nearest with no_self is for RBF kernels, not LINEAR ones");
   if (!k->max_steps) k->max_steps = 30;
   if (k->nearest > k->count) k->nearest = 0;
   if (takes == HFY_KERNEL_DOUBLE_ && !k->alpha)
@@ -20588,6 +20679,46 @@ HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int takes, const
   v->wide = hfy_simd_is_wide_(v->simd->isa);
 #endif
   return hfy_base_null_(w, missing);
+}
+
+/* --- no_self (math 16.2): K_i = K times 1 or `apart` as bit i is the same or not, LINEAR: K - gamma xi_i xi_i^T --- */
+
+/* to = from times the patterns' bits, P x N. */
+HFY_COLD_ void hfy_kernel_times_bits_(const hfy_kernel_view_ *v, const double *from, double *to) {
+  size_t i, j;
+  for (i = 0; i < v->k.count; i++, from += v->k.dim, to += v->k.dim)
+    for (j = 0; j < v->k.dim; j++)
+      to[j] = hfy_kernel_bit_(v->k.patterns + i * v->words, j) ? from[j] : -from[j];
+}
+
+/* y = K x becomes K_i x of each neuron. other: RBF: K times x times bits; LINEAR: room for N. */
+HFY_COLD_ void hfy_kernel_unsee_(const hfy_kernel_view_ *v, const double *x, double *y, double *other) {
+  const size_t N = v->k.dim;
+  const int rbf = v->k.kind == HFY_KERNEL_RBF;
+  const double same = (1 + v->apart) / 2, crossed = (1 - v->apart) / 2;
+  size_t i, j;
+  if (!rbf) memset(other, 0, N * sizeof *other);
+  for (i = 0; !rbf && i < v->k.count; i++)
+    for (j = 0; j < N; j++)
+      other[j] += hfy_kernel_bit_(v->k.patterns + i * v->words, j) ? x[i * N + j] : -x[i * N + j];
+  for (i = 0; i < v->k.count; i++, y += N, other += rbf ? N : 0)
+    for (j = 0; j < N; j++) {
+      const double crossing = hfy_kernel_bit_(v->k.patterns + i * v->words, j) ? other[j] : -other[j];
+      y[j] = rbf ? same * y[j] + crossed * crossing : y[j] - v->k.gamma * crossing;
+    }
+}
+
+/* A neuron's potential from h = sum of alpha K and the same sum with alpha times xi_i; LINEAR: sum of alpha xi_i. */
+HFY_PRIVATE_ double hfy_kernel_seen_(const hfy_kernel_view_ *v, double h, double crossed, int bit) {
+  const double own = bit ? crossed : -crossed;
+  if (v->k.kind == HFY_KERNEL_RBF) return (1 + v->apart) / 2 * h + (1 - v->apart) / 2 * own;
+  return h - v->k.gamma * own;
+}
+
+/* The part of K that neuron i sees of one pattern, from K: the same bit i or not. */
+HFY_PRIVATE_ double hfy_kernel_part_(const hfy_kernel_view_ *v, double k, int differs) {
+  if (v->k.kind == HFY_KERNEL_RBF) return differs ? k * v->apart : k;
+  return differs ? k + v->k.gamma : k - v->k.gamma;
 }
 
 HFY_COLD_ void hfy_kernel_fill_table_(const hfy_kernel_view_ *v) {
@@ -20687,28 +20818,28 @@ typedef struct hfy_kernel_fit_ {
   hfy_kernel_result out;
   size_t P, N, tasks;
   double *l;                                  /* P x P: a factor */
-  double *A, *H, *Z, *HZ, *R, *next, *next_h; /* P x N */
-  double *rows, *gemm;                        /* P: what `each` found */
-  double t, momentum; /* Nesterov's */
-  double head[8];     /* of a state: what it is made with; A, H, Z, HZ follow (PAPER: 0 for the last two) */
+  double *A, *H, *R, *next;                /* P x N */
+  double *root, *Y, *rest, *way, *moved;   /* EXACT: P x N: S, y, what M y leaves of S K r, direction, a product */
+  double *crossed;                         /* no_self: P x N: a product; LINEAR: N */
+  double *rows, *gemm;                     /* P: what `each` found */
+  double *scale;                           /* P: what K is multiplied by from both sides before it is factored */
+  double *loss, *trial, *step, *size, *limit; /* N: of each neuron's line search and gradients */
+  double eta;
+  int first;      /* EXACT: no step yet, or none of these conjugate gradients */
+  int judged;     /* are residual, loss and gap those of A? */
+  double head[8]; /* of a state: what it is made with; A and H follow */
   hfy_linalg_factor_ factor;
   hfy_binary_pinv_ pinv;
-  double *newton; /* tasks x newton_size */
-  size_t newton_size;
-  hfy_status *newton_status; /* N */
-  size_t *newton_steps;
   void (*each)(struct hfy_kernel_fit_ *fit, size_t row);
-  const double *x, *h; /* P x N: of `each` */
+  void (*across)(struct hfy_kernel_fit_ *fit, size_t first, size_t last); /* some of the columns */
+  const double *x; /* P x N: of `each` */
   double *y, c;
 } hfy_kernel_fit_;
 
-HFY_PRIVATE_ double hfy_kernel_sigmoid_(double h) {
-  double e = exp(-fabs(h));
-  return h >= 0 ? 1 / (1 + e) : e / (1 + e);
-}
-
-HFY_PRIVATE_ double hfy_kernel_residual_(int bit, double h, double scaled) {
-  return bit ? scaled - hfy_kernel_sigmoid_(-h) : scaled + hfy_kernel_sigmoid_(h);
+/* e = e^-|h| */
+HFY_PRIVATE_ double hfy_kernel_residual_(int bit, double h, double e, double scaled) {
+  const double one = 1 / (1 + e), other = e / (1 + e);
+  return bit ? scaled - (h <= 0 ? one : other) : scaled + (h >= 0 ? one : other);
 }
 
 /* A pattern's part of a neuron's loss: softplus(-+h) + lambda/2 a h. */
@@ -20739,24 +20870,25 @@ HFY_COLD_ double hfy_kernel_sum_(hfy_kernel_fit_ *f, void (*each)(hfy_kernel_fit
 }
 
 HFY_PRIVATE_ void hfy_kernel_each_residual_(hfy_kernel_fit_ *f, size_t row) {
-  const uint64_t *x = f->view.k.patterns + row * f->view.words;
+  const uint64_t *x = f->view.k.targets + row * f->view.to_words;
   const size_t from = row * f->N;
-  double most = 0, sum = 0;
+  double most = 0, sum = 0, square = 0;
   size_t j;
   for (j = 0; j < f->N; j++) {
-    const double r = hfy_kernel_residual_(hfy_kernel_bit_(x, j), f->h[from + j], f->o.lambda * f->x[from + j]);
+    const double h = f->H[from + j], e = exp(-fabs(h));
+    const double r = hfy_kernel_residual_(hfy_kernel_bit_(x, j), h, e, f->o.lambda * f->A[from + j]);
     f->R[from + j] = r;
-    f->next[from + j] = -r;
+    if (f->root) f->root[from + j] = sqrt(e) / (1 + e);
+    square += e / ((1 + e) * (1 + e));
     sum += r;
     if (fabs(r) > most) most = fabs(r);
   }
   f->rows[row] = hfy_base_is_finite_(sum) ? most : sum;
+  f->scale[row] = sqrt(square / (double)f->N);
 }
 
-/* R = the residual at a, h = K a; next = -R. Returns the largest: NaN or infinity if anything in them was. */
-HFY_COLD_ double hfy_kernel_residuals_(hfy_kernel_fit_ *f, const double *a, const double *h) {
-  f->x = a;
-  f->h = h;
+/* R = the residual, EXACT: root = S, scale = that of the mean. Returns the largest: NaN or infinity if any was. */
+HFY_COLD_ double hfy_kernel_residuals_(hfy_kernel_fit_ *f) {
   hfy_kernel_rows_(f, hfy_kernel_each_residual_);
   return hfy_linalg_largest_(f->rows, f->P);
 }
@@ -20773,32 +20905,15 @@ HFY_COLD_ void hfy_kernel_add_rows_(hfy_kernel_fit_ *f, double c, const double *
   hfy_kernel_rows_(f, hfy_kernel_each_add_);
 }
 
-/* R.(H_new - H): the gradient along the last move. */
-HFY_PRIVATE_ void hfy_kernel_each_turn_(hfy_kernel_fit_ *f, size_t row) {
-  size_t j, last = (row + 1) * f->N;
-  double sum = 0;
-  for (j = row * f->N; j < last; j++) sum += f->R[j] * (f->next_h[j] - f->H[j]);
-  f->rows[row] = sum;
-}
-
-/* Z, HZ = the new point and a bit further along. */
-HFY_PRIVATE_ void hfy_kernel_each_move_(hfy_kernel_fit_ *f, size_t row) {
-  size_t j, last = (row + 1) * f->N;
-  for (j = row * f->N; j < last; j++) {
-    f->Z[j] = f->next[j] + f->momentum * (f->next[j] - f->A[j]);
-    f->HZ[j] = f->next_h[j] + f->momentum * (f->next_h[j] - f->H[j]);
-  }
-}
-
 /* The loss of this pattern; R = xi q with q = sigmoid(-xi h). */
 HFY_COLD_ void hfy_kernel_each_loss_(hfy_kernel_fit_ *f, size_t row) {
-  const uint64_t *x = f->view.k.patterns + row * f->view.words;
+  const uint64_t *x = f->view.k.targets + row * f->view.to_words;
   const double *a = f->A + row * f->N, *h = f->H + row * f->N;
   double sum = 0, *u = f->R + row * f->N;
   size_t j;
   for (j = 0; j < f->N; j++) {
     sum += hfy_kernel_cost_(hfy_kernel_bit_(x, j), h[j], a[j], f->o.lambda);
-    u[j] = -hfy_kernel_residual_(hfy_kernel_bit_(x, j), h[j], 0);
+    u[j] = -hfy_kernel_residual_(hfy_kernel_bit_(x, j), h[j], exp(-fabs(h[j])), 0);
   }
   f->rows[row] = sum;
 }
@@ -20815,10 +20930,22 @@ HFY_COLD_ void hfy_kernel_each_dual_(hfy_kernel_fit_ *f, size_t row) {
   f->rows[row] = sum;
 }
 
-/* y = K x for P x N arrays. */
-HFY_COLD_ void hfy_kernel_times_gram_(hfy_kernel_fit_ *f, const double *x, double *y) {
+HFY_COLD_ void hfy_kernel_product_(hfy_kernel_fit_ *f, const double *x, double *y) {
   hfy_linalg_product_run_(f->view.simd, f->P, f->N, f->P, hfy_linalg_rows_(f->view.K, f->P), hfy_linalg_rows_(x, f->N),
                           hfy_linalg_set_(y, f->N), f->gemm);
+  f->out.products++;
+}
+
+/* y = K x for P x N arrays, of each neuron its own K. x is changed on the way and then as it was. */
+HFY_COLD_ void hfy_kernel_times_gram_(hfy_kernel_fit_ *f, double *x, double *y) {
+  hfy_kernel_product_(f, x, y);
+  if (!f->view.k.no_self) return;
+  if (f->view.k.kind == HFY_KERNEL_RBF) {
+    hfy_kernel_times_bits_(&f->view, x, x);
+    hfy_kernel_product_(f, x, f->crossed);
+    hfy_kernel_times_bits_(&f->view, x, x);
+  }
+  hfy_kernel_unsee_(&f->view, x, y, f->crossed);
 }
 
 /* L(a) of one neuron from h = K a. */
@@ -20827,121 +20954,241 @@ HFY_COLD_ double hfy_kernel_loss_(const hfy_kernel_view_ *v, size_t neuron, cons
   double sum = 0;
   size_t i;
   for (i = 0; i < v->k.count; i++)
-    sum += hfy_kernel_cost_(hfy_kernel_bit_(v->k.patterns + i * v->words, neuron), h[i], a[i], lambda);
+    sum += hfy_kernel_cost_(hfy_kernel_bit_(v->k.targets + i * v->to_words, neuron), h[i], a[i], lambda);
   return sum;
 }
 
-/* Newton, one neuron: d = (r - S M^-1 S K r) / lambda, M = lambda + S K S, S = sqrt(D), is (D K + lambda)^-1 r. */
-HFY_COLD_ hfy_status hfy_kernel_newton_(hfy_kernel_fit_ *f, size_t neuron, double *m, size_t *steps) {
-  const size_t P = f->P;
-  const double lambda = f->o.lambda;
-  double *a = m + P * P, *h = a + P, *r = h + P, *d = r + P, *root = d + P, *kd = root + P;
-  double *trial = kd + P, *trial_h = root; /* once the step is known */
-  double loss;
-  size_t i, j;
-  memset(a, 0, 2 * P * sizeof(double));
-  loss = hfy_kernel_loss_(&f->view, neuron, a, h, lambda);
-  for (*steps = 0;; ++*steps) {
-    double most = 0, step = 1, now;
-    for (i = 0; i < P; i++) {
-      const double e = exp(-fabs(h[i]));
-      r[i] = hfy_kernel_residual_(hfy_kernel_bit_(f->view.k.patterns + i * f->view.words, neuron), h[i], lambda * a[i]);
-      root[i] = sqrt(e) / (1 + e);
-      if (fabs(r[i]) > most) most = fabs(r[i]);
-    }
-    if (most < f->o.tol) break;
-    if (*steps == f->o.max_iterations) return HFY_ERR_CONVERGENCE;
-    for (i = 0; i < P; i++)
-      for (j = 0; j <= i; j++) m[i * P + j] = root[i] * f->view.K[i * P + j] * root[j] + (i == j ? lambda : 0);
-    if (hfy_linalg_cholesky_(m, P)) return HFY_ERR_SINGULAR;
-    hfy_kernel_times_(&f->view, r, d);
-    for (i = 0; i < P; i++) d[i] *= root[i];
-    hfy_linalg_cholesky_solve_(m, P, d);
-    for (i = 0; i < P; i++) d[i] = (r[i] - root[i] * d[i]) / lambda;
-    hfy_kernel_times_(&f->view, d, kd);
-    for (;; step /= 2) { /* half the step until the loss does not rise but for rounding */
-      for (i = 0; i < P; i++) {
-        trial[i] = a[i] - step * d[i];
-        trial_h[i] = h[i] - step * kd[i];
-      }
-      now = hfy_kernel_loss_(&f->view, neuron, trial, trial_h, lambda);
-      if (now <= loss + 1e-12 * fabs(loss) || step < 1e-6) break;
-    }
-    memcpy(a, trial, P * sizeof(double));
-    hfy_kernel_times_(&f->view, a, h);
-    loss = now;
-  }
-  for (i = 0; i < P; i++) f->A[i * f->N + neuron] = a[i];
-  return HFY_OK;
+/* --- Newton's method: columns are neurons; a task takes some of them, so sums go down the rows --- */
+
+HFY_COLD_ void hfy_kernel_columns_task_(void *context, size_t task) {
+  hfy_kernel_fit_ *f = (hfy_kernel_fit_ *)context;
+  f->across(f, hfy_base_share_(f->N, task, f->tasks), hfy_base_share_(f->N, task + 1, f->tasks));
 }
 
-HFY_COLD_ void hfy_kernel_newton_task_(void *context, size_t task) {
-  hfy_kernel_fit_ *f = (hfy_kernel_fit_ *)context;
-  size_t j;
-  for (j = task; j < f->N; j += f->tasks)
-    f->newton_status[j] = hfy_kernel_newton_(f, j, f->newton + task * f->newton_size, f->newton_steps + j);
+HFY_COLD_ void hfy_kernel_columns_(hfy_kernel_fit_ *f, void (*across)(hfy_kernel_fit_ *fit, size_t, size_t)) {
+  f->across = across;
+  hfy_base_parallel_(f->tasks, hfy_kernel_columns_task_, f);
+}
+
+/* From moved = K r: rest = S K r, y = 0, and when a column's rest is small enough. */
+HFY_COLD_ void hfy_kernel_across_start_(hfy_kernel_fit_ *f, size_t first, size_t last) {
+  size_t i, j;
+  for (j = first; j < last; j++) f->limit[j] = 0;
+  for (i = 0; i < f->P * f->N; i += f->N)
+    for (j = first; j < last; j++) {
+      const double r = fabs(f->R[i + j]);
+      if (r > f->limit[j]) f->limit[j] = r;
+      f->rest[i + j] = f->root[i + j] * f->moved[i + j];
+      f->Y[i + j] = 0;
+    }
+  for (j = first; j < last; j++) f->limit[j] *= f->eta * f->o.lambda;
+}
+
+/* From next = C^-1 rest: the new direction; next = S times it. */
+HFY_PRIVATE_ void hfy_kernel_across_turn_(hfy_kernel_fit_ *f, size_t first, size_t last) {
+  size_t i, j;
+  double *sum = f->trial;
+  for (j = first; j < last; j++) sum[j] = 0;
+  for (i = 0; i < f->P * f->N; i += f->N)
+    for (j = first; j < last; j++) sum[j] += f->rest[i + j] * f->next[i + j];
+  for (j = first; j < last; j++) {
+    f->step[j] = !f->first && f->size[j] > 0 ? sum[j] / f->size[j] : 0;
+    f->size[j] = sum[j];
+  }
+  for (i = 0; i < f->P * f->N; i += f->N)
+    for (j = first; j < last; j++) {
+      const double way = f->first ? f->next[i + j] : f->next[i + j] + f->step[j] * f->way[i + j];
+      f->way[i + j] = way;
+      f->next[i + j] = f->root[i + j] * way;
+    }
+}
+
+/* From moved = K next: M times the direction, a step along it; trial: how far each column is above its limit. */
+HFY_PRIVATE_ void hfy_kernel_across_step_(hfy_kernel_fit_ *f, size_t first, size_t last) {
+  size_t i, j;
+  double *sum = f->trial;
+  for (j = first; j < last; j++) sum[j] = 0;
+  for (i = 0; i < f->P * f->N; i += f->N)
+    for (j = first; j < last; j++) {
+      f->moved[i + j] = f->o.lambda * f->way[i + j] + f->root[i + j] * f->moved[i + j];
+      sum[j] += f->way[i + j] * f->moved[i + j];
+    }
+  for (j = first; j < last; j++) {
+    f->step[j] = sum[j] > 0 && f->size[j] > 0 ? f->size[j] / sum[j] : 0;
+    sum[j] = -f->limit[j];
+  }
+  for (i = 0; i < f->P * f->N; i += f->N)
+    for (j = first; j < last; j++) {
+      double left;
+      f->Y[i + j] += f->step[j] * f->way[i + j];
+      f->rest[i + j] -= f->step[j] * f->moved[i + j];
+      left = fabs(f->root[i + j] * f->rest[i + j]) - f->limit[j];
+      if (left > sum[j]) sum[j] = left;
+    }
+}
+
+/* way = d = (r - S y) / lambda */
+HFY_COLD_ void hfy_kernel_across_end_(hfy_kernel_fit_ *f, size_t first, size_t last) {
+  size_t i, j;
+  for (i = 0; i < f->P * f->N; i += f->N)
+    for (j = first; j < last; j++)
+      f->way[i + j] = (f->R[i + j] - f->root[i + j] * f->Y[i + j]) / f->o.lambda;
+}
+
+/* to = L of the columns at step `times` step, of those that are `open`. */
+HFY_COLD_ void hfy_kernel_across_loss_(hfy_kernel_fit_ *f, size_t first, size_t last, double times, double *to) {
+  size_t i, j;
+  for (j = first; j < last; j++)
+    if (f->limit[j] > 0) to[j] = 0;
+  for (i = 0; i < f->P; i++) {
+    const uint64_t *x = f->view.k.targets + i * f->view.to_words;
+    const size_t row = i * f->N;
+    for (j = first; j < last; j++) {
+      const double t = times * f->step[j];
+      if (f->limit[j] > 0)
+        to[j] += hfy_kernel_cost_(hfy_kernel_bit_(x, j), f->H[row + j] - t * f->moved[row + j],
+                                  f->A[row + j] - t * f->way[row + j], f->o.lambda);
+    }
+  }
+}
+
+/* a -= step d, moved = K d: half the step until the loss does not rise but for rounding (below 1e-9: none); at the
+   first step from 0 double it while that lowers the loss: each of Newton's steps lengthens h by 1 only. limit > 0:
+   still looked for. */
+HFY_COLD_ void hfy_kernel_across_search_(hfy_kernel_fit_ *f, size_t first, size_t last) {
+  size_t i, j, left = 1;
+  for (j = first; j < last; j++) f->step[j] = f->limit[j] = 1;
+  hfy_kernel_across_loss_(f, first, last, 0, f->loss);
+  while (left) {
+    hfy_kernel_across_loss_(f, first, last, 1, f->trial);
+    for (left = 0, j = first; j < last; j++) {
+      if (!(f->limit[j] > 0)) continue;
+      f->limit[j] = !(f->trial[j] <= f->loss[j] + 1e-12 * fabs(f->loss[j]));
+      if (f->limit[j] > 0) f->step[j] = f->step[j] > 1e-9 ? f->step[j] / 2 : 0;
+      left += f->limit[j] > 0 && f->step[j] > 0;
+      if (!(f->step[j] > 0)) f->limit[j] = 0;
+    }
+  }
+  for (j = first; j < last; j++) f->limit[j] = f->first && f->step[j] >= 1;
+  for (left = (size_t)f->first; left;) {
+    hfy_kernel_across_loss_(f, first, last, 2, f->loss);
+    for (left = 0, j = first; j < last; j++) {
+      f->limit[j] = f->limit[j] > 0 && f->loss[j] < f->trial[j] && f->step[j] < 1000;
+      if (!(f->limit[j] > 0)) continue;
+      f->step[j] *= 2;
+      f->trial[j] = f->loss[j];
+      left++;
+    }
+  }
+  for (i = 0; i < f->P * f->N; i += f->N)
+    for (j = first; j < last; j++)
+      if (f->step[j] > 0) f->A[i + j] -= f->step[j] * f->way[i + j];
 }
 
 HFY_COLD_ hfy_status hfy_kernel_left_range_(size_t iteration, hfy_work *w) {
   return hfy_base_fail_(w, HFY_ERR_NONFINITE, "training left the range of double at iteration %z", iteration);
 }
 
-/* Where training stands, into o.state (save) or out of it: from 0 unless resumed. */
+/* Where training stands, into o.state (save) or out of it: from o.start or 0 unless resumed. */
 HFY_COLD_ void hfy_kernel_state_(hfy_kernel_fit_ *f, int save) {
-  double *const part[4] = {f->A, f->H, f->Z, f->HZ}, *s = save || f->o.resume ? f->o.state : NULL;
-  const size_t n = f->P * f->N;
-  size_t l;
-  if (!save) f->t = 1;
+  double *s = save || f->o.resume ? f->o.state : NULL;
+  const size_t n = f->P * f->N, bytes = n * sizeof *s;
   if (s && save) {
     f->head[1] = (double)f->out.iterations;
-    f->head[2] = f->t;
     memcpy(s, f->head, sizeof f->head);
+    memcpy(s + 8, f->A, bytes);
+    memcpy(s + 8 + n, f->H, bytes);
   } else if (s) {
     f->out.iterations = (size_t)s[1];
-    f->t = s[2];
-  }
-  for (l = 0; l < 4; l++) {
-    double *kept = s ? s + 8 + l * n : NULL, *to = save ? kept : part[l], *from = save ? part[l] : kept;
-    if (to && from) memcpy(to, from, n * sizeof *to);
-    if (to && !from) memset(to, 0, n * sizeof *to);
+    memcpy(f->A, s + 8, bytes);
+    memcpy(f->H, s + 8 + n, bytes);
+  } else if (!save && f->o.start) {
+    memcpy(f->A, f->o.start, bytes);
+    hfy_kernel_times_gram_(f, f->A, f->H);
+  } else if (!save) {
+    memset(f->A, 0, bytes);
+    memset(f->H, 0, bytes);
   }
 }
 
-/* The factor of K scale + lambda. */
-HFY_COLD_ hfy_status hfy_kernel_factor_(hfy_kernel_fit_ *f, double scale, hfy_work *w) {
-  size_t i;
-  for (i = 0; i < f->P * f->P; i++) f->l[i] = f->view.K[i] * scale;
-  for (i = 0; i < f->P; i++) f->l[i * f->P + i] += f->o.lambda;
+/* The factor of K scaled + lambda. */
+HFY_COLD_ hfy_status hfy_kernel_factor_(hfy_kernel_fit_ *f, hfy_work *w) {
+  size_t i, j;
+  for (i = 0; i < f->P; i++) {
+    for (j = 0; j <= i; j++) f->l[i * f->P + j] = f->scale[i] * f->view.K[i * f->P + j] * f->scale[j];
+    f->l[i * f->P + i] += f->o.lambda;
+  }
   if (!hfy_linalg_factor_run_(&f->factor)) return HFY_OK;
-  return hfy_base_fail_(w, HFY_ERR_SINGULAR,
-                        "%g K + lambda is not positive definite in rounding: lambda %g is too small", scale,
+  return hfy_base_fail_(w, HFY_ERR_SINGULAR, "K + lambda is not positive definite in rounding: lambda %g is too small",
                         f->o.lambda);
+}
+
+/* Residual, loss and duality gap at A, H = K A; R and next are lost. */
+HFY_COLD_ hfy_status hfy_kernel_judge_(hfy_kernel_fit_ *f, hfy_work *w) {
+  hfy_kernel_result *out = &f->out;
+  out->residual = hfy_kernel_residuals_(f);
+  out->loss = hfy_kernel_sum_(f, hfy_kernel_each_loss_);
+  if (!hfy_base_is_finite_(out->residual) || !hfy_base_is_finite_(out->loss))
+    return hfy_kernel_left_range_(out->iterations, w);
+  f->judged = 1;
+  out->gap = HUGE_VAL;
+  if (!(f->o.lambda > 0)) return HFY_OK;
+  hfy_kernel_times_gram_(f, f->R, f->next);
+  out->gap = out->loss - hfy_kernel_sum_(f, hfy_kernel_each_dual_);
+  if (hfy_base_is_nan_(out->gap)) out->gap = HUGE_VAL; /* the dual is beyond double: nothing is known */
+  return HFY_OK;
+}
+
+/* A step of Newton's method for all neurons; its systems to a share of the residual `most` that falls with it. */
+HFY_COLD_ hfy_status hfy_kernel_newton_(hfy_kernel_fit_ *f, double most, hfy_work *w) {
+  const int first = !f->out.iterations && !f->o.start;
+  hfy_status status = hfy_kernel_factor_(f, w);
+  size_t n, j, bytes = f->P * f->N * sizeof(double);
+  if (status) return status;
+  f->eta = most < 0.09 ? sqrt(most) : 0.3;
+  if (most > f->o.tol && f->eta * most < 0.3 * f->o.tol) f->eta = 0.3 * f->o.tol / most;
+  hfy_kernel_times_gram_(f, f->R, f->moved);
+  hfy_kernel_columns_(f, hfy_kernel_across_start_);
+  for (n = 0; n < f->P + 50; n++) { /* exactly they would end within P */
+    f->first = !n;
+    memcpy(f->next, f->rest, bytes);
+    hfy_linalg_factor_solve_(&f->factor, f->next, f->N);
+    hfy_kernel_columns_(f, hfy_kernel_across_turn_);
+    hfy_kernel_times_gram_(f, f->next, f->moved);
+    hfy_kernel_columns_(f, hfy_kernel_across_step_);
+    for (j = 0; j < f->N && !(f->trial[j] > 0);) j++;
+    if (j == f->N) break;
+  }
+  f->first = first;
+  hfy_kernel_columns_(f, hfy_kernel_across_end_);
+  hfy_kernel_times_gram_(f, f->way, f->moved);
+  hfy_kernel_columns_(f, hfy_kernel_across_search_);
+  hfy_kernel_times_gram_(f, f->A, f->H);
+  return HFY_OK;
 }
 
 /* EXACT and PAPER: steps from where a state stopped, or from 0. */
 HFY_COLD_ hfy_status hfy_kernel_iterate_(hfy_kernel_fit_ *f, hfy_work *w) {
   const int exact = f->o.trainer == HFY_KERNEL_EXACT;
-  const hfy_status status = exact ? hfy_kernel_factor_(f, 0.25, w) : HFY_OK;
+  const double small = f->o.tol > 1e-8 ? 10 * f->o.tol : 1e-7;
   hfy_kernel_progress now = {0, 0, 0};
+  hfy_status status = HFY_OK;
   size_t n;
-  if (status) return status;
   hfy_kernel_state_(f, 0);
   for (n = 0; n < f->o.max_iterations && !f->out.stopped; n++) {
-    now.residual = exact ? hfy_kernel_residuals_(f, f->Z, f->HZ) : hfy_kernel_residuals_(f, f->A, f->H);
+    now.residual = hfy_kernel_residuals_(f);
     if (!hfy_base_is_finite_(now.residual)) return hfy_kernel_left_range_(f->out.iterations, w);
     if (!n) now.residual_0 = now.residual;
-    if (!exact && now.residual < f->o.tol) break;
+    if (now.residual < f->o.tol) {
+      if (!exact) break;
+      status = hfy_kernel_judge_(f, w);
+      if (status || f->out.gap <= small * f->out.loss) break;
+      f->judged = 0;
+      now.residual = hfy_kernel_residuals_(f);
+    }
     if (exact) {
-      const double t = f->t;
-      hfy_linalg_factor_solve_(&f->factor, f->next, f->N);
-      hfy_kernel_add_rows_(f, 1, f->Z, f->next); /* Z - B^-1 R */
-      hfy_kernel_times_gram_(f, f->next, f->next_h);
-      /* Nesterov's momentum, dropped where the gradient points along the last move */
-      f->t = hfy_kernel_sum_(f, hfy_kernel_each_turn_) > 0 ? 1 : (1 + sqrt(1 + 4 * t * t)) / 2;
-      f->momentum = f->t > 1 ? (t - 1) / f->t : 0;
-      hfy_kernel_rows_(f, hfy_kernel_each_move_);
-      hfy_base_swap_(&f->A, &f->next, sizeof f->A);
-      hfy_base_swap_(&f->H, &f->next_h, sizeof f->H);
+      status = hfy_kernel_newton_(f, now.residual, w);
+      if (status) return status;
     } else { /* gradient descent: A - eta K R */
       hfy_kernel_times_gram_(f, f->R, f->next);
       hfy_kernel_add_rows_(f, -f->o.eta, f->next, f->A);
@@ -20949,11 +21196,9 @@ HFY_COLD_ hfy_status hfy_kernel_iterate_(hfy_kernel_fit_ *f, hfy_work *w) {
     }
     now.iteration = ++f->out.iterations;
     f->out.stopped = f->o.progress && f->o.progress(f->o.context, &now);
-    /* near enough to look closely? */
-    if (exact && now.residual < 8 * f->o.tol && hfy_kernel_residuals_(f, f->A, f->H) < f->o.tol) break;
   }
   hfy_kernel_state_(f, 1);
-  return HFY_OK;
+  return status;
 }
 
 /* RIDGE, PROJECTION and RAW: linear in the patterns. */
@@ -20962,9 +21207,10 @@ HFY_COLD_ hfy_status hfy_kernel_linear_(hfy_kernel_fit_ *f, hfy_work *w) {
   hfy_status status = HFY_OK;
   size_t i;
   for (i = 0; i < P * N; i++)
-    f->A[i] = hfy_kernel_bit_(f->view.k.patterns + i / N * f->view.words, i % N) ? 1 : -1;
+    f->A[i] = hfy_kernel_bit_(f->view.k.targets + i / N * f->view.to_words, i % N) ? 1 : -1;
   if (f->o.trainer == HFY_KERNEL_RIDGE) { /* (K + lambda)^-1 X */
-    status = hfy_kernel_factor_(f, 1, w);
+    for (i = 0; i < P; i++) f->scale[i] = 1;
+    status = hfy_kernel_factor_(f, w);
     if (!status) hfy_linalg_factor_solve_(&f->factor, f->A, N);
   } else if (f->o.trainer == HFY_KERNEL_PROJECTION) { /* K^+ X */
     memcpy(f->l, f->view.K, P * P * sizeof(double));
@@ -20975,8 +21221,25 @@ HFY_COLD_ hfy_status hfy_kernel_linear_(hfy_kernel_fit_ *f, hfy_work *w) {
 }
 
 HFY_API HFY_SMALL_ size_t hfy_kernel_state_size(size_t dim, size_t count) {
-  size_t n = hfy_base_plus_(hfy_base_times_(hfy_base_times_(dim, count), 4), 8);
+  size_t n = hfy_base_plus_(hfy_base_times_(hfy_base_times_(dim, count), 2), 8);
   return !dim || !count || !hfy_base_fits_(n, 1, sizeof(double)) ? SIZE_MAX : n;
+}
+
+/* What a state is made with; all of the memory in two numbers, as 48 bits are exact in a double. */
+HFY_COLD_ void hfy_kernel_head_(hfy_kernel_fit_ *f) {
+  const hfy_kernel *k = &f->view.k;
+  const double eta = f->o.trainer == HFY_KERNEL_PAPER ? f->o.eta : 0;
+  const double of[] = {(double)k->kind, k->gamma, k->kind == HFY_KERNEL_POLYNOMIAL ? k->degree : 0,
+                       k->kind == HFY_KERNEL_POLYNOMIAL ? k->offset : 0, k->no_self ? 1.0 : 0};
+  uint64_t hash;
+  f->head[0] = 4711 + (double)f->o.trainer;
+  f->head[3] = (double)f->N;
+  f->head[4] = (double)f->P;
+  f->head[5] = f->o.lambda;
+  hash = hfy_base_hash_(hfy_base_hash_(0, of, sizeof of), k->patterns, f->P * f->view.words * sizeof *k->patterns);
+  if (f->view.led) hash = hfy_base_hash_(hash, k->targets, f->P * f->view.to_words * sizeof *k->targets);
+  f->head[6] = (double)(hash >> 16);
+  f->head[7] = eta;
 }
 
 /* Fills in defaults and checks them. */
@@ -20984,33 +21247,32 @@ HFY_COLD_ hfy_status hfy_kernel_check_training_(hfy_kernel_fit_ *f, const hfy_ke
   hfy_kernel_training *o = &f->o;
   size_t l;
   f->P = f->view.k.count;
-  f->N = f->view.k.dim;
+  f->N = f->view.k.target_dim;
   if (training) *o = *training;
   if (hfy_binary_one_of_("trainer", o->trainer, HFY_KERNEL_RAW, "kernel_trainer", w) ||
       hfy_kernel_check_number_(o->lambda, "lambda", w) || hfy_kernel_check_number_(o->eta, "eta", w) ||
       hfy_kernel_check_number_(o->tol, "tol", w))
     return HFY_ERR_ARG;
+  if (f->view.k.no_self && (o->trainer == HFY_KERNEL_RIDGE || o->trainer == HFY_KERNEL_PROJECTION))
+    return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "no_self is for trainers EXACT, PAPER and RAW");
   if (o->unpenalised && o->trainer != HFY_KERNEL_PAPER)
     return hfy_base_fail_(w, HFY_ERR_ARG, "unpenalised is for trainer PAPER: no other has a lambda of 0");
   o->lambda = o->unpenalised ? 0 : hfy_base_default_(o->lambda, 0.01);
   o->eta = hfy_base_default_(o->eta, 0.1);
   if (o->trainer != HFY_KERNEL_PAPER) o->tol = hfy_base_default_(o->tol, 1e-8);
   if (!o->max_iterations)
-    o->max_iterations = o->trainer == HFY_KERNEL_PAPER ? 200 : o->trainer == HFY_KERNEL_NEWTON ? 100 : 2000;
-  if (o->trainer > HFY_KERNEL_PAPER && (o->resume || o->state))
-    return hfy_base_fail_(w, HFY_ERR_ARG, "state and resume are for trainers EXACT and PAPER");
+    o->max_iterations = o->trainer == HFY_KERNEL_PAPER ? 200 : 100;
+  if (o->trainer > HFY_KERNEL_PAPER && (o->resume || o->state || o->start))
+    return hfy_base_fail_(w, HFY_ERR_ARG, "state and resume are for trainers EXACT and PAPER, and so is start");
+  if (o->resume && o->start) return hfy_base_fail_(w, HFY_ERR_ARG, "start and resume are both set; one can be");
+  if (o->start && hfy_kernel_check_finite_(o->start, f->P * f->N, "start", w)) return HFY_ERR_ARG;
   if (o->resume && !o->state) return hfy_base_fail_(w, HFY_ERR_ARG, "resume is set, but state is NULL");
-  for (l = 0; l < 8; l++) { /* iteration and t may differ, and eta where it is not used */
-    const double head[8] = {4711 + (double)o->trainer, 0,      0, (double)f->N, (double)f->P, o->lambda,
-                            f->view.k.gamma,           o->eta};
-    f->head[l] = head[l];
-    if (o->resume && l != 1 && l != 2 && (l != 7 || o->trainer == HFY_KERNEL_PAPER) &&
-        !(fabs(o->state[l] - head[l]) <= 0))
-      return hfy_base_fail_(w, HFY_ERR_ARG, "state was not left by this training (trainer, sizes, lambda, gamma, eta)");
-    if (o->resume && (l == 1 || l == 2) && !(o->state[l] >= 0 && o->state[l] <= 1e15)) /* 1 becomes a size_t */
-      return hfy_base_fail_(w, HFY_ERR_ARG, "state was not left by this training (trainer, sizes, lambda, gamma, eta)");
-  }
-  return hfy_kernel_check_finite_(o->gram, f->P * f->P, "gram", w);
+  hfy_kernel_head_(f);
+  for (l = 0; o->resume && l < 8; l++) /* the iteration (which becomes a size_t) may be another */
+    if (!(l == 1 ? o->state[l] >= 0 && o->state[l] <= 1e15 : fabs(o->state[l] - f->head[l]) <= 0))
+      return hfy_base_fail_(w, HFY_ERR_ARG, "state was not left by this training (trainer, sizes, lambda, eta, kernel, "
+                                            "patterns)");
+  return hfy_kernel_check_gram_(&f->view, o->gram, w);
 }
 
 HFY_COLD_ void hfy_kernel_plan_training_(hfy_base_arena_ *arena, hfy_kernel_fit_ *f) {
@@ -21018,25 +21280,24 @@ HFY_COLD_ void hfy_kernel_plan_training_(hfy_base_arena_ *arena, hfy_kernel_fit_
   const hfy_kernel_trainer trainer = f->o.trainer;
   const int exact = trainer == HFY_KERNEL_EXACT, factor = exact || trainer == HFY_KERNEL_RIDGE;
   const int projection = trainer == HFY_KERNEL_PROJECTION;
-  double **const all[] = {&f->A, &f->H, &f->R, &f->next, NULL}, **const exacts[] = {&f->Z, &f->HZ, &f->next_h, NULL};
+  double **const all[] = {&f->A, &f->H, &f->R, &f->next, NULL};
+  double **const exacts[] = {&f->root, &f->Y, &f->rest, &f->way, &f->moved, NULL};
+  double **const neurons[] = {&f->loss, &f->trial, &f->step, &f->size, &f->limit, NULL};
   hfy_kernel_plan_gram_(arena, &f->view, f->o.gram, 1);
   f->tasks = hfy_base_workers_();
   f->gemm = HFY_TAKE_(arena, double, hfy_base_times_(f->tasks, hfy_linalg_gemm_scratch_(P, f->N, P, sizeof(double))));
   f->rows = HFY_TAKE_(arena, double, P);
+  f->scale = HFY_TAKE_(arena, double, P);
   hfy_kernel_take_(arena, n, all);
-  hfy_kernel_take_(arena, exact ? n : 0, exacts);
+  if (exact) hfy_kernel_take_(arena, n, exacts);
+  hfy_kernel_take_(arena, f->N, neurons);
+  if (f->view.k.no_self) f->crossed = HFY_TAKE_(arena, double, f->view.k.kind == HFY_KERNEL_RBF ? n : f->N);
   f->l = HFY_TAKE_(arena, double, factor || projection ? square : 0);
   if (projection) hfy_binary_plan_pinv_(arena, f->view.simd, P, f->N, &f->pinv);
   if (factor) {
     hfy_linalg_factor_plan_(arena, P, f->N, &f->factor);
     f->factor.l = f->l;
     f->factor.simd = f->view.simd;
-  }
-  if (trainer == HFY_KERNEL_NEWTON) {
-    f->newton_size = hfy_base_plus_(square, hfy_base_times_(P, 7));
-    f->newton = HFY_TAKE_(arena, double, hfy_base_times_(f->tasks, f->newton_size));
-    f->newton_status = HFY_TAKE_(arena, hfy_status, f->N);
-    f->newton_steps = HFY_TAKE_(arena, size_t, f->N);
   }
 }
 
@@ -21045,31 +21306,14 @@ HFY_COLD_ hfy_status hfy_kernel_fit_run_(hfy_kernel_fit_ *f, hfy_work *w) {
   const hfy_kernel_training *o = &f->o;
   hfy_kernel_result *out = &f->out;
   hfy_status status = HFY_OK;
-  size_t j;
   hfy_kernel_make_gram_(&f->view);
   out->gram_largest = hfy_kernel_largest_(&f->view, NULL, 0);
   out->stability = o->eta * out->gram_largest * (out->gram_largest / 4 + o->lambda) / 2;
   out->unstable = o->trainer == HFY_KERNEL_PAPER && out->stability >= 1;
-  if (f->newton)
-    hfy_base_parallel_(f->tasks, hfy_kernel_newton_task_, f);
-  else
-    status = o->trainer <= HFY_KERNEL_PAPER ? hfy_kernel_iterate_(f, w) : hfy_kernel_linear_(f, w);
-  if (status) return status;
-  for (j = 0; f->newton && j < f->N; j++) {
-    if (f->newton_steps[j] > out->iterations) out->iterations = f->newton_steps[j];
-    if (f->newton_status[j]) return hfy_base_fail_(w, f->newton_status[j], "Newton's method failed for neuron %z", j);
-  }
+  status = o->trainer <= HFY_KERNEL_PAPER ? hfy_kernel_iterate_(f, w) : hfy_kernel_linear_(f, w);
+  if (status || f->judged) return status;
   if (o->trainer > HFY_KERNEL_PAPER) hfy_kernel_times_gram_(f, f->A, f->H);
-  out->residual = hfy_kernel_residuals_(f, f->A, f->H);
-  out->loss = hfy_kernel_sum_(f, hfy_kernel_each_loss_);
-  if (!hfy_base_is_finite_(out->residual) || !hfy_base_is_finite_(out->loss))
-    return hfy_kernel_left_range_(out->iterations, w);
-  out->gap = HUGE_VAL;
-  if (!(o->lambda > 0)) return HFY_OK;
-  hfy_kernel_times_gram_(f, f->R, f->next);
-  out->gap = out->loss - hfy_kernel_sum_(f, hfy_kernel_each_dual_);
-  if (hfy_base_is_nan_(out->gap)) out->gap = HUGE_VAL; /* the dual is beyond double: nothing is known */
-  return HFY_OK;
+  return hfy_kernel_judge_(f, w);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_kernel_train(const hfy_kernel *kernel, const hfy_kernel_training *training,
@@ -21114,21 +21358,28 @@ HFY_PRIVATE_ double hfy_kernel_alpha_(const hfy_kernel *k, size_t at) {
   return k->alpha ? k->alpha[at] : k->alpha_float ? (double)k->alpha_float[at] : (double)k->alpha_bytes[at];
 }
 
-HFY_COLD_ hfy_status hfy_kernel_check_alpha_(const hfy_kernel *k, hfy_work *w) {
+/* Finite numbers; times: and as small as that no potential of `times` at most for each pattern can leave its range. */
+HFY_COLD_ hfy_status hfy_kernel_check_alpha_(const hfy_kernel *k, double times, hfy_work *w) {
+  const double limit = !k->alpha && k->alpha_float && !k->nearest ? (double)FLT_MAX : DBL_MAX;
+  double most = 0;
   size_t i;
-  for (i = 0; i < k->count * k->dim; i++)
-    if (!hfy_base_is_finite_(hfy_kernel_alpha_(k, i)))
-      return hfy_base_fail_(w, HFY_ERR_NONFINITE, "alpha[%z] is not finite", i);
-  return HFY_OK;
+  for (i = 0; i < k->count * k->target_dim; i++) {
+    const double a = fabs(hfy_kernel_alpha_(k, i));
+    if (!hfy_base_is_finite_(a)) return hfy_base_fail_(w, HFY_ERR_NONFINITE, "alpha[%z] is not finite", i);
+    if (a > most) most = a;
+  }
+  if ((double)k->count * times * most <= limit) return HFY_OK;
+  return hfy_base_fail_(w, HFY_ERR_NONFINITE, "alpha of %g and kernel values of %g: potentials may leave their range",
+                        most, times);
 }
 
 /* NaN stays NaN, and then nothing is skipped. */
 HFY_COLD_ void hfy_kernel_bounds_(const hfy_kernel *k, double *bound) {
   size_t i, j;
-  memset(bound, 0, k->dim * sizeof *bound);
+  memset(bound, 0, k->target_dim * sizeof *bound);
   for (i = 0; i < k->count; i++)
-    for (j = 0; j < k->dim; j++) {
-      double a = fabs(hfy_kernel_alpha_(k, i * k->dim + j));
+    for (j = 0; j < k->target_dim; j++) {
+      double a = fabs(hfy_kernel_alpha_(k, i * k->target_dim + j));
       if (a > bound[j] || hfy_base_is_nan_(a)) bound[j] = a;
     }
 }
@@ -21137,7 +21388,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_bound(const hfy_kernel *kernel, double 
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_view_ v;
   hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_RECALL_, !bound ? "bound" : NULL, &v, w);
-  if (!status) status = hfy_kernel_check_alpha_(&v.k, w);
+  if (!status) status = hfy_kernel_check_alpha_(&v.k, 0, w);
   if (!status) hfy_kernel_bounds_(&v.k, bound);
   return hfy_base_close_(w, &local, status);
 }
@@ -21153,6 +21404,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real 
   size_t i;
   if (!status && v.k.kind == HFY_KERNEL_POLYNOMIAL)
     status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "a POLYNOMIAL kernel is no separation of a net");
+  if (!status) status = hfy_kernel_check_same_(&v, w);
+  if (!status && v.k.no_self)
+    status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "no_self: a net's weights are the same for all units");
   for (i = 0; !status && i < n; i++)
     if (!(fabs(v.k.alpha[i]) <= HFY_REAL_MAX_))
       status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "alpha[%z] is beyond hfy_real", i);
@@ -21176,10 +21430,10 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real 
 /* --- recall --- */
 
 typedef struct hfy_kernel_slot_ { /* what one worker needs */
-  uint64_t *now, *before;   /* BATCH x words */
+  uint64_t *now, *before, *end; /* BATCH x words; the words of a target */
   uint32_t *d;              /* count */
   uint32_t *tally;          /* dim + 1: how many patterns at each distance */
-  double *k, *h;            /* BATCH x count, BATCH x dim */
+  double *k, *h, *crossed;  /* BATCH x count, BATCH x dim, the same for no_self */
   float *k_float, *h_float; /* the same, for alpha_float */
   double *gemm;
   size_t *order;  /* dim */
@@ -21232,7 +21486,7 @@ HFY_KERNEL_ONCE_ void hfy_kernel_values_(const hfy_kernel_view_ *v, const uint32
 
 /* h += c alpha_i, whatever alpha there is. */
 HFY_KERNEL_ONCE_ void hfy_kernel_add_(const hfy_kernel *k, double c, size_t i, double *h) {
-  const size_t N = k->dim;
+  const size_t N = k->target_dim;
   size_t j;
   if (k->alpha) {
     hfy_linalg_axpy_(c, k->alpha + i * N, h, N);
@@ -21245,12 +21499,27 @@ HFY_KERNEL_ONCE_ void hfy_kernel_add_(const hfy_kernel *k, double c, size_t i, d
   }
 }
 
+/* The same for no_self: x is the state, k its kernel value with pattern i. */
+HFY_KERNEL_ONCE_ void hfy_kernel_add_part_(const hfy_kernel_view_ *v, const uint64_t *x, double k, size_t i,
+                                           double *h) {
+  const uint64_t *xi = v->k.patterns + i * v->words;
+  const double part[2] = {hfy_kernel_part_(v, k, 0), hfy_kernel_part_(v, k, 1)};
+  size_t j;
+  if (!v->k.no_self) {
+    hfy_kernel_add_(&v->k, k, i, h);
+    return;
+  }
+  for (j = 0; j < v->k.dim; j++)
+    h[j] += part[(x[j / 64] ^ xi[j / 64]) >> (j % 64) & 1] * hfy_kernel_alpha_(&v->k, i * v->k.dim + j);
+}
+
 /* s->h = potentials of m <= BATCH packed states, with whatever alpha there is; relative: RBF values relative to the
    nearest pattern, exponents into shift (or NULL). */
 HFY_KERNEL_ONCE_ void hfy_kernel_fields_(const hfy_kernel_view_ *v, hfy_kernel_slot_ *s, const uint64_t *states,
                                          size_t m, int relative, double *shift) {
-  const size_t P = v->k.count, N = v->k.dim;
-  const int dense = !v->k.nearest && (v->k.alpha || v->k.alpha_float);
+  const size_t P = v->k.count, N = v->k.target_dim;
+  const int dense = !v->k.nearest && (v->k.alpha || (v->k.alpha_float && !v->k.no_self));
+  const int rbf = v->k.kind == HFY_KERNEL_RBF, all = v->k.no_self && !rbf; /* a K of 0 is no K_i of 0 */
   size_t a, i;
   for (a = 0; a < m; a++) {
     double *k = s->k + a * P;
@@ -21262,11 +21531,19 @@ HFY_KERNEL_ONCE_ void hfy_kernel_fields_(const hfy_kernel_view_ *v, hfy_kernel_s
     if (dense) continue;
     memset(s->h + a * N, 0, N * sizeof *s->h);
     for (i = 0; i < P; i++)
-      if (k[i] > 0 || k[i] < 0) hfy_kernel_add_(&v->k, k[i], i, s->h + a * N);
+      if (k[i] > 0 || k[i] < 0 || all) hfy_kernel_add_part_(v, states + a * v->words, k[i], i, s->h + a * N);
   }
   if (dense && v->k.alpha)
     hfy_linalg_multiply_(v->simd, m, N, P, hfy_linalg_rows_(s->k, P), hfy_linalg_rows_(v->k.alpha, N),
                          hfy_linalg_set_(s->h, N), s->gemm);
+  if (dense && v->k.no_self) {
+    if (rbf)
+      hfy_linalg_multiply_(v->simd, m, N, P, hfy_linalg_rows_(s->k, P), hfy_linalg_rows_(v->own, N),
+                           hfy_linalg_set_(s->crossed, N), s->gemm);
+    for (i = 0; i < m * N; i++)
+      s->h[i] = hfy_kernel_seen_(v, s->h[i], rbf ? s->crossed[i] : v->own[i % N],
+                                 hfy_kernel_bit_(states + i / N * v->words, i % N));
+  }
   if (!dense || v->k.alpha) return;
   memset(s->h, 0, m * N * sizeof *s->h);
   for (i = 0; i < m * P; i++) s->k_float[i] = (float)s->k[i];
@@ -21278,7 +21555,7 @@ HFY_KERNEL_ONCE_ void hfy_kernel_fields_(const hfy_kernel_view_ *v, hfy_kernel_s
   }
 }
 
-/* The signs of h as a packed state; 0 keeps the bit of x. Returns how many bits differ from x. */
+/* The signs of h as a packed state; 0 keeps the bit of x (NULL: +1). Returns how many bits differ from x. */
 HFY_PRIVATE_ size_t hfy_kernel_signs_(const double *h, size_t dim, const uint64_t *x, uint64_t *y) {
   size_t j, word, flips = 0, words = hfy_kernel_words(dim);
   for (word = 0; word < words; word++) {
@@ -21289,8 +21566,8 @@ HFY_PRIVATE_ size_t hfy_kernel_signs_(const double *h, size_t dim, const uint64_
       up |= (v >> 63 ^ 1) << j;
       same |= (uint64_t)(v << 1 == 0) << j;
     }
-    up = (up & ~same) | (same & x[word]);
-    flips += hfy_kernel_ones_(up ^ x[word]);
+    up = (up & ~same) | (same & (x ? x[word] : same));
+    flips += x ? hfy_kernel_ones_(up ^ x[word]) : 0;
     y[word] = up;
   }
   return flips;
@@ -21300,16 +21577,16 @@ HFY_PRIVATE_ size_t hfy_kernel_signs_(const double *h, size_t dim, const uint64_
    All patterns farther than `reach` beyond the nearest add at most their number times K there times the largest
    |alpha_j| to h_j; where |h_j| of the nearer exceeds that and the rounding of both sums, its sign is the whole's. */
 
-/* One state, whose distances are d, least the nearest. 1: `to` has all its bits. */
-HFY_COLD_ int hfy_kernel_skip_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, const uint32_t *d, uint32_t least,
-                               uint64_t *to) {
+/* One state x, whose distances are d, least the nearest. 1: `to` has all its bits. */
+HFY_COLD_ int hfy_kernel_skip_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, const uint64_t *x, const uint32_t *d,
+                               uint32_t least, uint64_t *to) {
   const hfy_kernel_view_ *v = &walk->view;
-  const size_t P = v->k.count, N = v->k.dim, room = P / 8;
+  const size_t P = v->k.count, N = v->k.target_dim, room = P / 8;
   const double eps = v->k.alpha_float && !v->k.alpha ? (double)FLT_EPSILON : DBL_EPSILON;
   int stage;
   for (stage = 0; stage < 2; stage++) {
     const uint32_t reach = walk->reach[stage], most = least > UINT32_MAX - reach ? UINT32_MAX : least + reach;
-    double sum = 0, beyond = reach >= N ? 0 : v->table[reach + 1];
+    double sum = 0, beyond = reach >= v->k.dim ? 0 : v->table[reach + 1];
     size_t i, count;
     if (stage && reach == walk->reach[0]) break;
 #ifdef HFY_SIMD_POPCOUNT_
@@ -21324,10 +21601,11 @@ HFY_COLD_ int hfy_kernel_skip_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s
     memset(s->h, 0, N * sizeof *s->h);
     for (i = 0; i < count; i++) {
       const double k = v->table[d[s->nearby[i]] - least];
-      hfy_kernel_add_(&v->k, k, s->nearby[i], s->h);
+      hfy_kernel_add_part_(v, x, k, s->nearby[i], s->h);
       sum += k;
     }
-    beyond *= (double)(P - count);
+    sum *= v->apart;
+    beyond *= (double)(P - count) * v->apart;
     beyond += 4 * (double)(P + 16) * eps * (sum + beyond);
     if (v->simd->signs(s->h, walk->bound, beyond, N, to) == N) return 1;
   }
@@ -21354,8 +21632,8 @@ HFY_COLD_ size_t hfy_kernel_skip_all_(const hfy_kernel_walk_ *walk, hfy_kernel_s
         least[l] = hfy_kernel_least_(v, s->few + l * walk->row);
       }
     for (l = 0; l < few && a + l < m; l++) {
-      sure[a + l] = (unsigned char)hfy_kernel_skip_(walk, s, s->few + l * walk->row, least[l],
-                                                    walk->out + to[a + l] * words);
+      sure[a + l] = (unsigned char)hfy_kernel_skip_(walk, s, s->now + (a + l) * words, s->few + l * walk->row,
+                                                    least[l], walk->out + to[a + l] * v->to_words);
       if (!sure[a + l]) memcpy(s->rest + unsure++ * words, s->now + (a + l) * words, bytes);
     }
   }
@@ -21373,11 +21651,11 @@ HFY_COLD_ void hfy_kernel_step_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *
   if (unsure) hfy_kernel_fields_(v, s, walk->skips ? s->rest : s->now, unsure, 1, NULL);
   for (a = 0; a < m; a++) {
     const uint64_t *x = s->now + a * v->words;
-    uint64_t *y = walk->out + to[a] * v->words;
-    uint32_t apart;
-    if (sure[a]) hfy_kernel_distances_plain_(x, v->words, y, 1, &apart);
-    changed[a] = sure[a] ? apart : hfy_kernel_signs_(h, v->k.dim, x, y);
-    h += sure[a] ? 0 : v->k.dim;
+    uint64_t *y = walk->out + to[a] * v->to_words;
+    uint32_t apart = 0;
+    if (sure[a] && !v->other) hfy_kernel_distances_plain_(x, v->words, y, 1, &apart);
+    changed[a] = sure[a] ? apart : hfy_kernel_signs_(h, v->k.target_dim, v->other ? NULL : x, y);
+    h += sure[a] ? 0 : v->k.target_dim;
   }
 }
 
@@ -21390,8 +21668,10 @@ HFY_COLD_ size_t hfy_kernel_sweep_(const hfy_kernel_walk_ *walk, hfy_kernel_slot
   if (v->k.order == HFY_BINARY_RANDOM) hfy_base_shuffle_(s->order, v->k.dim, rng);
   for (l = 0; l < v->k.dim; l++) {
     const size_t j = s->order[l];
-    const double h = hfy_linalg_dot_(s->k, walk->turned + j * P, P);
-    const int own = hfy_kernel_bit_(x, j);
+    const int own = hfy_kernel_bit_(x, j), rbf = v->k.kind == HFY_KERNEL_RBF;
+    double h = hfy_linalg_dot_(s->k, walk->turned + j * P, P);
+    if (v->k.no_self)
+      h = hfy_kernel_seen_(v, h, rbf ? hfy_linalg_dot_(s->k, v->own + j * P, P) : v->own[j], own);
     if (own ? !(h < 0) : !(h > 0)) continue;
     x[j / 64] ^= UINT64_C(1) << (j % 64);
     flips++;
@@ -21403,6 +21683,15 @@ HFY_COLD_ size_t hfy_kernel_sweep_(const hfy_kernel_walk_ *walk, hfy_kernel_slot
     hfy_kernel_values_(v, s->d, s->tally, hfy_kernel_least_(v, s->d), s->k);
   }
   return flips;
+}
+
+/* The first pattern that x is (targets of another length: whose target), SIZE_MAX if none. */
+HFY_COLD_ size_t hfy_kernel_which_(const hfy_kernel_view_ *v, const uint64_t *x) {
+  const uint64_t *of = v->other ? v->k.targets : v->k.patterns;
+  size_t i;
+  for (i = 0; i < v->k.count; i++)
+    if (of[i * v->to_words] == x[0] && !memcmp(of + i * v->to_words, x, v->to_words * sizeof *x)) return i;
+  return SIZE_MAX;
 }
 
 /* m <= BATCH states from `first` on; bit after bit it is one. Those that go on move up in the batch. */
@@ -21428,9 +21717,10 @@ HFY_COLD_ void hfy_kernel_walk_batch_(const hfy_kernel_walk_ *walk, hfy_kernel_s
     else
       changed[0] = hfy_kernel_sweep_(walk, s, &rng, walk->out + first * words);
     for (a = 0; a < m; a++) {
-      const uint64_t *x = s->now + a * words, *past = s->before + a * words, *to = walk->out + who[a] * words;
-      const size_t period = !changed[a] ? 1 : together && t > 1 && !memcmp(to, past, bytes) ? 2 : 0;
+      const uint64_t *x = s->now + a * words, *past = s->before + a * words, *to = walk->out + who[a] * v->to_words;
+      const size_t period = v->other ? 0 : !changed[a] ? 1 : together && t > 1 && !memcmp(to, past, bytes) ? 2 : 0;
       flips[a] += changed[a];
+      if (report->visited) report->visited[who[a] * v->k.max_steps + t - 1] = hfy_kernel_which_(v, to);
       if (period || t == v->k.max_steps) {
         if (report->steps) report->steps[who[a]] = t;
         if (report->period) report->period[who[a]] = period;
@@ -21460,13 +21750,16 @@ HFY_COLD_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_walk_ *w
   const size_t P = k->count, N = k->dim, batch = HFY_KERNEL_BATCH_, words = walk->view.words;
   const size_t n = takes == HFY_KERNEL_TRIAL_ ? walk->n : 0, skips = walk->skips != 0;
   const size_t floats = !k->alpha && k->alpha_float ? batch : 0;
+  const size_t crossed = k->no_self && k->kind == HFY_KERNEL_RBF;
+  const size_t M = k->target_dim; /* N where there are no others */
   size_t t;
   walk->view.table = HFY_TAKE_(arena, double, hfy_base_plus_(N, 1));
+  walk->view.own = HFY_TAKE_(arena, double, k->no_self ? hfy_base_times_(crossed ? P : 1, N) : 0);
   walk->planes = HFY_TAKE_(arena, uint64_t, skips * hfy_base_times_(walk->row, words));
-  walk->bound = HFY_TAKE_(arena, double, skips * N);
+  walk->bound = HFY_TAKE_(arena, double, skips * M);
   walk->turned = HFY_TAKE_(arena, double, k->order != HFY_BINARY_SYNCHRONOUS ? hfy_base_times_(P, N) : 0);
   walk->cues = HFY_TAKE_(arena, uint64_t, hfy_base_times_(n, words));
-  walk->out = HFY_TAKE_(arena, uint64_t, hfy_base_times_(n, words));
+  walk->out = HFY_TAKE_(arena, uint64_t, hfy_base_times_(n, walk->view.to_words));
   walk->report.period = HFY_TAKE_(arena, size_t, n);
   walk->report.steps = HFY_TAKE_(arena, size_t, n);
   walk->slot = HFY_TAKE_(arena, hfy_kernel_slot_, walk->tasks);
@@ -21474,20 +21767,36 @@ HFY_COLD_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_walk_ *w
     hfy_kernel_slot_ s;
     s.now = HFY_TAKE_(arena, uint64_t, batch * words);
     s.before = HFY_TAKE_(arena, uint64_t, batch * words);
+    s.end = HFY_TAKE_(arena, uint64_t, walk->view.to_words);
     s.d = HFY_TAKE_(arena, uint32_t, P);
     s.tally = HFY_TAKE_(arena, uint32_t, N + 1);
     s.k = HFY_TAKE_(arena, double, hfy_base_times_(batch, P));
-    s.h = HFY_TAKE_(arena, double, hfy_base_times_(batch, N));
+    s.h = HFY_TAKE_(arena, double, hfy_base_times_(batch, M));
+    s.crossed = HFY_TAKE_(arena, double, crossed * batch * N);
     s.k_float = HFY_TAKE_(arena, float, hfy_base_times_(floats, P));
-    s.h_float = HFY_TAKE_(arena, float, hfy_base_times_(floats, N));
-    s.gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(batch, N, P, sizeof(double)) +
-                                          hfy_linalg_gemm_scratch_(batch, N, P, sizeof(float)));
+    s.h_float = HFY_TAKE_(arena, float, hfy_base_times_(floats, M));
+    s.gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(batch, M, P, sizeof(double)) +
+                                          hfy_linalg_gemm_scratch_(batch, M, P, sizeof(float)));
     s.order = HFY_TAKE_(arena, size_t, N);
     s.few = HFY_TAKE_(arena, uint32_t, skips * hfy_base_times_(HFY_SIMD_FEW_, walk->row));
     s.nearby = HFY_TAKE_(arena, size_t, skips * P);
     s.rest = HFY_TAKE_(arena, uint64_t, skips * batch * words);
     if (walk->slot) walk->slot[t] = s;
   }
+}
+
+/* v->own, bit after bit by neurons. */
+HFY_COLD_ void hfy_kernel_own_(hfy_kernel_view_ *v) {
+  const size_t P = v->k.count, N = v->k.dim;
+  const int rbf = v->k.kind == HFY_KERNEL_RBF, together = v->k.order == HFY_BINARY_SYNCHRONOUS;
+  size_t i, j;
+  if (!v->k.no_self) return;
+  memset(v->own, 0, (rbf ? P : 1) * N * sizeof(double));
+  for (i = 0; i < P; i++)
+    for (j = 0; j < N; j++) {
+      const double a = hfy_kernel_alpha_(&v->k, i * N + j);
+      v->own[!rbf ? j : together ? i * N + j : j * P + i] += hfy_kernel_bit_(v->k.patterns + i * v->words, j) ? a : -a;
+    }
 }
 
 /* Checks the kernel and n states (TRIAL: to come), takes a walk's scratch, fills it but for the states. */
@@ -21502,10 +21811,12 @@ HFY_COLD_ hfy_status hfy_kernel_open_walk_(const hfy_kernel *kernel, int takes, 
   if (!status)
     status = takes == HFY_KERNEL_TRIAL_ ? hfy_kernel_check_size_(n, N, w)
                                        : hfy_kernel_check_bits_(states, n, N, "states", w);
-  for (i = 0; !status && bound && i < N; i++)
+  for (i = 0; !status && bound && i < v->k.target_dim; i++)
     if (!(bound[i] >= 0) || !hfy_base_is_finite_(bound[i]))
       status = hfy_base_fail_(
           w, HFY_ERR_ARG, "bound[%z] is %g; it should be finite and not negative: see hfy_kernel_bound", i, bound[i]);
+  if (!status && !(bound && v->k.kind == HFY_KERNEL_RBF)) /* whoever made the bounds has looked */
+    status = hfy_kernel_check_alpha_(&v->k, takes == HFY_KERNEL_DOUBLE_ ? 0 : hfy_kernel_most_(&v->k) * v->apart, w);
   if (status) return status;
   memset(&walk->report, 0, sizeof walk->report);
   if (takes == HFY_KERNEL_DOUBLE_) v->k.order = HFY_BINARY_SYNCHRONOUS;
@@ -21520,12 +21831,13 @@ HFY_COLD_ hfy_status hfy_kernel_open_walk_(const hfy_kernel *kernel, int takes, 
   hfy_kernel_fill_table_(v);
   for (i = 0; walk->turned && i < P; i++)
     for (j = 0; j < N; j++) walk->turned[j * P + i] = hfy_kernel_alpha_(&v->k, i * N + j);
+  hfy_kernel_own_(v);
   if (!walk->skips) return HFY_OK;
   for (j = 0; j < v->words; j++)
     for (i = 0; i < walk->row; i++)
       walk->planes[j * walk->row + i] = v->k.patterns[hfy_base_min_(i, P - 1) * v->words + j];
   if (bound)
-    memcpy(walk->bound, bound, N * sizeof *bound);
+    memcpy(walk->bound, bound, v->k.target_dim * sizeof *bound);
   else
     hfy_kernel_bounds_(&v->k, walk->bound);
   for (i = 0; i < 2; i++) { /* all that is left out: an eighth, a five-hundredth of the nearest */
@@ -21540,8 +21852,13 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_recall(const hfy_kernel *kernel, const 
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_walk_ walk;
   hfy_status status = hfy_kernel_open_walk_(kernel, HFY_KERNEL_RECALL_, n && !out ? "out" : NULL, states, n, &walk, w);
+  size_t i;
+  if (!status && report && report->visited && !hfy_base_fits_(n, walk.view.k.max_steps, sizeof(size_t)))
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "max_steps is %z: n x max_steps visits cannot exist",
+                            walk.view.k.max_steps);
   if (!status && report) walk.report = *report;
   walk.out = out;
+  for (i = 0; !status && walk.report.visited && i < n * walk.view.k.max_steps; i++) walk.report.visited[i] = SIZE_MAX;
   if (!status) hfy_base_parallel_(walk.tasks, hfy_kernel_walk_task_, &walk);
   return hfy_base_close_(w, &local, status);
 }
@@ -21551,10 +21868,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_potentials(const hfy_kernel *kernel, co
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_walk_ walk;
   hfy_status status = hfy_kernel_open_walk_(kernel, HFY_KERNEL_DOUBLE_, n && !h ? "h" : NULL, states, n, &walk, w);
-  const size_t words = walk.view.words, N = walk.view.k.dim;
+  const size_t words = walk.view.words, N = walk.view.k.target_dim;
   double shifts[HFY_KERNEL_BATCH_];
   size_t from, m;
-  if (!status) status = hfy_kernel_check_alpha_(&walk.view.k, w);
   for (from = 0; !status && from < n; from += m) {
     m = hfy_base_min_(HFY_KERNEL_BATCH_, n - from);
     hfy_kernel_fields_(&walk.view, walk.slot, states + from * words, m, shift != NULL, shifts);
@@ -21621,13 +21937,17 @@ HFY_API hfy_status hfy_kernel_stored(const hfy_kernel *kernel, double *stored, d
   double least = HUGE_VAL;
   for (from = 0; !status && from < v->k.count; from += m) {
     const uint64_t *x = v->k.patterns + from * v->words;
+    const uint64_t *y = v->k.targets + from * v->to_words;
     const double *h = walk.slot->h;
     m = hfy_base_min_(HFY_KERNEL_BATCH_, v->k.count - from);
     hfy_kernel_fields_(v, walk.slot, x, m, 0, NULL); /* a stored pattern is its own nearest: no shift needed */
-    for (a = 0; a < m; a++, x += v->words, h += v->k.dim) {
-      fixed += !hfy_kernel_signs_(h, v->k.dim, x, walk.slot->now);
-      for (j = 0; j < v->k.dim; j++) {
-        const double s = hfy_kernel_bit_(x, j) ? h[j] : -h[j];
+    if (!hfy_base_is_finite_(hfy_linalg_largest_(h, m * v->k.target_dim)))
+      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "a potential of patterns %z .. is beyond double", from);
+    for (a = 0; a < m; a++, x += v->words, y += v->to_words, h += v->k.target_dim) {
+      hfy_kernel_signs_(h, v->k.target_dim, v->other ? NULL : x, walk.slot->end);
+      fixed += !memcmp(walk.slot->end, y, v->to_words * sizeof *y);
+      for (j = 0; j < v->k.target_dim; j++) {
+        const double s = hfy_kernel_bit_(y, j) ? h[j] : -h[j];
         if (s < least) least = s;
       }
     }
@@ -21645,8 +21965,9 @@ HFY_API hfy_status hfy_kernel_basins(const hfy_kernel *kernel, size_t patterns, 
   hfy_kernel_walk_ walk;
   const hfy_kernel *k = &walk.view.k;
   hfy_status status = hfy_kernel_open_walk_(kernel, HFY_KERNEL_TRIAL_, missing, NULL, n, &walk, w);
-  const size_t words = walk.view.words;
+  const size_t words = walk.view.words, to = walk.view.to_words;
   size_t f, i;
+  if (walk.view.led) walk.view.k.max_steps = 1;
   if (!status && (!n || patterns > n))
     status = hfy_base_fail_(w, HFY_ERR_ARG, "patterns is %z; it should be 1 .. count, %z", patterns, k->count);
   for (f = 0; !status && f < n_flips; f++)
@@ -21660,12 +21981,12 @@ HFY_API hfy_status hfy_kernel_basins(const hfy_kernel *kernel, size_t patterns, 
     for (i = 0; i < n; i++) hfy_kernel_flip_row_(walk.cues + i * words, k->dim, flips[f], &stream, walk.slot->order);
     hfy_base_parallel_(walk.tasks, hfy_kernel_walk_task_, &walk);
     for (i = 0; i < n; i++) {
-      hfy_kernel_distances_plain_(walk.out + i * words, words, k->patterns + i * words, 1, &d);
+      hfy_kernel_distances_plain_(walk.out + i * to, to, k->targets + i * to, 1, &d);
       whole += !d;
       apart += d;
     }
     recovered[f] = (double)whole / (double)n;
-    if (overlap) overlap[f] = 1 - 2 * (double)apart / ((double)n * (double)k->dim);
+    if (overlap) overlap[f] = 1 - 2 * (double)apart / ((double)n * (double)k->target_dim);
   }
   return hfy_base_close_(w, &local, status);
 }
@@ -21678,38 +21999,58 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_explore(const hfy_kernel *kernel, size_
   hfy_status status = hfy_kernel_open_walk_(kernel, HFY_KERNEL_TRIAL_, missing, NULL, n, &walk, w);
   const hfy_kernel *k = &walk.view.k;
   const size_t words = walk.view.words, bytes = words * sizeof(uint64_t);
-  double share;
-  size_t i, j;
+  size_t met[7] = {0, 0, 0, 0, 0, 0, 0}, i, j; /* fixed, stored, opposite, spurious, cycles, unsettled, all steps */
+  if (!status) status = hfy_kernel_check_same_(&walk.view, w);
   if (!status && !n) status = hfy_base_fail_(w, HFY_ERR_ARG, "n is 0; it should be at least 1");
   if (status) return hfy_base_close_(w, &local, status);
   memset(census, 0, sizeof *census);
   for (i = 0; i < walk.n; i++) hfy_kernel_random_row_(walk.cues + i * words, k->dim, rng);
   hfy_base_parallel_(walk.tasks, hfy_kernel_walk_task_, &walk);
-  share = 1 / (double)walk.n;
   for (i = 0; i < walk.n; i++) {
     const uint64_t *end = walk.out + i * words;
     const size_t period = walk.report.period[i], steps = walk.report.steps[i];
     int stored = 0, opposite = 0;
-    census->steps += share * (double)steps;
-    census->fixed += share * (period == 1 && steps == 1);
+    met[6] += steps;
+    met[0] += period == 1 && steps == 1;
     hfy_kernel_distances_(&walk.view, end, k->count, walk.slot->d);
     for (j = 0; j < k->count; j++) {
       stored |= !walk.slot->d[j];
       opposite |= walk.slot->d[j] == k->dim;
     }
-    *(!period       ? &census->unsettled
-      : period == 2 ? &census->cycles
-      : stored      ? &census->stored
-      : opposite    ? &census->opposite
-                    : &census->spurious) += share;
+    met[!period ? 5 : period == 2 ? 4 : stored ? 1 : opposite ? 2 : 3]++;
     if (period != 1 || stored || opposite) continue;
     for (j = 0; j < census->different && memcmp(walk.cues + j * words, end, bytes); j++) continue;
     if (j == census->different) memcpy(walk.cues + census->different++ * words, end, bytes); /* cues are done with */
+  }
+  {
+    double *const share[7] = {&census->fixed,  &census->stored,    &census->opposite, &census->spurious,
+                              &census->cycles, &census->unsettled, &census->steps};
+    for (i = 0; i < 7; i++) *share[i] = (double)met[i] / (double)n;
   }
   return hfy_base_close_(w, &local, status);
 }
 
 /* --- landscape (math 16.3) --- */
+
+/* Pattern i's part of both forces for no_self. whole: |x - xi|^2 or x.xi; apart: x - xi or xi. */
+HFY_COLD_ void hfy_kernel_force_part_(const hfy_kernel_view_ *v, const double *x, size_t i, const double *apart,
+                                      double whole, double *fd, double *fi) {
+  const hfy_kernel *k = &v->k;
+  const int rbf = k->kind == HFY_KERNEL_RBF;
+  const double *a = k->alpha + i * k->dim;
+  double sum = 0, value;
+  size_t j, turn;
+  for (turn = 0; turn < 2; turn++) /* sum over k of x_k alpha_k K_k first */
+    for (j = 0; j < k->dim; j++) {
+      const double own = rbf ? apart[j] * apart[j] : apart[j] * x[j];
+      value = rbf ? hfy_kernel_of_(k, 0, whole > own ? whole - own : 0) : k->gamma * (whole - own);
+      if (!turn)
+        fd[j] -= value * a[j];
+      else /* neuron j does not see bit j */
+        fi[j] += k->gamma * apart[j] * (rbf ? 2 * (sum - x[j] * a[j] * value) : x[j] * a[j] - sum);
+      if (!turn) sum += x[j] * a[j] * (rbf ? value : 1);
+    }
+}
 
 /* F_d and F_i at x, N numbers each; apart: N. */
 HFY_COLD_ void hfy_kernel_force_(const hfy_kernel_view_ *v, const double *x, double *fd, double *fi, double *apart) {
@@ -21731,6 +22072,10 @@ HFY_COLD_ void hfy_kernel_force_(const hfy_kernel_view_ *v, const double *x, dou
         apart[j] = s;
         dot += s * x[j];
       }
+    }
+    if (k->no_self) {
+      hfy_kernel_force_part_(v, x, i, apart, k->kind == HFY_KERNEL_RBF ? square : dot, fd, fi);
+      continue;
     }
     value = hfy_kernel_of_(k, dot, square);
     slope = 2 * k->gamma * value; /* -dK/dx = slope apart */
@@ -21772,7 +22117,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const 
   hfy_kernel_geometry g;
   const size_t N = v.k.dim;
   size_t i;
-  if (!status) status = hfy_kernel_check_alpha_(&v.k, w);
+  if (!status) status = hfy_kernel_check_same_(&v, w);
+  if (!status) status = hfy_kernel_check_alpha_(&v.k, 0, w);
   if (!status && !hfy_base_fits_(n, N, sizeof(double)))
     status = hfy_base_fail_(w, HFY_ERR_ARG, "n is %z: so many points cannot exist", n);
   for (i = 0; !status && i < n; i++)
@@ -21825,7 +22171,7 @@ HFY_COLD_ void hfy_kernel_symmetric_(double *a, size_t n) {
 }
 
 HFY_COLD_ void hfy_kernel_plan_spectra_(hfy_base_arena_ *arena, hfy_kernel_spectra_ *s, const double *gram) {
-  const size_t P = s->v.k.count, N = s->v.k.dim, most = P > N ? P : N;
+  const size_t P = s->v.k.count, N = s->v.k.target_dim, most = P > N ? P : N;
   double **const two[] = {&s->h, &s->turned, NULL};
   double **const five[] = {&s->sigma, &s->operators, &s->effective, &s->logits, &s->values, NULL};
   hfy_kernel_plan_gram_(arena, &s->v, gram, 0);
@@ -21848,12 +22194,12 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const
   hfy_kernel_spectra_ spectra, *s = &spectra;
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_DOUBLE_, !spectrum ? "spectrum" : NULL, &s->v, w);
-  const size_t P = s->v.k.count, N = s->v.k.dim, r = hfy_base_min_(P, N);
+  const size_t P = s->v.k.count, N = s->v.k.target_dim, r = hfy_base_min_(P, N);
   const double *alpha = s->v.k.alpha, *u;
   const hfy_simd_ *simd = s->v.simd;
   size_t i, j;
   if (!status) status = hfy_kernel_check_finite_(alpha, P * N, "alpha", w);
-  if (!status) status = hfy_kernel_check_finite_(gram, P * P, "gram", w);
+  if (!status) status = hfy_kernel_check_gram_(&s->v, gram, w);
   if (!status && !(hfy_linalg_largest_(alpha, P * N) > 0))
     status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "alpha is 0: its stable rank does not exist");
   while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_spectra_(&arena, s, gram);
@@ -21867,6 +22213,12 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const
   hfy_kernel_symmetric_(s->square, N);
   status = hfy_linalg_symmetric_run_(&s->by_neuron, s->square, s->operators, NULL);
   for (i = 0; !status && i < N; i++) s->operators[i] = s->operators[i] > 0 ? sqrt(s->operators[i]) : 0;
+  if (!status && s->v.k.no_self) {
+    hfy_kernel_times_bits_(&s->v, alpha, s->turned);
+    hfy_linalg_product_run_(simd, P, N, P, hfy_linalg_rows_(s->v.K, P), hfy_linalg_rows_(s->turned, N),
+                            hfy_linalg_set_(s->square, N), s->gemm);
+    hfy_kernel_unsee_(&s->v, alpha, s->h, s->square);
+  }
   if (!status) status = hfy_linalg_svd_run_(&s->svd, s->h, P, N, s->logits, 0);
   if (!status) status = hfy_linalg_svd_run_(&s->svd, alpha, P, N, s->sigma, 1);
   if (status) return hfy_base_close_(w, &local, hfy_base_fail_(w, status, "an eigenproblem did not converge"));
@@ -21933,15 +22285,17 @@ HFY_COLD_ hfy_status hfy_kernel_open_course_(const hfy_kernel *kernel, const dou
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_BARE_, NULL, &c->v, w);
   const size_t P = c->P = c->v.k.count, square = P * P, fisher = c->damping > 0 || c->steps ? square : 0;
+  size_t i;
   if (status) return status;
-  if (c->neuron >= c->v.k.dim)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "neuron is %z; it should be below dim, %z", c->neuron, c->v.k.dim);
+  if (c->neuron >= c->v.k.target_dim)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "neuron is %z; it should be below %s, %z", c->neuron,
+                          c->v.led ? "target_dim" : "dim", c->v.k.target_dim);
   if (hfy_kernel_check_number_(c->lambda, "lambda", w) || hfy_kernel_check_number_(c->damping, "damping", w) ||
-      hfy_kernel_check_finite_(gram, square, "gram", w) || hfy_base_null_(w, missing) ||
+      hfy_kernel_check_gram_(&c->v, gram, w) || hfy_base_null_(w, missing) ||
       hfy_kernel_check_number_(c->eta, "eta", w))
     return HFY_ERR_ARG;
   while (hfy_base_layout_(&arena, w, &status)) {
-    hfy_kernel_plan_gram_(&arena, &c->v, gram, 1);
+    hfy_kernel_plan_gram_(&arena, &c->v, c->v.k.no_self ? NULL : gram, 1);
     c->factor = HFY_TAKE_(&arena, double, natural ? square : 0);
     c->fisher = HFY_TAKE_(&arena, double, fisher);
     c->scaled = HFY_TAKE_(&arena, double, fisher);
@@ -21955,6 +22309,10 @@ HFY_COLD_ hfy_status hfy_kernel_open_course_(const hfy_kernel *kernel, const dou
   }
   if (status) return status;
   hfy_kernel_make_gram_(&c->v);
+  for (i = 0; c->v.k.no_self && i < square; i++)
+    c->v.gram[i] = hfy_kernel_part_(&c->v, c->v.gram[i],
+                                    hfy_kernel_bit_(c->v.k.patterns + i / P * c->v.words, c->neuron) !=
+                                      hfy_kernel_bit_(c->v.k.patterns + i % P * c->v.words, c->neuron));
   if (!natural) return HFY_OK;
   memcpy(c->factor, c->v.K, square * sizeof(double));
   c->singular = hfy_linalg_cholesky_(c->factor, P) != HFY_OK;
@@ -21968,7 +22326,7 @@ HFY_COLD_ void hfy_kernel_gradient_(hfy_kernel_course_ *c) {
   for (i = 0; i < c->P; i++) {
     const double e = exp(-fabs(c->h[i]));
     c->variance[i] = e / ((1 + e) * (1 + e));
-    c->r[i] = hfy_kernel_residual_(hfy_kernel_bit_(c->v.k.patterns + i * c->v.words, c->neuron), c->h[i],
+    c->r[i] = hfy_kernel_residual_(hfy_kernel_bit_(c->v.k.targets + i * c->v.to_words, c->neuron), c->h[i], e,
                                    c->lambda * c->a[i]);
   }
   hfy_kernel_times_(&c->v, c->r, c->g);
@@ -22046,7 +22404,7 @@ HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuro
   hfy_status status;
   memset(&c, 0, sizeof c);
   c.neuron = neuron;
-  c.lambda = lambda;
+  c.lambda = hfy_base_default_(lambda, 0.01);
   c.damping = damping;
   status = hfy_kernel_open_course_(kernel, gram, 1, !a ? "a" : !fisher ? "fisher" : NULL, &c, w);
   if (!status && hfy_kernel_check_finite_(a, c.P, "a", w)) status = HFY_ERR_NONFINITE;
@@ -22171,6 +22529,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t
                    c.out.length, c.out.fisher_1);
   if (!status) status = hfy_kernel_go_(&c, 1, w);
   c.out.path /= c.out.length;
+  if (!status && !hfy_base_is_finite_(0 * c.out.path + 0 * c.out.sum_principal + 0 * c.out.sum_tail))
+    status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "path %g, gains %g and %g: not all are doubles", c.out.path,
+                            c.out.sum_principal, c.out.sum_tail);
   if (!status) *path = c.out;
   if (!status && path->fisher && c.singular) status = hfy_kernel_singular_(w);
   return hfy_base_close_(w, &local, status);

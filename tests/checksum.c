@@ -2859,7 +2859,7 @@ static void train_kernel(hfy_kernel *k, double *alpha, size_t i) {
   put_double(gram, k->count * k->count);
   add("hfy_kernel_gram");
   memset(&t, 0, sizeof t);
-  t.trainer = (hfy_kernel_trainer)(i % 43 == 42 ? 9 : i % 6);
+  t.trainer = (hfy_kernel_trainer)(i % 43 == 42 ? 9 : i % 5);
   t.max_iterations = i % 3 ? 0 : 10;
   if (t.trainer == HFY_KERNEL_PAPER) t.max_iterations = 20;
   if (chance(0.3)) t.lambda = 0.1;
@@ -2872,7 +2872,7 @@ static void train_kernel(hfy_kernel *k, double *alpha, size_t i) {
   if (i % 40 == 22) t.tol = -1;
   if (chance(0.3)) t.progress = stop_at_three;
   if (chance(0.5)) t.context = gram;
-  if (t.trainer < HFY_KERNEL_NEWTON && size != SIZE_MAX) t.state = double_zeros(size);
+  if (t.trainer <= HFY_KERNEL_PAPER && size != SIZE_MAX) t.state = double_zeros(size);
   for (turn = 0; turn < 2; turn++) {
     memset(&r, 0, sizeof r);
     seen(hfy_kernel_train(k, i % 9 ? &t : NULL, alpha, &r, &work));

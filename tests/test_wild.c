@@ -239,7 +239,9 @@ static void wild_kernel(void) {
   if (pick(2)) k.gamma = above();
   if (pick(2)) k.degree = 1 + (double)pick(64);
   if (pick(3) == 0) k.offset = above();
-  t.trainer = (hfy_kernel_trainer)pick(6), t.max_iterations = pick(40);
+  k.no_self = !pick(4);
+  if (!pick(4)) k.targets = packed;
+  t.trainer = (hfy_kernel_trainer)pick(5), t.max_iterations = pick(40);
   if (pick(2)) t.lambda = above();
   if (pick(3) == 0) t.eta = above();
   if (pick(4) == 0) t.tol = above();

@@ -1,7 +1,8 @@
 /* klr.c: the figures of the two papers on kernel logistic regression networks (KLR-S, KLR-L), and what goes beyond them:
    capacity against the classical rules, low-rank approximations, dense memories.
 
-       klr PART [full] [seed=42] [DIRECTORY]     PART: phase forces spectrum dynamics capacity lowrank dense, or all
+       klr PART [full] [seed=42] [DIRECTORY]     PART: phase forces spectrum dynamics capacity lowrank dense own solver
+                                                 ring, or all
 
    writes DIRECTORY/klr_PART.csv (build), with a line of progress on stderr for each point. Every figure is
    made twice: with the papers' training (gradient descent, step 0.1, 200 steps, lambda 0.01) and at the exact optimum of
@@ -67,7 +68,7 @@ static hfy_kernel_result train(const hfy_kernel *k, hfy_kernel_trainer trainer, 
 }
 
 static const char *name_of(hfy_kernel_trainer trainer) {
-  static const char *const names[] = {"exact", "paper", "newton", "ridge", "projection", "raw"};
+  static const char *const names[] = {"exact", "paper", "ridge", "projection", "raw"};
   return names[trainer];
 }
 
@@ -536,10 +537,123 @@ static void dense(void) {
   fclose(file);
 }
 
+/* Neurons that see their own bit and neurons that do not: recall of 100 patterns, and what random states meet. */
+static void own(void) {
+  static const double rows[][3] = {{100, 100, 0.005}, {100, 200, 0.01}, {100, 400, 0.02},
+                                   {100, 600, 0.02},  {200, 800, 0.01}, {100, 400, 0.05}};
+  FILE *file = create("own", "neurons,patterns,gamma,own_bit,iterations,products,recall10,recall20,recall30,random_fixed,stored,"
+                             "spurious");
+  size_t r, j;
+  int blind;
+  for (r = 0; r < sizeof rows / sizeof rows[0]; r++)
+    for (blind = 0; blind < 2; blind++) {
+      const size_t dim = (size_t)rows[r][0], P = (size_t)rows[r][1];
+      hfy_rng rng = hfy_rng_seed(seed), stream = hfy_rng_seed(seed - 35), start = hfy_rng_seed(seed + 957);
+      uint64_t *x = (uint64_t *)room(P * hfy_kernel_words(dim), sizeof *x);
+      double *a = (double *)room(P * dim, sizeof *a), recall[3];
+      size_t flips[3];
+      hfy_kernel k;
+      hfy_kernel_result result;
+      hfy_kernel_census census;
+      memset(&k, 0, sizeof k);
+      k.dim = dim, k.count = P, k.gamma = rows[r][2], k.patterns = x, k.alpha = a, k.no_self = blind;
+      must(hfy_kernel_random(P, dim, &rng, x, &work), "random patterns");
+      must(hfy_kernel_train(&k, NULL, a, &result, &work), "training");
+      for (j = 0; j < 3; j++) flips[j] = (j + 1) * dim / 10;
+      must(hfy_kernel_basins(&k, 100, flips, 3, &stream, recall, NULL, &work), "basins");
+      must(hfy_kernel_explore(&k, 1000, &start, &census, &work), "census");
+      fprintf(file, "%zu,%zu,%g,%s,%zu,%zu,%.2f,%.2f,%.2f,%.3f,%.3f,%.3f\n", dim, P, k.gamma, blind ? "without" : "with",
+              result.iterations, result.products, recall[0], recall[1], recall[2], census.fixed, census.stored, census.spurious);
+      fprintf(stderr, "own: N %zu, P %zu, gamma %g, %s its own bit: recall %.2f %.2f %.2f, fixed %.3f; gap / loss %.1e\n", dim,
+              P, k.gamma, blind ? "without" : "with", recall[0], recall[1], recall[2], census.fixed, result.gap / result.loss);
+      free(x), free(a);
+    }
+  fclose(file);
+}
+
+/* Targets: a ring of 1,600 patterns walked once around from a cue with flipped bits, and answers of another length. */
+static void ring(void) {
+  enum { P = 1600, STARTS = 20 };
+  static const double gammas[] = {0.03, 0.05, 0.1};
+  static const size_t flips[] = {0, 10, 20}, lengths[] = {32, 400};
+  FILE *file = create("ring", "what,gamma,own_bit,target_bits,flipped,share,iterations");
+  uint64_t *next = (uint64_t *)room(P * 7, sizeof *next);
+  size_t *visited = (size_t *)room(STARTS * P, sizeof *visited), g, f, i, t;
+  int blind;
+  for (g = 0; g < 3; g++)
+    for (blind = 0; blind < 2; blind++) {
+      hfy_kernel k = memory_of(P, gammas[g], seed);
+      hfy_kernel_report report;
+      hfy_kernel_result result;
+      memset(&report, 0, sizeof report);
+      report.visited = visited;
+      for (i = 0; i < P; i++) memcpy(next + WORDS * i, bits + WORDS * ((i + 1) % P), WORDS * sizeof *bits);
+      k.targets = next, k.no_self = blind, k.max_steps = P;
+      must(hfy_kernel_train(&k, NULL, alpha, &result, &work), "training");
+      for (f = 0; f < 3; f++) { /* share of the starts from which every step is the next pattern */
+        hfy_rng rng = hfy_rng_seed(seed - 35);
+        size_t whole = 0;
+        for (i = 0; i < STARTS; i++) memcpy(cues + WORDS * i, bits + WORDS * (i * 79 % P), WORDS * sizeof *bits);
+        must(hfy_kernel_flip(cues, STARTS, N, flips[f], &rng, cues, &work), "flips");
+        must(hfy_kernel_recall(&k, cues, STARTS, ends, &report, &work), "recall");
+        for (i = 0; i < STARTS; i++) {
+          for (t = 0; t < P && visited[i * P + t] == (i * 79 + 1 + t) % P;) t++;
+          whole += t == P;
+        }
+        fprintf(file, "ring,%g,%s,%d,%zu,%.2f,%zu\n", gammas[g], blind ? "without" : "with", N, flips[f],
+                (double)whole / STARTS, result.iterations);
+        fprintf(stderr, "ring: gamma %g, %s own bit, %zu flipped: %.2f of %d starts go once around; gap / loss %.1e\n", gammas[g],
+                blind ? "without" : "with", flips[f], (double)whole / STARTS, STARTS, result.gap / result.loss);
+      }
+    }
+  for (g = 0; g < 2; g++) {
+    hfy_kernel k = memory_of(400, 0.05, seed);
+    hfy_rng rng = hfy_rng_seed(seed + 1), stream = hfy_rng_seed(seed - 35);
+    double *a = (double *)room(400 * 400, sizeof *a), recovered[3];
+    hfy_kernel_result result;
+    must(hfy_kernel_random(400, lengths[g], &rng, next, &work), "answers");
+    k.targets = next, k.target_dim = lengths[g], k.alpha = a;
+    must(hfy_kernel_train(&k, NULL, a, &result, &work), "training");
+    must(hfy_kernel_basins(&k, 400, flips, 3, &stream, recovered, NULL, &work), "basins");
+    for (f = 0; f < 3; f++) {
+      fprintf(file, "answers,0.05,with,%zu,%zu,%.3f,%zu\n", lengths[g], flips[f], recovered[f], result.iterations);
+      fprintf(stderr, "ring: answers of %zu bits to 400 patterns, %zu flipped: %.3f\n", lengths[g], flips[f], recovered[f]);
+    }
+    free(a);
+  }
+  free(next), free(visited);
+  fclose(file);
+}
+
+/* The exact trainer on kernels near and far, at four penalties. */
+static void solver(void) {
+  static const struct { const char *name; hfy_kernel_kind kind; double gamma; } kernels[] = {
+    {"RBF .02", HFY_KERNEL_RBF, 0.02}, {"LINEAR 1/N", HFY_KERNEL_LINEAR, 1.0 / N}, {"LINEAR 1", HFY_KERNEL_LINEAR, 1},
+    {"POLY3 1/N", HFY_KERNEL_POLYNOMIAL, 1.0 / N}, {"POLY3 1", HFY_KERNEL_POLYNOMIAL, 1}};
+  static const double lambdas[] = {1e-2, 1e-3, 1e-4, 1e-6};
+  FILE *file = create("solver", "kernel,lambda,iterations,products,gap_over_loss");
+  size_t c, l;
+  for (c = 0; c < 5; c++)
+    for (l = 0; l < 4; l++) {
+      hfy_kernel k = memory_of(300, kernels[c].gamma, seed);
+      hfy_kernel_training how;
+      hfy_kernel_result result;
+      memset(&how, 0, sizeof how);
+      k.kind = kernels[c].kind, how.lambda = lambdas[l];
+      must(hfy_kernel_train(&k, &how, alpha, &result, &work), "training");
+      fprintf(file, "%s,%g,%zu,%zu,%.1e\n", kernels[c].name, lambdas[l], result.iterations, result.products,
+              result.gap / result.loss);
+      fprintf(stderr, "solver: %s, lambda %g: %zu iterations, %zu products, gap / loss %.1e\n", kernels[c].name, lambdas[l],
+              result.iterations, result.products, result.gap / result.loss);
+    }
+  fclose(file);
+}
+
 int main(int argc, char **argv) {
   static const struct { const char *name; void (*run)(void); } parts[] = {
     {"phase", phase}, {"forces", forces}, {"spectrum", spectrum}, {"dynamics", dynamics},
-    {"capacity", capacity}, {"lowrank", lowrank}, {"dense", dense}};
+    {"capacity", capacity}, {"lowrank", lowrank}, {"dense", dense}, {"own", own},
+    {"solver", solver}, {"ring", ring}};
   const char *part = argc > 1 ? argv[1] : "";
   size_t i, ran = 0;
   int a;
@@ -553,7 +667,7 @@ int main(int argc, char **argv) {
   gram = (double *)room(1600 * 1600, sizeof *gram);
   for (i = 0; i < sizeof parts / sizeof parts[0]; i++)
     if (!strcmp(part, "all") || !strcmp(part, parts[i].name)) parts[i].run(), ran++;
-  if (!ran) fprintf(stderr, "usage: klr phase|forces|spectrum|dynamics|capacity|lowrank|dense|all [full] [seed=42] [DIRECTORY]\n");
+  if (!ran) fprintf(stderr, "usage: klr phase|forces|spectrum|dynamics|capacity|lowrank|dense|own|solver|ring|all [full] [seed=42] [DIRECTORY]\n");
   free(bits), free(cues), free(ends), free(alpha), free(h), free(gram);
   hfy_work_free(&work);
   return !ran;

@@ -63,7 +63,7 @@ static uint64_t hash_others(uint64_t h, size_t *failures) {
   *failures += hfy_kernel_random(P, N, &rng, bits, NULL) != HFY_OK;
   *failures += hfy_kernel_gram(&k, gram, NULL) != HFY_OK;
   h = hash(h, gram, sizeof gram);
-  for (i = HFY_KERNEL_NEWTON; i >= HFY_KERNEL_EXACT; i--) { /* the default trainer's alpha stays */
+  for (i = HFY_KERNEL_PAPER; i >= HFY_KERNEL_EXACT; i--) { /* the default trainer's alpha stays */
     hfy_kernel_training how;
     memset(&how, 0, sizeof how);
     how.trainer = (hfy_kernel_trainer)i, how.max_iterations = i == HFY_KERNEL_PAPER ? 20 : 0;
