@@ -3113,14 +3113,13 @@ typedef struct hfy_simd_ {
   /* Lists, ascending, the i whose distance d = (double)max - (double)x[i] is below width, or 0: index and delta get i
      and d; returns how many. max: the largest of x. index, delta: room for n. Fast where few are kept. */
   size_t (*window)(const hfy_real *x, size_t n, hfy_real max, double width, size_t *index, double *delta);
-  /* y[i] = e^(x[i] - max), within 2 ulp of exact, 0 below 1e-37 (double: 1e-300). y may be x. Returns their sum, in
-     double (float: added four at a time in float). */
-  double (*softmax)(const hfy_real *x, size_t n, hfy_real max, hfy_real *y);
+  /* y[i] = e^(x[i] - max), within 2 ulp of exact, 0 where x[i] is below max + least; least: TINY, log 1e-37 (double:
+     1e-300), or more. y may be x. Returns their sum, in double (float: added four at a time in float). */
+  double (*softmax)(const hfy_real *x, size_t n, hfy_real max, double least, hfy_real *y);
   void (*scale)(hfy_real *y, size_t n, double a);                 /* y = a y, a rounded to hfy_real */
   void (*scale_once)(hfy_real *y, size_t n, double a);            /* y = a y in double, rounded once */
   /* y = a y + b x in double, each product rounded, then rounded once to hfy_real */
   void (*mix)(hfy_real *y, const hfy_real *x, size_t n, double a, double b);
-  void (*cut)(hfy_real *y, size_t n, double least);               /* what is below `least` (as hfy_real) becomes 0 */
   double (*apart)(const hfy_real *x, const hfy_real *y, size_t n); /* the largest |x - y|; NaN left out */
   void (*exp)(const hfy_real *x, size_t n, hfy_real *y);          /* y = e^x; y may be x */
   /* the slope of a softmax p along v, in double: m = sum p (v - v_k) / sum p, k one of the heaviest (each set has its
@@ -3163,10 +3162,14 @@ typedef struct hfy_simd_tile_ {
   size_t n, ahead, tiles, step, over;
 } hfy_simd_tile_;
 
-/* How vector kernels go through all pairs: `one` query with `tall` rows at a time, or `rows` x `queries` at once. */
+/* How vector kernels go through all pairs: `one` query with `tall` rows at a time, or `rows` x `queries` at once; many
+   queries of short rows (turned not NULL) with panels of `wide` rows whose elements lie side by side. */
+enum { HFY_SIMD_PANEL_ = 24576, HFY_SIMD_MANY_ = 16 }; /* bytes of a panel at most; queries that pay for turning it */
 typedef struct hfy_simd_tiles_ {
   size_t size, tall, rows, queries; /* size: of an element */
   void (*one)(const hfy_simd_tile_ *tile), (*few)(const hfy_simd_tile_ *tile);
+  size_t wide, two; /* two: of as many vectors */
+  void (*turned)(const hfy_simd_block_ *block);
 } hfy_simd_tiles_;
 
 /* A call: strides in elements. */
@@ -3372,6 +3375,30 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_pack_(size_t size, void *target, s
     for (p = 0; p < k; p++) hfy_simd_put_(size, to + p * row + j * size, from + (j * across + p * along) * size);
 }
 
+/* Dots of many queries with short rows, a panel of rows at a time: no sum is left to be folded within a vector. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_turned_(const hfy_simd_all_ *all) {
+  const size_t size = all->by->size, wide = all->by->wide;
+  char room[HFY_SIMD_PANEL_ + 64], *panel = room + 63 - ((uintptr_t)room + 63) % 64;
+  hfy_simd_block_ block;
+  size_t i;
+  memset(&block, 0, sizeof block);
+  block.a = all->q;
+  block.a_row = all->q_stride;
+  block.b = panel;
+  block.b_row = wide;
+  block.c_row = all->out_stride;
+  block.rows = all->nq;
+  block.depth = all->dim;
+  for (i = 0; i < all->rows; i += block.columns) {
+    const size_t left = all->rows - i, two = all->by->two; /* no vector alone at the end: it would wait for itself */
+    block.columns = left > wide && left <= 2 * two && two < wide ? two : hfy_base_min_(wide, left);
+    block.c = (char *)all->out + i * size;
+    hfy_simd_pack_(size, panel, wide, hfy_simd_at_(all, all->x, i * all->x_stride), all->x_stride, 1, block.columns,
+                   all->dim);
+    all->by->turned(&block);
+  }
+}
+
 /* Rows of a projection at work: w[i*batch + j] is the weight of row i for query j, used[i] tells by bits which are not
    zero. z: of `queries`; the last stands for those beyond. Meanwhile `ahead` rows from `next` are fetched into L2. */
 enum { HFY_SIMD_LIST_ = 128, HFY_SIMD_BATCH_ = 8 }; /* the most rows and queries */
@@ -3427,6 +3454,32 @@ HFY_PRIVATE_ void hfy_simd_project_list_(const hfy_simd_project_ *p, const hfy_r
   }
 }
 
+/* The n rows at x for a batch whose weights are not all there: rows that every query has a weight for come first (causal
+   masks leave such), rows at the end that none has are passed over. */
+HFY_PRIVATE_ void hfy_simd_project_some_(const hfy_simd_project_ *p, const hfy_real *x, const hfy_real **w, size_t n,
+                                         size_t pairs, hfy_simd_listed_ *list) {
+  const size_t batch = p->by->batch, queries = list->queries, few = 16;
+  size_t lead = 0, s = 0;
+  for (; n > few; n -= few) {
+    for (s = 0; s < queries && !p->by->nonzero(w[s] + n - few, few); s++) {}
+    if (s < queries) break;
+  }
+  for (; p->by->block && queries > 1 && 2 * pairs > n * queries && lead + few <= n; lead += few) {
+    for (s = 0; s < queries && p->by->nonzero(w[s] + lead, few) == few; s++) {}
+    if (s < queries) break;
+  }
+  if (lead) {
+    const hfy_simd_block_ all = {w[0], x, list->z[0], queries, p->dim, lead, p->w_stride, 1, 0, p->x_stride, p->by->wide,
+                                 p->z_stride, 0, 0, NULL, 0};
+    p->by->block(&all);
+    for (s = 0; s < batch; s++) w[s] += lead;
+    x += lead * p->x_stride;
+    n -= lead;
+    pairs -= lead * queries;
+  }
+  hfy_simd_project_list_(p, x, w, n, queries > 1 && 3 * pairs >= n * queries, list);
+}
+
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_project_all_(const hfy_simd_project_ *p) {
   const size_t batch = p->by->batch, nq = p->nq, dim = p->dim;
   const hfy_real *w[HFY_SIMD_BATCH_];
@@ -3439,26 +3492,34 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_project_all_(const hfy_simd_projec
     const hfy_real *x = p->x + i * p->x_stride;
     const size_t n = hfy_base_min_(block, p->rows - i), after = hfy_base_min_(n, p->rows - i - n);
     const size_t share = nq > batch ? (after + nq / batch) / (nq / batch + 1) : 0; /* of them each batch fetches */
-    size_t next = 0;
-    for (j = 0; j < nq; j += batch) {
+    size_t next = 0, dense = 0; /* queries before j that have a weight for every row wait for each other */
+    list.next = x + n * p->x_stride;
+    for (j = list.ahead = 0; j < nq; j += batch) {
       const size_t queries = list.queries = hfy_base_min_(batch, nq - j);
-      size_t pairs = 0;
+      size_t pairs = 0, full;
       for (s = 0; s < batch; s++) { /* the edge repeats the last query and drops what comes of it */
         const size_t at = j + hfy_base_min_(s, queries - 1);
         w[s] = p->w + at * p->w_stride + i;
         list.z[s] = p->z + at * p->z_stride;
         if (s < queries) pairs += p->by->nonzero(w[s], n);
       }
-      list.next = x + (n + next) * p->x_stride;
-      list.ahead = hfy_base_min_(share, after - next);
-      next += list.ahead;
-      if (p->by->block && queries > 1 && pairs == n * queries) {
-        const hfy_simd_block_ all = {w[0], x, list.z[0], queries, dim, n, p->w_stride, 1, 0, p->x_stride, p->by->wide,
-                                     p->z_stride, 0, 0, list.next, list.ahead};
+      full = p->by->block && queries + dense > 1 && pairs == n * queries ? queries : 0;
+      dense += full;
+      list.ahead = hfy_base_min_(list.ahead + share, after - next);
+      if (dense && (!full || dense >= 8 * batch || j + queries >= nq)) {
+        const size_t first = j + full - dense;
+        const hfy_simd_block_ all = {p->w + first * p->w_stride + i, x, p->z + first * p->z_stride, dense, dim, n,
+                                     p->w_stride, 1, batch * p->w_stride, p->x_stride, p->by->wide, p->z_stride, 0, 0,
+                                     list.next, list.ahead};
         p->by->block(&all);
-      } else {
-        hfy_simd_project_list_(p, x, w, n, queries > 1 && 3 * pairs >= n * queries, &list);
+        dense = 0;
+      } else if (full) {
+        continue;
       }
+      if (!full) hfy_simd_project_some_(p, x, w, n, pairs, &list);
+      next += list.ahead;
+      list.next += list.ahead * p->x_stride;
+      list.ahead = 0;
     }
   }
 }
@@ -3564,14 +3625,14 @@ HFY_PRIVATE_ size_t hfy_simd_window_scalar_(const hfy_real *x, size_t n, hfy_rea
 #endif
 
 /* In lanes and blocks as a dot: one running sum of a million equal weights loses four digits. */
-HFY_PRIVATE_ double hfy_simd_softmax_scalar_(const hfy_real *x, size_t n, hfy_real max, hfy_real *y) {
+HFY_PRIVATE_ double hfy_simd_softmax_scalar_(const hfy_real *x, size_t n, hfy_real max, double least, hfy_real *y) {
   double total = 0;
   while (n) {
     double lane[HFY_SIMD_LANES_] = {0};
     size_t i, l, half, block = hfy_base_min_(n, HFY_SIMD_BLOCK_);
     for (i = 0; i < block; i++) {
       double a = (double)x[i], m = (double)max, d = a - m, e = 0;
-      if (d >= HFY_SIMD_TINY_) {
+      if (d >= least) {
         double part = d - a; /* what the subtraction lost (Knuth): lost = (a - (d - part)) - (m + part) */
         double lost = (a - (d - part)) - (m + part);
         e = exp(d);
@@ -3606,11 +3667,6 @@ HFY_PRIVATE_ void hfy_simd_mix_scalar_(hfy_real *y, const hfy_real *x, size_t n,
     double u = a * (double)y[i], v = b * (double)x[i];
     y[i] = (hfy_real)(u + v);
   }
-}
-
-HFY_PRIVATE_ void hfy_simd_cut_scalar_(hfy_real *y, size_t n, double least) {
-  size_t i;
-  for (i = 0; i < n; i++) y[i] = y[i] < (hfy_real)least ? 0 : y[i];
 }
 
 HFY_PRIVATE_ double hfy_simd_apart_scalar_(const hfy_real *x, const hfy_real *y, size_t n) {
@@ -3713,7 +3769,7 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
   HFY_ISA_SCALAR, 1, hfy_simd_dot_scalar_, hfy_simd_euclidean_scalar_, hfy_simd_manhattan_scalar_,
   hfy_simd_combine_scalar_, hfy_simd_gather_scalar_, hfy_simd_max_scalar_, hfy_simd_window_scalar_,
   hfy_simd_softmax_scalar_, hfy_simd_scale_scalar_, hfy_simd_scale_once_scalar_, hfy_simd_mix_scalar_,
-  hfy_simd_cut_scalar_, hfy_simd_apart_scalar_, hfy_simd_exp_scalar_, hfy_simd_tilt_scalar_, hfy_simd_below_scalar_,
+  hfy_simd_apart_scalar_, hfy_simd_exp_scalar_, hfy_simd_tilt_scalar_, hfy_simd_below_scalar_,
   hfy_simd_keep_below_scalar_, hfy_simd_powers_scalar_, hfy_simd_clip_scalar_, hfy_simd_signs_scalar_,
   {0, 0, 0, NULL}};
 
@@ -3779,6 +3835,7 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
 #define HFY_ROWS_ (HFY_SIMD_PASS_ >= 4 ? 8 : 4)
 #define HFY_STRIP_ (HFY_SIMD_PASS_ == 1 ? 4 : HFY_SIMD_PASS_ == 2 ? 2 : 3)
 #define HFY_BATCH_ (HFY_SIMD_PASS_ >= 4 ? 8 : 4)
+#define HFY_PAIR_ (HFY_BATCH_ / 2)
 
 #if defined(HFY_TARGET_ATTRIBUTE_) && defined(HFY_GNU_)
 #define HFY_FOR_ISA_ __attribute__((unused, target(HFY_TARGET_ATTRIBUTE_)))
@@ -4353,27 +4410,105 @@ HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const hfy_simd_ti
   }
 }
 
-#define HFY_PAIRS_(name, kind, tall, few_rows, queries)                                                                \
+enum { HFY_V_(wide) = HFY_STRIP_ * HFY_LANES_ };
+
+#if HFY_SIMD_PASS_ != 1 && !defined(HFY_SIMD_OTHER_) && !defined(__OPTIMIZE_SIZE__)
+/* Canonical dots of PAIR queries at i with a turned panel: `strip` vectors of rows from j on, of which n count. Lane l of
+   those dots takes the elements l, l + LANES, ...; two lanes run at a time, in such an order that what is there can be
+   folded with what came before. */
+HFY_INLINE_ void HFY_V_(turn)(int strip, const hfy_simd_block_ *block, size_t i, size_t j, size_t n) {
+  enum { lanes = HFY_LANES_, apart = lanes / 2, most = HFY_PAIR_ * HFY_STRIP_ };
+  static const unsigned char reversed[8] = {0, 4, 2, 6, 1, 5, 3, 7};
+  const size_t row = block->b_row, left = block->rows - i;
+  const HFY_S_ *q[HFY_PAIR_];
+  HFY_S_ *c = (HFY_S_ *)block->c + i * block->c_row + j;
+  HFY_VV_ acc[2 * most], part[3][most], v[HFY_STRIP_], w;
+  size_t t, d;
+  int l, r, s;
+  q[0] = (const HFY_S_ *)block->a + i * block->a_row;
+  HFY_UNROLL_ for (r = 1; r < HFY_PAIR_; r++) q[r] = q[r - 1] + ((size_t)r < left ? block->a_row : 0);
+  for (t = 0; t < apart; t++) {
+    const HFY_S_ *b;
+    size_t m = t, level = 0;
+    d = reversed[t] / (8 / apart);
+    b = (const HFY_S_ *)block->b + d * row + j;
+    HFY_UNROLL_ for (l = 0; l < 2 * most; l++) acc[l] = HFY_V_(zero)();
+    for (; d < block->depth; d += lanes, b += lanes * row)
+      HFY_UNROLL_ for (s = 0; s < 2; s++) {
+        HFY_UNROLL_ for (l = 0; l < strip; l++) {
+          v[l] = HFY_V_(load)(b + (size_t)s * apart * row + l * lanes);
+          HFY_PIN_(v[l]);
+        }
+        HFY_UNROLL_ for (r = 0; r < HFY_PAIR_; r++) {
+          w = HFY_V_(set)(q[r][d + (size_t)s * apart]);
+          HFY_UNROLL_ for (l = 0; l < strip; l++)
+            acc[s * most + r * HFY_STRIP_ + l] = HFY_V_(fma)(w, v[l], acc[s * most + r * HFY_STRIP_ + l]);
+        }
+      }
+    HFY_UNROLL_ for (l = 0; l < most; l++) acc[l] = HFY_V_(add)(acc[l], acc[most + l]);
+    for (; m & 1; m >>= 1, level++)
+      HFY_UNROLL_ for (l = 0; l < most; l++) acc[l] = HFY_V_(add)(part[level][l], acc[l]);
+    if (t + 1 < apart)
+      HFY_UNROLL_ for (l = 0; l < most; l++) part[level][l] = acc[l];
+  }
+  HFY_UNROLL_ for (r = 0; r < HFY_PAIR_; r++) { /* the edge does the last query again */
+    HFY_UNROLL_ for (l = 0; l < strip; l++)
+      if (strip == 1)
+        HFY_V_(store_up)(c, acc[r * HFY_STRIP_], n);
+      else
+        HFY_V_(store)(c + l * lanes, acc[r * HFY_STRIP_ + l]);
+    if ((size_t)r + 1 < left) c += block->c_row;
+  }
+}
+
+/* All queries with a panel. */
+HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(turned)(const hfy_simd_block_ *block) {
+  enum { lanes = HFY_LANES_, wide = HFY_V_(wide) };
+  const size_t rows = block->rows, columns = block->columns;
+  size_t i, j = 0;
+  if (columns == wide) {
+    for (i = 0; i < rows; i += HFY_PAIR_) HFY_V_(turn)(HFY_STRIP_, block, i, 0, 0);
+    return;
+  }
+  if (HFY_STRIP_ == 3 && columns >= 2 * lanes) {
+    for (i = 0; i < rows; i += HFY_PAIR_) HFY_V_(turn)(2, block, i, 0, 0);
+    j = 2 * lanes;
+  }
+  for (; j < columns; j += lanes)
+    for (i = 0; i < rows; i += HFY_PAIR_) HFY_V_(turn)(1, block, i, j, hfy_base_min_(lanes, columns - j));
+}
+#define HFY_TURNED_ HFY_V_(turned)
+#else
+#define HFY_TURNED_ NULL
+#endif
+
+#define HFY_PAIRS_(name, kind, tall, few_rows, queries, turned)                                                        \
   HFY_TARGET_ void HFY_V_(name##_one)(const hfy_simd_tile_ *t) { HFY_V_(tile)(kind, tall, 1, t); }                     \
   HFY_TARGET_ void HFY_V_(name##_few)(const hfy_simd_tile_ *t) { HFY_V_(tile)(kind, few_rows, queries, t); }           \
   HFY_TARGET_ void HFY_V_(name)(const HFY_S_ *x, size_t x_stride, size_t rows, const HFY_S_ *q, size_t q_stride,       \
                                 size_t nq, size_t dim, HFY_S_ *out, size_t out_stride) {                               \
     const int one = (queries) == 1;                                                                                    \
     const hfy_simd_tiles_ by = {sizeof(HFY_S_), tall, one ? (tall) : (few_rows), queries,                              \
-                                HFY_V_(name##_one), one ? HFY_V_(name##_one) : HFY_V_(name##_few)};                    \
+                                HFY_V_(name##_one), one ? HFY_V_(name##_one) : HFY_V_(name##_few), HFY_V_(wide),       \
+                                2 * HFY_LANES_, turned};                                                               \
     const hfy_simd_all_ all = {&by, x, q, out, x_stride, rows, q_stride, nq, dim, out_stride};                         \
-    hfy_simd_all_pairs_(&all);                                                                                         \
+    if (turned && nq >= HFY_SIMD_MANY_ && dim % HFY_LANES_ == 0 &&                                                     \
+        dim * HFY_V_(wide) * sizeof(HFY_S_) <= HFY_SIMD_PANEL_)                                                        \
+      hfy_simd_all_turned_(&all);                                                                                      \
+    else                                                                                                               \
+      hfy_simd_all_pairs_(&all);                                                                                       \
   }
 #ifdef HFY_SIMD_OTHER_ /* linear algebra has one query only */
-HFY_PAIRS_(dot, HFY_SIMD_DOT_, HFY_TALL_, HFY_ROWS_, 1)
+HFY_PAIRS_(dot, HFY_SIMD_DOT_, HFY_TALL_, HFY_ROWS_, 1, NULL)
 #else
-HFY_PAIRS_(dot, HFY_SIMD_DOT_, HFY_TALL_, HFY_ROWS_, HFY_QUERIES_)
+HFY_PAIRS_(dot, HFY_SIMD_DOT_, HFY_TALL_, HFY_ROWS_, HFY_QUERIES_, HFY_TURNED_)
 #endif
 /* more arithmetic than loads: only what has 32 registers gains from large tiles */
 HFY_PAIRS_(euclidean, HFY_SIMD_EUCLIDEAN_, HFY_TALL_ < HFY_ROWS_ ? HFY_TALL_ : HFY_ROWS_, HFY_ROWS_,
-           HFY_QUERIES_ < 2 || HFY_SIMD_PASS_ > 3 ? HFY_QUERIES_ : 2)
-HFY_PAIRS_(manhattan, HFY_SIMD_MANHATTAN_, 4, 4, HFY_QUERIES_ < 2 ? 1 : 2)
+           HFY_QUERIES_ < 2 || HFY_SIMD_PASS_ > 3 ? HFY_QUERIES_ : 2, NULL)
+HFY_PAIRS_(manhattan, HFY_SIMD_MANHATTAN_, 4, 4, HFY_QUERIES_ < 2 ? 1 : 2, NULL)
 #undef HFY_PAIRS_
+#undef HFY_TURNED_
 /* One query. */
 HFY_TARGET_ void HFY_V_(dots)(const HFY_S_ *x, size_t x_stride, size_t rows, const HFY_S_ *q, size_t dim, HFY_S_ *out) {
   HFY_V_(dot)(x, x_stride, rows, q, 0, 1, dim, out, 0);
@@ -4457,26 +4592,23 @@ HFY_INLINE_ void HFY_V_(multiply)(int strip, const hfy_simd_block_ *block, size_
       HFY_V_(put)(masked, c[r] + l * lanes, HFY_V_(mul)(sign, acc[r * HFY_STRIP_ + l]), t);
 }
 
-enum { HFY_V_(wide) = HFY_STRIP_ * HFY_LANES_ };
-
 /* A panel of B stays in L1 while the rows of A pass. */
 HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(block)(const hfy_simd_block_ *block) {
   enum { lanes = HFY_LANES_, wide = HFY_V_(wide), line = 64 / sizeof(HFY_S_) };
   const size_t rows = block->rows, columns = block->columns;
   const HFY_S_ *b = (const HFY_S_ *)block->b, *next = (const HFY_S_ *)block->next;
+  /* a vector that would be left over alone waits for itself: two and two instead of three and one */
+  const size_t pairs = HFY_STRIP_ == 3 && columns % wide == lanes && block->b_panel == wide ? (size_t)4 * lanes : 0;
   size_t i, j = 0, l;
-  for (; j + wide <= columns; j += wide, b += block->b_panel) {
+  for (; j + wide <= columns && columns - j != pairs; j += wide, b += block->b_panel) {
     for (i = 0; i < block->ahead; i++)
       for (l = 0; l < wide; l += line) HFY_PREFETCH_L2_(next + i * block->b_row + j + l);
     for (i = 0; i < rows; i += HFY_BATCH_) HFY_V_(multiply)(HFY_STRIP_, block, i, j, b, 0);
   }
   for (i = 0; i < block->ahead; i++)
     for (l = j; l < columns; l += line) HFY_PREFETCH_L2_(next + i * block->b_row + l);
-  if (HFY_BATCH_ == 8 && HFY_STRIP_ == 3 && j + 2 * lanes <= columns) { /* 8 multiply-adds alone wait for each other */
+  for (; HFY_STRIP_ == 3 && j + 2 * lanes <= columns; j += 2 * lanes, b += 2 * lanes)
     for (i = 0; i < rows; i += HFY_BATCH_) HFY_V_(multiply)(2, block, i, j, b, 0);
-    j += 2 * lanes;
-    b += 2 * lanes;
-  }
   for (; j < columns; j += lanes, b += lanes)
     for (i = 0; i < rows; i += HFY_BATCH_) HFY_V_(multiply)(1, block, i, j, b, hfy_base_min_(lanes, columns - j));
 }
@@ -4567,13 +4699,19 @@ HFY_TARGET_ void HFY_V_(strips)(const hfy_simd_listed_ *list) {
 }
 
 HFY_TARGET_ size_t HFY_V_(nonzero)(const HFY_S_ *w, size_t n) {
+  enum { lanes = HFY_LANES_ };
   const HFY_VV_ zero = HFY_V_(zero)(), one = HFY_V_(set)(1);
-  HFY_VV_ many = zero;
+  HFY_VV_ many[2] = {zero, zero};
   HFY_S_ sum;
-  size_t i;
-  for (i = 0; i < n; i += HFY_LANES_)
-    many = HFY_V_(add)(many, HFY_V_(select)(HFY_V_(lt)(zero, HFY_V_(abs)(HFY_V_(load_up)(w + i, n - i))), one, zero));
-  HFY_V_(fold)(&many, 1, &sum);
+  size_t i = 0;
+  int v;
+#define HFY_COUNT_(x) HFY_V_(select)(HFY_V_(lt)(zero, HFY_V_(abs)(x)), one, zero)
+  for (; i + 2 * lanes <= n; i += 2 * lanes)
+    HFY_UNROLL_ for (v = 0; v < 2; v++) many[v] = HFY_V_(add)(many[v], HFY_COUNT_(HFY_V_(load)(w + i + v * lanes)));
+  for (; i < n; i += lanes) many[0] = HFY_V_(add)(many[0], HFY_COUNT_(HFY_V_(load_up)(w + i, n - i)));
+#undef HFY_COUNT_
+  many[0] = HFY_V_(add)(many[0], many[1]);
+  HFY_V_(fold)(many, 1, &sum);
   return (size_t)sum;
 }
 
@@ -4734,26 +4872,51 @@ HFY_TARGET_ void HFY_V_(exp)(const HFY_S_ *x, size_t n, HFY_S_ *y) {
   for (; i < n; i += lanes) HFY_V_(store_up)(y + i, HFY_V_(exp1)(HFY_V_(load_up)(x + i, n - i)), n - i);
 }
 
-/* e^(x - max), with what the subtraction lost (Knuth's two-sum) put back; 0 below 1e-300. */
-HFY_INLINE_ HFY_DV_ HFY_D_(softmax1)(HFY_DV_ x, HFY_DV_ max) {
-  const HFY_DV_ tiny = HFY_D_(set)(HFY_SIMD_TINY_);
+/* e^(x - max), with what the subtraction lost (Knuth's two-sum) put back; 0 below e^least. */
+HFY_INLINE_ HFY_DV_ HFY_D_(softmax1)(HFY_DV_ x, HFY_DV_ max, HFY_DV_ least) {
   HFY_DV_ d = HFY_D_(sub)(x, max), part = HFY_D_(sub)(d, x), n, p;
   HFY_DV_ lost = HFY_D_(sub)(HFY_D_(sub)(x, HFY_D_(sub)(d, part)), HFY_D_(add)(max, part));
-  p = HFY_D_(exp_parts)(HFY_D_(max)(d, tiny), lost, &n);
-  return HFY_D_(select)(HFY_D_(le)(tiny, d), HFY_D_(scale2)(p, n), HFY_D_(zero)());
+  p = HFY_D_(exp_parts)(HFY_D_(max)(d, least), lost, &n);
+  return HFY_D_(select)(HFY_D_(le)(least, d), HFY_D_(scale2)(p, n), HFY_D_(zero)());
 }
-#ifndef HFY_DOUBLE
-/* The same in float, 0 below 1e-37 and without the last quarter of an ulp. x is raised to what still counts, so that
-   n >= -123; 1.5 2^23 added and taken away rounds to whole numbers, which the sum's last bits hold. */
-HFY_INLINE_ HFY_FV_ HFY_F_(softmax1)(HFY_FV_ raw, HFY_FV_ max) {
-  const HFY_FV_ least = HFY_F_(add)(max, HFY_F_(set)((float)HFY_SIMD_TINY_)), whole = HFY_F_(set)(12582912.0f);
-  HFY_FV_ x = HFY_F_(max)(raw, least), d = HFY_F_(sub)(x, max), part = HFY_F_(sub)(d, x), t, n, r, p;
-  HFY_FV_ lost = HFY_F_(sub)(HFY_F_(sub)(x, HFY_F_(sub)(d, part)), HFY_F_(add)(max, part));
-  t = HFY_F_(fma)(d, HFY_F_(set)(1.44269502f), whole);
-  n = HFY_F_(sub)(t, whole);
-  r = HFY_F_(add)(HFY_F_(fnma)(n, HFY_F_(set)(0.693359375f), d), HFY_F_(fnma)(n, HFY_F_(set)(-2.12194442e-4f), lost));
-  p = HFY_F_(add)(HFY_F_(fma)(HFY_F_(mul)(r, r), HFY_F_(exp_series)(r), r), HFY_F_(set)(1.0f));
-  return HFY_F_(select)(HFY_F_(le)(least, raw), HFY_F_(shift2)(p, t), HFY_F_(zero)());
+#ifdef HFY_DOUBLE
+HFY_INLINE_ void HFY_D_(softmax4)(const HFY_DV_ *raw, HFY_DV_ max, HFY_DV_ edge, HFY_DV_ *y) {
+  int v;
+  HFY_UNROLL_ for (v = 0; v < 4; v++) y[v] = HFY_D_(softmax1)(raw[v], max, edge);
+}
+#else
+/* The same in float, without the last quarter of an ulp. x is raised to what still counts, so that
+   n >= -123; 1.5 2^23 added and taken away rounds to whole numbers, which the sum's last bits hold. Four side by side:
+   each step waits for the one before. */
+HFY_INLINE_ void HFY_F_(softmax4)(const HFY_FV_ *raw, HFY_FV_ max, HFY_FV_ edge, HFY_FV_ *y) {
+  const HFY_FV_ least = HFY_F_(add)(max, edge), whole = HFY_F_(set)(12582912.0f);
+  HFY_FV_ x[4], d[4], t[4], n[4], r[4], p[4];
+  int v;
+#define HFY_EACH_(to, what)                                                                                            \
+  HFY_UNROLL_ for (v = 0; v < 4; v++) {                                                                                \
+    to[v] = what;                                                                                                      \
+    HFY_PIN_(to[v]);                                                                                                   \
+  }
+  HFY_EACH_(x, HFY_F_(max)(raw[v], least))
+  HFY_EACH_(d, HFY_F_(sub)(x[v], max))
+  HFY_EACH_(p, HFY_F_(sub)(d[v], x[v]))
+  HFY_EACH_(t, HFY_F_(fma)(d[v], HFY_F_(set)(1.44269502f), whole))
+  HFY_EACH_(r, HFY_F_(sub)(d[v], p[v]))
+  HFY_EACH_(p, HFY_F_(add)(max, p[v]))
+  HFY_EACH_(r, HFY_F_(sub)(x[v], r[v]))
+  HFY_EACH_(n, HFY_F_(sub)(t[v], whole))
+  HFY_EACH_(p, HFY_F_(sub)(r[v], p[v]))
+  HFY_EACH_(r, HFY_F_(fnma)(n[v], HFY_F_(set)(0.693359375f), d[v]))
+  HFY_EACH_(p, HFY_F_(fnma)(n[v], HFY_F_(set)(-2.12194442e-4f), p[v]))
+  HFY_EACH_(r, HFY_F_(add)(r[v], p[v]))
+  HFY_EACH_(p, HFY_F_(fma)(HFY_F_(set)(1.38145988e-3f), r[v], HFY_F_(set)(8.36871658e-3f)))
+  HFY_EACH_(d, HFY_F_(mul)(r[v], r[v]))
+  HFY_EACH_(p, HFY_F_(fma)(p[v], r[v], HFY_F_(set)(4.1668389e-2f)))
+  HFY_EACH_(p, HFY_F_(fma)(p[v], r[v], HFY_F_(set)(0.166665211f)))
+  HFY_EACH_(p, HFY_F_(fma)(p[v], r[v], HFY_F_(set)(0.49999994f)))
+  HFY_EACH_(p, HFY_F_(add)(HFY_F_(fma)(d[v], p[v], r[v]), HFY_F_(set)(1.0f)))
+  HFY_EACH_(y, HFY_F_(select)(HFY_F_(le)(least, raw[v]), HFY_F_(shift2)(p[v], t[v]), HFY_F_(zero)()))
+#undef HFY_EACH_
 }
 #endif
 
@@ -4767,25 +4930,27 @@ HFY_INLINE_ double HFY_D_(total)(HFY_DV_ a, HFY_DV_ b) {
 
 /* The sums of four vectors are added in double; the lanes go to the total after each block. The end counts as filled up
    with zeros: whatever is masked behind it changes no bit. */
-HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, HFY_S_ *y) {
+HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, double least, HFY_S_ *y) {
   enum { lanes = HFY_LANES_, four = 4 * lanes };
-  const HFY_VV_ m = HFY_V_(set)(max);
+  const HFY_VV_ m = HFY_V_(set)(max), edge = HFY_V_(set)((HFY_S_)least), none = HFY_V_(set)((HFY_S_)-HUGE_VAL);
   HFY_DV_ low = HFY_D_(zero)(), high = low;
   double total = 0;
   size_t i, v;
   for (i = 0; i < n; i += four) {
-    HFY_VV_ part[4] = {HFY_V_(zero)(), HFY_V_(zero)(), HFY_V_(zero)(), HFY_V_(zero)()};
+    HFY_VV_ part[4];
     if (n - i >= four)
-      HFY_UNROLL_ for (v = 0; v < 4; v++) {
-        part[v] = HFY_V_(softmax1)(HFY_V_(load)(x + i + v * lanes), m);
-        HFY_V_(store)(y + i + v * lanes, part[v]);
-      }
+      HFY_UNROLL_ for (v = 0; v < 4; v++) part[v] = HFY_V_(load)(x + i + v * lanes);
     else
-      HFY_TAIL_ for (v = 0; v < 4 && i + v * lanes < n; v++) {
-        const size_t at = i + v * lanes, left = n - at;
-        part[v] = HFY_V_(up_to)(left, HFY_V_(softmax1)(HFY_V_(load_up)(x + at, left), m), HFY_V_(zero)());
-        HFY_V_(store_up)(y + at, part[v], left);
+      HFY_TAIL_ for (v = 0; v < 4; v++) {
+        const size_t at = i + v * lanes;
+        part[v] = at < n ? HFY_V_(up_to)(n - at, HFY_V_(load_up)(x + at, n - at), none) : none;
       }
+    HFY_V_(softmax4)(part, m, edge, part);
+    if (n - i >= four)
+      HFY_UNROLL_ for (v = 0; v < 4; v++) HFY_V_(store)(y + i + v * lanes, part[v]);
+    else
+      HFY_TAIL_ for (v = 0; v < 4 && i + v * lanes < n; v++)
+        HFY_V_(store_up)(y + i + v * lanes, part[v], n - i - v * lanes);
     part[0] = HFY_V_(add)(HFY_V_(add)(part[0], part[1]), HFY_V_(add)(part[2], part[3]));
     low = HFY_D_(add)(low, HFY_V_(low)(part[0]));
     high = HFY_D_(add)(high, HFY_V_(high)(part[0]));
@@ -4830,15 +4995,6 @@ HFY_TARGET_ void HFY_V_(mix)(HFY_S_ *y, const HFY_S_ *x, size_t n, double a, dou
     const HFY_DV_ low = HFY_D_(mix2)(va, HFY_V_(low)(p), vb, HFY_V_(low)(q));
     const HFY_DV_ high = HFY_D_(mix2)(va, HFY_V_(high)(p), vb, HFY_V_(high)(q));
     HFY_V_(store_up)(y + i, HFY_V_(join)(low, high), n - i);
-  }
-}
-
-HFY_TARGET_ void HFY_V_(cut)(HFY_S_ *y, size_t n, double least) {
-  const HFY_VV_ edge = HFY_V_(set)((HFY_S_)least), zero = HFY_V_(zero)();
-  size_t i;
-  for (i = 0; i < n; i += HFY_LANES_) {
-    const HFY_VV_ v = HFY_V_(load_up)(y + i, n - i);
-    HFY_V_(store_up)(y + i, HFY_V_(select)(HFY_V_(lt)(v, edge), zero, v), n - i);
   }
 }
 
@@ -5026,7 +5182,7 @@ HFY_TARGET_ size_t HFY_D_(signs)(const double *h, const double *width, double c,
 static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {
   (hfy_isa)HFY_SIMD_PASS_, HFY_LANES_, HFY_V_(dot), HFY_V_(euclidean), HFY_V_(manhattan),
   HFY_V_(combine), HFY_V_(gather), HFY_V_(largest), HFY_V_(window), HFY_V_(softmax), HFY_V_(scale),
-  HFY_V_(scale_once), HFY_V_(mix), HFY_V_(cut), HFY_V_(apart), HFY_V_(exp), HFY_V_(tilt), HFY_D_(below),
+  HFY_V_(scale_once), HFY_V_(mix), HFY_V_(apart), HFY_V_(exp), HFY_V_(tilt), HFY_D_(below),
   HFY_D_(keep_below), HFY_D_(powers), HFY_D_(clip), HFY_D_(signs),
   {sizeof(HFY_S_), HFY_BATCH_, HFY_V_(wide), HFY_QUERIES_ == 1 ? NULL : HFY_V_(block)}};
 #undef HFY_PACK_
@@ -7321,8 +7477,9 @@ HFY_PRIVATE_ void hfy_sim_tile_(const hfy_simd_ *simd, hfy_sim sim, double beta,
   if (sim == HFY_SIM_MANHATTAN) beta = -beta;
   for (j = 0; j < q->count; j++) {
     hfy_real *s = out + j * out_stride;
-    if (sim != HFY_SIM_COSINE) {
-      simd->scale_once(s, x->count, beta);
+    if (sim != HFY_SIM_COSINE) { /* a factor that is a hfy_real: the same bits, since the product is exact in double */
+      ((double)(hfy_real)beta < beta || (double)(hfy_real)beta > beta ? simd->scale_once : simd->scale)(s, x->count,
+                                                                                                       beta);
       continue;
     }
     for (i = 0; i < x->count; i++) {
@@ -10273,7 +10430,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_fill_(const hfy_sep *full, const hfy_real *theta
                                       : hfy_sep_top_(s->simd, theta, n, NULL, &s->top);
   if (status) return status;
   switch (method) {
-  case HFY_SEP_BY_SOFTMAX_: s->simd->scale(y, n, 1 / s->simd->softmax(theta, n, (hfy_real)s->top, y)); break;
+  case HFY_SEP_BY_SOFTMAX_: s->simd->scale(y, n, 1 / s->simd->softmax(theta, n, (hfy_real)s->top, HFY_SIMD_TINY_, y)); break;
   case HFY_SEP_BY_IDENTITY_:
   case HFY_SEP_BY_POWER_: return hfy_sep_elementwise_(full, theta, n, y);
   case HFY_SEP_BY_UNIFORM_:
@@ -10284,7 +10441,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_fill_(const hfy_sep *full, const hfy_real *theta
   case HFY_SEP_BY_EXP_:
     if (!log_scale && s->top > log(HFY_REAL_MAX_)) return HFY_ERR_UNSUPPORTED;
     if (log_scale)
-      s->simd->softmax(theta, n, (hfy_real)(*log_scale = s->top), y);
+      s->simd->softmax(theta, n, (hfy_real)(*log_scale = s->top), HFY_SIMD_TINY_, y);
     else
       s->simd->exp(theta, n, y);
     break;
@@ -11388,11 +11545,16 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ int hfy_post_finite_(const hfy_real *x, size_t n
   const size_t each = 8 / sizeof *x; /* numbers in 64 bits: their signs, the lowest bits of their exponents */
   const uint64_t sign = each > 1 ? UINT64_C(0x8000000080000000) : UINT64_C(1) << 63;
   const uint64_t one = each > 1 ? UINT64_C(0x0080000000800000) : UINT64_C(1) << 52;
-  uint64_t bits = 0, met = 0;
+  uint64_t bits = 0, met = 0, four[4];
   size_t i;
-  for (i = 0; i + each <= n; i += each) {
+  for (i = 0; i + 4 * each <= n; i += 4 * each) { /* an exponent of ones carries into the sign's place */
+    memcpy(four, x + i, sizeof four);
+    met |= (((four[0] & ~sign) + one) | ((four[1] & ~sign) + one)) |
+           (((four[2] & ~sign) + one) | ((four[3] & ~sign) + one));
+  }
+  for (; i + each <= n; i += each) {
     memcpy(&bits, x + i, sizeof bits);
-    met |= (bits & ~sign) + one; /* an exponent of ones carries into the sign's place */
+    met |= (bits & ~sign) + one;
   }
   bits = 0;
   if (i < n) memcpy(&bits, x + i, sizeof *x);
@@ -11996,7 +12158,6 @@ typedef struct hfy_net_fast_ {
   size_t kth;        /* lists: candidates count from the best (1), or by rank from the kth best */
   double margin;     /* lists: how far below */
   double negligible; /* sums: weights this far below the running maximum add nothing: -log */
-  double least;      /* e^-negligible */
   size_t capacity;   /* lists: candidates of one query */
   size_t workers;    /* that share one tile's keys */
 #ifdef HFY_HAS_INDEX_
@@ -12785,8 +12946,7 @@ HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_
     sum->top = top;
   }
   if (exponential) {
-    sum->sum += run->simd->softmax(theta, n, (hfy_real)sum->top, theta);
-    run->simd->cut(theta, n, run->fast.least);
+    sum->sum += run->simd->softmax(theta, n, (hfy_real)sum->top, -negligible, theta);
     return 1;
   }
   sum->status = hfy_sep_elementwise_(&run->net.sep, theta, n, theta);
@@ -13527,7 +13687,6 @@ HFY_COLD_ void hfy_net_mode_of_(hfy_net_run_ *run, int rows) {
   fast->kth = hfy_sep_by_rank_(sep) ? (size_t)ceil(sep->k) : 1;
   fast->margin = hfy_sep_link_margin_(sep);
   fast->negligible = log(2 * (double)net->count / HFY_REAL_EPS_);
-  fast->least = exp(-fast->negligible);
   fast->exponential = method == HFY_SEP_BY_SOFTMAX_ || method == HFY_SEP_BY_EXP_;
   fast->mode = HFY_NET_ROWS_;
   if (rows || sep->plus) return;
@@ -13637,7 +13796,7 @@ HFY_PRIVATE_ void hfy_net_partial_(const hfy_net_run_ *run, size_t live, hfy_rea
   if (sep->kind == HFY_SEP_IDENTITY || sep->kind == HFY_SEP_POWER)
     sum->status = hfy_sep_elementwise_(sep, s->scores, n, s->scores);
   else
-    sum->sum = run->simd->softmax(s->scores, n, (hfy_real)sum->top, s->scores);
+    sum->sum = run->simd->softmax(s->scores, n, (hfy_real)sum->top, HFY_SIMD_TINY_, s->scores);
   if (sum->status) return;
   if (sep->kind != HFY_SEP_EXP && sum->sum > 0) run->simd->scale(s->scores, n, 1 / sum->sum);
   hfy_net_project_all_(run, s->scores, 1, run->readout.at ? &run->readout : &run->values, s, z);
@@ -23762,6 +23921,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_QUERIES_
 #undef HFY_STRIP_
 #undef HFY_BATCH_
+#undef HFY_PAIR_
 #undef HFY_TARGET_
 #undef HFY_FOR_ISA_
 #undef HFY_INLINE_
