@@ -3412,7 +3412,8 @@ typedef struct hfy_simd_listed_ {
 /* How vector kernels project: `batch` queries at a time if most weights count (`block` if all do), else one by one. */
 typedef struct hfy_simd_projector_ {
   size_t batch, wide; /* wide: columns of a block */
-  size_t (*nonzero)(const hfy_real *w, size_t n); /* how many of n <= LIST weights are not zero */
+  size_t (*nonzero)(const hfy_real *w, size_t n, size_t *lead); /* how many of n <= LIST weights are not zero, and how
+                                                                   many of them come before the first that is */
   void (*block)(const hfy_simd_block_ *block), (*strips)(const hfy_simd_listed_ *list); /* block: or NULL */
   void (*sum)(const hfy_real *w, const hfy_real **row, size_t count, size_t dim, hfy_real *z);
 } hfy_simd_projector_;
@@ -3454,30 +3455,28 @@ HFY_PRIVATE_ void hfy_simd_project_list_(const hfy_simd_project_ *p, const hfy_r
   }
 }
 
-/* The n rows at x for a batch whose weights are not all there: rows that every query has a weight for come first (causal
-   masks leave such), rows at the end that none has are passed over. */
+/* The n rows at x for a batch of which query s has have[s] weights, lead[s] of them at the front: there a causal mask
+   leaves them, so that all queries have one for the first of the rows and none for the last. */
 HFY_PRIVATE_ void hfy_simd_project_some_(const hfy_simd_project_ *p, const hfy_real *x, const hfy_real **w, size_t n,
-                                         size_t pairs, hfy_simd_listed_ *list) {
-  const size_t batch = p->by->batch, queries = list->queries, few = 16;
-  size_t lead = 0, s = 0;
-  for (; n > few; n -= few) {
-    for (s = 0; s < queries && !p->by->nonzero(w[s] + n - few, few); s++) {}
-    if (s < queries) break;
+                                         const size_t *have, const size_t *lead, hfy_simd_listed_ *list) {
+  const size_t queries = list->queries;
+  size_t all = p->by->block && queries > 1 ? n : 0, last = 0, pairs = 0, s;
+  for (s = 0; s < queries; s++) {
+    const size_t end = lead[s] < have[s] ? n : have[s];
+    pairs += have[s];
+    all = hfy_base_min_(all, lead[s]);
+    if (end > last) last = end;
   }
-  for (; p->by->block && queries > 1 && 2 * pairs > n * queries && lead + few <= n; lead += few) {
-    for (s = 0; s < queries && p->by->nonzero(w[s] + lead, few) == few; s++) {}
-    if (s < queries) break;
+  if (all) {
+    const hfy_simd_block_ front = {w[0], x, list->z[0], queries, p->dim, all, p->w_stride, 1, 0, p->x_stride, p->by->wide,
+                                   p->z_stride, 0, 0, NULL, 0};
+    p->by->block(&front);
+    for (s = 0; s < p->by->batch; s++) w[s] += all;
   }
-  if (lead) {
-    const hfy_simd_block_ all = {w[0], x, list->z[0], queries, p->dim, lead, p->w_stride, 1, 0, p->x_stride, p->by->wide,
-                                 p->z_stride, 0, 0, NULL, 0};
-    p->by->block(&all);
-    for (s = 0; s < batch; s++) w[s] += lead;
-    x += lead * p->x_stride;
-    n -= lead;
-    pairs -= lead * queries;
-  }
-  hfy_simd_project_list_(p, x, w, n, queries > 1 && 3 * pairs >= n * queries, list);
+  if (all == last) return;
+  pairs -= all * queries;
+  n = last - all;
+  hfy_simd_project_list_(p, x + all * p->x_stride, w, n, queries > 1 && 3 * pairs >= n * queries, list);
 }
 
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_project_all_(const hfy_simd_project_ *p) {
@@ -3496,12 +3495,13 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_project_all_(const hfy_simd_projec
     list.next = x + n * p->x_stride;
     for (j = list.ahead = 0; j < nq; j += batch) {
       const size_t queries = list.queries = hfy_base_min_(batch, nq - j);
-      size_t pairs = 0, full;
+      size_t have[HFY_SIMD_BATCH_], lead[HFY_SIMD_BATCH_], pairs = 0, full;
       for (s = 0; s < batch; s++) { /* the edge repeats the last query and drops what comes of it */
         const size_t at = j + hfy_base_min_(s, queries - 1);
         w[s] = p->w + at * p->w_stride + i;
         list.z[s] = p->z + at * p->z_stride;
-        if (s < queries) pairs += p->by->nonzero(w[s], n);
+        have[s] = s < queries ? p->by->nonzero(w[s], n, lead + s) : 0;
+        pairs += have[s];
       }
       full = p->by->block && queries + dense > 1 && pairs == n * queries ? queries : 0;
       dense += full;
@@ -3516,7 +3516,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_project_all_(const hfy_simd_projec
       } else if (full) {
         continue;
       }
-      if (!full) hfy_simd_project_some_(p, x, w, n, pairs, &list);
+      if (!full && pairs) hfy_simd_project_some_(p, x, w, n, have, lead, &list);
       next += list.ahead;
       list.next += list.ahead * p->x_stride;
       list.ahead = 0;
@@ -4698,21 +4698,21 @@ HFY_TARGET_ void HFY_V_(strips)(const hfy_simd_listed_ *list) {
   for (; k < dim; k += lanes) HFY_V_(strip)(1, list, k, hfy_base_min_(lanes, dim - k));
 }
 
-HFY_TARGET_ size_t HFY_V_(nonzero)(const HFY_S_ *w, size_t n) {
+HFY_TARGET_ size_t HFY_V_(nonzero)(const HFY_S_ *w, size_t n, size_t *lead) {
   enum { lanes = HFY_LANES_ };
   const HFY_VV_ zero = HFY_V_(zero)(), one = HFY_V_(set)(1);
-  HFY_VV_ many[2] = {zero, zero};
+  HFY_VV_ many = zero;
   HFY_S_ sum;
   size_t i = 0;
-  int v;
-#define HFY_COUNT_(x) HFY_V_(select)(HFY_V_(lt)(zero, HFY_V_(abs)(x)), one, zero)
-  for (; i + 2 * lanes <= n; i += 2 * lanes)
-    HFY_UNROLL_ for (v = 0; v < 2; v++) many[v] = HFY_V_(add)(many[v], HFY_COUNT_(HFY_V_(load)(w + i + v * lanes)));
-  for (; i < n; i += lanes) many[0] = HFY_V_(add)(many[0], HFY_COUNT_(HFY_V_(load_up)(w + i, n - i)));
-#undef HFY_COUNT_
-  many[0] = HFY_V_(add)(many[0], many[1]);
-  HFY_V_(fold)(many, 1, &sum);
-  return (size_t)sum;
+  for (; i + lanes <= n; i += lanes)
+    if (HFY_V_(bits)(HFY_V_(lt)(zero, HFY_V_(abs)(HFY_V_(load)(w + i)))) != (1u << lanes) - 1) break;
+  while (i < n && (w[i] > 0 || w[i] < 0)) i++;
+  *lead = i;
+  if (i == n) return n;
+  for (; i < n; i += lanes)
+    many = HFY_V_(add)(many, HFY_V_(select)(HFY_V_(lt)(zero, HFY_V_(abs)(HFY_V_(load_up)(w + i, n - i))), one, zero));
+  HFY_V_(fold)(&many, 1, &sum);
+  return *lead + (size_t)sum;
 }
 
 HFY_TARGET_ void HFY_V_(combine)(const HFY_S_ *w, size_t w_stride, size_t nq, const HFY_S_ *x, size_t x_stride,
@@ -11545,12 +11545,12 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ int hfy_post_finite_(const hfy_real *x, size_t n
   const size_t each = 8 / sizeof *x; /* numbers in 64 bits: their signs, the lowest bits of their exponents */
   const uint64_t sign = each > 1 ? UINT64_C(0x8000000080000000) : UINT64_C(1) << 63;
   const uint64_t one = each > 1 ? UINT64_C(0x0080000000800000) : UINT64_C(1) << 52;
-  uint64_t bits = 0, met = 0, four[4];
-  size_t i;
-  for (i = 0; i + 4 * each <= n; i += 4 * each) { /* an exponent of ones carries into the sign's place */
-    memcpy(four, x + i, sizeof four);
-    met |= (((four[0] & ~sign) + one) | ((four[1] & ~sign) + one)) |
-           (((four[2] & ~sign) + one) | ((four[3] & ~sign) + one));
+  uint64_t bits = 0, more = 0, met = 0;
+  size_t i = 0;
+  for (; i + 2 * each <= n; i += 2 * each) {
+    memcpy(&bits, x + i, sizeof bits);
+    memcpy(&more, x + i + each, sizeof more);
+    met |= ((bits & ~sign) + one) | ((more & ~sign) + one); /* an exponent of ones carries into the sign's place */
   }
   for (; i + each <= n; i += each) {
     memcpy(&bits, x + i, sizeof bits);
@@ -12017,6 +12017,7 @@ enum {
   HFY_NET_LISTED_ = 32768,            /* candidates of a tile, over all its queries, as long as that leaves */
   HFY_NET_LIST_ = 320,                /* each of them so many */
   HFY_NET_MEMO_ = 1024,               /* rows whose next state is remembered, at most */
+  HFY_NET_SHOWN_ = 48,                /* rows of a block that are left out together if no query sees them */
   HFY_NET_FEW_ = 16384,               /* numbers of a tile's states that count as little */
   HFY_NET_FIRST_ = 8,                 /* rows scored for a first threshold, about */
   HFY_NET_COMPARED_ = 64,             /* rows of a query at most that are held against their copies in an index */
@@ -12427,9 +12428,10 @@ HFY_PRIVATE_ void hfy_net_admit_(const hfy_net_run_ *run, const hfy_real *querie
   w->limit = run->net.max_steps;
   w->single = SIZE_MAX;
   hfy_net_place_(run, j, s);
-  memcpy(w->q, queries + who * run->query_row, dim * sizeof *w->q);
+  queries += who * run->query_row;
+  if (!hfy_post_finite_(queries, dim)) w->status = HFY_ERR_NONFINITE;
+  memcpy(w->q, queries, dim * sizeof *w->q);
   if (run->path && run->latest) memcpy(hfy_net_state_(run, who, 0), w->q, dim * sizeof *w->q);
-  if (!hfy_post_finite_(w->q, dim)) w->status = HFY_ERR_NONFINITE;
 }
 
 /* Sums start from -0: a weight of 1 then copies its row to the bit, the sign of zeros included. */
@@ -12541,10 +12543,15 @@ HFY_PRIVATE_ void hfy_net_scores_(const hfy_net_run_ *run, const hfy_real *q, si
   hfy_sim_tile_(run->simd, net->sim, net->beta, &x, &side, net->dim, scores, stride);
 }
 
+/* How many of n rows from `from` on a query sees. */
+HFY_PRIVATE_ size_t hfy_net_shown_(const hfy_net *net, size_t who, size_t from, size_t n) {
+  if (!net->visible) return n;
+  return net->visible[who] < from ? 0 : hfy_base_min_(net->visible[who] - from, n);
+}
+
 /* + bias; what the query must not see, or a bias of -infinity masks whatever the key holds, is -infinity. */
 HFY_PRIVATE_ void hfy_net_mask_(const hfy_net *net, size_t who, size_t from, size_t n, hfy_real *theta) {
-  size_t i, seen = n;
-  if (net->visible) seen = net->visible[who] < from ? 0 : hfy_base_min_(net->visible[who] - from, n);
+  size_t i, seen = hfy_net_shown_(net, who, from, n);
   if (net->bias) {
     const hfy_real *bias = net->bias + who * net->bias_stride + from;
     for (i = 0; i < seen; i++) theta[i] = hfy_base_is_neg_inf_((double)bias[i]) ? bias[i] : theta[i] + bias[i];
@@ -12979,6 +12986,21 @@ HFY_PRIVATE_ void hfy_net_merge_(const hfy_net_run_ *run, hfy_net_sum_ *all, hfy
 
 /* --- from upper bounds of scores to the candidates of a pass over all keys   (math 13.1) --- */
 
+/* Scores of a block of keys, nq x n; what no query sees is left out, a few rows at a time. */
+HFY_PRIVATE_ void hfy_net_tile_scores_(const hfy_net_run_ *run, size_t nq, size_t from, size_t n, hfy_real *scores,
+                                       const hfy_net_scratch_ *s) {
+  const hfy_net *net = &run->net;
+  size_t i, now, first, last;
+  for (i = 0; i < n; i += now) {
+    now = net->visible ? hfy_base_min_(HFY_NET_SHOWN_, n - i) : n;
+    for (first = 0, last = nq; first < last && !hfy_net_shown_(net, s->walk[first].who, from + i, 1);) first++;
+    while (first < last && !hfy_net_shown_(net, s->walk[last - 1].who, from + i, 1)) last--;
+    if (first < last)
+      hfy_net_scores_(run, s->q + first * net->dim, last - first, s->inverse_q ? s->inverse_q + first : NULL, from + i,
+                      now, scores + first * run->block + i, run->block);
+  }
+}
+
 #ifdef HFY_HAS_INDEX_
 /* Exact scores of n <= 64 rows from `row` on. Notes if an index is of other rows: above its bound, or off its copy. */
 HFY_PRIVATE_ void hfy_net_exact_(const hfy_net_run_ *run, const hfy_net_walk_ *w, size_t row, size_t n, double *theta,
@@ -13104,7 +13126,7 @@ HFY_PRIVATE_ void hfy_net_block_(const hfy_net_run_ *run, size_t nq, size_t from
   size_t few = measures ? 8 : n, i, now;
   for (i = 0; i < n; i += now) { /* rows to be measured too: a few at a time, while they are in the nearest cache */
     now = hfy_base_min_(few, n - i);
-    hfy_net_scores_(run, s->q, nq, s->inverse_q, from + i, now, scores + i, run->block);
+    hfy_net_tile_scores_(run, nq, from + i, now, scores + i, s);
     if (measures) hfy_net_measure_(run, from + i, now, b);
   }
   if (run->fast.keeps) memcpy(b->upper + from, scores, n * sizeof *scores);
@@ -13281,8 +13303,7 @@ HFY_PRIVATE_ void hfy_net_index_scan_(const hfy_net_run_ *run, size_t live, hfy_
 #define hfy_net_choose_bounds_(run, work) ((void)(work), HFY_OK)
 #define hfy_net_centre_(run, b) ((void)0)
 #define hfy_net_plan_bounds_(arena, run, s) ((void)0)
-#define hfy_net_block_(run, nq, from, n, scores, s)                                                                    \
-  hfy_net_scores_(run, (s)->q, nq, (s)->inverse_q, from, n, scores, (run)->block)
+#define hfy_net_block_ hfy_net_tile_scores_
 #endif
 
 /* --- one pass over the keys: rounds of segments, one a worker --- */
@@ -13323,8 +13344,10 @@ HFY_PRIVATE_ void hfy_net_fold_(const hfy_net_pass_ *pass, size_t from, size_t t
     hfy_net_block_(run, nq, from, n, t->scores, pass->s);
     for (j = 0; j < nq; j++) {
       hfy_real *theta = t->scores + j * run->block;
-      hfy_net_mask_(&run->net, pass->s->walk[j].who, from, n, theta);
-      some |= hfy_net_weigh_(run, t->fold + j, theta, from, n, t->part + j * width, width);
+      const size_t who = pass->s->walk[j].who, shown = hfy_net_shown_(&run->net, who, from, n);
+      hfy_net_mask_(&run->net, who, from, shown, theta);
+      if (shown) some |= hfy_net_weigh_(run, t->fold + j, theta, from, shown, t->part + j * width, width);
+      if (shown < n) memset(theta + shown, 0, (n - shown) * sizeof *theta);
     }
 #ifdef HFY_SIM_BLAS_
     if (some && hfy_net_blas_(run, t->scores, nq, from, n, rows, t->part)) continue;
@@ -13360,8 +13383,9 @@ HFY_PRIVATE_ void hfy_net_segment_(void *context, size_t i) {
     n = hfy_base_min_(run->block, to - from);
     hfy_net_block_(run, pass->nq, from, n, t->scores, pass->s);
     for (j = 0; j < pass->nq; j++) {
-      hfy_net_mask_(&run->net, pass->s->walk[j].who, from, n, t->scores + j * run->block);
-      hfy_net_collect_(run, t->list + j, t->scores + j * run->block, from, n, t);
+      const size_t who = pass->s->walk[j].who, shown = hfy_net_shown_(&run->net, who, from, n);
+      hfy_net_mask_(&run->net, who, from, shown, t->scores + j * run->block);
+      if (shown) hfy_net_collect_(run, t->list + j, t->scores + j * run->block, from, shown, t);
     }
   }
 }
