@@ -3375,7 +3375,8 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_pack_(size_t size, void *target, s
     for (p = 0; p < k; p++) hfy_simd_put_(size, to + p * row + j * size, from + (j * across + p * along) * size);
 }
 
-/* Dots of many queries with short rows, a panel of rows at a time: no sum is left to be folded within a vector. */
+/* Many queries and short rows of whole vectors: a panel of rows at a time, so that no sum is left to be folded within a
+   vector. */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_turned_(const hfy_simd_all_ *all) {
   const size_t size = all->by->size, wide = all->by->wide;
   char room[HFY_SIMD_PANEL_ + 64], *panel = room + 63 - ((uintptr_t)room + 63) % 64;
@@ -3397,6 +3398,15 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_turned_(const hfy_simd_all_ *a
                    all->dim);
     all->by->turned(&block);
   }
+}
+
+HFY_PRIVATE_ void hfy_simd_go_through_(const hfy_simd_all_ *all) {
+  const hfy_simd_tiles_ *by = all->by;
+  if (by->turned && all->nq >= HFY_SIMD_MANY_ && all->dim % (by->two / 2) == 0 &&
+      all->dim <= HFY_SIMD_PANEL_ / by->size / by->wide)
+    hfy_simd_all_turned_(all);
+  else
+    hfy_simd_all_pairs_(all);
 }
 
 /* Rows of a projection at work: w[i*batch + j] is the weight of row i for query j, used[i] tells by bits which are not
@@ -4492,11 +4502,7 @@ HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(turned)(const hfy_simd_block_ *block)
                                 HFY_V_(name##_one), one ? HFY_V_(name##_one) : HFY_V_(name##_few), HFY_V_(wide),       \
                                 2 * HFY_LANES_, turned};                                                               \
     const hfy_simd_all_ all = {&by, x, q, out, x_stride, rows, q_stride, nq, dim, out_stride};                         \
-    if (turned && nq >= HFY_SIMD_MANY_ && dim % HFY_LANES_ == 0 &&                                                     \
-        dim * HFY_V_(wide) * sizeof(HFY_S_) <= HFY_SIMD_PANEL_)                                                        \
-      hfy_simd_all_turned_(&all);                                                                                      \
-    else                                                                                                               \
-      hfy_simd_all_pairs_(&all);                                                                                       \
+    hfy_simd_go_through_(&all);                                                                                           \
   }
 #ifdef HFY_SIMD_OTHER_ /* linear algebra has one query only */
 HFY_PAIRS_(dot, HFY_SIMD_DOT_, HFY_TALL_, HFY_ROWS_, 1, NULL)
