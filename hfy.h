@@ -427,6 +427,7 @@ typedef double hfy_real;
 #define hfy_post_conjugate hfy_post_conjugate_d
 #define hfy_net_check hfy_net_check_d
 #define hfy_retrieve hfy_retrieve_d
+#define hfy_retrieve_heads hfy_retrieve_heads_d
 #define hfy_retrieve_vjp hfy_retrieve_vjp_d
 #define hfy_energy hfy_energy_d
 #define hfy_energy_gradient hfy_energy_gradient_d
@@ -1103,6 +1104,25 @@ typedef struct hfy_report {
    masked, or k above the unmasked), INFEASIBLE, UNSUPPORTED, CONVERGENCE (as hfy_sep_apply). */
 HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
                                 const hfy_report *report, hfy_work *work);
+
+/* Where the heads of hfy_retrieve_heads lie, in numbers from one to the next. 0: side by side, in rows that hold all of
+   them (n_queries x count x dim); strides of rows that are 0 then hold all of them, too. */
+typedef struct hfy_heads {
+  size_t count;                    /* H >= 1 */
+  size_t queries, query_stride;    /* from head to head, from row to row; 0 = dim, and H dim if `queries` is 0, else dim */
+  size_t out, out_stride;          /* the same; dim: readout_dim with a readout */
+  size_t keys, values, readout;    /* from head to head; 0 = dim, dim (as keys while net->values is NULL), readout_dim;
+                                      strides of rows are the net's, and where they are 0 as above */
+  size_t bias;                     /* 0: one for all heads */
+} hfy_heads;
+
+/* Many heads at once: head h is the net with keys + h heads->keys and so on, and its queries are at queries + h
+   heads->queries. Separation, beta, visible and the rest are the same for all; attention is values = NULL, readout = V.
+   The bits are those of hfy_retrieve, head by head; threads share out heads, or the queries if heads are fewer.
+   Errors: as hfy_retrieve; ARG for heads that cannot be, or an index with more than one. Of one query: the first head
+   that has one is told; that row of that head stays untouched, all others are answered. */
+HFY_API hfy_status hfy_retrieve_heads(const hfy_net *net, const hfy_heads *heads, const hfy_real *queries,
+                                      size_t n_queries, hfy_real *out, hfy_work *work);
 
 /* Where hfy_retrieve_vjp adds; NULL members are left out. Arrays have the layout (strides too) of what they are the
    gradient of. While net->values is NULL, `keys` receives the values' part as well and `values` must be NULL. */
@@ -12257,6 +12277,7 @@ typedef struct hfy_net_more_ {
   size_t query_row, out_row; /* where rows of queries and of out lie, and of their gradients; 0: one after another */
   hfy_real *path;            /* as hfy_net_run_ has it: written by the way there, read by the way back */
   int latest;
+  const hfy_heads *heads;    /* filled in; NULL: one */
   const hfy_real *lost;      /* the way back: above 0 where query `who` had no answer, at who % rows: it adds nothing */
   size_t rows;
 } hfy_net_more_;
@@ -12278,6 +12299,7 @@ typedef struct hfy_net_run_ {
   const hfy_net_drop_ *drop; /* or NULL */
   int moves;                /* 0: a last step, into a readout, leaves the state alone */
   int names;                /* 1: the heaviest row is asked for */
+  const hfy_heads *heads;   /* or NULL */
   int looks_back;           /* at the state that the last step began with: for scores; for a readout by sums */
   size_t block, fold, segment; /* rows: folds are whole blocks, segments whole folds */
   size_t tile, whole;          /* queries side by side; with whole rows of scores: 1 and 1 here */
@@ -12307,7 +12329,7 @@ typedef struct hfy_net_scratch_ {
   hfy_real *scores, *part, *sum, *f;  /* whole x N; a fold, a segment of a projection; D: f(q) */
   double *inverse_q;                  /* COSINE: 1/|q| */
   hfy_net_sum_ *sums;                 /* tile: SOFTMAX, EXP, IDENTITY, POWER, in one pass */
-  size_t failed;                      /* the first query that has no answer */
+  size_t failed, head;                /* the first query that has no answer, of the first head with one */
   hfy_status failure;                 /* and why; HFY_OK: all have */
 #ifndef HFY_PLAIN
   hfy_net_tile_ fast;
@@ -12359,13 +12381,18 @@ HFY_PRIVATE_ void hfy_net_more_of_(hfy_net_run_ *run, const hfy_net_more_ *more,
   run->states = latest ? 1 : run->net.max_steps - 1;
   if (!more) return;
   run->drop = more->drop; /* needs the weights themselves */
+  run->heads = more->heads;
   run->path = more->path;
   if (more->query_row) run->query_row = more->query_row;
   if (more->out_row) run->out_row = more->out_row;
 }
 
-HFY_COLD_ double *hfy_net_plan_norms_(hfy_base_arena_ *arena, const hfy_net *net) {
-  return HFY_TAKE_(arena, double, net->sim == HFY_SIM_COSINE ? net->count : 0);
+/* How many heads a call has, each with keys of its own. */
+HFY_PRIVATE_ size_t hfy_net_heads_(const hfy_net_run_ *run) { return run->heads ? run->heads->count : 1; }
+
+HFY_COLD_ double *hfy_net_plan_norms_(hfy_base_arena_ *arena, const hfy_net_run_ *run) {
+  const size_t n = hfy_base_times_(run->net.count, hfy_net_heads_(run));
+  return HFY_TAKE_(arena, double, run->net.sim == HFY_SIM_COSINE ? n : 0);
 }
 
 HFY_COLD_ void hfy_net_plan_(hfy_base_arena_ *arena, const hfy_net_run_ *run, int energies, hfy_net_scratch_ *s) {
@@ -12396,9 +12423,10 @@ HFY_PRIVATE_ size_t hfy_net_few_rows_(const hfy_net *net) {
 
 /* What COSINE needs of keys and queries. */
 HFY_COLD_ void hfy_net_prepare_(hfy_net_run_ *run) {
-  if (run->net.sim == HFY_SIM_COSINE)
-    hfy_sim_inverse_norms_(run->simd, run->net.keys, run->net.key_stride, run->net.count, run->net.dim,
-                           run->inverse_norms);
+  size_t h;
+  for (h = 0; run->net.sim == HFY_SIM_COSINE && h < hfy_net_heads_(run); h++)
+    hfy_sim_inverse_norms_(run->simd, run->net.keys + (h ? h * run->heads->keys : 0), run->net.key_stride,
+                           run->net.count, run->net.dim, run->inverse_norms + h * run->net.count);
 }
 
 HFY_PRIVATE_ void hfy_net_norms_(const hfy_net_run_ *run, const hfy_real *q, size_t nq, double *inverse_q) {
@@ -13733,7 +13761,8 @@ HFY_COLD_ void hfy_net_mode_of_(hfy_net_run_ *run, int rows) {
 HFY_COLD_ hfy_status hfy_net_choose_(hfy_net_run_ *run, size_t n_queries, int rows, size_t *walks, hfy_work *work) {
   hfy_net_fast_ *fast = &run->fast;
   const hfy_net *net = &run->net;
-  size_t most = hfy_base_workers_(), segments = (net->count - 1) / run->segment + 1, fit;
+  const size_t workers = hfy_base_workers_(), most = hfy_net_heads_(run) < workers ? workers : 1; /* else: shares heads */
+  size_t segments = (net->count - 1) / run->segment + 1, fit;
   int dots;
   hfy_net_mode_of_(run, rows);
   run->tile = HFY_NET_TILE_;
@@ -13856,20 +13885,68 @@ HFY_PRIVATE_ hfy_status hfy_net_candidates_(const hfy_net_run_ *run, size_t live
 typedef struct hfy_net_call_ {
   const hfy_net_run_ *run;
   hfy_net_scratch_ *scratch; /* one a walk */
-  size_t first, n_queries, walks;
+  size_t first, n_queries, walks, head, heads; /* heads: shared out instead of queries; 0: none, `head` is at work */
 } hfy_net_call_;
+
+/* Queries first .. last-1 of head h. */
+HFY_PRIVATE_ void hfy_net_walk_head_(const hfy_net_run_ *run, size_t h, size_t first, size_t last,
+                                     hfy_net_scratch_ *s) {
+  const hfy_heads *heads = run->heads;
+  const size_t failed = s->failed;
+  const hfy_status failure = s->failure;
+  hfy_net_run_ own = *run;
+  if (first == last) return; /* then there may be no arrays */
+  own.queries += h * heads->queries;
+  own.out += h * heads->out;
+  own.net.keys += h * heads->keys;
+  own.values.at += h * heads->values;
+  if (own.readout.at) own.readout.at += h * heads->readout;
+  if (own.net.bias) own.net.bias += h * heads->bias;
+  if (own.inverse_norms) own.inverse_norms += h * own.net.count;
+  s->failure = HFY_OK;
+  hfy_net_walk_tile_(&own, first, last, s);
+  if (s->failure && !failure) s->head = h;
+  if (!failure) return;
+  s->failed = failed;
+  s->failure = failure;
+}
 
 HFY_PRIVATE_ void hfy_net_share_(void *context, size_t i) {
   const hfy_net_call_ *call = (const hfy_net_call_ *)context;
-  hfy_net_walk_tile_(call->run, call->first + hfy_base_share_(call->n_queries, i, call->walks),
-                     call->first + hfy_base_share_(call->n_queries, i + 1, call->walks), call->scratch + i);
+  const size_t part = call->heads ? 0 : i, parts = call->heads ? 1 : call->walks;
+  const size_t first = call->first + hfy_base_share_(call->n_queries, part, parts);
+  const size_t last = call->first + hfy_base_share_(call->n_queries, part + 1, parts);
+  size_t h = call->heads ? hfy_base_share_(call->heads, i, call->walks) : call->head;
+  const size_t end = call->heads ? hfy_base_share_(call->heads, i + 1, call->walks) : h + 1;
+  for (; h < end; h++)
+    if (call->run->heads)
+      hfy_net_walk_head_(call->run, h, first, last, call->scratch + i);
+    else
+      hfy_net_walk_tile_(call->run, first, last, call->scratch + i);
+}
+
+/* Says which query of which head has no answer. */
+HFY_COLD_ hfy_status hfy_net_call_failed_(const hfy_net_call_ *call, hfy_work *w) {
+  const hfy_net_scratch_ *worst = NULL;
+  char said[sizeof w->message];
+  hfy_status status;
+  size_t i;
+  for (i = 0; i < call->walks; i++) { /* shares of queries are in order: of a head the first failure wins */
+    const hfy_net_scratch_ *s = call->scratch + i;
+    if (s->failure && (!worst || (call->run->heads && s->head < worst->head))) worst = s;
+  }
+  if (!worst) return HFY_OK;
+  status = hfy_net_failed_(w, worst->failure, worst->failed);
+  if (!call->run->heads) return status;
+  memcpy(said, w->message, sizeof said);
+  return hfy_base_fail_(w, status, "head %z: %s", worst->head, said);
 }
 
 HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
                                        const hfy_report *report, const hfy_net_more_ *more, hfy_work *w) {
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_net_run_ run;
-  hfy_net_call_ call = {&run, NULL, 0, n_queries, 0};
+  hfy_net_call_ call = {&run, NULL, 0, n_queries, 0, 0, 0};
   const int energies = report && report->energy;
   size_t i;
   hfy_status status = hfy_net_begin_(net, n_queries, &run, w);
@@ -13878,8 +13955,12 @@ HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queri
   hfy_net_more_of_(&run, more, more && more->latest);
   status = hfy_net_choose_(&run, n_queries, run.drop || energies || (report && report->weights), &call.walks, w);
   if (!status) status = hfy_net_check_call_(&run.net, queries, n_queries, out, report, w);
+  if (hfy_net_heads_(&run) > 1 && hfy_net_heads_(&run) >= hfy_base_workers_()) {
+    call.heads = run.heads->count;
+    call.walks = hfy_base_workers_();
+  }
   while (hfy_base_layout_(&arena, w, &status)) {
-    run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net);
+    run.inverse_norms = hfy_net_plan_norms_(&arena, &run);
     call.scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call.walks);
     for (i = 0; i < call.walks; i++) {
       hfy_net_scratch_ counted;
@@ -13890,18 +13971,73 @@ HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queri
     status = hfy_net_has_energy_(&run.net, &call.scratch[i].post, w);
   if (status) return status;
   hfy_net_prepare_(&run);
-  hfy_base_parallel_(call.walks, hfy_net_share_, &call);
+  do hfy_base_parallel_(call.walks, hfy_net_share_, &call);
+  while (!call.heads && ++call.head < hfy_net_heads_(&run));
   for (i = 0; i < n_queries && net->index && report && report->status; i++)
     if (report->status[i] == HFY_ERR_FORMAT) report->status[i] = HFY_ERR_ARG;
-  for (i = 0; i < call.walks; i++) /* the shares are in order: the first failure wins */
-    if (call.scratch[i].failure) return hfy_net_failed_(w, call.scratch[i].failure, call.scratch[i].failed);
-  return HFY_OK;
+  return hfy_net_call_failed_(&call, w);
 }
 
 HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
                                 const hfy_report *report, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   return hfy_base_close_(w, &local, hfy_net_retrieve_(net, queries, n_queries, out, report, NULL, w));
+}
+
+/* How far apart heads and rows are that lie side by side. */
+HFY_COLD_ void hfy_net_side_(size_t width, size_t count, size_t *step, size_t *stride) {
+  if (!*stride) *stride = *step ? width : hfy_base_times_(count, width);
+  if (!*step) *step = width;
+}
+
+/* Checks heads; fills in their defaults, and those that a net with them has for its strides. */
+HFY_COLD_ hfy_status hfy_net_heads_of_(const hfy_heads *heads, size_t n_queries, hfy_net *net, hfy_heads *full,
+                                       hfy_work *w) {
+  const size_t n = heads->count, out = net->readout ? net->readout_dim : net->dim;
+  *full = *heads;
+  if (!n) return hfy_base_should_(w, "heads->", "count", 0, "at least 1");
+  if (n > 1 && net->index)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "net->index is set with %z heads: each has keys of its own", n);
+  hfy_net_side_(net->dim, n, &full->queries, &full->query_stride);
+  hfy_net_side_(out, n, &full->out, &full->out_stride);
+  hfy_net_side_(net->dim, n, &full->keys, &net->key_stride);
+  if (net->values)
+    hfy_net_side_(net->dim, n, &full->values, &net->value_stride);
+  else
+    full->values = full->keys;
+  if (net->readout) hfy_net_side_(out, n, &full->readout, &net->readout_stride);
+  if (full->query_stride < net->dim)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "heads->query_stride is %z; it should be 0 or at least dim, %z",
+                          full->query_stride, net->dim);
+  if (full->out_stride < out)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "heads->out_stride is %z; it should be 0 or at least the width, %z",
+                          full->out_stride, out);
+  if (hfy_base_fits_(n, full->queries, sizeof(hfy_real)) && hfy_base_fits_(n, full->out, sizeof(hfy_real)) &&
+      hfy_base_fits_(n, full->keys, sizeof(hfy_real)) && hfy_base_fits_(n, full->values, sizeof(hfy_real)) &&
+      hfy_base_fits_(n, full->readout, sizeof(hfy_real)) && hfy_base_fits_(n, full->bias, sizeof(hfy_real)) &&
+      hfy_base_fits_(n_queries, full->query_stride, sizeof(hfy_real)) &&
+      hfy_base_fits_(n_queries, full->out_stride, sizeof(hfy_real)))
+    return HFY_OK;
+  return hfy_base_fail_(w, HFY_ERR_ARG, "heads->count is %z: with these strides such arrays cannot exist", n);
+}
+
+HFY_API hfy_status hfy_retrieve_heads(const hfy_net *net, const hfy_heads *heads, const hfy_real *queries,
+                                      size_t n_queries, hfy_real *out, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_status status = hfy_base_null_(w, !net ? "net" : heads ? NULL : "heads");
+  hfy_net_more_ more;
+  hfy_heads full;
+  hfy_net own;
+  if (!status) own = *net;
+  if (!status) status = hfy_net_heads_of_(heads, n_queries, &own, &full, w);
+  if (!status && n_queries && out == queries && (full.out != full.queries || full.out_stride != full.query_stride))
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "out is queries, but their heads or rows lie differently");
+  if (status) return hfy_base_close_(w, &local, status);
+  memset(&more, 0, sizeof more);
+  more.heads = &full;
+  more.query_row = full.query_stride;
+  more.out_row = full.out_stride;
+  return hfy_base_close_(w, &local, hfy_net_retrieve_(&own, queries, n_queries, out, NULL, &more, w));
 }
 
 /* dE/dq into dq, which may be q, from the scores, which become the weights; grad Psi stands in s->post.row. */
@@ -14604,7 +14740,7 @@ HFY_COLD_ void hfy_net_plan_back_(hfy_base_arena_ *arena, size_t n_queries, hfy_
   const size_t states = hfy_base_times_(tile, dim), rows = hfy_base_times_(tile, n);
   const size_t solves = b->grad->implicit ? states : 0, wide = hfy_base_times_(tile, dim > out ? dim : out);
   size_t i;
-  run->inverse_norms = hfy_net_plan_norms_(arena, net);
+  run->inverse_norms = hfy_net_plan_norms_(arena, run);
   b->call.scratch = HFY_TAKE_(arena, hfy_net_scratch_, b->call.walks);
   for (i = 0; i < b->call.walks; i++) {
     hfy_net_scratch_ counted;
@@ -17907,7 +18043,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_shard_find(const hfy_net *net, uint64_t first,
   if (first > UINT64_MAX - net->count)
     return hfy_base_fail_(w, HFY_ERR_ARG, "first and net->count %z: there are no such patterns", net->count);
   while (net->count && hfy_base_layout_(&arena, w, &status)) {
-    run->inverse_norms = hfy_net_plan_norms_(&arena, &run->net);
+    run->inverse_norms = hfy_net_plan_norms_(&arena, run);
     call.scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call.walks);
     call.score = HFY_TAKE_(&arena, double, b->lists ? hfy_base_times_(call.walks, net->count) : 0);
     visible = HFY_TAKE_(&arena, size_t, net->visible ? n_queries : 0);
