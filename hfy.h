@@ -1109,7 +1109,7 @@ HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, siz
    them (n_queries x count x dim); strides of rows that are 0 then hold all of them, too. */
 typedef struct hfy_heads {
   size_t count;                    /* H >= 1 */
-  size_t queries, query_stride;    /* from head to head, from row to row; 0 = dim, and H dim if `queries` is 0, else dim */
+  size_t queries, query_stride;    /* from head to head, from row to row; 0 = dim; H dim if `queries` is 0, else dim */
   size_t out, out_stride;          /* the same; dim: readout_dim with a readout */
   size_t keys, values, readout;    /* from head to head; 0 = dim, dim (as keys while net->values is NULL), readout_dim;
                                       strides of rows are the net's, and where they are 0 as above */
@@ -3498,8 +3498,8 @@ HFY_PRIVATE_ void hfy_simd_project_some_(const hfy_simd_project_ *p, const hfy_r
     if (end > last) last = end;
   }
   if (all) {
-    const hfy_simd_block_ front = {w[0], x, list->z[0], queries, p->dim, all, p->w_stride, 1, 0, p->x_stride, p->by->wide,
-                                   p->z_stride, 0, 0, NULL, 0};
+    const hfy_simd_block_ front = {w[0], x, list->z[0], queries, p->dim, all, p->w_stride, 1, 0, p->x_stride,
+                                   p->by->wide, p->z_stride, 0, 0, NULL, 0};
     p->by->block(&front);
     for (s = 0; s < p->by->batch; s++) w[s] += all;
   }
@@ -4443,9 +4443,9 @@ HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const hfy_simd_ti
 enum { HFY_V_(wide) = HFY_STRIP_ * HFY_LANES_ };
 
 #if HFY_SIMD_PASS_ != 1 && !defined(HFY_SIMD_OTHER_) && !defined(__OPTIMIZE_SIZE__)
-/* Canonical dots of PAIR queries at i with a turned panel: `strip` vectors of rows from j on, of which n count. Lane l of
-   those dots takes the elements l, l + LANES, ...; two lanes run at a time, in such an order that what is there can be
-   folded with what came before. */
+/* Canonical dots of PAIR queries at i with a turned panel: `strip` vectors of rows from j on, of which n count. Lane l
+   of those dots takes the elements l, l + LANES, ...; two lanes run at a time, in such an order that what is there can
+   be folded with what came before. */
 HFY_INLINE_ void HFY_V_(turn)(int strip, const hfy_simd_block_ *block, size_t i, size_t j, size_t n) {
   enum { lanes = HFY_LANES_, apart = lanes / 2, most = HFY_PAIR_ * HFY_STRIP_ };
   static const unsigned char reversed[8] = {0, 4, 2, 6, 1, 5, 3, 7};
@@ -4522,7 +4522,7 @@ HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(turned)(const hfy_simd_block_ *block)
                                 HFY_V_(name##_one), one ? HFY_V_(name##_one) : HFY_V_(name##_few), HFY_V_(wide),       \
                                 2 * HFY_LANES_, turned};                                                               \
     const hfy_simd_all_ all = {&by, x, q, out, x_stride, rows, q_stride, nq, dim, out_stride};                         \
-    hfy_simd_go_through_(&all);                                                                                           \
+    hfy_simd_go_through_(&all);                                                                                        \
   }
 #ifdef HFY_SIMD_OTHER_ /* linear algebra has one query only */
 HFY_PAIRS_(dot, HFY_SIMD_DOT_, HFY_TALL_, HFY_ROWS_, 1, NULL)
@@ -10456,7 +10456,9 @@ HFY_PRIVATE_ hfy_status hfy_sep_fill_(const hfy_sep *full, const hfy_real *theta
                                       : hfy_sep_top_(s->simd, theta, n, NULL, &s->top);
   if (status) return status;
   switch (method) {
-  case HFY_SEP_BY_SOFTMAX_: s->simd->scale(y, n, 1 / s->simd->softmax(theta, n, (hfy_real)s->top, HFY_SIMD_TINY_, y)); break;
+  case HFY_SEP_BY_SOFTMAX_:
+    s->simd->scale(y, n, 1 / s->simd->softmax(theta, n, (hfy_real)s->top, HFY_SIMD_TINY_, y));
+    break;
   case HFY_SEP_BY_IDENTITY_:
   case HFY_SEP_BY_POWER_: return hfy_sep_elementwise_(full, theta, n, y);
   case HFY_SEP_BY_UNIFORM_:
@@ -12390,9 +12392,8 @@ HFY_PRIVATE_ void hfy_net_more_of_(hfy_net_run_ *run, const hfy_net_more_ *more,
 /* How many heads a call has, each with keys of its own. */
 HFY_PRIVATE_ size_t hfy_net_heads_(const hfy_net_run_ *run) { return run->heads ? run->heads->count : 1; }
 
-HFY_COLD_ double *hfy_net_plan_norms_(hfy_base_arena_ *arena, const hfy_net_run_ *run) {
-  const size_t n = hfy_base_times_(run->net.count, hfy_net_heads_(run));
-  return HFY_TAKE_(arena, double, run->net.sim == HFY_SIM_COSINE ? n : 0);
+HFY_COLD_ double *hfy_net_plan_norms_(hfy_base_arena_ *arena, const hfy_net *net, size_t heads) {
+  return HFY_TAKE_(arena, double, net->sim == HFY_SIM_COSINE ? hfy_base_times_(net->count, heads) : 0);
 }
 
 HFY_COLD_ void hfy_net_plan_(hfy_base_arena_ *arena, const hfy_net_run_ *run, int energies, hfy_net_scratch_ *s) {
@@ -13761,7 +13762,7 @@ HFY_COLD_ void hfy_net_mode_of_(hfy_net_run_ *run, int rows) {
 HFY_COLD_ hfy_status hfy_net_choose_(hfy_net_run_ *run, size_t n_queries, int rows, size_t *walks, hfy_work *work) {
   hfy_net_fast_ *fast = &run->fast;
   const hfy_net *net = &run->net;
-  const size_t workers = hfy_base_workers_(), most = hfy_net_heads_(run) < workers ? workers : 1; /* else: shares heads */
+  const size_t workers = hfy_base_workers_(), most = hfy_net_heads_(run) < workers ? workers : 1; /* heads go first */
   size_t segments = (net->count - 1) / run->segment + 1, fit;
   int dots;
   hfy_net_mode_of_(run, rows);
@@ -13960,7 +13961,7 @@ HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queri
     call.walks = hfy_base_workers_();
   }
   while (hfy_base_layout_(&arena, w, &status)) {
-    run.inverse_norms = hfy_net_plan_norms_(&arena, &run);
+    run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net, hfy_net_heads_(&run));
     call.scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call.walks);
     for (i = 0; i < call.walks; i++) {
       hfy_net_scratch_ counted;
@@ -14740,7 +14741,7 @@ HFY_COLD_ void hfy_net_plan_back_(hfy_base_arena_ *arena, size_t n_queries, hfy_
   const size_t states = hfy_base_times_(tile, dim), rows = hfy_base_times_(tile, n);
   const size_t solves = b->grad->implicit ? states : 0, wide = hfy_base_times_(tile, dim > out ? dim : out);
   size_t i;
-  run->inverse_norms = hfy_net_plan_norms_(arena, run);
+  run->inverse_norms = hfy_net_plan_norms_(arena, net, 1);
   b->call.scratch = HFY_TAKE_(arena, hfy_net_scratch_, b->call.walks);
   for (i = 0; i < b->call.walks; i++) {
     hfy_net_scratch_ counted;
@@ -18043,7 +18044,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_shard_find(const hfy_net *net, uint64_t first,
   if (first > UINT64_MAX - net->count)
     return hfy_base_fail_(w, HFY_ERR_ARG, "first and net->count %z: there are no such patterns", net->count);
   while (net->count && hfy_base_layout_(&arena, w, &status)) {
-    run->inverse_norms = hfy_net_plan_norms_(&arena, run);
+    run->inverse_norms = hfy_net_plan_norms_(&arena, &run->net, 1);
     call.scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call.walks);
     call.score = HFY_TAKE_(&arena, double, b->lists ? hfy_base_times_(call.walks, net->count) : 0);
     visible = HFY_TAKE_(&arena, size_t, net->visible ? n_queries : 0);
