@@ -10028,7 +10028,7 @@ HFY_PRIVATE_ void hfy_sep_cone_(hfy_sep_scratch_ *s) {
   int step;
   if (t > 1) t = 1;
   for (step = 0; step < 200; step++) {
-    s->count = s->simd->keep_below(s->weight, s->index, s->count, t);
+    if (s->count > 64) s->count = s->simd->keep_below(s->weight, s->index, s->count, t); /* few: not worth a pass */
     s->simd->below(s->weight, s->count, t, sums);
     if (!hfy_sep_step_(&t, t - (sums[2] - 1) / (2 * sums[1]), 0)) break;
   }

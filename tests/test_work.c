@@ -445,7 +445,7 @@ static hfy_status run_heads(hfy_work *w) {
   hfy_net half = which_net;
   hfy_heads heads;
   memset(&heads, 0, sizeof heads);
-  heads.count = half.index ? 1 : 2;
+  heads.count = half.sep.structure || half.index ? 1 : 2;
   half.count /= heads.count;
   return hfy_retrieve_heads(&half, &heads, queries, B / heads.count, out.real, w);
 }
