@@ -13023,7 +13023,7 @@ HFY_PRIVATE_ void hfy_net_merge_(const hfy_net_run_ *run, hfy_net_sum_ *all, hfy
 
 /* Scores of a block of keys, nq x n; what no query sees is left out, a few rows at a time. */
 HFY_PRIVATE_ void hfy_net_tile_scores_(const hfy_net_run_ *run, size_t nq, size_t from, size_t n, hfy_real *scores,
-                                       const hfy_net_scratch_ *s) {
+                                       size_t stride, const hfy_net_scratch_ *s) {
   const hfy_net *net = &run->net;
   size_t i, now, first, last;
   for (i = 0; i < n; i += now) {
@@ -13032,7 +13032,7 @@ HFY_PRIVATE_ void hfy_net_tile_scores_(const hfy_net_run_ *run, size_t nq, size_
     while (first < last && !hfy_net_shown_(net, s->walk[last - 1].who, from + i, 1)) last--;
     if (first < last)
       hfy_net_scores_(run, s->q + first * net->dim, last - first, s->inverse_q ? s->inverse_q + first : NULL, from + i,
-                      now, scores + first * run->block + i, run->block);
+                      now, scores + first * stride + i, stride);
   }
 }
 
@@ -13161,7 +13161,7 @@ HFY_PRIVATE_ void hfy_net_block_(const hfy_net_run_ *run, size_t nq, size_t from
   size_t few = measures ? 8 : n, i, now;
   for (i = 0; i < n; i += now) { /* rows to be measured too: a few at a time, while they are in the nearest cache */
     now = hfy_base_min_(few, n - i);
-    hfy_net_tile_scores_(run, nq, from + i, now, scores + i, s);
+    hfy_net_tile_scores_(run, nq, from + i, now, scores + i, run->block, s);
     if (measures) hfy_net_measure_(run, from + i, now, b);
   }
   if (run->fast.keeps) memcpy(b->upper + from, scores, n * sizeof *scores);
@@ -13338,7 +13338,7 @@ HFY_PRIVATE_ void hfy_net_index_scan_(const hfy_net_run_ *run, size_t live, hfy_
 #define hfy_net_choose_bounds_(run, work) ((void)(work), HFY_OK)
 #define hfy_net_centre_(run, b) ((void)0)
 #define hfy_net_plan_bounds_(arena, run, s) ((void)0)
-#define hfy_net_block_ hfy_net_tile_scores_
+#define hfy_net_block_(run, nq, from, n, scores, s) hfy_net_tile_scores_(run, nq, from, n, scores, (run)->block, s)
 #endif
 
 /* --- one pass over the keys: rounds of segments, one a worker --- */
@@ -13652,7 +13652,7 @@ HFY_PRIVATE_ void hfy_net_by_rows_(const hfy_net_run_ *run, size_t live, int mov
   const int lists = hfy_sep_is_list_(&run->net.sep);
   size_t j, n = run->net.count;
   hfy_net_weights_ p;
-  hfy_net_scores_(run, s->q, live, s->inverse_q, 0, n, s->scores, n);
+  hfy_net_tile_scores_(run, live, 0, n, s->scores, n, s);
   for (j = 0; j < live; j++) {
     hfy_net_walk_ *w = s->walk + j;
     hfy_real *theta = s->scores + j * n;
@@ -13949,12 +13949,15 @@ HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queri
   hfy_net_run_ run;
   hfy_net_call_ call = {&run, NULL, 0, n_queries, 0, 0, 0};
   const int energies = report && report->energy;
+  int few;
   size_t i;
   hfy_status status = hfy_net_begin_(net, n_queries, &run, w);
   if (status) return status;
   hfy_net_call_of_(&run, queries, out, report);
   hfy_net_more_of_(&run, more, more && more->latest);
-  status = hfy_net_choose_(&run, n_queries, run.drop || energies || (report && report->weights), &call.walks, w);
+  /* one step over few rows: to gather candidates block by block would only copy them */
+  few = hfy_sep_is_list_(&run.net.sep) && run.net.count <= run.block && run.net.max_steps == 1 && !run.net.index;
+  status = hfy_net_choose_(&run, n_queries, few || run.drop || energies || (report && report->weights), &call.walks, w);
   if (!status) status = hfy_net_check_call_(&run.net, queries, n_queries, out, report, w);
   if (hfy_net_heads_(&run) > 1 && hfy_net_heads_(&run) >= hfy_base_workers_()) {
     call.heads = run.heads->count;
