@@ -64,8 +64,9 @@
    A sparse separation has a margin m (hfy_sep_margin): once one pattern scores m or more above all others it takes
    all the weight, and the answer is that pattern to the bit.
 
-   Three levels:  hfy_retrieve runs the whole walk for many queries at once;  hfy_sim_scores, hfy_sep_apply and
-   hfy_post_apply are its stages;  a hfy_work with your own buffer makes either of them run without allocation.
+   Three levels:  hfy_retrieve runs the whole walk for many queries at once, hfy_retrieve_heads for many heads of
+   attention;  hfy_sim_scores, hfy_sep_apply and hfy_post_apply are its stages;  a hfy_work with your own buffer makes
+   either of them run without allocation.
    Learning: hfy_retrieve_vjp, hfy_sep_vjp and hfy_post_vjp are the reverse-mode derivatives; hfy_layer_, hfy_dense_,
    hfy_block_ and hfy_optimiser_ build networks that train around nets. Energies: hfy_energy, and their slopes,
    hfy_energy_gradient.
@@ -4623,8 +4624,8 @@ HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(block)(const hfy_simd_block_ *block) 
   enum { lanes = HFY_LANES_, wide = HFY_V_(wide), line = 64 / sizeof(HFY_S_) };
   const size_t rows = block->rows, columns = block->columns;
   const HFY_S_ *b = (const HFY_S_ *)block->b, *next = (const HFY_S_ *)block->next;
-  /* a vector that would be left over alone waits for itself: two and two instead of three and one */
-  const size_t pairs = HFY_STRIP_ == 3 && columns % wide == lanes && block->b_panel == wide ? (size_t)4 * lanes : 0;
+  /* a vector that would be left over alone waits for itself: two and two, not three and one (packed panels are whole) */
+  const size_t pairs = HFY_STRIP_ == 3 && columns % wide == lanes ? (size_t)4 * lanes : 0;
   size_t i, j = 0, l;
   for (; j + wide <= columns && columns - j != pairs; j += wide, b += block->b_panel) {
     for (i = 0; i < block->ahead; i++)
