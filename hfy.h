@@ -4624,7 +4624,7 @@ HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(block)(const hfy_simd_block_ *block) 
   enum { lanes = HFY_LANES_, wide = HFY_V_(wide), line = 64 / sizeof(HFY_S_) };
   const size_t rows = block->rows, columns = block->columns;
   const HFY_S_ *b = (const HFY_S_ *)block->b, *next = (const HFY_S_ *)block->next;
-  /* a vector that would be left over alone waits for itself: two and two, not three and one (packed panels are whole) */
+  /* a vector that would be left over alone waits for itself: two and two then (packed panels come whole) */
   const size_t pairs = HFY_STRIP_ == 3 && columns % wide == lanes ? (size_t)4 * lanes : 0;
   size_t i, j = 0, l;
   for (; j + wide <= columns && columns - j != pairs; j += wide, b += block->b_panel) {
