@@ -64,8 +64,9 @@
    A sparse separation has a margin m (hfy_sep_margin): once one pattern scores m or more above all others it takes
    all the weight, and the answer is that pattern to the bit.
 
-   Three levels:  hfy_retrieve runs the whole walk for many queries at once;  hfy_sim_scores, hfy_sep_apply and
-   hfy_post_apply are its stages;  a hfy_work with your own buffer makes either of them run without allocation.
+   Three levels:  hfy_retrieve runs the whole walk for many queries at once, hfy_retrieve_heads for many heads of
+   attention;  hfy_sim_scores, hfy_sep_apply and hfy_post_apply are its stages;  a hfy_work with your own buffer makes
+   either of them run without allocation.
    Learning: hfy_retrieve_vjp, hfy_sep_vjp and hfy_post_vjp are the reverse-mode derivatives; hfy_layer_, hfy_dense_,
    hfy_block_ and hfy_optimiser_ build networks that train around nets. Energies: hfy_energy, and their slopes,
    hfy_energy_gradient and hfy_energy_vjp.
@@ -427,6 +428,7 @@ typedef double hfy_real;
 #define hfy_post_conjugate hfy_post_conjugate_d
 #define hfy_net_check hfy_net_check_d
 #define hfy_retrieve hfy_retrieve_d
+#define hfy_retrieve_heads hfy_retrieve_heads_d
 #define hfy_retrieve_vjp hfy_retrieve_vjp_d
 #define hfy_energy hfy_energy_d
 #define hfy_energy_gradient hfy_energy_gradient_d
@@ -1118,6 +1120,25 @@ typedef struct hfy_report {
    CONVERGENCE (as hfy_sep_apply). */
 HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
                                 const hfy_report *report, hfy_work *work);
+
+/* Where the heads of hfy_retrieve_heads lie, in numbers from one to the next. 0: side by side, in rows that hold all of
+   them (n_queries x count x dim); strides of rows that are 0 then hold all of them, too. */
+typedef struct hfy_heads {
+  size_t count;                    /* H >= 1 */
+  size_t queries, query_stride;    /* from head to head, from row to row; 0 = dim; H dim if `queries` is 0, else dim */
+  size_t out, out_stride;          /* the same; dim: readout_dim with a readout */
+  size_t keys, values, readout;    /* from head to head; 0 = dim, dim (as keys while net->values is NULL), readout_dim;
+                                      strides of rows are the net's, and where they are 0 as above */
+  size_t bias;                     /* 0: one for all heads */
+} hfy_heads;
+
+/* Many heads at once: head h is the net with keys + h heads->keys and so on, and its queries are at queries + h
+   heads->queries. Separation, beta, visible and the rest are the same for all; attention is values = NULL, readout = V.
+   The bits are those of hfy_retrieve, head by head; threads share out heads, or the queries if heads are fewer.
+   Errors: as hfy_retrieve; ARG for heads that cannot be, or an index with more than one. Of one query: the first head
+   that has one is told; that row of that head stays untouched, all others are answered. */
+HFY_API hfy_status hfy_retrieve_heads(const hfy_net *net, const hfy_heads *heads, const hfy_real *queries,
+                                      size_t n_queries, hfy_real *out, hfy_work *work);
 
 /* Where hfy_retrieve_vjp adds; NULL members are left out. Arrays have the layout (strides too) of what they are the
    gradient of. While net->values is NULL, `keys` receives the values' part as well and `values` must be NULL. */
@@ -3177,14 +3198,13 @@ typedef struct hfy_simd_ {
   /* Lists, ascending, the i whose distance d = (double)max - (double)x[i] is below width, or 0: index and delta get i
      and d; returns how many. max: the largest of x. index, delta: room for n. Fast where few are kept. */
   size_t (*window)(const hfy_real *x, size_t n, hfy_real max, double width, size_t *index, double *delta);
-  /* y[i] = e^(x[i] - max), within 2 ulp of exact, 0 below 1e-37 (double: 1e-300). y may be x. Returns their sum, in
-     double (float: added four at a time in float). */
-  double (*softmax)(const hfy_real *x, size_t n, hfy_real max, hfy_real *y);
+  /* y[i] = e^(x[i] - max), within 2 ulp of exact, 0 where x[i] is below max + least; least: TINY, log 1e-37 (double:
+     1e-300), or more. y may be x. Returns their sum, in double (float: added four at a time in float). */
+  double (*softmax)(const hfy_real *x, size_t n, hfy_real max, double least, hfy_real *y);
   void (*scale)(hfy_real *y, size_t n, double a);                 /* y = a y, a rounded to hfy_real */
   void (*scale_once)(hfy_real *y, size_t n, double a);            /* y = a y in double, rounded once */
   /* y = a y + b x in double, each product rounded, then rounded once to hfy_real */
   void (*mix)(hfy_real *y, const hfy_real *x, size_t n, double a, double b);
-  void (*cut)(hfy_real *y, size_t n, double least);               /* what is below `least` (as hfy_real) becomes 0 */
   double (*apart)(const hfy_real *x, const hfy_real *y, size_t n); /* the largest |x - y|; NaN left out */
   void (*exp)(const hfy_real *x, size_t n, hfy_real *y);          /* y = e^x; y may be x */
   /* the slope of a softmax p along v, in double: m = sum p (v - v_k) / sum p, k one of the heaviest (each set has its
@@ -3227,10 +3247,14 @@ typedef struct hfy_simd_tile_ {
   size_t n, ahead, tiles, step, over;
 } hfy_simd_tile_;
 
-/* How vector kernels go through all pairs: `one` query with `tall` rows at a time, or `rows` x `queries` at once. */
+/* How vector kernels go through all pairs: `one` query with `tall` rows at a time, or `rows` x `queries` at once; many
+   queries of short rows (turned not NULL) with panels of `wide` rows whose elements lie side by side. */
+enum { HFY_SIMD_PANEL_ = 24576, HFY_SIMD_MANY_ = 16 }; /* bytes of a panel at most; queries that pay for turning it */
 typedef struct hfy_simd_tiles_ {
   size_t size, tall, rows, queries; /* size: of an element */
   void (*one)(const hfy_simd_tile_ *tile), (*few)(const hfy_simd_tile_ *tile);
+  size_t wide, two; /* two: of as many vectors */
+  void (*turned)(const hfy_simd_block_ *block);
 } hfy_simd_tiles_;
 
 /* A call: strides in elements. */
@@ -3436,6 +3460,40 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_pack_(size_t size, void *target, s
     for (p = 0; p < k; p++) hfy_simd_put_(size, to + p * row + j * size, from + (j * across + p * along) * size);
 }
 
+/* Many queries and short rows of whole vectors: a panel of rows at a time, so that no sum is left to be folded within a
+   vector. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_turned_(const hfy_simd_all_ *all) {
+  const size_t size = all->by->size, wide = all->by->wide;
+  char room[HFY_SIMD_PANEL_ + 64], *panel = room + 63 - ((uintptr_t)room + 63) % 64;
+  hfy_simd_block_ block;
+  size_t i;
+  memset(&block, 0, sizeof block);
+  block.a = all->q;
+  block.a_row = all->q_stride;
+  block.b = panel;
+  block.b_row = wide;
+  block.c_row = all->out_stride;
+  block.rows = all->nq;
+  block.depth = all->dim;
+  for (i = 0; i < all->rows; i += block.columns) {
+    const size_t left = all->rows - i, two = all->by->two; /* no vector alone at the end: it would wait for itself */
+    block.columns = left > wide && left <= 2 * two && two < wide ? two : hfy_base_min_(wide, left);
+    block.c = (char *)all->out + i * size;
+    hfy_simd_pack_(size, panel, wide, hfy_simd_at_(all, all->x, i * all->x_stride), all->x_stride, 1, block.columns,
+                   all->dim);
+    all->by->turned(&block);
+  }
+}
+
+HFY_PRIVATE_ void hfy_simd_go_through_(const hfy_simd_all_ *all) {
+  const hfy_simd_tiles_ *by = all->by;
+  if (by->turned && all->nq >= HFY_SIMD_MANY_ && all->dim % (by->two / 2) == 0 &&
+      all->dim <= HFY_SIMD_PANEL_ / by->size / by->wide)
+    hfy_simd_all_turned_(all);
+  else
+    hfy_simd_all_pairs_(all);
+}
+
 /* Rows of a projection at work: w[i*batch + j] is the weight of row i for query j, used[i] tells by bits which are not
    zero. z: of `queries`; the last stands for those beyond. Meanwhile `ahead` rows from `next` are fetched into L2. */
 enum { HFY_SIMD_LIST_ = 128, HFY_SIMD_BATCH_ = 8 }; /* the most rows and queries */
@@ -3449,7 +3507,8 @@ typedef struct hfy_simd_listed_ {
 /* How vector kernels project: `batch` queries at a time if most weights count (`block` if all do), else one by one. */
 typedef struct hfy_simd_projector_ {
   size_t batch, wide; /* wide: columns of a block */
-  size_t (*nonzero)(const hfy_real *w, size_t n); /* how many of n <= LIST weights are not zero */
+  size_t (*nonzero)(const hfy_real *w, size_t n, size_t *lead); /* how many of n <= LIST weights are not zero, and how
+                                                                   many of them come before the first that is */
   void (*block)(const hfy_simd_block_ *block), (*strips)(const hfy_simd_listed_ *list); /* block: or NULL */
   void (*sum)(const hfy_real *w, const hfy_real **row, size_t count, size_t dim, hfy_real *z);
 } hfy_simd_projector_;
@@ -3491,6 +3550,30 @@ HFY_PRIVATE_ void hfy_simd_project_list_(const hfy_simd_project_ *p, const hfy_r
   }
 }
 
+/* The n rows at x for a batch of which query s has have[s] weights, lead[s] of them at the front: there a causal mask
+   leaves them, so that all queries have one for the first of the rows and none for the last. */
+HFY_PRIVATE_ void hfy_simd_project_some_(const hfy_simd_project_ *p, const hfy_real *x, const hfy_real **w, size_t n,
+                                         const size_t *have, const size_t *lead, hfy_simd_listed_ *list) {
+  const size_t queries = list->queries;
+  size_t all = p->by->block && queries > 1 ? n : 0, last = 0, pairs = 0, s;
+  for (s = 0; s < queries; s++) {
+    const size_t end = lead[s] < have[s] ? n : have[s];
+    pairs += have[s];
+    all = hfy_base_min_(all, lead[s]);
+    if (end > last) last = end;
+  }
+  if (all) {
+    const hfy_simd_block_ front = {w[0], x, list->z[0], queries, p->dim, all, p->w_stride, 1, 0, p->x_stride,
+                                   p->by->wide, p->z_stride, 0, 0, NULL, 0};
+    p->by->block(&front);
+    for (s = 0; s < p->by->batch; s++) w[s] += all;
+  }
+  if (all == last) return;
+  pairs -= all * queries;
+  n = last - all;
+  hfy_simd_project_list_(p, x + all * p->x_stride, w, n, queries > 1 && 3 * pairs >= n * queries, list);
+}
+
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_project_all_(const hfy_simd_project_ *p) {
   const size_t batch = p->by->batch, nq = p->nq, dim = p->dim;
   const hfy_real *w[HFY_SIMD_BATCH_];
@@ -3503,26 +3586,35 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_project_all_(const hfy_simd_projec
     const hfy_real *x = p->x + i * p->x_stride;
     const size_t n = hfy_base_min_(block, p->rows - i), after = hfy_base_min_(n, p->rows - i - n);
     const size_t share = nq > batch ? (after + nq / batch) / (nq / batch + 1) : 0; /* of them each batch fetches */
-    size_t next = 0;
-    for (j = 0; j < nq; j += batch) {
+    size_t next = 0, dense = 0; /* queries before j that have a weight for every row wait for each other */
+    list.next = x + n * p->x_stride;
+    for (j = list.ahead = 0; j < nq; j += batch) {
       const size_t queries = list.queries = hfy_base_min_(batch, nq - j);
-      size_t pairs = 0;
+      size_t have[HFY_SIMD_BATCH_], lead[HFY_SIMD_BATCH_], pairs = 0, full;
       for (s = 0; s < batch; s++) { /* the edge repeats the last query and drops what comes of it */
         const size_t at = j + hfy_base_min_(s, queries - 1);
         w[s] = p->w + at * p->w_stride + i;
         list.z[s] = p->z + at * p->z_stride;
-        if (s < queries) pairs += p->by->nonzero(w[s], n);
+        have[s] = s < queries ? p->by->nonzero(w[s], n, lead + s) : 0;
+        pairs += have[s];
       }
-      list.next = x + (n + next) * p->x_stride;
-      list.ahead = hfy_base_min_(share, after - next);
-      next += list.ahead;
-      if (p->by->block && queries > 1 && pairs == n * queries) {
-        const hfy_simd_block_ all = {w[0], x, list.z[0], queries, dim, n, p->w_stride, 1, 0, p->x_stride, p->by->wide,
-                                     p->z_stride, 0, 0, list.next, list.ahead};
+      full = p->by->block && queries + dense > 1 && pairs == n * queries ? queries : 0;
+      dense += full;
+      list.ahead = hfy_base_min_(list.ahead + share, after - next);
+      if (dense && (!full || dense >= 8 * batch || j + queries >= nq)) {
+        const size_t first = j + full - dense;
+        const hfy_simd_block_ all = {p->w + first * p->w_stride + i, x, p->z + first * p->z_stride, dense, dim, n,
+                                     p->w_stride, 1, batch * p->w_stride, p->x_stride, p->by->wide, p->z_stride, 0, 0,
+                                     list.next, list.ahead};
         p->by->block(&all);
-      } else {
-        hfy_simd_project_list_(p, x, w, n, queries > 1 && 3 * pairs >= n * queries, &list);
+        dense = 0;
+      } else if (full) {
+        continue;
       }
+      if (!full && pairs) hfy_simd_project_some_(p, x, w, n, have, lead, &list);
+      next += list.ahead;
+      list.next += list.ahead * p->x_stride;
+      list.ahead = 0;
     }
   }
 }
@@ -3628,14 +3720,14 @@ HFY_PRIVATE_ size_t hfy_simd_window_scalar_(const hfy_real *x, size_t n, hfy_rea
 #endif
 
 /* In lanes and blocks as a dot: one running sum of a million equal weights loses four digits. */
-HFY_PRIVATE_ double hfy_simd_softmax_scalar_(const hfy_real *x, size_t n, hfy_real max, hfy_real *y) {
+HFY_PRIVATE_ double hfy_simd_softmax_scalar_(const hfy_real *x, size_t n, hfy_real max, double least, hfy_real *y) {
   double total = 0;
   while (n) {
     double lane[HFY_SIMD_LANES_] = {0};
     size_t i, l, half, block = hfy_base_min_(n, HFY_SIMD_BLOCK_);
     for (i = 0; i < block; i++) {
       double a = (double)x[i], m = (double)max, d = a - m, e = 0;
-      if (d >= HFY_SIMD_TINY_) {
+      if (d >= least) {
         double part = d - a; /* what the subtraction lost (Knuth): lost = (a - (d - part)) - (m + part) */
         double lost = (a - (d - part)) - (m + part);
         e = exp(d);
@@ -3670,11 +3762,6 @@ HFY_PRIVATE_ void hfy_simd_mix_scalar_(hfy_real *y, const hfy_real *x, size_t n,
     double u = a * (double)y[i], v = b * (double)x[i];
     y[i] = (hfy_real)(u + v);
   }
-}
-
-HFY_PRIVATE_ void hfy_simd_cut_scalar_(hfy_real *y, size_t n, double least) {
-  size_t i;
-  for (i = 0; i < n; i++) y[i] = y[i] < (hfy_real)least ? 0 : y[i];
 }
 
 HFY_PRIVATE_ double hfy_simd_apart_scalar_(const hfy_real *x, const hfy_real *y, size_t n) {
@@ -3777,7 +3864,7 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
   HFY_ISA_SCALAR, 1, hfy_simd_dot_scalar_, hfy_simd_euclidean_scalar_, hfy_simd_manhattan_scalar_,
   hfy_simd_combine_scalar_, hfy_simd_gather_scalar_, hfy_simd_max_scalar_, hfy_simd_window_scalar_,
   hfy_simd_softmax_scalar_, hfy_simd_scale_scalar_, hfy_simd_scale_once_scalar_, hfy_simd_mix_scalar_,
-  hfy_simd_cut_scalar_, hfy_simd_apart_scalar_, hfy_simd_exp_scalar_, hfy_simd_tilt_scalar_, hfy_simd_below_scalar_,
+  hfy_simd_apart_scalar_, hfy_simd_exp_scalar_, hfy_simd_tilt_scalar_, hfy_simd_below_scalar_,
   hfy_simd_keep_below_scalar_, hfy_simd_powers_scalar_, hfy_simd_clip_scalar_, hfy_simd_signs_scalar_,
   {0, 0, 0, NULL}};
 
@@ -3843,6 +3930,7 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
 #define HFY_ROWS_ (HFY_SIMD_PASS_ >= 4 ? 8 : 4)
 #define HFY_STRIP_ (HFY_SIMD_PASS_ == 1 ? 4 : HFY_SIMD_PASS_ == 2 ? 2 : 3)
 #define HFY_BATCH_ (HFY_SIMD_PASS_ >= 4 ? 8 : 4)
+#define HFY_PAIR_ (HFY_BATCH_ / 2)
 
 #if defined(HFY_TARGET_ATTRIBUTE_) && defined(HFY_GNU_)
 #define HFY_FOR_ISA_ __attribute__((unused, target(HFY_TARGET_ATTRIBUTE_)))
@@ -4417,27 +4505,101 @@ HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const hfy_simd_ti
   }
 }
 
-#define HFY_PAIRS_(name, kind, tall, few_rows, queries)                                                                \
+enum { HFY_V_(wide) = HFY_STRIP_ * HFY_LANES_ };
+
+#if HFY_SIMD_PASS_ != 1 && !defined(HFY_SIMD_OTHER_) && !defined(__OPTIMIZE_SIZE__)
+/* Canonical dots of PAIR queries at i with a turned panel: `strip` vectors of rows from j on, of which n count. Lane l
+   of those dots takes the elements l, l + LANES, ...; two lanes run at a time, in such an order that what is there can
+   be folded with what came before. */
+HFY_INLINE_ void HFY_V_(turn)(int strip, const hfy_simd_block_ *block, size_t i, size_t j, size_t n) {
+  enum { lanes = HFY_LANES_, apart = lanes / 2, most = HFY_PAIR_ * HFY_STRIP_ };
+  static const unsigned char reversed[8] = {0, 4, 2, 6, 1, 5, 3, 7};
+  const size_t row = block->b_row, left = block->rows - i;
+  const HFY_S_ *q[HFY_PAIR_];
+  HFY_S_ *c = (HFY_S_ *)block->c + i * block->c_row + j;
+  HFY_VV_ acc[2 * most], part[3][most], v[HFY_STRIP_], w;
+  size_t t, d;
+  int l, r, s;
+  q[0] = (const HFY_S_ *)block->a + i * block->a_row;
+  HFY_UNROLL_ for (r = 1; r < HFY_PAIR_; r++) q[r] = q[r - 1] + ((size_t)r < left ? block->a_row : 0);
+  for (t = 0; t < apart; t++) {
+    const HFY_S_ *b;
+    size_t m = t, level = 0;
+    d = reversed[t] / (8 / apart);
+    b = (const HFY_S_ *)block->b + d * row + j;
+    HFY_UNROLL_ for (l = 0; l < 2 * most; l++) acc[l] = HFY_V_(zero)();
+    for (; d < block->depth; d += lanes, b += lanes * row)
+      HFY_UNROLL_ for (s = 0; s < 2; s++) {
+        HFY_UNROLL_ for (l = 0; l < strip; l++) {
+          v[l] = HFY_V_(load)(b + (size_t)s * apart * row + l * lanes);
+          HFY_PIN_(v[l]);
+        }
+        HFY_UNROLL_ for (r = 0; r < HFY_PAIR_; r++) {
+          w = HFY_V_(set)(q[r][d + (size_t)s * apart]);
+          HFY_UNROLL_ for (l = 0; l < strip; l++)
+            acc[s * most + r * HFY_STRIP_ + l] = HFY_V_(fma)(w, v[l], acc[s * most + r * HFY_STRIP_ + l]);
+        }
+      }
+    HFY_UNROLL_ for (l = 0; l < most; l++) acc[l] = HFY_V_(add)(acc[l], acc[most + l]);
+    for (; m & 1; m >>= 1, level++)
+      HFY_UNROLL_ for (l = 0; l < most; l++) acc[l] = HFY_V_(add)(part[level][l], acc[l]);
+    if (t + 1 < apart)
+      HFY_UNROLL_ for (l = 0; l < most; l++) part[level][l] = acc[l];
+  }
+  HFY_UNROLL_ for (r = 0; r < HFY_PAIR_; r++) { /* the edge does the last query again */
+    HFY_UNROLL_ for (l = 0; l < strip; l++)
+      if (strip == 1)
+        HFY_V_(store_up)(c, acc[r * HFY_STRIP_], n);
+      else
+        HFY_V_(store)(c + l * lanes, acc[r * HFY_STRIP_ + l]);
+    if ((size_t)r + 1 < left) c += block->c_row;
+  }
+}
+
+/* All queries with a panel. */
+HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(turned)(const hfy_simd_block_ *block) {
+  enum { lanes = HFY_LANES_, wide = HFY_V_(wide) };
+  const size_t rows = block->rows, columns = block->columns;
+  size_t i, j = 0;
+  if (columns == wide) {
+    for (i = 0; i < rows; i += HFY_PAIR_) HFY_V_(turn)(HFY_STRIP_, block, i, 0, 0);
+    return;
+  }
+  if (HFY_STRIP_ == 3 && columns >= 2 * lanes) {
+    for (i = 0; i < rows; i += HFY_PAIR_) HFY_V_(turn)(2, block, i, 0, 0);
+    j = 2 * lanes;
+  }
+  for (; j < columns; j += lanes)
+    for (i = 0; i < rows; i += HFY_PAIR_) HFY_V_(turn)(1, block, i, j, hfy_base_min_(lanes, columns - j));
+}
+#define HFY_TURNED_ HFY_V_(turned)
+#else
+#define HFY_TURNED_ NULL
+#endif
+
+#define HFY_PAIRS_(name, kind, tall, few_rows, queries, turned)                                                        \
   HFY_TARGET_ void HFY_V_(name##_one)(const hfy_simd_tile_ *t) { HFY_V_(tile)(kind, tall, 1, t); }                     \
   HFY_TARGET_ void HFY_V_(name##_few)(const hfy_simd_tile_ *t) { HFY_V_(tile)(kind, few_rows, queries, t); }           \
   HFY_TARGET_ void HFY_V_(name)(const HFY_S_ *x, size_t x_stride, size_t rows, const HFY_S_ *q, size_t q_stride,       \
                                 size_t nq, size_t dim, HFY_S_ *out, size_t out_stride) {                               \
     const int one = (queries) == 1;                                                                                    \
     const hfy_simd_tiles_ by = {sizeof(HFY_S_), tall, one ? (tall) : (few_rows), queries,                              \
-                                HFY_V_(name##_one), one ? HFY_V_(name##_one) : HFY_V_(name##_few)};                    \
+                                HFY_V_(name##_one), one ? HFY_V_(name##_one) : HFY_V_(name##_few), HFY_V_(wide),       \
+                                2 * HFY_LANES_, turned};                                                               \
     const hfy_simd_all_ all = {&by, x, q, out, x_stride, rows, q_stride, nq, dim, out_stride};                         \
-    hfy_simd_all_pairs_(&all);                                                                                         \
+    hfy_simd_go_through_(&all);                                                                                        \
   }
 #ifdef HFY_SIMD_OTHER_ /* linear algebra has one query only */
-HFY_PAIRS_(dot, HFY_SIMD_DOT_, HFY_TALL_, HFY_ROWS_, 1)
+HFY_PAIRS_(dot, HFY_SIMD_DOT_, HFY_TALL_, HFY_ROWS_, 1, NULL)
 #else
-HFY_PAIRS_(dot, HFY_SIMD_DOT_, HFY_TALL_, HFY_ROWS_, HFY_QUERIES_)
+HFY_PAIRS_(dot, HFY_SIMD_DOT_, HFY_TALL_, HFY_ROWS_, HFY_QUERIES_, HFY_TURNED_)
 #endif
 /* more arithmetic than loads: only what has 32 registers gains from large tiles */
 HFY_PAIRS_(euclidean, HFY_SIMD_EUCLIDEAN_, HFY_TALL_ < HFY_ROWS_ ? HFY_TALL_ : HFY_ROWS_, HFY_ROWS_,
-           HFY_QUERIES_ < 2 || HFY_SIMD_PASS_ > 3 ? HFY_QUERIES_ : 2)
-HFY_PAIRS_(manhattan, HFY_SIMD_MANHATTAN_, 4, 4, HFY_QUERIES_ < 2 ? 1 : 2)
+           HFY_QUERIES_ < 2 || HFY_SIMD_PASS_ > 3 ? HFY_QUERIES_ : 2, NULL)
+HFY_PAIRS_(manhattan, HFY_SIMD_MANHATTAN_, 4, 4, HFY_QUERIES_ < 2 ? 1 : 2, NULL)
 #undef HFY_PAIRS_
+#undef HFY_TURNED_
 /* One query. */
 HFY_TARGET_ void HFY_V_(dots)(const HFY_S_ *x, size_t x_stride, size_t rows, const HFY_S_ *q, size_t dim, HFY_S_ *out) {
   HFY_V_(dot)(x, x_stride, rows, q, 0, 1, dim, out, 0);
@@ -4521,26 +4683,23 @@ HFY_INLINE_ void HFY_V_(multiply)(int strip, const hfy_simd_block_ *block, size_
       HFY_V_(put)(masked, c[r] + l * lanes, HFY_V_(mul)(sign, acc[r * HFY_STRIP_ + l]), t);
 }
 
-enum { HFY_V_(wide) = HFY_STRIP_ * HFY_LANES_ };
-
 /* A panel of B stays in L1 while the rows of A pass. */
 HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(block)(const hfy_simd_block_ *block) {
   enum { lanes = HFY_LANES_, wide = HFY_V_(wide), line = 64 / sizeof(HFY_S_) };
   const size_t rows = block->rows, columns = block->columns;
   const HFY_S_ *b = (const HFY_S_ *)block->b, *next = (const HFY_S_ *)block->next;
+  /* a vector that would be left over alone waits for itself: two and two then (packed panels come whole) */
+  const size_t pairs = HFY_STRIP_ == 3 && columns % wide == lanes ? (size_t)4 * lanes : 0;
   size_t i, j = 0, l;
-  for (; j + wide <= columns; j += wide, b += block->b_panel) {
+  for (; j + wide <= columns && columns - j != pairs; j += wide, b += block->b_panel) {
     for (i = 0; i < block->ahead; i++)
       for (l = 0; l < wide; l += line) HFY_PREFETCH_L2_(next + i * block->b_row + j + l);
     for (i = 0; i < rows; i += HFY_BATCH_) HFY_V_(multiply)(HFY_STRIP_, block, i, j, b, 0);
   }
   for (i = 0; i < block->ahead; i++)
     for (l = j; l < columns; l += line) HFY_PREFETCH_L2_(next + i * block->b_row + l);
-  if (HFY_BATCH_ == 8 && HFY_STRIP_ == 3 && j + 2 * lanes <= columns) { /* 8 multiply-adds alone wait for each other */
+  for (; HFY_STRIP_ == 3 && j + 2 * lanes <= columns; j += 2 * lanes, b += 2 * lanes)
     for (i = 0; i < rows; i += HFY_BATCH_) HFY_V_(multiply)(2, block, i, j, b, 0);
-    j += 2 * lanes;
-    b += 2 * lanes;
-  }
   for (; j < columns; j += lanes, b += lanes)
     for (i = 0; i < rows; i += HFY_BATCH_) HFY_V_(multiply)(1, block, i, j, b, hfy_base_min_(lanes, columns - j));
 }
@@ -4630,15 +4789,21 @@ HFY_TARGET_ void HFY_V_(strips)(const hfy_simd_listed_ *list) {
   for (; k < dim; k += lanes) HFY_V_(strip)(1, list, k, hfy_base_min_(lanes, dim - k));
 }
 
-HFY_TARGET_ size_t HFY_V_(nonzero)(const HFY_S_ *w, size_t n) {
+HFY_TARGET_ size_t HFY_V_(nonzero)(const HFY_S_ *w, size_t n, size_t *lead) {
+  enum { lanes = HFY_LANES_ };
   const HFY_VV_ zero = HFY_V_(zero)(), one = HFY_V_(set)(1);
   HFY_VV_ many = zero;
   HFY_S_ sum;
-  size_t i;
-  for (i = 0; i < n; i += HFY_LANES_)
+  size_t i = 0;
+  for (; i + lanes <= n; i += lanes)
+    if (HFY_V_(bits)(HFY_V_(lt)(zero, HFY_V_(abs)(HFY_V_(load)(w + i)))) != (1u << lanes) - 1) break;
+  while (i < n && (w[i] > 0 || w[i] < 0)) i++;
+  *lead = i;
+  if (i == n) return n;
+  for (; i < n; i += lanes)
     many = HFY_V_(add)(many, HFY_V_(select)(HFY_V_(lt)(zero, HFY_V_(abs)(HFY_V_(load_up)(w + i, n - i))), one, zero));
   HFY_V_(fold)(&many, 1, &sum);
-  return (size_t)sum;
+  return *lead + (size_t)sum;
 }
 
 HFY_TARGET_ void HFY_V_(combine)(const HFY_S_ *w, size_t w_stride, size_t nq, const HFY_S_ *x, size_t x_stride,
@@ -4798,26 +4963,51 @@ HFY_TARGET_ void HFY_V_(exp)(const HFY_S_ *x, size_t n, HFY_S_ *y) {
   for (; i < n; i += lanes) HFY_V_(store_up)(y + i, HFY_V_(exp1)(HFY_V_(load_up)(x + i, n - i)), n - i);
 }
 
-/* e^(x - max), with what the subtraction lost (Knuth's two-sum) put back; 0 below 1e-300. */
-HFY_INLINE_ HFY_DV_ HFY_D_(softmax1)(HFY_DV_ x, HFY_DV_ max) {
-  const HFY_DV_ tiny = HFY_D_(set)(HFY_SIMD_TINY_);
+/* e^(x - max), with what the subtraction lost (Knuth's two-sum) put back; 0 below e^least. */
+HFY_INLINE_ HFY_DV_ HFY_D_(softmax1)(HFY_DV_ x, HFY_DV_ max, HFY_DV_ least) {
   HFY_DV_ d = HFY_D_(sub)(x, max), part = HFY_D_(sub)(d, x), n, p;
   HFY_DV_ lost = HFY_D_(sub)(HFY_D_(sub)(x, HFY_D_(sub)(d, part)), HFY_D_(add)(max, part));
-  p = HFY_D_(exp_parts)(HFY_D_(max)(d, tiny), lost, &n);
-  return HFY_D_(select)(HFY_D_(le)(tiny, d), HFY_D_(scale2)(p, n), HFY_D_(zero)());
+  p = HFY_D_(exp_parts)(HFY_D_(max)(d, least), lost, &n);
+  return HFY_D_(select)(HFY_D_(le)(least, d), HFY_D_(scale2)(p, n), HFY_D_(zero)());
 }
-#ifndef HFY_DOUBLE
-/* The same in float, 0 below 1e-37 and without the last quarter of an ulp. x is raised to what still counts, so that
-   n >= -123; 1.5 2^23 added and taken away rounds to whole numbers, which the sum's last bits hold. */
-HFY_INLINE_ HFY_FV_ HFY_F_(softmax1)(HFY_FV_ raw, HFY_FV_ max) {
-  const HFY_FV_ least = HFY_F_(add)(max, HFY_F_(set)((float)HFY_SIMD_TINY_)), whole = HFY_F_(set)(12582912.0f);
-  HFY_FV_ x = HFY_F_(max)(raw, least), d = HFY_F_(sub)(x, max), part = HFY_F_(sub)(d, x), t, n, r, p;
-  HFY_FV_ lost = HFY_F_(sub)(HFY_F_(sub)(x, HFY_F_(sub)(d, part)), HFY_F_(add)(max, part));
-  t = HFY_F_(fma)(d, HFY_F_(set)(1.44269502f), whole);
-  n = HFY_F_(sub)(t, whole);
-  r = HFY_F_(add)(HFY_F_(fnma)(n, HFY_F_(set)(0.693359375f), d), HFY_F_(fnma)(n, HFY_F_(set)(-2.12194442e-4f), lost));
-  p = HFY_F_(add)(HFY_F_(fma)(HFY_F_(mul)(r, r), HFY_F_(exp_series)(r), r), HFY_F_(set)(1.0f));
-  return HFY_F_(select)(HFY_F_(le)(least, raw), HFY_F_(shift2)(p, t), HFY_F_(zero)());
+#ifdef HFY_DOUBLE
+HFY_INLINE_ void HFY_D_(softmax4)(const HFY_DV_ *raw, HFY_DV_ max, HFY_DV_ edge, HFY_DV_ *y) {
+  int v;
+  HFY_UNROLL_ for (v = 0; v < 4; v++) y[v] = HFY_D_(softmax1)(raw[v], max, edge);
+}
+#else
+/* The same in float, without the last quarter of an ulp. x is raised to what still counts, so that
+   n >= -123; 1.5 2^23 added and taken away rounds to whole numbers, which the sum's last bits hold. Four side by side:
+   each step waits for the one before. */
+HFY_INLINE_ void HFY_F_(softmax4)(const HFY_FV_ *raw, HFY_FV_ max, HFY_FV_ edge, HFY_FV_ *y) {
+  const HFY_FV_ least = HFY_F_(add)(max, edge), whole = HFY_F_(set)(12582912.0f);
+  HFY_FV_ x[4], d[4], t[4], n[4], r[4], p[4];
+  int v;
+#define HFY_EACH_(to, what)                                                                                            \
+  HFY_UNROLL_ for (v = 0; v < 4; v++) {                                                                                \
+    to[v] = what;                                                                                                      \
+    HFY_PIN_(to[v]);                                                                                                   \
+  }
+  HFY_EACH_(x, HFY_F_(max)(raw[v], least))
+  HFY_EACH_(d, HFY_F_(sub)(x[v], max))
+  HFY_EACH_(p, HFY_F_(sub)(d[v], x[v]))
+  HFY_EACH_(t, HFY_F_(fma)(d[v], HFY_F_(set)(1.44269502f), whole))
+  HFY_EACH_(r, HFY_F_(sub)(d[v], p[v]))
+  HFY_EACH_(p, HFY_F_(add)(max, p[v]))
+  HFY_EACH_(r, HFY_F_(sub)(x[v], r[v]))
+  HFY_EACH_(n, HFY_F_(sub)(t[v], whole))
+  HFY_EACH_(p, HFY_F_(sub)(r[v], p[v]))
+  HFY_EACH_(r, HFY_F_(fnma)(n[v], HFY_F_(set)(0.693359375f), d[v]))
+  HFY_EACH_(p, HFY_F_(fnma)(n[v], HFY_F_(set)(-2.12194442e-4f), p[v]))
+  HFY_EACH_(r, HFY_F_(add)(r[v], p[v]))
+  HFY_EACH_(p, HFY_F_(fma)(HFY_F_(set)(1.38145988e-3f), r[v], HFY_F_(set)(8.36871658e-3f)))
+  HFY_EACH_(d, HFY_F_(mul)(r[v], r[v]))
+  HFY_EACH_(p, HFY_F_(fma)(p[v], r[v], HFY_F_(set)(4.1668389e-2f)))
+  HFY_EACH_(p, HFY_F_(fma)(p[v], r[v], HFY_F_(set)(0.166665211f)))
+  HFY_EACH_(p, HFY_F_(fma)(p[v], r[v], HFY_F_(set)(0.49999994f)))
+  HFY_EACH_(p, HFY_F_(add)(HFY_F_(fma)(d[v], p[v], r[v]), HFY_F_(set)(1.0f)))
+  HFY_EACH_(y, HFY_F_(select)(HFY_F_(le)(least, raw[v]), HFY_F_(shift2)(p[v], t[v]), HFY_F_(zero)()))
+#undef HFY_EACH_
 }
 #endif
 
@@ -4831,25 +5021,27 @@ HFY_INLINE_ double HFY_D_(total)(HFY_DV_ a, HFY_DV_ b) {
 
 /* The sums of four vectors are added in double; the lanes go to the total after each block. The end counts as filled up
    with zeros: whatever is masked behind it changes no bit. */
-HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, HFY_S_ *y) {
+HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, double least, HFY_S_ *y) {
   enum { lanes = HFY_LANES_, four = 4 * lanes };
-  const HFY_VV_ m = HFY_V_(set)(max);
+  const HFY_VV_ m = HFY_V_(set)(max), edge = HFY_V_(set)((HFY_S_)least), none = HFY_V_(set)((HFY_S_)-HUGE_VAL);
   HFY_DV_ low = HFY_D_(zero)(), high = low;
   double total = 0;
   size_t i, v;
   for (i = 0; i < n; i += four) {
-    HFY_VV_ part[4] = {HFY_V_(zero)(), HFY_V_(zero)(), HFY_V_(zero)(), HFY_V_(zero)()};
+    HFY_VV_ part[4];
     if (n - i >= four)
-      HFY_UNROLL_ for (v = 0; v < 4; v++) {
-        part[v] = HFY_V_(softmax1)(HFY_V_(load)(x + i + v * lanes), m);
-        HFY_V_(store)(y + i + v * lanes, part[v]);
-      }
+      HFY_UNROLL_ for (v = 0; v < 4; v++) part[v] = HFY_V_(load)(x + i + v * lanes);
     else
-      HFY_TAIL_ for (v = 0; v < 4 && i + v * lanes < n; v++) {
-        const size_t at = i + v * lanes, left = n - at;
-        part[v] = HFY_V_(up_to)(left, HFY_V_(softmax1)(HFY_V_(load_up)(x + at, left), m), HFY_V_(zero)());
-        HFY_V_(store_up)(y + at, part[v], left);
+      HFY_TAIL_ for (v = 0; v < 4; v++) {
+        const size_t at = i + v * lanes;
+        part[v] = at < n ? HFY_V_(up_to)(n - at, HFY_V_(load_up)(x + at, n - at), none) : none;
       }
+    HFY_V_(softmax4)(part, m, edge, part);
+    if (n - i >= four)
+      HFY_UNROLL_ for (v = 0; v < 4; v++) HFY_V_(store)(y + i + v * lanes, part[v]);
+    else
+      HFY_TAIL_ for (v = 0; v < 4 && i + v * lanes < n; v++)
+        HFY_V_(store_up)(y + i + v * lanes, part[v], n - i - v * lanes);
     part[0] = HFY_V_(add)(HFY_V_(add)(part[0], part[1]), HFY_V_(add)(part[2], part[3]));
     low = HFY_D_(add)(low, HFY_V_(low)(part[0]));
     high = HFY_D_(add)(high, HFY_V_(high)(part[0]));
@@ -4894,15 +5086,6 @@ HFY_TARGET_ void HFY_V_(mix)(HFY_S_ *y, const HFY_S_ *x, size_t n, double a, dou
     const HFY_DV_ low = HFY_D_(mix2)(va, HFY_V_(low)(p), vb, HFY_V_(low)(q));
     const HFY_DV_ high = HFY_D_(mix2)(va, HFY_V_(high)(p), vb, HFY_V_(high)(q));
     HFY_V_(store_up)(y + i, HFY_V_(join)(low, high), n - i);
-  }
-}
-
-HFY_TARGET_ void HFY_V_(cut)(HFY_S_ *y, size_t n, double least) {
-  const HFY_VV_ edge = HFY_V_(set)((HFY_S_)least), zero = HFY_V_(zero)();
-  size_t i;
-  for (i = 0; i < n; i += HFY_LANES_) {
-    const HFY_VV_ v = HFY_V_(load_up)(y + i, n - i);
-    HFY_V_(store_up)(y + i, HFY_V_(select)(HFY_V_(lt)(v, edge), zero, v), n - i);
   }
 }
 
@@ -5090,7 +5273,7 @@ HFY_TARGET_ size_t HFY_D_(signs)(const double *h, const double *width, double c,
 static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {
   (hfy_isa)HFY_SIMD_PASS_, HFY_LANES_, HFY_V_(dot), HFY_V_(euclidean), HFY_V_(manhattan),
   HFY_V_(combine), HFY_V_(gather), HFY_V_(largest), HFY_V_(window), HFY_V_(softmax), HFY_V_(scale),
-  HFY_V_(scale_once), HFY_V_(mix), HFY_V_(cut), HFY_V_(apart), HFY_V_(exp), HFY_V_(tilt), HFY_D_(below),
+  HFY_V_(scale_once), HFY_V_(mix), HFY_V_(apart), HFY_V_(exp), HFY_V_(tilt), HFY_D_(below),
   HFY_D_(keep_below), HFY_D_(powers), HFY_D_(clip), HFY_D_(signs),
   {sizeof(HFY_S_), HFY_BATCH_, HFY_V_(wide), HFY_QUERIES_ == 1 ? NULL : HFY_V_(block)}};
 #undef HFY_PACK_
@@ -7385,8 +7568,9 @@ HFY_PRIVATE_ void hfy_sim_tile_(const hfy_simd_ *simd, hfy_sim sim, double beta,
   if (sim == HFY_SIM_MANHATTAN) beta = -beta;
   for (j = 0; j < q->count; j++) {
     hfy_real *s = out + j * out_stride;
-    if (sim != HFY_SIM_COSINE) {
-      simd->scale_once(s, x->count, beta);
+    if (sim != HFY_SIM_COSINE) { /* a factor that is a hfy_real: the same bits, since the product is exact in double */
+      ((double)(hfy_real)beta < beta || (double)(hfy_real)beta > beta ? simd->scale_once : simd->scale)(s, x->count,
+                                                                                                       beta);
       continue;
     }
     for (i = 0; i < x->count; i++) {
@@ -9916,7 +10100,7 @@ HFY_PRIVATE_ void hfy_sep_cone_(hfy_sep_scratch_ *s) {
   int step;
   if (t > 1) t = 1;
   for (step = 0; step < 200; step++) {
-    s->count = s->simd->keep_below(s->weight, s->index, s->count, t);
+    if (s->count > 64) s->count = s->simd->keep_below(s->weight, s->index, s->count, t); /* few: not worth a pass */
     s->simd->below(s->weight, s->count, t, sums);
     if (!hfy_sep_step_(&t, t - (sums[2] - 1) / (2 * sums[1]), 0)) break;
   }
@@ -10345,7 +10529,9 @@ HFY_PRIVATE_ hfy_status hfy_sep_fill_(const hfy_sep *full, const hfy_real *theta
                                       : hfy_sep_top_(s->simd, theta, n, NULL, &s->top);
   if (status) return status;
   switch (method) {
-  case HFY_SEP_BY_SOFTMAX_: s->simd->scale(y, n, 1 / s->simd->softmax(theta, n, (hfy_real)s->top, y)); break;
+  case HFY_SEP_BY_SOFTMAX_:
+    s->simd->scale(y, n, 1 / s->simd->softmax(theta, n, (hfy_real)s->top, HFY_SIMD_TINY_, y));
+    break;
   case HFY_SEP_BY_IDENTITY_:
   case HFY_SEP_BY_POWER_: return hfy_sep_elementwise_(full, theta, n, y);
   case HFY_SEP_BY_UNIFORM_:
@@ -10356,7 +10542,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_fill_(const hfy_sep *full, const hfy_real *theta
   case HFY_SEP_BY_EXP_:
     if (!log_scale && s->top > log(HFY_REAL_MAX_)) return HFY_ERR_UNSUPPORTED;
     if (log_scale)
-      s->simd->softmax(theta, n, (hfy_real)(*log_scale = s->top), y);
+      s->simd->softmax(theta, n, (hfy_real)(*log_scale = s->top), HFY_SIMD_TINY_, y);
     else
       s->simd->exp(theta, n, y);
     break;
@@ -11473,11 +11659,16 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ int hfy_post_finite_(const hfy_real *x, size_t n
   const size_t each = 8 / sizeof *x; /* numbers in 64 bits: their signs, the lowest bits of their exponents */
   const uint64_t sign = each > 1 ? UINT64_C(0x8000000080000000) : UINT64_C(1) << 63;
   const uint64_t one = each > 1 ? UINT64_C(0x0080000000800000) : UINT64_C(1) << 52;
-  uint64_t bits = 0, met = 0;
-  size_t i;
-  for (i = 0; i + each <= n; i += each) {
+  uint64_t bits = 0, more = 0, met = 0;
+  size_t i = 0;
+  for (; i + 2 * each <= n; i += 2 * each) {
     memcpy(&bits, x + i, sizeof bits);
-    met |= (bits & ~sign) + one; /* an exponent of ones carries into the sign's place */
+    memcpy(&more, x + i + each, sizeof more);
+    met |= ((bits & ~sign) + one) | ((more & ~sign) + one); /* an exponent of ones carries into the sign's place */
+  }
+  for (; i + each <= n; i += each) {
+    memcpy(&bits, x + i, sizeof bits);
+    met |= (bits & ~sign) + one;
   }
   bits = 0;
   if (i < n) memcpy(&bits, x + i, sizeof *x);
@@ -11940,6 +12131,7 @@ enum {
   HFY_NET_LISTED_ = 32768,            /* candidates of a tile, over all its queries, as long as that leaves */
   HFY_NET_LIST_ = 320,                /* each of them so many */
   HFY_NET_MEMO_ = 1024,               /* rows whose next state is remembered, at most */
+  HFY_NET_SHOWN_ = 48,                /* rows of a block that are left out together if no query sees them */
   HFY_NET_FEW_ = 16384,               /* numbers of a tile's states that count as little */
   HFY_NET_FIRST_ = 8,                 /* rows scored for a first threshold, about */
   HFY_NET_COMPARED_ = 64,             /* rows of a query at most that are held against their copies in an index */
@@ -12102,7 +12294,6 @@ typedef struct hfy_net_fast_ {
   size_t kth;        /* lists: candidates count from the best (1), or by rank from the kth best */
   double margin;     /* lists: how far below */
   double negligible; /* sums: weights this far below the running maximum add nothing: -log */
-  double least;      /* e^-negligible */
   size_t capacity;   /* lists: candidates of one query */
   size_t workers;    /* that share one tile's keys */
 #ifdef HFY_HAS_INDEX_
@@ -12196,6 +12387,7 @@ typedef struct hfy_net_more_ {
   size_t query_row, out_row; /* where rows of queries and of out lie, and of their gradients; 0: one after another */
   hfy_real *path;            /* as hfy_net_run_ has it: written by the way there, read by the way back */
   int latest;
+  const hfy_heads *heads;    /* filled in; NULL: one */
   const hfy_real *lost;      /* the way back: above 0 where query `who` had no answer, at who % rows: it adds nothing */
   size_t rows;
 } hfy_net_more_;
@@ -12217,6 +12409,7 @@ typedef struct hfy_net_run_ {
   const hfy_net_drop_ *drop; /* or NULL */
   int moves;                /* 0: a last step, into a readout, leaves the state alone */
   int names;                /* 1: the heaviest row is asked for */
+  const hfy_heads *heads;   /* or NULL */
   int looks_back;           /* at the state that the last step began with: for scores; for a readout by sums */
   size_t block, fold, segment; /* rows: folds are whole blocks, segments whole folds */
   size_t tile, whole;          /* queries side by side; with whole rows of scores: 1 and 1 here */
@@ -12246,7 +12439,7 @@ typedef struct hfy_net_scratch_ {
   hfy_real *scores, *part, *sum, *f;  /* whole x N; a fold, a segment of a projection; D: f(q) */
   double *inverse_q;                  /* COSINE: 1/|q| */
   hfy_net_sum_ *sums;                 /* tile: SOFTMAX, EXP, IDENTITY, POWER, in one pass */
-  size_t failed;                      /* the first query that has no answer */
+  size_t failed, head;                /* the first query that has no answer, of the first head with one */
   hfy_status failure;                 /* and why; HFY_OK: all have */
 #ifndef HFY_PLAIN
   hfy_net_tile_ fast;
@@ -12301,13 +12494,17 @@ HFY_PRIVATE_ void hfy_net_more_of_(hfy_net_run_ *run, const hfy_net_more_ *more,
   run->states = latest ? 1 : run->net.max_steps - 1;
   if (!more) return;
   run->drop = more->drop; /* needs the weights themselves */
+  run->heads = more->heads;
   run->path = more->path;
   if (more->query_row) run->query_row = more->query_row;
   if (more->out_row) run->out_row = more->out_row;
 }
 
-HFY_COLD_ double *hfy_net_plan_norms_(hfy_base_arena_ *arena, const hfy_net *net) {
-  return HFY_TAKE_(arena, double, net->sim == HFY_SIM_COSINE ? net->count : 0);
+/* How many heads a call has, each with keys of its own. */
+HFY_PRIVATE_ size_t hfy_net_heads_(const hfy_net_run_ *run) { return run->heads ? run->heads->count : 1; }
+
+HFY_COLD_ double *hfy_net_plan_norms_(hfy_base_arena_ *arena, const hfy_net *net, size_t heads) {
+  return HFY_TAKE_(arena, double, net->sim == HFY_SIM_COSINE ? hfy_base_times_(net->count, heads) : 0);
 }
 
 HFY_COLD_ void hfy_net_plan_(hfy_base_arena_ *arena, const hfy_net_run_ *run, int energies, hfy_net_scratch_ *s) {
@@ -12338,9 +12535,10 @@ HFY_PRIVATE_ size_t hfy_net_few_rows_(const hfy_net *net) {
 
 /* What COSINE needs of keys and queries. */
 HFY_COLD_ void hfy_net_prepare_(hfy_net_run_ *run) {
-  if (run->net.sim == HFY_SIM_COSINE)
-    hfy_sim_inverse_norms_(run->simd, run->net.keys, run->net.key_stride, run->net.count, run->net.dim,
-                           run->inverse_norms);
+  size_t h;
+  for (h = 0; run->net.sim == HFY_SIM_COSINE && h < hfy_net_heads_(run); h++)
+    hfy_sim_inverse_norms_(run->simd, run->net.keys + (h ? h * run->heads->keys : 0), run->net.key_stride,
+                           run->net.count, run->net.dim, run->inverse_norms + h * run->net.count);
 }
 
 HFY_PRIVATE_ void hfy_net_norms_(const hfy_net_run_ *run, const hfy_real *q, size_t nq, double *inverse_q) {
@@ -12376,9 +12574,10 @@ HFY_PRIVATE_ void hfy_net_admit_(const hfy_net_run_ *run, const hfy_real *querie
   w->limit = run->net.max_steps;
   w->single = SIZE_MAX;
   hfy_net_place_(run, j, s);
-  memcpy(w->q, queries + who * run->query_row, dim * sizeof *w->q);
+  queries += who * run->query_row;
+  if (!hfy_post_finite_(queries, dim)) w->status = HFY_ERR_NONFINITE;
+  memcpy(w->q, queries, dim * sizeof *w->q);
   if (run->path && run->latest) memcpy(hfy_net_state_(run, who, 0), w->q, dim * sizeof *w->q);
-  if (!hfy_post_finite_(w->q, dim)) w->status = HFY_ERR_NONFINITE;
 }
 
 /* Sums start from -0: a weight of 1 then copies its row to the bit, the sign of zeros included. */
@@ -12514,10 +12713,15 @@ HFY_PRIVATE_ void hfy_net_scores_(const hfy_net_run_ *run, const hfy_real *q, si
   hfy_sim_tile_(run->simd, net->sim, net->beta, &x, &side, net->dim, scores, stride);
 }
 
+/* How many of n rows from `from` on a query sees. */
+HFY_PRIVATE_ size_t hfy_net_shown_(const hfy_net *net, size_t who, size_t from, size_t n) {
+  if (!net->visible) return n;
+  return net->visible[who] < from ? 0 : hfy_base_min_(net->visible[who] - from, n);
+}
+
 /* + bias; what the query must not see, or a bias of -infinity masks whatever the key holds, is -infinity. */
 HFY_PRIVATE_ void hfy_net_mask_(const hfy_net *net, size_t who, size_t from, size_t n, hfy_real *theta) {
-  size_t i, seen = n;
-  if (net->visible) seen = net->visible[who] < from ? 0 : hfy_base_min_(net->visible[who] - from, n);
+  size_t i, seen = hfy_net_shown_(net, who, from, n);
   if (net->bias) {
     const hfy_real *bias = net->bias + who * net->bias_stride + from;
     for (i = 0; i < seen; i++) theta[i] = hfy_base_is_neg_inf_((double)bias[i]) ? bias[i] : theta[i] + bias[i];
@@ -12929,8 +13133,7 @@ HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_
     sum->top = top;
   }
   if (exponential) {
-    sum->sum += run->simd->softmax(theta, n, (hfy_real)sum->top, theta);
-    run->simd->cut(theta, n, run->fast.least);
+    sum->sum += run->simd->softmax(theta, n, (hfy_real)sum->top, -negligible, theta);
     return 1;
   }
   sum->status = hfy_sep_elementwise_(&run->net.sep, theta, n, theta);
@@ -12962,6 +13165,21 @@ HFY_PRIVATE_ void hfy_net_merge_(const hfy_net_run_ *run, hfy_net_sum_ *all, hfy
 }
 
 /* --- from upper bounds of scores to the candidates of a pass over all keys   (math 13.1) --- */
+
+/* Scores of a block of keys, nq x n; what no query sees is left out, a few rows at a time. */
+HFY_PRIVATE_ void hfy_net_tile_scores_(const hfy_net_run_ *run, size_t nq, size_t from, size_t n, hfy_real *scores,
+                                       size_t stride, const hfy_net_scratch_ *s) {
+  const hfy_net *net = &run->net;
+  size_t i, now, first, last;
+  for (i = 0; i < n; i += now) {
+    now = net->visible ? hfy_base_min_(HFY_NET_SHOWN_, n - i) : n;
+    for (first = 0, last = nq; first < last && !hfy_net_shown_(net, s->walk[first].who, from + i, 1);) first++;
+    while (first < last && !hfy_net_shown_(net, s->walk[last - 1].who, from + i, 1)) last--;
+    if (first < last)
+      hfy_net_scores_(run, s->q + first * net->dim, last - first, s->inverse_q ? s->inverse_q + first : NULL, from + i,
+                      now, scores + first * stride + i, stride);
+  }
+}
 
 #ifdef HFY_HAS_INDEX_
 /* Exact scores of n <= 64 rows from `row` on. Notes if an index is of other rows: above its bound, or off its copy. */
@@ -13088,7 +13306,7 @@ HFY_PRIVATE_ void hfy_net_block_(const hfy_net_run_ *run, size_t nq, size_t from
   size_t few = measures ? 8 : n, i, now;
   for (i = 0; i < n; i += now) { /* rows to be measured too: a few at a time, while they are in the nearest cache */
     now = hfy_base_min_(few, n - i);
-    hfy_net_scores_(run, s->q, nq, s->inverse_q, from + i, now, scores + i, run->block);
+    hfy_net_tile_scores_(run, nq, from + i, now, scores + i, run->block, s);
     if (measures) hfy_net_measure_(run, from + i, now, b);
   }
   if (run->fast.keeps) memcpy(b->upper + from, scores, n * sizeof *scores);
@@ -13265,8 +13483,7 @@ HFY_PRIVATE_ void hfy_net_index_scan_(const hfy_net_run_ *run, size_t live, hfy_
 #define hfy_net_choose_bounds_(run, work) ((void)(work), HFY_OK)
 #define hfy_net_centre_(run, b) ((void)0)
 #define hfy_net_plan_bounds_(arena, run, s) ((void)0)
-#define hfy_net_block_(run, nq, from, n, scores, s)                                                                    \
-  hfy_net_scores_(run, (s)->q, nq, (s)->inverse_q, from, n, scores, (run)->block)
+#define hfy_net_block_(run, nq, from, n, scores, s) hfy_net_tile_scores_(run, nq, from, n, scores, (run)->block, s)
 #endif
 
 /* --- one pass over the keys: rounds of segments, one a worker --- */
@@ -13307,8 +13524,10 @@ HFY_PRIVATE_ void hfy_net_fold_(const hfy_net_pass_ *pass, size_t from, size_t t
     hfy_net_block_(run, nq, from, n, t->scores, pass->s);
     for (j = 0; j < nq; j++) {
       hfy_real *theta = t->scores + j * run->block;
-      hfy_net_mask_(&run->net, pass->s->walk[j].who, from, n, theta);
-      some |= hfy_net_weigh_(run, t->fold + j, theta, from, n, t->part + j * width, width);
+      const size_t who = pass->s->walk[j].who, shown = hfy_net_shown_(&run->net, who, from, n);
+      hfy_net_mask_(&run->net, who, from, shown, theta);
+      if (shown) some |= hfy_net_weigh_(run, t->fold + j, theta, from, shown, t->part + j * width, width);
+      if (shown < n) memset(theta + shown, 0, (n - shown) * sizeof *theta);
     }
 #ifdef HFY_SIM_BLAS_
     if (some && hfy_net_blas_(run, t->scores, nq, from, n, rows, t->part)) continue;
@@ -13344,8 +13563,9 @@ HFY_PRIVATE_ void hfy_net_segment_(void *context, size_t i) {
     n = hfy_base_min_(run->block, to - from);
     hfy_net_block_(run, pass->nq, from, n, t->scores, pass->s);
     for (j = 0; j < pass->nq; j++) {
-      hfy_net_mask_(&run->net, pass->s->walk[j].who, from, n, t->scores + j * run->block);
-      hfy_net_collect_(run, t->list + j, t->scores + j * run->block, from, n, t);
+      const size_t who = pass->s->walk[j].who, shown = hfy_net_shown_(&run->net, who, from, n);
+      hfy_net_mask_(&run->net, who, from, shown, t->scores + j * run->block);
+      if (shown) hfy_net_collect_(run, t->list + j, t->scores + j * run->block, from, shown, t);
     }
   }
 }
@@ -13579,7 +13799,7 @@ HFY_PRIVATE_ void hfy_net_by_rows_(const hfy_net_run_ *run, size_t live, int mov
   const int lists = hfy_sep_is_list_(&run->net.sep);
   size_t j, n = hfy_net_row_(&run->net);
   hfy_net_weights_ p;
-  hfy_net_scores_(run, s->q, live, s->inverse_q, 0, run->net.count, s->scores, n);
+  hfy_net_tile_scores_(run, live, 0, run->net.count, s->scores, n, s);
   for (j = 0; j < live; j++) {
     hfy_net_walk_ *w = s->walk + j;
     hfy_real *theta = s->scores + j * n;
@@ -13675,7 +13895,6 @@ HFY_COLD_ void hfy_net_mode_of_(hfy_net_run_ *run, int rows) {
   fast->kth = hfy_sep_by_rank_(sep) ? (size_t)ceil(sep->k) : 1;
   fast->margin = hfy_sep_link_margin_(sep);
   fast->negligible = log(2 * (double)net->count / HFY_REAL_EPS_);
-  fast->least = exp(-fast->negligible);
   fast->exponential = method == HFY_SEP_BY_SOFTMAX_ || method == HFY_SEP_BY_EXP_;
   fast->mode = HFY_NET_ROWS_;
   if (rows || sep->plus) return;
@@ -13692,7 +13911,8 @@ HFY_COLD_ void hfy_net_mode_of_(hfy_net_run_ *run, int rows) {
 HFY_COLD_ hfy_status hfy_net_choose_(hfy_net_run_ *run, size_t n_queries, int rows, size_t *walks, hfy_work *work) {
   hfy_net_fast_ *fast = &run->fast;
   const hfy_net *net = &run->net;
-  size_t most = hfy_base_workers_(), segments = (net->count - 1) / run->segment + 1, fit;
+  const size_t workers = hfy_base_workers_(), most = hfy_net_heads_(run) < workers ? workers : 1; /* heads go first */
+  size_t segments = (net->count - 1) / run->segment + 1, fit;
   int dots;
   hfy_net_mode_of_(run, rows);
   run->tile = HFY_NET_TILE_;
@@ -13785,7 +14005,7 @@ HFY_PRIVATE_ void hfy_net_partial_(const hfy_net_run_ *run, size_t live, hfy_rea
   if (hfy_sep_is_elementwise_(sep))
     sum->status = hfy_sep_elementwise_(sep, s->scores, n, s->scores);
   else
-    sum->sum = run->simd->softmax(s->scores, n, (hfy_real)sum->top, s->scores);
+    sum->sum = run->simd->softmax(s->scores, n, (hfy_real)sum->top, HFY_SIMD_TINY_, s->scores);
   if (sum->status) return;
   if (sep->kind != HFY_SEP_EXP && sum->sum > 0) run->simd->scale(s->scores, n, 1 / sum->sum);
   hfy_net_project_all_(run, s->scores, 1, run->readout.at ? &run->readout : &run->values, s, z);
@@ -13836,6 +14056,7 @@ typedef struct hfy_net_asked_ {
   const double *denergy;
   const hfy_report *report;
   const hfy_grad *grad;
+  const hfy_net_more_ *more; /* heads */
 } hfy_net_asked_;
 
 /* The net of query `first`, its own settings in place; how many from there on have the same. */
@@ -13894,13 +14115,61 @@ HFY_COLD_ hfy_status hfy_net_each_(const hfy_net *net, const hfy_net_asked_ *a, 
 typedef struct hfy_net_call_ {
   const hfy_net_run_ *run;
   hfy_net_scratch_ *scratch; /* one a walk */
-  size_t first, n_queries, walks;
+  size_t first, n_queries, walks, head, heads; /* heads: shared out instead of queries; 0: none, `head` is at work */
 } hfy_net_call_;
+
+/* Queries first .. last-1 of head h. */
+HFY_PRIVATE_ void hfy_net_walk_head_(const hfy_net_run_ *run, size_t h, size_t first, size_t last,
+                                     hfy_net_scratch_ *s) {
+  const hfy_heads *heads = run->heads;
+  const size_t failed = s->failed;
+  const hfy_status failure = s->failure;
+  hfy_net_run_ own = *run;
+  if (first == last) return; /* then there may be no arrays */
+  own.queries += h * heads->queries;
+  own.out += h * heads->out;
+  own.net.keys += h * heads->keys;
+  own.values.at += h * heads->values;
+  if (own.readout.at) own.readout.at += h * heads->readout;
+  if (own.net.bias) own.net.bias += h * heads->bias;
+  if (own.inverse_norms) own.inverse_norms += h * own.net.count;
+  s->failure = HFY_OK;
+  hfy_net_walk_tile_(&own, first, last, s);
+  if (s->failure && !failure) s->head = h;
+  if (!failure) return;
+  s->failed = failed;
+  s->failure = failure;
+}
 
 HFY_PRIVATE_ void hfy_net_share_(void *context, size_t i) {
   const hfy_net_call_ *call = (const hfy_net_call_ *)context;
-  hfy_net_walk_tile_(call->run, call->first + hfy_base_share_(call->n_queries, i, call->walks),
-                     call->first + hfy_base_share_(call->n_queries, i + 1, call->walks), call->scratch + i);
+  const size_t part = call->heads ? 0 : i, parts = call->heads ? 1 : call->walks;
+  const size_t first = call->first + hfy_base_share_(call->n_queries, part, parts);
+  const size_t last = call->first + hfy_base_share_(call->n_queries, part + 1, parts);
+  size_t h = call->heads ? hfy_base_share_(call->heads, i, call->walks) : call->head;
+  const size_t end = call->heads ? hfy_base_share_(call->heads, i + 1, call->walks) : h + 1;
+  for (; h < end; h++)
+    if (call->run->heads)
+      hfy_net_walk_head_(call->run, h, first, last, call->scratch + i);
+    else
+      hfy_net_walk_tile_(call->run, first, last, call->scratch + i);
+}
+
+/* Says which query of which head has no answer. */
+HFY_COLD_ hfy_status hfy_net_call_failed_(const hfy_net_call_ *call, hfy_work *w) {
+  const hfy_net_scratch_ *worst = NULL;
+  char said[sizeof w->message];
+  hfy_status status;
+  size_t i;
+  for (i = 0; i < call->walks; i++) { /* shares of queries are in order: of a head the first failure wins */
+    const hfy_net_scratch_ *s = call->scratch + i;
+    if (s->failure && (!worst || (call->run->heads && s->head < worst->head))) worst = s;
+  }
+  if (!worst) return HFY_OK;
+  status = hfy_net_failed_(w, worst->failure, worst->failed);
+  if (!call->run->heads) return status;
+  memcpy(said, w->message, sizeof said);
+  return hfy_base_fail_(w, status, "head %z: %s", worst->head, said);
 }
 
 HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
@@ -13908,18 +14177,26 @@ HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queri
                                        const hfy_net_part_ *part, hfy_work *w) {
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_net_run_ run;
-  hfy_net_call_ call = {&run, NULL, part ? part->first : 0, n_queries, 0};
+  hfy_net_call_ call = {&run, NULL, part ? part->first : 0, n_queries, 0, 0, 0};
   const int energies = report && report->energy;
+  int rows;
   size_t i;
   hfy_status status = hfy_net_begin_(net, part ? part->rows : n_queries, &run, w);
   if (status) return status;
   if (part) call.n_queries = part->last - part->first;
   hfy_net_call_of_(&run, queries, out, report);
   hfy_net_more_of_(&run, more, more && more->latest);
-  status = hfy_net_choose_(&run, call.n_queries, run.drop || energies || (report && report->weights), &call.walks, w);
+  /* one step over few rows: to gather candidates block by block would only copy them */
+  rows = hfy_sep_is_list_(&run.net.sep) && run.net.count <= run.block && run.net.max_steps == 1 && !run.net.index;
+  rows = rows || run.drop || energies || (report && report->weights);
+  status = hfy_net_choose_(&run, call.n_queries, rows, &call.walks, w);
   if (!status) status = hfy_net_check_call_(&run.net, queries, n_queries, out, report, w);
+  if (hfy_net_heads_(&run) > 1 && hfy_net_heads_(&run) >= hfy_base_workers_()) {
+    call.heads = run.heads->count;
+    call.walks = hfy_base_workers_();
+  }
   while (hfy_base_layout_(&arena, w, &status)) {
-    run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net);
+    run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net, hfy_net_heads_(&run));
     call.scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call.walks);
     for (i = 0; i < call.walks; i++) {
       hfy_net_scratch_ counted;
@@ -13930,24 +14207,25 @@ HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queri
     status = hfy_net_has_energy_(&run.net, &call.scratch[i].post, w);
   if (status || (part && part->dry)) return status;
   hfy_net_prepare_(&run);
-  hfy_base_parallel_(call.walks, hfy_net_share_, &call);
+  do hfy_base_parallel_(call.walks, hfy_net_share_, &call);
+  while (!call.heads && ++call.head < hfy_net_heads_(&run));
   for (i = call.first; i < call.first + call.n_queries && net->index && report && report->status; i++)
     if (report->status[i] == HFY_ERR_FORMAT) report->status[i] = HFY_ERR_ARG;
-  for (i = 0; i < call.walks; i++) /* the shares are in order: the first failure wins */
-    if (call.scratch[i].failure) return hfy_net_failed_(w, call.scratch[i].failure, call.scratch[i].failed);
-  return HFY_OK;
+  return hfy_net_call_failed_(&call, w);
 }
 
 HFY_COLD_ hfy_status hfy_net_retrieve_part_(const hfy_net *net, const hfy_net_asked_ *a, const hfy_net_part_ *part,
                                             hfy_work *w) {
-  return hfy_net_retrieve_(net, a->queries, a->n_queries, a->out, a->report, NULL, part, w);
+  return hfy_net_retrieve_(net, a->queries, a->n_queries, a->out, a->report, a->more, part, w);
 }
 
 HFY_COLD_ hfy_status hfy_net_retrieve_each_(const hfy_net *net, const hfy_real *queries, size_t n_queries,
-                                            hfy_real *out, const hfy_report *report, hfy_work *w) {
+                                            hfy_real *out, const hfy_report *report, const hfy_net_more_ *more,
+                                            hfy_work *w) {
   hfy_net_asked_ a;
   memset(&a, 0, sizeof a);
   a.ask = hfy_net_retrieve_part_;
+  a.more = more;
   a.queries = queries;
   a.n_queries = n_queries;
   a.out = out;
@@ -13959,7 +14237,7 @@ HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, siz
                                 const hfy_report *report, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   const hfy_status status = net && hfy_net_own_(net)
-                                ? hfy_net_retrieve_each_(net, queries, n_queries, out, report, w)
+                                ? hfy_net_retrieve_each_(net, queries, n_queries, out, report, NULL, w)
                                 : hfy_net_retrieve_(net, queries, n_queries, out, report, NULL, NULL, w);
   return hfy_base_close_(w, &local, status);
 }
@@ -13968,6 +14246,62 @@ HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, siz
 HFY_COLD_ hfy_status hfy_net_energy_row_(const hfy_net_run_ *run, const hfy_net_asked_ *a, hfy_real *theta, size_t who,
                                          hfy_net_scratch_ *s) {
   return hfy_net_energy_(run, theta, a->queries + who * run->net.dim, who, a->energy + who, s);
+}
+
+/* How far apart heads and rows are that lie side by side. */
+HFY_COLD_ void hfy_net_side_(size_t width, size_t count, size_t *step, size_t *stride) {
+  if (!*stride) *stride = *step ? width : hfy_base_times_(count, width);
+  if (!*step) *step = width;
+}
+
+/* Checks heads; fills in their defaults, and those that a net with them has for its strides. */
+HFY_COLD_ hfy_status hfy_net_heads_of_(const hfy_heads *heads, size_t n_queries, hfy_net *net, hfy_heads *full,
+                                       hfy_work *w) {
+  const size_t n = heads->count, out = net->readout ? net->readout_dim : net->dim;
+  *full = *heads;
+  if (!n) return hfy_base_should_(w, "heads->", "count", 0, "at least 1");
+  if (n > 1 && net->index)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "net->index is set with %z heads: each has keys of its own", n);
+  hfy_net_side_(net->dim, n, &full->queries, &full->query_stride);
+  hfy_net_side_(out, n, &full->out, &full->out_stride);
+  hfy_net_side_(net->dim, n, &full->keys, &net->key_stride);
+  if (net->values)
+    hfy_net_side_(net->dim, n, &full->values, &net->value_stride);
+  else
+    full->values = full->keys;
+  if (net->readout) hfy_net_side_(out, n, &full->readout, &net->readout_stride);
+  if (full->query_stride < net->dim)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "heads->query_stride is %z; it should be 0 or at least dim, %z",
+                          full->query_stride, net->dim);
+  if (full->out_stride < out)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "heads->out_stride is %z; it should be 0 or at least the width, %z",
+                          full->out_stride, out);
+  if (hfy_base_fits_(n, full->queries, sizeof(hfy_real)) && hfy_base_fits_(n, full->out, sizeof(hfy_real)) &&
+      hfy_base_fits_(n, full->keys, sizeof(hfy_real)) && hfy_base_fits_(n, full->values, sizeof(hfy_real)) &&
+      hfy_base_fits_(n, full->readout, sizeof(hfy_real)) && hfy_base_fits_(n, full->bias, sizeof(hfy_real)) &&
+      hfy_base_fits_(n_queries, full->query_stride, sizeof(hfy_real)) &&
+      hfy_base_fits_(n_queries, full->out_stride, sizeof(hfy_real)))
+    return HFY_OK;
+  return hfy_base_fail_(w, HFY_ERR_ARG, "heads->count is %z: with these strides such arrays cannot exist", n);
+}
+
+HFY_API hfy_status hfy_retrieve_heads(const hfy_net *net, const hfy_heads *heads, const hfy_real *queries,
+                                      size_t n_queries, hfy_real *out, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_status status = hfy_base_null_(w, !net ? "net" : heads ? NULL : "heads");
+  hfy_net_more_ more;
+  hfy_heads full;
+  hfy_net own;
+  if (!status) own = *net;
+  if (!status) status = hfy_net_heads_of_(heads, n_queries, &own, &full, w);
+  if (!status && n_queries && out == queries && (full.out != full.queries || full.out_stride != full.query_stride))
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "out is queries, but their heads or rows lie differently");
+  if (status) return hfy_base_close_(w, &local, status);
+  memset(&more, 0, sizeof more);
+  more.heads = &full;
+  more.query_row = full.query_stride;
+  more.out_row = full.out_stride;
+  return hfy_base_close_(w, &local, hfy_net_retrieve_each_(&own, queries, n_queries, out, NULL, &more, w));
 }
 
 /* dE/dq into dq, which may be q, from the scores, which become the weights; grad Psi stands in s->post.row. */
@@ -14775,7 +15109,7 @@ HFY_COLD_ void hfy_net_plan_back_(hfy_base_arena_ *arena, size_t n_queries, hfy_
   const size_t states = hfy_base_times_(tile, dim), rows = hfy_base_times_(tile, n);
   const size_t solves = b->grad->implicit ? states : 0, wide = hfy_base_times_(tile, dim > out ? dim : out);
   size_t i;
-  run->inverse_norms = hfy_net_plan_norms_(arena, net);
+  run->inverse_norms = hfy_net_plan_norms_(arena, net, 1);
   b->call.scratch = HFY_TAKE_(arena, hfy_net_scratch_, b->call.walks);
   for (i = 0; i < b->call.walks; i++) {
     hfy_net_scratch_ counted;
@@ -18094,7 +18428,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_shard_find(const hfy_net *net, uint64_t first,
   if (first > UINT64_MAX - net->count)
     return hfy_base_fail_(w, HFY_ERR_ARG, "first and net->count %z: there are no such patterns", net->count);
   while (net->count && hfy_base_layout_(&arena, w, &status)) {
-    run->inverse_norms = hfy_net_plan_norms_(&arena, &run->net);
+    run->inverse_norms = hfy_net_plan_norms_(&arena, &run->net, 1);
     call.scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call.walks);
     call.score = HFY_TAKE_(&arena, double, b->lists ? hfy_base_times_(call.walks, net->count) : 0);
     visible = HFY_TAKE_(&arena, size_t, net->visible ? n_queries : 0);
@@ -24576,6 +24910,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_QUERIES_
 #undef HFY_STRIP_
 #undef HFY_BATCH_
+#undef HFY_PAIR_
 #undef HFY_TARGET_
 #undef HFY_FOR_ISA_
 #undef HFY_INLINE_

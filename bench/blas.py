@@ -22,6 +22,7 @@ def _hfy(path):
             ("bench_net_new", c_void_p, [c_void_p, c_size_t, c_size_t, c_double, c_char_p, c_double, c_size_t, c_int]),
             ("bench_retrieve", c_int, [c_long, c_void_p, c_void_p, c_size_t, c_void_p]),
             ("bench_retrieve_report", c_int, [c_void_p, c_void_p, c_size_t, c_void_p, c_void_p, c_void_p]),
+            ("bench_attention", c_int, [c_long, c_char_p, c_int, c_size_t, c_size_t, c_size_t] + [c_void_p] * 4 + [c_int]),
             ("bench_net_peak", c_size_t, [c_void_p]), ("bench_net_message", c_char_p, [c_void_p]),
             ("bench_net_prepare", c_size_t, [c_void_p, c_size_t]), ("bench_net_prefix", c_size_t, [c_void_p]),
             ("bench_net_free", None, [c_void_p]),

@@ -127,6 +127,31 @@ BENCH_API int bench_retrieve_report(bench_net *b, const hfy_real *queries, size_
   return hfy_retrieve(&b->net, queries, n_queries, out, &report, &b->work);
 }
 
+/* Attention of `heads` heads, one behind the other (heads x rows x dim), in one call. sep: as for a net; causal: row i sees
+   keys 0 .. i. 0 or the error. */
+BENCH_API int bench_attention(long times, const char *sep, int causal, size_t heads, size_t rows, size_t dim, const hfy_real *q,
+                              const hfy_real *k, const hfy_real *v, hfy_real *out, int isa) {
+  static hfy_work work;
+  static size_t *visible, most;
+  hfy_heads side = {0};
+  hfy_net net = {0};
+  hfy_status status = HFY_OK;
+  size_t i;
+  if (!bench_sep_of(sep, 1.5, &net.sep)) return HFY_ERR_ARG;
+  if (most < rows) {
+    free(visible);
+    visible = (size_t *)malloc(rows * sizeof *visible), most = rows;
+    for (i = 0; i < rows; i++) visible[i] = i + 1;
+  }
+  side.count = heads;
+  side.queries = side.keys = side.readout = side.out = rows * dim;
+  net.dim = net.readout_dim = dim, net.count = rows, net.keys = k, net.readout = v;
+  if (causal) net.visible = visible;
+  work.isa = (hfy_isa)isa;
+  while (times-- && !status) status = hfy_retrieve_heads(&net, &side, q, rows, out, &work);
+  return status;
+}
+
 BENCH_API size_t bench_net_peak(const bench_net *b) { return b->work.peak; }
 BENCH_API const char *bench_net_message(const bench_net *b) { return b->work.message; }
 

@@ -2,7 +2,7 @@
 import importlib, os, subprocess, sys, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-NEEDS = {"gemm": ("numpy",), "retrieval": ("numpy",), "transforms": ("numpy",), "structured": ("numpy",), "growth": ("numpy",), "spectra": ("numpy",), "klr": ("numpy",), "layers": ("numpy",), "accuracy": ("numpy",), "memory": ()}
+NEEDS = {"gemm": ("numpy",), "retrieval": ("numpy",), "transforms": ("numpy",), "structured": ("numpy",), "growth": ("numpy",), "spectra": ("numpy",), "klr": ("numpy",), "layers": ("numpy",), "attention": ("numpy",), "accuracy": ("numpy",), "memory": ()}
 PACKAGES = {"numpy": "python3-numpy", "torch": "python3-torch", "faiss": "python3-faiss"}
 OPENMP = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "2000"}  # see README.md
 

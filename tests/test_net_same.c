@@ -57,6 +57,148 @@ TEST(what_others_see_changes_no_bit) {
   }
 }
 
+/* Attention as it is used: many queries of short rows, what each sees in any order, NaN in rows that nobody sees. */
+TEST(attention_in_a_batch_is_single_queries) {
+  enum { N = 300, D = 32, W = 48, B = 150 };
+  static hfy_real keys[N * D], values[N * W], q[B * D], out[B * W], alone[W];
+  static size_t visible[B];
+  hfy_rng rng = hfy_rng_seed(32);
+  size_t j, i, round;
+  normals(&rng, q, B * D, 1);
+  for (round = 0; round < 12; round++) {
+    const size_t all = round < 6 ? 140 : N;
+    hfy_net net;
+    memset(&net, 0, sizeof net);
+    normals(&rng, keys, N * D, 1);
+    normals(&rng, values, N * W, 1);
+    for (j = 0; j < B; j++)
+      visible[j] = round % 3 == 0 ? N : round % 3 == 1 ? j + 1 < all ? j + 1 : all : 1 + j * 37 % all;
+    for (i = 0; round % 3 && i < D; i++) keys[all * D % (N * D) + i] = (hfy_real)(all < N ? NAN : 0.5);
+    for (i = 0; round % 3 && i < W; i++) values[all * W % (N * W) + i] = (hfy_real)(all < N ? NAN : 0.5);
+    net.count = N;
+    net.dim = D;
+    net.keys = keys;
+    net.readout = values;
+    net.readout_dim = W;
+    net.visible = round % 3 ? visible : NULL;
+    net.sep.kind = round % 4 == 3 ? HFY_SEP_SPARSEMAX : round % 4 == 2 ? HFY_SEP_EXP : HFY_SEP_SOFTMAX;
+    CHECK(hfy_retrieve(&net, q, B, out, NULL, NULL) == HFY_OK);
+    for (j = 0; j < B; j += 1 + j % 3) {
+      if (round % 3) net.visible = visible + j;
+      CHECK(hfy_retrieve(&net, q + j * D, 1, alone, NULL, NULL) == HFY_OK);
+      CHECK(same_bits(alone, out + j * W, sizeof alone));
+    }
+  }
+}
+
+enum { HEADS = 5, HEAD_ROWS = 40, HEAD_N = 50, HEAD_D = 32, HEAD_W = 20 };
+typedef struct head_arrays {
+  hfy_real keys[HEADS * HEAD_N * HEAD_D], values[HEADS * HEAD_N * HEAD_D], readout[HEADS * HEAD_N * HEAD_W];
+  hfy_real bias[HEADS * HEAD_N], q[HEADS * HEAD_ROWS * HEAD_D], out[HEADS * HEAD_ROWS * HEAD_D];
+  hfy_real want[HEAD_ROWS * HEAD_D];
+  size_t visible[HEAD_ROWS];
+} head_arrays;
+
+/* Every head, in rows of all heads or one head behind the other, is a retrieval of its own to the bit. */
+static void check_heads(head_arrays *a, size_t count, int apart, size_t round) {
+  hfy_net net, one;
+  hfy_heads heads;
+  hfy_work work;
+  size_t h, j, width = round % 2 ? HEAD_D : HEAD_W;
+  memset(&net, 0, sizeof net), memset(&heads, 0, sizeof heads), memset(&work, 0, sizeof work);
+  heads.count = count;
+  net.dim = HEAD_D;
+  net.count = HEAD_N;
+  net.keys = a->keys;
+  if (round % 2 && round % 5) net.values = a->values;
+  if (round % 2 == 0) net.readout = a->readout, net.readout_dim = HEAD_W;
+  if (round % 2) net.max_steps = 3;
+  if (round % 3 == 1) net.sim = HFY_SIM_COSINE, net.beta = 5;
+  if (round % 3 == 2) net.visible = a->visible;
+  if (round % 4 > 1) net.sep.kind = HFY_SEP_ENTMAX;
+  if (round % 7 > 3) net.bias = a->bias, heads.bias = HEAD_N;
+  if (apart) {
+    heads.queries = HEAD_ROWS * HEAD_D;
+    heads.out = HEAD_ROWS * width;
+    heads.keys = heads.values = HEAD_N * HEAD_D;
+    heads.readout = HEAD_N * HEAD_W;
+  }
+  fill(a->out, HEADS * HEAD_ROWS * HEAD_D, 7);
+  CHECK(hfy_retrieve_heads(&net, &heads, a->q, HEAD_ROWS, a->out, &work) == HFY_OK);
+  for (h = 0; h < count; h++) {
+    const size_t step = apart ? HEAD_N : 1, row = apart ? 1 : count;
+    one = net;
+    one.keys += h * step * HEAD_D;
+    one.key_stride = row * HEAD_D;
+    if (net.values) one.values += h * step * HEAD_D, one.value_stride = row * HEAD_D;
+    if (net.readout) one.readout += h * step * HEAD_W, one.readout_stride = row * HEAD_W;
+    if (net.bias) one.bias += h * HEAD_N;
+    for (j = 0; j < HEAD_ROWS; j++) {
+      const size_t at = apart ? h * HEAD_ROWS + j : j * count + h;
+      if (net.visible) one.visible = a->visible + j;
+      CHECK(hfy_retrieve(&one, a->q + at * HEAD_D, 1, a->want, NULL, &work) == HFY_OK);
+      CHECK(same_bits(a->want, a->out + at * width, width * sizeof *a->want));
+    }
+  }
+  CHECK(all_are(a->out + count * HEAD_ROWS * width, (HEADS * HEAD_D - count * width) * HEAD_ROWS, 7));
+  hfy_work_free(&work);
+}
+
+TEST(heads_side_by_side) {
+  static head_arrays a;
+  hfy_rng rng = hfy_rng_seed(33);
+  size_t j, round;
+  normals(&rng, a.keys, HEADS * HEAD_N * HEAD_D, 1);
+  normals(&rng, a.values, HEADS * HEAD_N * HEAD_D, 1);
+  normals(&rng, a.readout, HEADS * HEAD_N * HEAD_W, 1);
+  normals(&rng, a.bias, HEADS * HEAD_N, 1);
+  normals(&rng, a.q, HEADS * HEAD_ROWS * HEAD_D, 1);
+  for (j = 0; j < HEAD_ROWS; j++) a.visible[j] = j + 1;
+  for (round = 0; round < 24; round++) check_heads(&a, round % 3 == 2 ? HEADS : 1 + round % 2, (int)(round / 2 % 2), round);
+}
+
+TEST(heads_that_cannot_be) {
+  static head_arrays a;
+  hfy_net net;
+  hfy_heads heads;
+  hfy_work work;
+  hfy_index index;
+  hfy_rng rng = hfy_rng_seed(34);
+  const size_t all = HEADS * HEAD_ROWS * HEAD_D;
+  size_t i;
+  memset(&net, 0, sizeof net), memset(&heads, 0, sizeof heads), memset(&work, 0, sizeof work);
+  memset(&index, 0, sizeof index);
+  normals(&rng, a.keys, HEADS * HEAD_N * HEAD_D, 1);
+  normals(&rng, a.q, all, 1);
+  fill(a.out, all, 7);
+  net.dim = HEAD_D, net.count = HEAD_N, net.keys = a.keys;
+  heads.count = HEADS;
+  CHECK_FAILS(hfy_retrieve_heads(NULL, &heads, a.q, 2, a.out, &work), HFY_ERR_ARG, &work, "net is NULL");
+  CHECK_FAILS(hfy_retrieve_heads(&net, NULL, a.q, 2, a.out, &work), HFY_ERR_ARG, &work, "heads is NULL");
+  CHECK_FAILS(hfy_retrieve_heads(&net, &heads, NULL, 2, a.out, &work), HFY_ERR_ARG, &work, "queries is NULL");
+  CHECK(hfy_retrieve_heads(&net, &heads, NULL, 0, NULL, &work) == HFY_OK);
+  heads.count = 0;
+  CHECK_FAILS(hfy_retrieve_heads(&net, &heads, a.q, 2, a.out, &work), HFY_ERR_ARG, &work, "heads->count is 0");
+  heads.count = SIZE_MAX / 8;
+  CHECK_FAILS(hfy_retrieve_heads(&net, &heads, a.q, 2, a.out, &work), HFY_ERR_ARG, &work, "cannot exist");
+  heads.count = HEADS, heads.query_stride = HEAD_D - 1;
+  CHECK_FAILS(hfy_retrieve_heads(&net, &heads, a.q, 2, a.out, &work), HFY_ERR_ARG, &work, "query_stride is 31");
+  heads.query_stride = 0, heads.out_stride = 7;
+  CHECK_FAILS(hfy_retrieve_heads(&net, &heads, a.q, 2, a.out, &work), HFY_ERR_ARG, &work, "out_stride is 7");
+  heads.out_stride = 0, heads.out = HEAD_D * HEAD_ROWS;
+  CHECK_FAILS(hfy_retrieve_heads(&net, &heads, a.q, 2, a.q, &work), HFY_ERR_ARG, &work, "lie differently");
+  heads.out = 0, net.index = &index;
+  CHECK_FAILS(hfy_retrieve_heads(&net, &heads, a.q, 2, a.out, &work), HFY_ERR_ARG, &work, "5 heads");
+  CHECK(all_are(a.out, all, 7));
+  net.index = NULL;
+  a.q[(3 * HEADS + 4) * HEAD_D] = a.q[(9 * HEADS + 2) * HEAD_D] = a.q[(8 * HEADS + 2) * HEAD_D + 3] = (hfy_real)NAN;
+  CHECK_FAILS(hfy_retrieve_heads(&net, &heads, a.q, HEAD_ROWS, a.out, &work), HFY_ERR_NONFINITE, &work,
+              "head 2: query 8: NaN");
+  for (i = 0; i < HEADS * HEAD_ROWS; i++)
+    CHECK((a.out[i * HEAD_D] == 7) == (i == 3 * HEADS + 4 || i == 9 * HEADS + 2 || i == 8 * HEADS + 2));
+  hfy_work_free(&work);
+}
+
 TEST(batch_is_single_queries_to_the_bit) {
   enum { N = 9, D = 7, B = 6, T = 4, TOP = 3 };
   fixture f;
@@ -1261,6 +1403,9 @@ TEST(an_index_of_changed_keys) {
 int main(int argc, char **argv) {
   CHECK_BEGIN(argc, argv);
   RUN(what_others_see_changes_no_bit);
+  RUN(attention_in_a_batch_is_single_queries);
+  RUN(heads_side_by_side);
+  RUN(heads_that_cannot_be);
   RUN(batch_is_single_queries_to_the_bit);
   RUN(large_batch_is_single_queries_to_the_bit);
   RUN(queries_that_meet_go_where_each_would_alone);

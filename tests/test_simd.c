@@ -25,6 +25,14 @@ static double ulps(hfy_real got, long double want) { return ulps_of(got, want, 5
 static double ulps(hfy_real got, long double want) { return ulps_of((double)got, want, 24, -149); }
 #endif
 
+#ifdef HFY_DOUBLE
+enum { SMALLEST = DBL_MIN_EXP - 1 };
+#define TINY (-690.7755278982137) /* log 1e-300: softmax is 0 below */
+#else
+enum { SMALLEST = FLT_MIN_EXP - 1 };
+#define TINY (-85.195648) /* log 1e-37 */
+#endif
+
 static hfy_simd_pairs_ *pairs_of(const hfy_simd_ *simd, int kind) {
   return kind == 0 ? simd->dot : kind == 1 ? simd->euclidean : simd->manhattan;
 }
@@ -133,6 +141,44 @@ TEST(pair_blocks) {
       }
     for (i = 0; i < rows * nq; i++) ok &= out[i] != 77;
     CHECK(ok);
+  }
+  free(x), free(q), free(out);
+}
+
+/* Many queries of short rows, whose panels are turned: the dots of one alone, and nothing beside them is written. */
+TEST(pair_turned) {
+  static const size_t dims[] = {8, 16, 32, 80, 128, 250, 256};
+  const hfy_simd_ *simd;
+  enum { rows_most = 120, nq_most = 37, xs = 259, qs = 261, os = 123 };
+  hfy_real *x = (hfy_real *)malloc(rows_most * xs * sizeof *x), *q = (hfy_real *)malloc(nq_most * qs * sizeof *q);
+  hfy_real *out = (hfy_real *)malloc(nq_most * os * sizeof *out), one;
+  size_t t, i, j, k, d, rows, nq, dim;
+  for (k = 0; k < sizeof dims / sizeof dims[0]; k++) {
+    dim = dims[k];
+    for (i = 0; i < rows_most * xs; i++) x[i] = quiet_nan();
+    for (i = 0; i < nq_most * qs; i++) q[i] = quiet_nan();
+    for (i = 0; i < rows_most; i++) /* some of products that vanish: sums of -0 */
+      for (d = 0; d < dim; d++) x[i * xs + d] = i % 7 == 5 ? (hfy_real)ldexp(1, SMALLEST) : normal();
+    for (j = 0; j < nq_most; j++)
+      for (d = 0; d < dim; d++) q[j * qs + d] = j % 5 == 3 ? -(hfy_real)ldexp(1, SMALLEST) : normal();
+    EACH_TABLE(simd, t)
+      for (rows = 1; rows <= rows_most; rows += rows < 60 ? 3 : 19)
+        for (nq = 15; nq <= nq_most; nq += nq < 19 ? 1 : 6) {
+          int ok = 1;
+          for (i = 0; i < nq_most * os; i++) out[i] = 77;
+          simd->dot(x, xs, rows, q, qs, nq, dim, out, os);
+          for (j = 0; j < nq_most; j++)
+            for (i = 0; i < os; i++) {
+              if (j < nq && i < rows) {
+                if (FEWER > 1 && (i + j) % 3) continue;
+                simd->dot(x + i * xs, xs, 1, q + j * qs, qs, 1, dim, &one, 1);
+                ok &= same_bits(out + j * os + i, &one, sizeof one);
+              } else {
+                ok &= out[j * os + i] == 77;
+              }
+            }
+          CHECK(ok);
+        }
   }
   free(x), free(q), free(out);
 }
@@ -258,6 +304,42 @@ TEST(combine_tiles) {
   free(x), free(w), free(z);
 }
 
+/* As a causal mask leaves them: weights at the front of every row, some with a hole; whole tiles, too. What no query has a
+   weight for may hold anything. */
+TEST(combine_causal) {
+  static const size_t widths[] = {8, 16, 20, 32, 64, 96, 128, 130};
+  const hfy_simd_ *simd;
+  enum { rows = 140, dim_most = 130, nq = 75 };
+  hfy_real *x = (hfy_real *)malloc(rows * dim_most * sizeof *x), *w = (hfy_real *)malloc(nq * rows * sizeof *w);
+  hfy_real *z = (hfy_real *)malloc(nq * dim_most * sizeof *z), one[dim_most];
+  size_t t, i, j, k, way, dim;
+  for (k = 0; k < sizeof widths / sizeof widths[0]; k++)
+    for (way = 0; way < 4; way++) {
+      dim = widths[k];
+      for (i = 0; i < rows * dim; i++) x[i] = way && i / dim >= 2 * nq - 20 ? quiet_nan() : normal();
+      for (j = 0; j < nq; j++)
+        for (i = 0; i < rows; i++) /* all; more from query to query; and holes; in any order */
+          w[j * rows + i] = !way || (i < (way == 3 ? j * 29 % nq : j) * 2 - j % 2 && i < 2 * nq - 20 &&
+                                     !(way == 2 && j % 6 == 1 && i == j / 3))
+                                ? normal()
+                                : (hfy_real)0;
+      for (i = 0; i < rows; i++) w[i] = way ? 0 : w[i]; /* one has none at all */
+      EACH_TABLE(simd, t)
+      {
+        int ok = 1;
+        for (i = 0; i < nq * dim; i++) z[i] = (hfy_real)-0.0;
+        simd->combine(w, rows, nq, x, dim, rows, dim, z, dim);
+        for (j = 0; j < nq; j++) {
+          for (i = 0; i < dim; i++) one[i] = (hfy_real)-0.0;
+          simd->combine(w + j * rows, rows, 1, x, dim, rows, dim, one, dim);
+          ok &= same_bits(one, z + j * dim, dim * sizeof *one) && hfy_base_is_finite_((double)one[0]);
+        }
+        CHECK(ok);
+      }
+    }
+  free(x), free(w), free(z);
+}
+
 /* A weight of 1 on a start of -0 copies its row to the bit, signed zeros too; a weight of 0 keeps even NaN rows out. */
 TEST(combine_copies) {
   const hfy_simd_ *simd;
@@ -363,7 +445,7 @@ TEST(softmax_values) {
       for (i = 1, max = p[0]; i < n; i++) max = p[i] > max ? p[i] : max;
       EACH_TABLE(simd, t)
       {
-        double sum = simd->softmax(p, n, max, py), worst = 0, total = 0;
+        double sum = simd->softmax(p, n, max, TINY, py), worst = 0, total = 0;
         int ok = 1;
         for (i = 0; i < n; i++) {
           long double want = expl((long double)p[i] - (long double)max);
@@ -380,9 +462,29 @@ TEST(softmax_values) {
         CHECK_NEAR(sum, total, sizeof(hfy_real) == 4 ? 1.2e-7 : 1e-14); /* float adds four at a time */
         CHECK(py[n / 2] == 0 || n <= 3);
         memcpy(py, p, n * sizeof *p); /* in place */
-        CHECK(simd->softmax(py, n, max, py) == sum);
+        CHECK(simd->softmax(py, n, max, TINY, py) == sum);
       }
     }
+}
+
+/* Below `least` there is nothing, above it nothing changes. */
+TEST(softmax_cut) {
+  enum { n = 147 };
+  const hfy_simd_ *simd;
+  hfy_real x[n], y[n], cut[n];
+  size_t t, i;
+  for (i = 0; i < n; i++) x[i] = i ? (hfy_real)(-0.25 * (double)(i * 31 % n)) : 0;
+  EACH_TABLE(simd, t)
+  {
+    double sum, want = 0;
+    simd->softmax(x, n, 0, TINY, y);
+    sum = simd->softmax(x, n, 0, -16.1, cut);
+    for (i = 0; i < n; i++) {
+      CHECK(x[i] < -16 ? cut[i] == 0 : same_bits(cut + i, y + i, sizeof *y));
+      want += (double)cut[i];
+    }
+    CHECK_NEAR(sum, want, 1e-6);
+  }
 }
 
 /* However many weights are equal the sum keeps its digits, and scores masked behind the last one change no bit. */
@@ -400,17 +502,17 @@ TEST(softmax_sums) {
       for (i = 0; i < n; i++) x[i] = i % 3 ? (hfy_real)0.7 : (hfy_real)0.4;
       for (i = n; i < n + more; i++) x[i] = (hfy_real)-HUGE_VAL;
       x[0] = (hfy_real)0.7; /* the best */
-      sum = simd->softmax(x, n, x[0], y);
+      sum = simd->softmax(x, n, x[0], TINY, y);
       one = n > 3 ? (double)y[3] : 0;
       CHECK_NEAR(sum, 1 + one * (double)((n - 1) / 3) + (double)(n - 1 - (n - 1) / 3),
                  sizeof(hfy_real) == 4 ? 1.2e-7 : 256 * REAL_EPS);
       for (i = 1; i <= more; i += n > 10000 ? 230 : i < 70 ? 1 : 46)
-        CHECK(simd->softmax(x, n + i, x[0], y) == sum);
+        CHECK(simd->softmax(x, n + i, x[0], TINY, y) == sum);
       if (n > 10000) continue;
       for (i = 0; i < n; i++) x[i] = (hfy_real)normal();
       for (i = 1; i < n; i++) x[0] = x[i] > x[0] ? x[i] : x[0];
-      sum = simd->softmax(x, n, x[0], y);
-      for (i = 1; i <= more; i += i < 70 ? 1 : 46) CHECK(simd->softmax(x, n + i, x[0], y) == sum);
+      sum = simd->softmax(x, n, x[0], TINY, y);
+      for (i = 1; i <= more; i += i < 70 ? 1 : 46) CHECK(simd->softmax(x, n + i, x[0], TINY, y) == sum);
     }
   }
   free(x), free(y);
@@ -687,7 +789,7 @@ TEST(clip_values) {
 
 /* The vector kernels agree with the scalar definition but for rounding, on one common set of data. */
 /* Elementwise kernels: the same bits from every instruction set, and from the definition. */
-TEST(scale_mix_cut_apart_values) {
+TEST(scale_mix_apart_values) {
   enum { most = 70 };
   const hfy_simd_ *simd;
   hfy_real *y = (hfy_real *)at_the_edge(most * sizeof *y), *x = (hfy_real *)at_the_edge(most * sizeof *x);
@@ -724,10 +826,6 @@ TEST(scale_mix_cut_apart_values) {
           if (same_bits(py + i, &one, sizeof one)) want[i] = one;
           if (same_bits(py + i, &two, sizeof two)) want[i] = two;
         }
-        CHECK(same_bits(py, want, n * sizeof *py));
-        for (i = 0; i < n; i++) want[i] = start[i] < (hfy_real)0.25 ? 0 : start[i];
-        memcpy(py, start, n * sizeof *py);
-        simd->cut(py, n, 0.25);
         CHECK(same_bits(py, want, n * sizeof *py));
         for (i = 0, apart = 0; i < n; i++)
           if (fabs((double)start[i] - (double)px[i]) > apart) apart = fabs((double)start[i] - (double)px[i]);
@@ -869,13 +967,16 @@ int main(int argc, char **argv) {
   RUN(pair_values);
   RUN(pair_tiles);
   RUN(pair_blocks);
+  RUN(pair_turned);
   RUN(pair_nonfinite);
   RUN(combine_values);
   RUN(combine_tiles);
+  RUN(combine_causal);
   RUN(combine_copies);
   RUN(max_values);
   RUN(window_values);
   RUN(softmax_values);
+  RUN(softmax_cut);
   RUN(softmax_sums);
   RUN(scale_values);
   RUN(exp_special);
@@ -884,7 +985,7 @@ int main(int argc, char **argv) {
   RUN(below_values);
   RUN(powers_values);
   RUN(clip_values);
-  RUN(scale_mix_cut_apart_values);
+  RUN(scale_mix_apart_values);
   RUN(tilt_values);
   RUN(signs_values);
   RUN(agree_with_scalar);

@@ -449,6 +449,14 @@ static hfy_status run_energy_vjp(hfy_work *w) {
 }
 static hfy_status run_energy_gradient(hfy_work *w) { return hfy_energy_gradient(&which_net, queries, B, out.real, w); }
 static hfy_status run_constant(hfy_work *w) { return hfy_energy_constant(&which_net, HFY_ENERGY_FY, &out.scalar, w); }
+static hfy_status run_heads(hfy_work *w) {
+  hfy_net half = which_net;
+  hfy_heads heads;
+  memset(&heads, 0, sizeof heads);
+  heads.count = half.sep.structure || half.index ? 1 : 2;
+  half.count /= heads.count;
+  return hfy_retrieve_heads(&half, &heads, queries, B / heads.count, out.real, w);
+}
 static hfy_status run_retrieve(hfy_work *w) { return hfy_retrieve(&which_net, queries, B, out.real, NULL, w); }
 static hfy_status run_report(hfy_work *w) {
   hfy_report r;
@@ -860,6 +868,7 @@ static size_t each_call(void (*judge)(run_call *run, const char *name)) {
     }
     judge(run_check, "net_check");
     judge(run_retrieve, "retrieve");
+    judge(run_heads, "retrieve_heads");
     judge(run_report, "retrieve with report");
     judge(run_retrieve_vjp, "retrieve_vjp");
     if (which_net.sim == HFY_SIM_DOT && !which_net.values) judge(run_energy, "energy");
