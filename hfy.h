@@ -9948,19 +9948,129 @@ HFY_PRIVATE_ void hfy_sep_maxnorm_(hfy_sep_scratch_ *s) {
   for (i = 0; i < s->count; i++) s->weight[i] = s->weight[i] <= edge ? 1 : 0;
 }
 
+/* --- the window, cut down to the support   (math 4.9) --- */
+
+/* At the threshold t of a simplex kind h(t) = sum over d < t of (a (t - d))^e is 1. 0: no such kind. */
+HFY_PRIVATE_ int hfy_sep_shape_(const hfy_sep *full, hfy_sep_method_ method, double *a, double *e) {
+  *a = *e = 1;
+  if (method == HFY_SEP_BY_LINE_ || method == HFY_SEP_BY_MAXNORM_) return 1;
+  if (method == HFY_SEP_BY_NORM_) *e = full->gamma / (full->gamma - 1);
+  if (method == HFY_SEP_BY_TSALLIS_) {
+    *a = full->alpha - 1;
+    *e = 1 / *a;
+  }
+  return *a > 0 && (method == HFY_SEP_BY_NORM_ || method == HFY_SEP_BY_TSALLIS_);
+}
+
+/* h(x)^(1/e) and its slope, to rounding. */
+HFY_PRIVATE_ double hfy_sep_height_(const hfy_sep_scratch_ *s, double a, double e, double x, double *slope) {
+  double sums[3], root;
+  const int line = e >= 1 && e <= 1, cone = e >= 2 && e <= 2;
+  if (line || cone) {
+    s->simd->below(s->weight, s->count, x, sums);
+    root = line ? sums[1] : sqrt(sums[2]);
+    *slope = line ? a * sums[0] : a * sums[1] / root;
+    return a * root;
+  }
+  s->simd->powers(s->weight, s->count, 1 / x, e, s->power, sums);
+  root = a * pow(sums[0], 1 / e);
+  *slope = root * (sums[1] / sums[0]);
+  return root * x;
+}
+
+/* How far off all that is computed here can be, relatively. */
+HFY_PRIVATE_ double hfy_sep_loose_(size_t n, double e) {
+  return (1e-9 + 16 * (double)n * DBL_EPSILON) * (e < 1 ? 1 + 1 / e : 1);
+}
+
+/* Drops of a window (s->weight: distances from the top, one of them 0) what lies beyond the threshold for sure, which is
+   beyond that of any row that holds these scores as well. Newton's method from the right, on a norm, which is convex for
+   e >= 1; below halvings will do. Returns the edge: what is not below it gets no weight. */
+HFY_PRIVATE_ double hfy_sep_narrow_(double a, double e, hfy_sep_scratch_ *s) {
+  const double loose = hfy_sep_loose_(s->count, e);
+  double x = 1 / a, low = 0, before, slope, height, start = x;
+  int step;
+  if (e >= 1) start = hfy_sep_mean_(s->weight, s->count) + x * exp(-log((double)s->count) / e); /* Jensen */
+  before = x;
+  if (start < x) x = before = start;
+  for (step = 0; step < 40; step++) {
+    const double next = e >= 1 ? x : low + 0.5 * (x - low);
+    s->count = s->simd->keep_below(s->weight, s->index, s->count, x + loose * before);
+    height = hfy_sep_height_(s, a, e, next, &slope);
+    if (e < 1) {
+      if (step == 12) break;
+      *(height >= 1 ? &x : &low) = next;
+      continue;
+    }
+    before = x;
+    x -= (height - 1) / slope;
+    if (!(x < before)) break;
+    if (before - x < 1e-5 * x) step = 40; /* near enough: what is dropped too late is only that */
+  }
+  if (!(x < before)) x = before;
+  x += loose * before;
+  s->count = s->simd->keep_below(s->weight, s->index, s->count, x);
+  return x;
+}
+
+/* Does an entry at distance x get weight? h(x), or the same with every term cut to cap, is below the budget: asked of what
+   lies nearer alone, term by term in ascending order, so whatever else is listed has no say. Monotone in x. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ int hfy_sep_enters_(const double *d, size_t n, double a, double e, double cap,
+                                                    double budget, double x) {
+  double sum = 0;
+  size_t i;
+  const int line = e >= 1 && e <= 1, cone = e >= 2 && e <= 2;
+  for (i = 0; i < n; i++) {
+    double r = x - d[i];
+    if (!(r > 0)) continue;
+    r *= a;
+    r = line ? r : cone ? r * r : pow(r, e);
+    sum += r < cap ? r : cap;
+  }
+  return sum < budget;
+}
+
+/* The edge of the support among n distances, those from -1 up: what lies below it enters. Mostly that is all below `high`,
+   from where on nothing does. */
+HFY_PRIVATE_ double hfy_sep_edge_(const double *d, size_t n, double a, double e, double cap, double budget,
+                                  double high) {
+  double low = HUGE_VAL;
+  size_t i;
+  for (i = 0; i < n; i++) low = d[i] < low ? d[i] : low; /* the nearest always enters */
+  if (low < -2) low = -2;
+  for (;;) {
+    double far = low, middle;
+    for (i = 0; i < n; i++)
+      if (d[i] < high && d[i] > far) far = d[i];
+    if (far <= low || hfy_sep_enters_(d, n, a, e, cap, budget, far)) return high;
+    middle = low + 0.5 * (far - low);
+    high = far;
+    if (!(middle > low && middle < high)) continue;
+    *(hfy_sep_enters_(d, n, a, e, cap, budget, middle) ? &low : &high) = middle;
+  }
+}
+
+/* From a window to the support, by what does not depend on the rest of the window: a window that holds less of what gets
+   no weight has the same solution, to the bit. */
+HFY_PRIVATE_ void hfy_sep_support_(double a, double e, hfy_sep_scratch_ *s) {
+  double far = 0, slope;
+  size_t i;
+  (void)hfy_sep_narrow_(a, e, s);
+  for (i = 0; i < s->count; i++) far = s->weight[i] > far ? s->weight[i] : far;
+  if (!(far > 0) || hfy_sep_height_(s, a, e, far, &slope) < 1 - 2 * hfy_sep_loose_(s->count, e)) return; /* all enter */
+  s->count = s->simd->keep_below(s->weight, s->index, s->count,
+                                 hfy_sep_edge_(s->weight, s->count, a, e, HUGE_VAL, 1, HUGE_VAL));
+}
+
 /* --- projection onto a box cut by a plane (constrained sparsemax, k-subsets) --- */
 
-/* min 1/2|y - v|^2 over lower <= y <= upper, sum y = budget: y = clip(v - tau, lower, upper), a tau that fits lies
-   between `left` and 0. s->weight holds v and gets y. The sum falls in tau, piecewise linearly: Newton's method inside
-   that bracket, which is halved where a step would leave it; a handful of steps. v is measured from a score near the
-   root, so that tau and all that is free are of the size of the weights; infinite v are at a bound for sure. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_box_(hfy_sep_scratch_ *s, const hfy_sep_bounds_ *box, double budget,
-                                                  double left) {
-  double right = 0, tau = 0.125 * left, sums[2], next, *v = s->weight; /* sum(left) >= budget >= sum(right) */
-  size_t i, n = s->count;
-  int step, stands = 0;
+/* tau of the projection below, to rounding; it lies between `left` and 0. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_sep_box_root_(const hfy_sep_scratch_ *s, const hfy_sep_bounds_ *box,
+                                                         double budget, double left) {
+  double right = 0, tau = 0.125 * left, sums[2], next; /* sum(left) >= budget >= sum(right) */
+  int step;
   for (step = 0; step < 300; step++) {
-    s->simd->clip(v, box->lower, box->upper, box->cap, n, tau, sums);
+    s->simd->clip(s->weight, box->lower, box->upper, box->cap, s->count, tau, sums);
     if (sums[0] >= budget) left = tau;
     if (sums[0] <= budget) right = tau;
     next = sums[1] > 0 ? tau + (sums[0] - budget) / sums[1] : tau;
@@ -9969,6 +10079,18 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_box_(hfy_sep_scratch_ *s, const hfy
     if (!(next > left && next < right)) break; /* nothing is left between */
     tau = next;
   }
+  return tau;
+}
+
+/* min 1/2|y - v|^2 over lower <= y <= upper, sum y = budget: y = clip(v - tau, lower, upper), a tau that fits lies
+   between `left` and 0. s->weight holds v and gets y. The sum falls in tau, piecewise linearly: Newton's method inside
+   that bracket, which is halved where a step would leave it; a handful of steps. v is measured from a score near the
+   root, so that tau and all that is free are of the size of the weights; infinite v are at a bound for sure. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_box_(hfy_sep_scratch_ *s, const hfy_sep_bounds_ *box, double budget,
+                                                  double left) {
+  double tau = hfy_sep_box_root_(s, box, budget, left), next, *v = s->weight;
+  size_t i, n = s->count;
+  int step, stands = 0;
   /* tau again from the classes, with a compensated sum (Knuth): the path of the search leaves no trace */
   for (step = 0; step < 4 && !stands; step++) {
     size_t free_count = 0;
@@ -9994,24 +10116,34 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_box_(hfy_sep_scratch_ *s, const hfy
 HFY_PRIVATE_ hfy_status hfy_sep_ksubsets_(double k, double rho, hfy_sep_scratch_ *s) {
   const hfy_sep_bounds_ box = {NULL, NULL, 1};
   size_t i, ones = 0, kept = 0, up = (size_t)ceil(k), entries = 0, count = s->count, *index = s->index;
-  double kth, *weight = s->weight, *sorted = s->sorted;
+  double kth, left, edge, *weight = s->weight, *sorted = s->sorted;
   if (up > count) return HFY_ERR_ARG;
   memcpy(sorted, weight, count * sizeof *sorted);
   kth = s->top = hfy_base_kth_largest_(sorted, count, up);
-  /* the window goes to the front for the projection; sorted remembers all */
+  /* what is in doubt goes to the front, in units of rho from there; infinity: has weight 1 for sure */
   for (i = 0; i < count; i++) {
     double above = weight[i] - kth;
-    size_t partly = above > -rho, one = above >= rho;
-    sorted[entries] = one ? HUGE_VAL : above; /* asked once: `above` may be wider than what is stored */
+    const size_t partly = above > -rho, one = above >= rho; /* asked once: `above` may be wider than what is stored */
     index[entries] = index[i];
-    weight[kept] = above / rho;
+    weight[entries] = one ? HUGE_VAL : above / rho;
     entries += partly;
     ones += one;
-    kept += partly - one;
+  }
+  s->count = count = entries;
+  for (i = 0; i < count; i++) sorted[i] = -weight[i];
+  left = k - (double)ones < 1 ? (double)ones - k : -1; /* the weight of the ceil(k)-th best is -tau */
+  edge = hfy_sep_edge_(sorted, count, 1, 1, 1, k,
+                       1e-9 + 16 * (double)count * DBL_EPSILON * (1 + k) - hfy_sep_box_root_(s, &box, k, left));
+  /* what gets weight goes to the front for the projection; sorted remembers all */
+  for (i = entries = 0; i < count; i++) {
+    if (!(sorted[i] < edge)) continue;
+    index[entries] = index[i];
+    sorted[entries++] = weight[i];
+    if (weight[i] < HUGE_VAL) weight[kept++] = weight[i];
   }
   s->count = kept;
   k -= (double)ones;
-  hfy_sep_box_(s, &box, k, k < 1 ? -k : -1); /* the weight of the ceil(k)-th best is -tau */
+  hfy_sep_box_(s, &box, k, left);
   for (i = 0, kept = 0; i < entries; i++) sorted[i] = sorted[i] < HUGE_VAL ? weight[kept++] : 1;
   memcpy(weight, sorted, entries * sizeof *weight);
   s->count = entries;
@@ -10110,7 +10242,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_sep_link_margin_(const hfy_sep *full)
 /* Solves a window: s->index ascending, s->weight the distances from the top below the margin (kinds by rank: all
    scores that are not masked). Both become the solution. */
 HFY_PRIVATE_ hfy_status hfy_sep_solve_(const hfy_sep *full, hfy_sep_method_ method, hfy_sep_scratch_ *s) {
-  double sum = 0, block;
+  double sum = 0, block, a, e;
   size_t i, end;
   if (method == HFY_SEP_BY_TOP_) { /* of equal scores the first */
     if (full->k > (double)s->count) return HFY_ERR_ARG;
@@ -10120,6 +10252,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_solve_(const hfy_sep *full, hfy_sep_method_ meth
     return HFY_OK;
   }
   if (method == HFY_SEP_BY_BOX_) return hfy_sep_ksubsets_(full->k, full->rho, s);
+  if (s->count > 1 && method != HFY_SEP_BY_MAXNORM_ && hfy_sep_shape_(full, method, &a, &e) && e >= 1)
+    hfy_sep_support_(a, e, s);
   if (s->count == 1 || method == HFY_SEP_BY_TIES_) /* the window holds the exact maxima */
     for (i = 0; i < s->count; i++) s->weight[i] = 1;
   else if (method == HFY_SEP_BY_LINE_)
@@ -10160,13 +10294,27 @@ HFY_PRIVATE_ size_t hfy_sep_part_tops_(const hfy_real *theta, size_t n, const hf
   return m;
 }
 
+/* A score up to which none gets weight where these m are among the scores and kth is the ceil(k)-th best of them. */
+HFY_PRIVATE_ double hfy_sep_rank_bar_(const hfy_simd_ *simd, const double *score, size_t m, double kth, double k,
+                                      double margin) {
+  const double full = k * margin * (1 + 1e-9 + 4 * (double)m * DBL_EPSILON);
+  double bar = kth - margin, step = margin, sums[2];
+  int i;
+  for (i = 0; margin > 0 && i < 6; i++) { /* tau >= bar; six halvings */
+    step *= 0.5;
+    simd->clip(score, NULL, NULL, margin, m, bar + step, sums);
+    if (sums[0] >= full) bar += step;
+  }
+  return bar;
+}
+
 /* The scores that can get weight: among the k best or, with a margin, above tau. The k-th best of the maxima of
    disjoint parts is no better than that of all, and where the maxima alone fill the budget, tau lies higher still; so
    most of a long row is passed over. */
 HFY_PRIVATE_ void hfy_sep_rank_window_(const hfy_real *theta, size_t n, const hfy_real *tops, double k, double margin,
                                        hfy_sep_scratch_ *s) {
   size_t i, up = (size_t)ceil(k), m = hfy_sep_part_tops_(theta, n, tops, up, s), *index = s->index;
-  double *weight = s->weight, bar, step = margin, sums[2];
+  double *weight = s->weight, bar;
   if (m < up) { /* too few parts: all scores */
     for (i = 0, s->count = 0; i < n; i++) {
       if (hfy_base_is_neg_inf_((double)theta[i])) continue;
@@ -10176,15 +10324,42 @@ HFY_PRIVATE_ void hfy_sep_rank_window_(const hfy_real *theta, size_t n, const hf
     return;
   }
   memcpy(weight, s->sorted, m * sizeof *weight);
-  bar = hfy_base_kth_largest_(weight, m, up) - margin;
-  for (i = 0; margin > 0 && i < 4; i++) { /* tau >= bar; four halvings */
-    step *= 0.5;
-    s->simd->clip(s->sorted, NULL, NULL, margin, m, bar + step, sums);
-    if (sums[0] >= k * margin * (1 + 1e-12)) bar += step;
-  }
+  bar = hfy_sep_rank_bar_(s->simd, s->sorted, m, hfy_base_kth_largest_(weight, m, up), k, margin);
   bar = (s->top - bar) * (1 + 1e-15) + DBL_MIN;
   m = s->count = s->simd->window(theta, n, (hfy_real)s->top, bar, index, weight);
   for (i = 0; i < m; i++) weight[i] = (double)theta[index[i]];
+}
+
+/* Does a kind have a threshold that some of the scores bound?   (math 13.8) */
+HFY_COLD_ int hfy_sep_cuts_(const hfy_sep *full) {
+  const hfy_sep_method_ method = hfy_sep_method_of_(full);
+  double a, e, margin = hfy_sep_link_margin_(full);
+  return margin > 0 && margin < DBL_MAX && (method == HFY_SEP_BY_BOX_ || hfy_sep_shape_(full, method, &a, &e));
+}
+
+/* The threshold of some of the scores is not above that of all. As a best score (kinds by rank: a k-th best) with the
+   margin below which it lies: so whatever does not matter beside it gets no weight. n scores in s->weight, which get
+   lost, as do s->index and s->power. Not below top; exact in hfy_real. share: the scores stand for so many each (an
+   estimate then). */
+HFY_PRIVATE_ double hfy_sep_raise_(const hfy_sep *full, double top, double share, hfy_sep_scratch_ *s) {
+  const hfy_sep_method_ method = hfy_sep_method_of_(full);
+  const double margin = hfy_sep_link_margin_(full);
+  double best = -HUGE_VAL, bar, a, e;
+  size_t i, k = (size_t)ceil(full->k);
+  for (i = 0; i < s->count; i++) best = s->weight[i] > best ? s->weight[i] : best;
+  if (s->count < 2 || !hfy_base_is_finite_(best)) return top;
+  if (hfy_sep_shape_(full, method, &a, &e)) {
+    for (i = 0; i < s->count; i++) s->weight[i] = best - s->weight[i];
+    bar = best - hfy_sep_narrow_(a * exp(log(share) / e), e, s);
+  } else {
+    if (method != HFY_SEP_BY_BOX_ || s->count < k) return top;
+    memcpy(s->power, s->weight, s->count * sizeof *s->power);
+    bar = hfy_sep_rank_bar_(s->simd, s->weight, s->count, hfy_base_kth_largest_(s->power, s->count, k), full->k, margin);
+  }
+  bar += margin;
+  bar -= 8 * DBL_EPSILON * (fabs(best) + fabs(bar) + margin);
+  bar = (double)(hfy_real)(bar - HFY_REAL_EPS_ * fabs(bar)); /* never up */
+  return bar > top && bar < HFY_REAL_MAX_ / 4 ? bar : top;
 }
 
 /* Solves one row of a list kind; `row` chooses its bounds. theta is only read. */
@@ -11854,6 +12029,8 @@ enum {
   HFY_NET_SEGMENT_ = 4096,            /* rows of a segment, about: what one worker takes at a time */
   HFY_NET_LISTED_ = 32768,            /* candidates of a tile, over all its queries, as long as that leaves */
   HFY_NET_LIST_ = 320,                /* each of them so many */
+  HFY_NET_RAISED_ = 4096,             /* of them a threshold is told by at most */
+  HFY_NET_LOOKED_ = 512,              /* and after so many at first */
   HFY_NET_MEMO_ = 1024,               /* rows whose next state is remembered, at most */
   HFY_NET_FEW_ = 16384,               /* numbers of a tile's states that count as little */
   HFY_NET_FIRST_ = 8,                 /* rows scored for a first threshold, about */
@@ -11993,6 +12170,7 @@ typedef struct hfy_net_fast_ {
   int exponential;   /* sums: SOFTMAX or EXP */
   int keeps;         /* lists, many steps, one query at a time: bounds of all scores go with it from step to step */
   int remembers;     /* lists, many steps: a state that is one row's alone says all about the step from it */
+  int cuts;          /* lists: candidates are cut by the threshold of those found so far, too */
   size_t kth;        /* lists: candidates count from the best (1), or by rank from the kth best */
   double margin;     /* lists: how far below */
   double negligible; /* sums: weights this far below the running maximum add nothing: -log */
@@ -12009,7 +12187,8 @@ typedef struct hfy_net_list_ {
   size_t *index; /* ascending */
   double *theta;
   size_t count, capacity;
-  double top;        /* the best score so far; by rank: the kth best of a recent past */
+  size_t next;       /* how many of them are looked through anew */
+  double top;        /* the best score so far; by rank: the kth best of a recent past; or what the threshold makes of it */
   double lost;       /* the best of what a full list let go, or -infinity */
   hfy_status status; /* NaN or +infinity met */
 } hfy_net_list_;
@@ -12019,6 +12198,8 @@ typedef struct hfy_net_stream_ {
   hfy_real *scores;         /* tile x block */
   size_t *at;               /* block: candidates of a block */
   double *scratch;          /* block or capacity, whichever is more */
+  size_t *some;             /* RAISED: scores that a threshold is told by */
+  double *power;            /* RAISED */
   hfy_net_list_ *list;      /* lists: tile; one worker's are the tile's own */
   hfy_net_sum_ *sum, *fold; /* sums: tile */
   hfy_real *z, *part;       /* sums: tile x width: a segment, a fold */
@@ -12659,8 +12840,9 @@ HFY_COLD_ hfy_net_list_ *hfy_net_plan_lists_(hfy_base_arena_ *arena, const hfy_n
   return list;
 }
 
-HFY_PRIVATE_ void hfy_net_clear_list_(hfy_net_list_ *list, double top) {
+HFY_PRIVATE_ void hfy_net_clear_list_(const hfy_net_run_ *run, hfy_net_list_ *list, double top) {
   list->count = 0;
+  list->next = run->fast.cuts ? hfy_base_min_(HFY_NET_LOOKED_, list->capacity) : list->capacity;
   list->top = top;
   list->lost = -HUGE_VAL;
   list->status = HFY_OK;
@@ -12677,29 +12859,47 @@ HFY_PRIVATE_ void hfy_net_keep_(const hfy_net_run_ *run, hfy_net_list_ *list, do
   list->count = kept;
 }
 
-/* Drops candidates that later ones have outdone; by rank the bar rises first, to the kth best of what is listed. */
-HFY_PRIVATE_ void hfy_net_compact_(const hfy_net_run_ *run, hfy_net_list_ *list, double *scratch) {
+/* What n scores (the first RAISED of them) raise a bar to.   (math 13.8) */
+HFY_PRIVATE_ double hfy_net_raise_(const hfy_net_run_ *run, double top, const double *theta, size_t n,
+                                   const hfy_net_stream_ *t) {
+  hfy_sep_scratch_ some;
+  if (!run->fast.cuts || n < HFY_NET_FIRST_) return top;
+  some.simd = run->simd;
+  some.count = hfy_base_min_(n, HFY_NET_RAISED_);
+  some.weight = t->scratch;
+  some.index = t->some;
+  some.power = t->power;
+  memcpy(t->scratch, theta, some.count * sizeof *theta);
+  return hfy_sep_raise_(&run->net.sep, top, 1, &some);
+}
+
+/* Drops candidates that later ones have outdone. The bar rises first: by rank to the kth best of what is listed; to their
+   threshold (not on the way to the solver, which finds it anyway: t NULL). */
+HFY_PRIVATE_ void hfy_net_compact_(const hfy_net_run_ *run, hfy_net_list_ *list, double *scratch,
+                                   const hfy_net_stream_ *t) {
   if (run->fast.kth > 1 && list->count >= run->fast.kth) {
     double kth;
     memcpy(scratch, list->theta, list->count * sizeof *scratch);
     kth = hfy_base_kth_largest_(scratch, list->count, run->fast.kth);
     if (kth > list->top) list->top = kth;
   }
+  if (t) list->top = hfy_net_raise_(run, list->top, list->theta, list->count, t);
   hfy_net_keep_(run, list, -HUGE_VAL);
 }
 
 /* Appends one candidate. If a full list stays so, its worse half is lost: better ones may come that it cannot match. */
 HFY_PRIVATE_ void hfy_net_append_(const hfy_net_run_ *run, hfy_net_list_ *list, size_t index, double theta,
-                                  double *scratch) {
-  if (list->count == list->capacity) {
-    hfy_net_compact_(run, list, scratch);
+                                  const hfy_net_stream_ *t) {
+  if (list->count >= list->next) {
+    hfy_net_compact_(run, list, t->scratch, t);
     if (list->count > list->capacity / 4 * 3) {
       double bar;
-      memcpy(scratch, list->theta, list->count * sizeof *scratch);
-      bar = hfy_base_kth_largest_(scratch, list->count, list->count / 2 + 1);
+      memcpy(t->scratch, list->theta, list->count * sizeof *t->scratch);
+      bar = hfy_base_kth_largest_(t->scratch, list->count, list->count / 2 + 1);
       hfy_net_keep_(run, list, bar);
       if (bar > list->lost) list->lost = bar;
     }
+    if (2 * list->count > list->next) list->next = hfy_base_min_(2 * list->count, list->capacity);
   }
   if (!hfy_sim_matters_(list->top, run->fast.margin, theta)) return;
   HFY_ASSERT(list->count < list->capacity);
@@ -12719,17 +12919,17 @@ HFY_PRIVATE_ void hfy_net_collect_(const hfy_net_run_ *run, hfy_net_list_ *list,
   if (run->fast.kth == 1 && top > list->top) list->top = top;
   if (!hfy_sim_matters_(list->top, run->fast.margin, top)) return;
   found = run->simd->window(theta, n, (hfy_real)list->top, run->fast.margin, t->at, t->scratch);
-  for (i = 0; i < found; i++) hfy_net_append_(run, list, from + t->at[i], (double)theta[t->at[i]], t->scratch);
+  for (i = 0; i < found; i++) hfy_net_append_(run, list, from + t->at[i], (double)theta[t->at[i]], t);
 }
 
 /* One worker's list into that of all, which holds earlier rows. */
 HFY_PRIVATE_ void hfy_net_join_(const hfy_net_run_ *run, hfy_net_list_ *all, const hfy_net_list_ *part,
-                                double *scratch) {
+                                const hfy_net_stream_ *t) {
   size_t l;
-  if (run->fast.kth == 1 && part->top > all->top) all->top = part->top;
+  if ((run->fast.kth == 1 || run->fast.cuts) && part->top > all->top) all->top = part->top;
   if (part->status && !all->status) all->status = part->status;
   if (part->lost > all->lost) all->lost = part->lost;
-  for (l = 0; l < part->count; l++) hfy_net_append_(run, all, part->index[l], part->theta[l], scratch);
+  for (l = 0; l < part->count; l++) hfy_net_append_(run, all, part->index[l], part->theta[l], t);
 }
 
 /* --- sums: running maximum   (math 12) --- */
@@ -12887,7 +13087,7 @@ HFY_PRIVATE_ size_t hfy_net_reach_(const hfy_net_run_ *run, const hfy_net_walk_ 
 /* From the listed rows (ascending, in s->sep.index) to the candidates. Exact scores replace upper bounds. */
 HFY_PRIVATE_ hfy_status hfy_net_finish_(const hfy_net_run_ *run, const hfy_net_walk_ *w, hfy_net_scratch_ *s) {
   hfy_net_bounds_ *b = &s->fast.bounds;
-  hfy_net_list_ all = {s->sep.index, s->sep.weight, 0, 0, 0, 0, HFY_OK};
+  hfy_net_list_ all = {s->sep.index, s->sep.weight, 0, 0, 0, 0, 0, HFY_OK};
   const double margin = run->fast.margin, bar = b->top;
   size_t i, l, n, reached = 0; /* n rows stand side by side */
   for (i = 0; i < b->listed; i += n) {
@@ -12908,7 +13108,7 @@ HFY_PRIVATE_ hfy_status hfy_net_finish_(const hfy_net_run_ *run, const hfy_net_w
   }
   if (reached < run->fast.kth && bar > -HUGE_VAL && run->fast.seek.index) return HFY_ERR_FORMAT;
   all.top = b->top;
-  hfy_net_compact_(run, &all, s->sep.sorted);
+  hfy_net_compact_(run, &all, s->sep.sorted, NULL);
   s->sep.count = all.count;
   return all.count ? HFY_OK : HFY_ERR_ARG;
 }
@@ -13189,7 +13389,7 @@ HFY_PRIVATE_ void hfy_net_segment_(void *context, size_t i) {
     if (sums)
       hfy_net_clear_sum_(t->sum + j, -HUGE_VAL);
     else if (t->list != tile->list)
-      hfy_net_clear_list_(t->list + j, tile->list[j].top);
+      hfy_net_clear_list_(run, t->list + j, tile->list[j].top);
   }
   for (; sums && from < to; from += run->fold) {
     hfy_net_fold_(pass, from, hfy_base_min_(from + run->fold, to), t);
@@ -13220,10 +13420,10 @@ HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, size_t nq, const
     if (sums)
       hfy_net_clear_sum_(s->sums + j, -HUGE_VAL);
     else
-      hfy_net_clear_list_(s->fast.list + j, -HUGE_VAL);
+      hfy_net_clear_list_(run, s->fast.list + j, -HUGE_VAL);
   }
   if (sums && pass.limit <= run->fold) { /* there is nothing to merge: the same bits */
-    const hfy_net_stream_ first = *s->fast.stream, all = {first.scores, NULL, NULL, NULL, s->sums, s->sums, z, z};
+    const hfy_net_stream_ first = *s->fast.stream, all = {first.scores, NULL, NULL, NULL, NULL, NULL, s->sums, s->sums, z, z};
     hfy_net_fold_(&pass, 0, pass.limit, &all);
     pass.from = pass.limit;
   }
@@ -13237,8 +13437,8 @@ HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, size_t nq, const
           hfy_net_merge_(run, s->sums + j, z + j * width, t->sum + j, t->z + j * width, width);
           continue;
         }
-        if (t->list != s->fast.list) hfy_net_join_(run, s->fast.list + j, t->list + j, t->scratch);
-        hfy_net_compact_(run, s->fast.list + j, t->scratch);
+        if (t->list != s->fast.list) hfy_net_join_(run, s->fast.list + j, t->list + j, t);
+        hfy_net_compact_(run, s->fast.list + j, t->scratch, t);
       }
   }
   for (j = 0; sums && j < nq; j++) {
@@ -13252,7 +13452,7 @@ HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, size_t nq, const
 /* What the pass left of query j, into s->sep, which has room for all keys: made again if the list lost what matters. */
 HFY_PRIVATE_ hfy_status hfy_net_take_list_(const hfy_net_run_ *run, size_t j, hfy_net_scratch_ *s) {
   const hfy_net_list_ *list = s->fast.list + j;
-  hfy_net_list_ all = {s->sep.index, s->sep.weight, 0, SIZE_MAX, list->top, 0, list->status};
+  hfy_net_list_ all = {s->sep.index, s->sep.weight, 0, SIZE_MAX, SIZE_MAX, list->top, 0, list->status};
   hfy_net_stream_ *t = s->fast.stream;
   const hfy_net_walk_ *w = s->walk + j;
   size_t from, n, limit = hfy_net_seen_(&run->net, w->who);
@@ -13526,6 +13726,7 @@ HFY_COLD_ void hfy_net_mode_of_(hfy_net_run_ *run, int rows) {
   hfy_sep_method_ method = hfy_sep_method_of_(sep);
   fast->kth = hfy_sep_by_rank_(sep) ? (size_t)ceil(sep->k) : 1;
   fast->margin = hfy_sep_link_margin_(sep);
+  fast->cuts = hfy_sep_cuts_(sep);
   fast->negligible = log(2 * (double)net->count / HFY_REAL_EPS_);
   fast->least = exp(-fast->negligible);
   fast->exponential = method == HFY_SEP_BY_SOFTMAX_ || method == HFY_SEP_BY_EXP_;
@@ -13586,11 +13787,12 @@ HFY_COLD_ hfy_status hfy_net_choose_(hfy_net_run_ *run, size_t n_queries, int ro
 HFY_COLD_ void hfy_net_plan_tile_(hfy_base_arena_ *arena, const hfy_net_run_ *run, int energies, hfy_net_scratch_ *s) {
   const hfy_net_fast_ *fast = &run->fast;
   hfy_net_tile_ *tile = &s->fast;
-  size_t t = run->tile, dim = run->net.dim, out = run->readout.width, i;
+  size_t t = run->tile, dim = run->net.dim, out = run->readout.width, raised, i;
   size_t wide = hfy_base_times_(t, dim > out ? dim : out), streams = fast->workers;
   size_t lists = fast->mode == HFY_NET_LISTS_, sums = fast->mode == HFY_NET_SUMS_;
   if (hfy_net_indexed_(run)) streams = lists = 0; /* no pass over the keys */
   if (fast->mode == HFY_NET_ROWS_) streams = 0;
+  raised = fast->cuts ? hfy_base_min_(fast->capacity, HFY_NET_RAISED_) : 0;
   hfy_net_plan_(arena, run, energies, s);
   tile->list = lists ? hfy_net_plan_lists_(arena, run) : NULL;
   tile->stream = HFY_TAKE_(arena, hfy_net_stream_, streams);
@@ -13598,6 +13800,8 @@ HFY_COLD_ void hfy_net_plan_tile_(hfy_base_arena_ *arena, const hfy_net_run_ *ru
     hfy_net_stream_ counted, *stream = tile->stream ? tile->stream + i : &counted;
     stream->scores = HFY_TAKE_(arena, hfy_real, hfy_base_times_(t, run->block));
     stream->at = HFY_TAKE_(arena, size_t, lists * run->block);
+    stream->some = HFY_TAKE_(arena, size_t, lists * raised);
+    stream->power = HFY_TAKE_(arena, double, lists * raised);
     stream->scratch = HFY_TAKE_(arena, double, lists * (run->block > fast->capacity ? run->block : fast->capacity));
     stream->list = lists && streams > 1 ? hfy_net_plan_lists_(arena, run) : tile->list;
     stream->sum = HFY_TAKE_(arena, hfy_net_sum_, sums * t);
