@@ -122,9 +122,9 @@ static hfy_status begin(memory_of *m, const hfy_index *index, hfy_isa isa, doubl
   run->net.beta = beta, run->net.index = index;
   run->net.sep.kind = kth > 1 ? HFY_SEP_KSUBSETS : HFY_SEP_SPARSEMAX;
   run->simd = hfy_simd_of_(isa);
-  run->block = 8;
+  run->block = run->fold = 8, run->segment = 40;
   run->fast.mode = HFY_NET_LISTS_, run->fast.margin = width, run->fast.kth = kth, run->fast.workers = 3;
-  run->fast.capacity = 1;
+  run->fast.capacity = hfy_base_min_(20, m->count);
   return hfy_net_choose_bounds_(run, NULL);
 }
 
@@ -164,16 +164,14 @@ static size_t kernels(const hfy_simd_int8_ *list[4]) {
   return n;
 }
 
-/* Query j of the seated nq, in order: the first reads what they share. */
+/* Query j of the seated nq, in order: the first reads what they share, and may change their places. */
 static int agree(memory_of *m, const char *what, size_t nq, size_t j, const hfy_real *q, const hfy_real *bias,
                  size_t visible) {
   hfy_index_seek_ *seek = &m->run.fast.seek;
-  size_t *index = m->tile.sep.index, *want = (size_t *)malloc(m->count * sizeof *want);
+  size_t *index = m->tile.sep.index, *want = (size_t *)malloc(m->count * sizeof *want), who;
   double *theta = m->tile.sep.weight, *exact = (double *)malloc(m->count * sizeof *exact);
-  size_t n, want_n;
-  hfy_status wanted = full_scan(seek->simd, m->keys, m->count, m->dim, m->stride, q, seek->beta, seek->width,
-                                seek->kth, bias, visible, want, exact, &want_n);
-  hfy_status status;
+  size_t n, want_n, l;
+  hfy_status status, wanted;
   int ok;
   if (nq == 1) { /* nobody seated it */
     m->run.net.bias = bias;
@@ -181,8 +179,20 @@ static int agree(memory_of *m, const char *what, size_t nq, size_t j, const hfy_
     seat(m, 0, 0, q);
   }
   if (!j) hfy_net_look_(&m->run, nq, &m->tile);
+  who = m->tile.walk[j].who;
+  if (m->run.net.bias) bias = m->run.net.bias + who * m->run.net.bias_stride;
+  if (m->run.net.visible) visible = m->run.net.visible[who];
+  wanted = full_scan(seek->simd, m->keys, m->count, m->dim, m->stride, m->tile.walk[j].q, seek->beta, seek->width,
+                     seek->kth, bias, visible, want, exact, &want_n);
   status = hfy_net_candidates_(&m->run, nq, j, &m->tile);
   n = status ? 0 : m->tile.sep.count;
+  if (!status && j < m->tile.fast.scanned) { /* by a pass over the keys: what a separation would look at */
+    hfy_net_list_ all = {index, theta, n, n, n, -HUGE_VAL, 0, HFY_OK};
+    for (l = 0; l < n && seek->kth == 1; l++) all.top = theta[l] > all.top ? theta[l] : all.top;
+    hfy_net_compact_(&m->run, &all, m->tile.sep.sorted, NULL);
+    n = all.count;
+    if (!n) status = HFY_ERR_ARG;
+  }
   ok = status == wanted && n == want_n && !memcmp(index, want, n * sizeof *index) &&
        !memcmp(theta, exact, n * sizeof *theta);
   if (!CHECK(ok))
@@ -774,7 +784,8 @@ TEST(bounds_follow_a_query) {
             hfy_status right;
             right = full_scan(m.run.simd, m.keys, m.count, dim, m.stride, q, m.run.net.beta,
                               m.run.fast.margin, m.run.fast.kth, NULL, m.count, want, exact, &wanted);
-            hfy_net_unsought_(s);
+            hfy_net_unsought_(&m.run, s);
+            m.tile.fast.scanned = 0;
             if (hfy_net_follow_(&m.run, q, s))
               s->listed = hfy_net_reach_(&m.run, m.tile.walk, m.count, m.count / 8, &m.tile);
             if (s->listed != SIZE_MAX) {
