@@ -1070,6 +1070,165 @@ TEST(sums_out_of_range) {
 
 /* --- whose index is it --- */
 
+/* --- the threshold of some   (math 13.8) --- */
+
+/* Kinds that have one. */
+static hfy_sep cutting(size_t which, size_t n) {
+  static const double alphas[] = {1.5, 2, 1.2, 1.01, 3, 40, 1.9}, gammas[] = {2, 1.3, 5, HUGE_VAL, 1.01};
+  static const double ks[] = {1, 2.5, 7, 40};
+  hfy_sep sep;
+  memset(&sep, 0, sizeof sep);
+  if (which < 7) sep.kind = HFY_SEP_ENTMAX, sep.alpha = alphas[which];
+  if (which >= 7 && which < 12) sep.kind = HFY_SEP_NORMMAX, sep.gamma = gammas[which - 7];
+  if (which >= 12) sep.kind = HFY_SEP_KSUBSETS, sep.k = ks[which - 12], sep.rho = which % 2 ? 0.5 : 3;
+  if (sep.k > (double)n) sep.k = (double)n;
+  return sep;
+}
+enum { CUTTING = 16 };
+
+/* Scores: spread, in few values, crowded about a threshold to the last bits, one far above, all equal. */
+static void make_scores(int how, hfy_rng *rng, size_t n, double edge, hfy_real *theta) {
+  size_t i;
+  for (i = 0; i < n; i++) {
+    double v = hfy_rng_normal(rng);
+    if (how == 1) v = floor(4 * v) / 16;
+    if (how == 2 && i % 3) v = edge + (double)(hfy_rng_u64(rng) % 9) * REAL_EPS - 4 * REAL_EPS;
+    if (how == 3) v = 0.02 * v + (i == n / 2 ? 1.5 : 0);
+    if (how == 4) v = 0.75;
+    if (how == 5) v = 1e7 + floor(v * 8) / 4;
+    theta[i] = (hfy_real)v;
+  }
+}
+
+/* A solution hangs on what gets weight and on nothing else of its window: whatever else is left out, the same bits. And the
+   threshold of some is a bound for all: nothing that gets weight is below it. */
+TEST(solutions_leave_no_trace) {
+  enum { N = 700 };
+  static hfy_real theta[N];
+  static double weight[4][N], scores[N];
+  static size_t index[4][N], some[N];
+  static char support[N];
+  const hfy_simd_ *simd = hfy_simd_of_(HFY_ISA_BEST);
+  hfy_rng rng = hfy_rng_seed(31);
+  size_t turn, which, i, n, part, crowded = 0, cut = 0;
+  for (turn = 0; turn < 60; turn++)
+    for (which = 0; which < CUTTING; which++) {
+      hfy_sep sep = cutting(which, N), full = hfy_sep_resolve_(&sep);
+      hfy_base_arena_ arena = {NULL, 0, SIZE_MAX, 0};
+      hfy_sep_scratch_ s;
+      double best = -HUGE_VAL, worst, edge = 0;
+      void *room;
+      int how = (int)(turn % 6);
+      if (!MINE(turn + which)) continue;
+      arena.room = 0;
+      hfy_sep_plan_(&arena, simd, &full, N, 0, &s);
+      room = malloc(arena.used + 64);
+      arena.base = (unsigned char *)room, arena.room = arena.used, arena.used = 0;
+      hfy_sep_plan_(&arena, simd, &full, N, 0, &s);
+      n = how == 4 ? 41 + turn : N;
+      make_scores(how == 2 ? 0 : how, &rng, n, 0, theta);
+      for (part = 0; part < 2; part++) { /* about the edge that a first solution has */
+        memset(support, 0, sizeof support);
+        CHECK(hfy_sep_list_(&full, theta, n, 0, &s) == HFY_OK);
+        for (i = 0, worst = HUGE_VAL; i < s.count; i++) {
+          support[s.index[i]] = 1;
+          if ((double)theta[s.index[i]] < worst) worst = (double)theta[s.index[i]];
+        }
+        edge = worst;
+        for (i = 0; i < n && how == 2 && !part; i++)
+          if (i % 3) theta[i] = (hfy_real)(edge + ((double)(hfy_rng_u64(&rng) % 9) - 4) * REAL_EPS * (1 + fabs(edge)));
+      }
+      crowded += s.count > 5;
+      memcpy(index[0], s.index, s.count * sizeof *s.index);
+      memcpy(weight[0], s.weight, s.count * sizeof *s.weight);
+      for (i = 0; i < n; i++) best = (double)theta[i] > best ? (double)theta[i] : best;
+      for (part = 0; part < 4; part++) { /* none, some, most of the others; and a quarter of all raises a bar */
+        size_t count = s.count, m = 0, l;
+        memcpy(some, index[0], sizeof some);
+        for (i = 0; i < n && part < 3; i++) {
+          if (!support[i] && hfy_rng_u64(&rng) % 8 < (part == 0 ? 0u : part == 1 ? 2u : 7u)) continue;
+          if (!support[i] && part == 0 && how == 3 && i % 2) continue;
+          index[1][m] = i;
+          weight[1][m++] = (double)theta[i];
+        }
+        if (part == 3) {
+          hfy_sep_scratch_ raised;
+          double top, margin = hfy_sep_link_margin_(&full);
+          raised.simd = simd, raised.weight = scores, raised.index = index[2], raised.power = weight[2];
+          for (i = raised.count = 0; i < n; i++)
+            if (hfy_rng_u64(&rng) % 4 == 0) scores[raised.count++] = (double)theta[i];
+          top = hfy_sep_raise_(&full, -HUGE_VAL, 1, &raised);
+          for (i = 0; i < n; i++) {
+            int matters = hfy_sim_matters_(top, margin, (double)theta[i]);
+            CHECK(matters || !support[i]);
+            cut += !matters;
+            if (!matters) continue;
+            index[1][m] = i;
+            weight[1][m++] = (double)theta[i];
+          }
+        }
+        memcpy(s.index, index[1], m * sizeof *s.index);
+        memcpy(s.weight, weight[1], m * sizeof *s.weight);
+        s.count = m;
+        CHECK(hfy_sep_candidates_(&full, &s) == HFY_OK);
+        l = s.count == count ? count : 0;
+        if (!CHECK(l && !memcmp(s.index, index[0], l * sizeof *s.index) &&
+                   !memcmp(s.weight, weight[0], l * sizeof *s.weight)))
+          printf("    kind %zu, scores %d, part %zu: %zu of %zu\n", which, how, part, s.count, count);
+        s.count = count;
+      }
+      free(room);
+    }
+  CHECK(crowded > 100 / SHARES && cut > 10000 / SHARES);
+}
+
+/* Wide and narrow supports, one query and batches, all sources of candidates: the bits of whole rows of scores. */
+TEST(cut_by_the_threshold) {
+  static const size_t kinds[] = {GAUSS, TIES, ZEROS, IMAGES, EQUAL, OUTLIERS};
+  static const double widths[] = {0.02, 0.3, 4, 100};
+  enum { Q = 20 };
+  hfy_rng rng = hfy_rng_seed(77);
+  size_t a, which, w, j, wide = 0;
+  for (a = 0; a < 6; a++) {
+    memory_of m;
+    hfy_real *q, *out[4], *weights;
+    m.dim = a % 2 ? 24 : 130, m.count = a == 3 ? 4200 : 2100, m.stride = m.dim;
+    if (!MINE(a + 1)) continue;
+    m.keys = (hfy_real *)malloc(m.count * m.dim * sizeof *m.keys);
+    make_keys((int)kinds[a], &rng, m.count, m.dim, m.stride, m.keys);
+    if (kinds[a] == EQUAL) memset(m.keys, 0, m.dim * 7 * sizeof *m.keys);
+    CHECK(prepare(&m, NULL, 9) == HFY_OK);
+    q = (hfy_real *)malloc(Q * m.dim * sizeof *q), weights = (hfy_real *)malloc(Q * m.count * sizeof *q);
+    for (j = 0; j < 4; j++) out[j] = (hfy_real *)malloc(Q * m.dim * sizeof **out);
+    for (j = 0; j < Q; j++)
+      make_query(&rng, m.keys, m.count, m.dim, m.stride, j % 4 == 0 ? 0 : 1, q + j * m.dim);
+    for (which = 0; which < CUTTING; which++)
+      for (w = 0; w < 4; w++) {
+        hfy_report report;
+        size_t support[Q];
+        hfy_net net;
+        memset(&net, 0, sizeof net), memset(&report, 0, sizeof report);
+        if (!MINE(which + w)) continue;
+        net.keys = m.keys, net.count = m.count, net.dim = m.dim, net.sep = cutting(which, m.count);
+        net.beta = widths[w] / typical_score(&m, q);
+        report.weights = weights, report.support = support;
+        CHECK(hfy_retrieve(&net, q, Q, out[0], &report, NULL) == HFY_OK);
+        for (j = 0; j < Q; j++) wide += support[j] > 100;
+        CHECK(hfy_retrieve(&net, q, Q, out[1], NULL, NULL) == HFY_OK);
+        net.index = &m.index;
+        CHECK(hfy_retrieve(&net, q, Q, out[2], NULL, NULL) == HFY_OK);
+        for (j = 0; j < Q; j++) CHECK(hfy_retrieve(&net, q + j * m.dim, 1, out[3] + j * m.dim, NULL, NULL) == HFY_OK);
+        for (j = 1; j < 4; j++)
+          if (!CHECK(!memcmp(out[0], out[j], Q * m.dim * sizeof **out)))
+            printf("    %s, kind %zu, width %g, way %zu\n", kind_name[kinds[a]], which, widths[w], j);
+      }
+    for (j = 0; j < 4; j++) free(out[j]);
+    free(q), free(weights), free(m.keys);
+    free(m.block);
+  }
+  CHECK(wide > 30 / SHARES);
+}
+
 TEST(stale_and_foreign) {
   hfy_rng rng = hfy_rng_seed(9);
   size_t count = 100, dim = 20, i;
@@ -1470,6 +1629,8 @@ int main(int argc, char **argv) {
   RUN(constants_of_the_proof);
   RUN(each_element_is_compared);
   RUN(sums_out_of_range);
+  RUN(solutions_leave_no_trace);
+  RUN(cut_by_the_threshold);
   RUN(stale_and_foreign);
   RUN(build_errors);
   RUN(deterministic);
