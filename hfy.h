@@ -698,7 +698,9 @@ typedef struct hfy_index_options {
 
 /* A prepared memory: every key in one byte an element with a certified bound on what that leaves out, so that a
    retrieval with a margin (sparsemax, entmax, normmax, k-subsets, argmax over dots) reads 4 to 40 times fewer bytes
-   and returns the bits of the full scan. It borrows the caller's memory; the keys must stay as they are. Plain data:
+   and returns the bits of the full scan. Where a sample shows that many rows will get weight, the keys are scanned. A call that is sooner without the index
+   (one query and short rows in a cache; KSUBSETS and ARGMAX of k > 32, 16 queries or more, no prefix) checks it and does
+   without: then no row is held against its copy, and the answer is that of the keys as they are. It borrows the caller's memory; the keys must stay as they are. Plain data:
    struct and the bytes at `data` may be saved and loaded on the same kind of machine; `data` is then pointed at the
    copy, aligned to 64 bytes. All members but these two are read-only.
    A retrieval refuses an index (ARG) whose members, alignment or generation are not right, or whose sampled rows are
@@ -1525,8 +1527,9 @@ HFY_API size_t hfy_shard_bytes(const hfy_net *net, size_t n_queries, size_t capa
 /* Makes the partial of a slice. net: the slice's own keys, values, readout and bias (all from its first pattern on)
    and its count; with 0 patterns, keys may be NULL: the partial that changes nothing. first: the number of its first
    pattern in the whole. visible counts in the whole: patterns 0 .. visible-1. k may be above the slice's count.
-   bytes: at least hfy_shard_bytes. More than `capacity` candidates are no error yet: the best are kept, and the query
-   fails at last if and only if the whole has more than `capacity`, whatever the slices and the order of merging.
+   bytes: at least hfy_shard_bytes. Candidates are scores that would get weight if there were no others (ARGMAX, and where
+   only the best get weight: the k best, the best). More than `capacity` of them are no error yet: the best are kept, and
+   the query fails at last if and only if the whole has more than `capacity`, whatever the slices and the order of merging.
    An index is the slice's. Cost: a step of hfy_retrieve; with a margin nothing is projected. The bits depend on neither
    threads nor batch nor index.
    Errors, partial untouched: as hfy_net_check; ARG (NULL, bytes, first + count of 2^64 or more), NOMEM, UNSUPPORTED. */
@@ -7424,7 +7427,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy
 enum {
   HFY_INDEX_CHUNK_ = 256,  /* rows whose dots are made at a time */
   HFY_INDEX_SHARE_ = 2048, /* rows for each of which one worker more is asked to help */
-  HFY_INDEX_FEW_ = 8,      /* best bounds of a query of a batch that are kept */
+  HFY_INDEX_FEW_ = 32,     /* best bounds of a query of a batch that are kept */
+  HFY_INDEX_ROW_ = 450,    /* bytes of keys that are scanned as soon as bounded, */
+  HFY_INDEX_CACHED_ = 8 << 20, /* if they are in a cache, all so many bytes */
   HFY_INDEX_BATCH_ = 16,   /* queries from which on they share a pass in tiles */
   HFY_INDEX_LIST_ = 2048,  /* candidates of a query of a batch */
   HFY_INDEX_LOOKED_ = 128, /* looked through after so many at first */
@@ -7992,6 +7997,16 @@ HFY_PRIVATE_ size_t hfy_index_padded_(size_t n) { return (n + 2 * HFY_SIMD_PAD_ 
 /* Do nq queries share a scan? Else they are better sought alone. */
 HFY_PRIVATE_ int hfy_index_shares_(const hfy_index_seek_ *seek, size_t nq) {
   return nq >= HFY_INDEX_BATCH_ && seek->kth <= HFY_INDEX_FEW_ && seek->index->dim <= HFY_SIMD_SEGMENT_;
+}
+
+/* Is a call with nq queries side by side sooner with the index than by products of matrices? (OPTIMUS's question; measured.)
+   A bound costs about as much as the dot of a row of 450 bytes that is in a cache; and queries that each seek alone cost more
+   than a pass that they share, unless a prefix makes short work of it. */
+HFY_COLD_ int hfy_index_pays_(const hfy_index_seek_ *seek, size_t nq) {
+  const size_t row = seek->index->dim * sizeof(hfy_real);
+  if (hfy_index_shares_(seek, nq)) return 1;
+  if (nq >= HFY_INDEX_BATCH_) return seek->index->prefix > 0;
+  return row >= HFY_INDEX_ROW_ || seek->index->count * row > HFY_INDEX_CACHED_;
 }
 
 /* nq: queries of a scan at most; one of them takes 24 KiB (40) and 2 dim bytes. */
@@ -9452,7 +9467,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_structure_margin(const hfy_structure *structur
    >>sep.impl   from scores to weights: rows x n in, rows x n out
    May call: base, simd, structure if it is there.
    Numerics: every threshold is solved in double and in distances from the maximum, d_i = max(theta) - theta_i, so
-   large scores lose nothing. Only scores within the margin can get weight: a row is first cut down to that window.
+   large scores lose nothing. Only scores within the margin can get weight: a row is first cut down to that window, then
+   to its support, so that the solution's bits hang on nothing else.
    Newton's method starts right of the root of a convex increasing function and walks down to it, dropping the entries
    that reach 0; they never come back. Jensen's inequality gives a start that is exact when all scores are equal.
    Solutions with few nonzeros are lists, index[0..count) ascending and weight[] in double; others n hfy_real.
@@ -12269,6 +12285,7 @@ typedef struct hfy_net_fast_ {
   int exponential;   /* sums: SOFTMAX or EXP */
   int keeps;         /* lists, many steps, one query at a time: bounds of all scores go with it from step to step */
   int remembers;     /* lists, many steps: a state that is one row's alone says all about the step from it */
+  int chooses;       /* lists: an index that does not pay is not used */
   int cuts;          /* lists: candidates are cut by the threshold of those found so far, too */
   size_t kth;        /* lists: candidates count from the best (1), or by rank from the kth best */
   double margin;     /* lists: how far below */
@@ -12922,8 +12939,8 @@ HFY_PRIVATE_ hfy_status hfy_net_walk_plainly_(const hfy_net_run_ *run, size_t wh
    >>net.fast   the same walk sooner
    How: queries run in tiles that share one read of the keys; a query that stands still leaves its place to the next.
    Nothing of a query's arithmetic depends on its tile, nor on the number of workers.
-     lists   a separation with a margin: find the candidates within it of the best score (or of the kth best), solve on
-             those, add the rows of the support. The same bits as net.plain, whatever finds them: one pass over the
+     lists   a separation with a margin: find the candidates within it of the best score (or of the kth best), fewer by the
+             threshold of those found so far, solve on those, add the rows of the support. The same bits as net.plain, whatever finds them: one pass over the
              keys; an index; bounds that a query alone takes along; a memo of where a row's state goes.
      sums    SOFTMAX, EXP, IDENTITY, POWER: running maximum, rescaled sums, in one pass. To rounding as net.plain
              (IDENTITY, POWER: to the bit).
@@ -13444,10 +13461,13 @@ HFY_COLD_ hfy_status hfy_net_choose_bounds_(hfy_net_run_ *run, hfy_work *work) {
     seek->width = run->fast.margin;
     seek->kth = run->fast.kth;
     seek->workers = run->fast.workers;
-    if (moves && !hfy_index_shares_(seek, run->tile)) run->tile = 1;
+    if (run->fast.chooses && !hfy_index_pays_(seek, run->tile))
+      seek->index = NULL; /* it was checked, and is not used */
+    else if (moves && !hfy_index_shares_(seek, run->tile))
+      run->tile = 1;
   }
   run->fast.keeps = moves && run->tile == 1 &&
-                    (net->index || (net->count * row >= HFY_NET_KEPT_KEYS_ &&
+                    (seek->index || (net->count * row >= HFY_NET_KEPT_KEYS_ &&
                                     net->count <= HFY_NET_KEPT_BYTES_ / (sizeof(hfy_real) + sizeof(float))));
   return HFY_OK;
 }
@@ -13988,6 +14008,7 @@ HFY_COLD_ void hfy_net_mode_of_(hfy_net_run_ *run, int rows) {
   fast->kth = hfy_sep_by_rank_(sep) ? (size_t)ceil(sep->k) : 1;
   fast->margin = hfy_sep_link_margin_(sep);
   fast->cuts = hfy_sep_cuts_(sep);
+  fast->chooses = 1;
   fast->negligible = log(2 * (double)net->count / HFY_REAL_EPS_);
   fast->least = exp(-fast->negligible);
   fast->exponential = method == HFY_SEP_BY_SOFTMAX_ || method == HFY_SEP_BY_EXP_;
@@ -17732,11 +17753,11 @@ HFY_API HFY_SMALL_ hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_p
    list ascending by global number; else one row a query. Everything in it is 8 bytes wide but the rows, which are
    padded to that; it is read and written by memcpy, so it may lie anywhere.
    May call: base, sim, sep, post, net.
-   Numerics: candidates carry the canonical score, and what is solved at last are exactly those within the margin of
-   the global best (k-th best) in ascending order: the bits do not depend on slices, order or tree. A query with more
-   candidates than capacity keeps the best and remembers the best that it lost: if that is out of the margin in the
-   end, nothing was lost. For a candidate of the whole to be lost, `capacity` others must be at least as good, and
-   those are candidates too: so a query fails if and only if the whole has more than capacity. (ARGMAX never has more
+   Numerics: candidates carry the canonical score, and the solver looks at nothing but those that get weight, in ascending
+   order (math 4.9): the bits do not depend on slices, order or tree. A query with more candidates than capacity keeps the
+   best and remembers the best that it lost: if that gets no weight in the end, nothing was lost. For one that does to be
+   lost, `capacity` others must be at least as good, and those get weight too: so a query fails if and only if the whole
+   has more than capacity. (ARGMAX never has more
    than k: ties go to the lowest numbers, which is an order that merging keeps.)
    ------------------------------------------------------------------------------------------------------------------ */
 #define HFY_SHARD_MAGIC_ UINT64_C(0x4452414853594648)            /* "HFYSHARD", where the first byte is the lowest */

@@ -1561,7 +1561,7 @@ TEST(replaced_keys) {
   memset(&work, 0, sizeof work);
   for (round = 0; round < 60 / FEWER; round++) {
     enum { ASKED = 19 };
-    const size_t dim = round % 2 ? 40 : 256, n = 300, asked = round % 3 ? ASKED : 1;
+    const size_t dim = round % 2 ? 120 : 256, n = 300, asked = round % 3 ? ASKED : 1;
     const size_t row = (1 + below(&rng, 13)) * (n - 1) / 15 + 1 + below(&rng, 8); /* none that is always looked at */
     victim v = new_victim(&rng, GAUSS, n, dim, round % 4 < 2 ? 6 : SIZE_MAX, ASKED);
     const size_t near_old = round % asked;
