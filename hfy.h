@@ -697,17 +697,17 @@ typedef struct hfy_index_options {
 } hfy_index_options;
 
 /* A prepared memory: every key in one byte an element with a certified bound on what that leaves out, so that a
-   retrieval with a margin (sparsemax, entmax, normmax, k-subsets, argmax over dots) reads 4 to 40 times fewer bytes
-   and returns the bits of the full scan. Where a sample shows that many rows will get weight, the keys are scanned. A call that is sooner without the index
-   (one query and short rows in a cache; KSUBSETS and ARGMAX of k > 32, 16 queries or more, no prefix) checks it and does
-   without: then no row is held against its copy, and the answer is that of the keys as they are. It borrows the caller's memory; the keys must stay as they are. Plain data:
-   struct and the bytes at `data` may be saved and loaded on the same kind of machine; `data` is then pointed at the
-   copy, aligned to 64 bytes. All members but these two are read-only.
-   A retrieval refuses an index (ARG) whose members, alignment or generation are not right, or whose sampled rows are
-   not those of the keys; and answers no query (ARG) if a row that it scores breaks its bound or, of the first 64 it
-   scores, is not within the bound of its copy. A key that has changed goes unseen where the copy of the old one rules
-   it out: count net->generation up when you change keys, or call hfy_index_check. Bytes at `data` that were damaged can
-   cost the right answer so, never a read outside of them. */
+   retrieval with a margin (sparsemax, entmax, normmax, k-subsets, argmax over dots) reads 4 to 40 times fewer bytes and
+   returns the bits of the full scan. Where a sample shows that many rows will get weight, the keys are scanned. A call
+   that is sooner without the index (one query and short rows in a cache; KSUBSETS and ARGMAX of k > 32, 16 queries or
+   more, no prefix) checks it and does without: then no row is held against its copy, and the answer is that of the keys
+   as they are. It borrows the caller's memory; the keys must stay as they are. Plain data: struct and the bytes at
+   `data` may be saved and loaded on the same kind of machine; `data` is then pointed at the copy, aligned to 64 bytes.
+   All members but these two are read-only. A retrieval refuses an index (ARG) whose members, alignment or generation
+   are not right, or whose sampled rows are not those of the keys; and answers no query (ARG) if a row that it scores
+   breaks its bound or, of the first 64 it scores, is not within the bound of its copy. A key that has changed goes
+   unseen where the copy of the old one rules it out: count net->generation up when you change keys, or call
+   hfy_index_check. Bytes at `data` that were damaged can cost the right answer so, never a read outside of them. */
 typedef struct hfy_index {
   const void *data;     /* in the caller's memory, aligned to 64 bytes */
   size_t bytes;         /* of data in use */
@@ -1524,15 +1524,15 @@ HFY_API hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_param *table
    margin. SIZE_MAX if there is no such size: net NULL, dim 0, overflow, a separation that has no partials. */
 HFY_API size_t hfy_shard_bytes(const hfy_net *net, size_t n_queries, size_t capacity);
 
-/* Makes the partial of a slice. net: the slice's own keys, values, readout and bias (all from its first pattern on)
-   and its count; with 0 patterns, keys may be NULL: the partial that changes nothing. first: the number of its first
-   pattern in the whole. visible counts in the whole: patterns 0 .. visible-1. k may be above the slice's count.
-   bytes: at least hfy_shard_bytes. Candidates are scores that would get weight if there were no others (ARGMAX, and where
-   only the best get weight: the k best, the best). More than `capacity` of them are no error yet: the best are kept, and
-   the query fails at last if and only if the whole has more than `capacity`, whatever the slices and the order of merging.
+/* Makes the partial of a slice. net: the slice's own keys, values, readout and bias (all from its first pattern on) and
+   its count; with 0 patterns, keys may be NULL: the partial that changes nothing. first: the number of its first
+   pattern in the whole. visible counts in the whole: patterns 0 .. visible-1. k may be above the slice's count. bytes:
+   at least hfy_shard_bytes. Candidates are scores that would get weight if there were no others (ARGMAX, and where only
+   the best get weight: the k best, the best). More than `capacity` of them are no error yet: the best are kept, and the
+   query fails at last if and only if the whole has more than `capacity`, whatever the slices and the order of merging.
    An index is the slice's. Cost: a step of hfy_retrieve; with a margin nothing is projected. The bits depend on neither
-   threads nor batch nor index.
-   Errors, partial untouched: as hfy_net_check; ARG (NULL, bytes, first + count of 2^64 or more), NOMEM, UNSUPPORTED. */
+   threads nor batch nor index. Errors, partial untouched: as hfy_net_check; ARG (NULL, bytes, first + count of 2^64 or
+   more), NOMEM, UNSUPPORTED. */
 HFY_API hfy_status hfy_shard_find(const hfy_net *net, uint64_t first, const hfy_real *queries, size_t n_queries,
                                   size_t capacity, void *partial, size_t bytes, hfy_work *work);
 
@@ -7999,9 +7999,9 @@ HFY_PRIVATE_ int hfy_index_shares_(const hfy_index_seek_ *seek, size_t nq) {
   return nq >= HFY_INDEX_BATCH_ && seek->kth <= HFY_INDEX_FEW_ && seek->index->dim <= HFY_SIMD_SEGMENT_;
 }
 
-/* Is a call with nq queries side by side sooner with the index than by products of matrices? (OPTIMUS's question; measured.)
-   A bound costs about as much as the dot of a row of 450 bytes that is in a cache; and queries that each seek alone cost more
-   than a pass that they share, unless a prefix makes short work of it. */
+/* Is a call with nq queries side by side sooner with the index than by products of matrices? (OPTIMUS's question;
+   measured.) A bound costs about as much as the dot of a row of 450 bytes that is in a cache; and queries that each
+   seek alone cost more than a pass that they share, unless a prefix makes short work of it. */
 HFY_COLD_ int hfy_index_pays_(const hfy_index_seek_ *seek, size_t nq) {
   const size_t row = seek->index->dim * sizeof(hfy_real);
   if (hfy_index_shares_(seek, nq)) return 1;
@@ -8297,7 +8297,8 @@ HFY_COLD_ double hfy_index_left_(const hfy_index_seek_ *seek, const hfy_index_on
   return (double)left / (double)seen;
 }
 
-/* Is the index of use to nq queries that share a pass? A row here and there costs as much as 50 of a pass over the keys. */
+/* Is the index of use to nq queries that share a pass? A row here and there costs as much as 50 of a pass over the
+   keys. */
 HFY_COLD_ void hfy_index_doubt_(const hfy_index_seek_ *seek, size_t nq, size_t seen, hfy_index_scratch_ *s) {
   double left = 0, one;
   size_t j, n = 0;
@@ -10055,9 +10056,9 @@ HFY_PRIVATE_ double hfy_sep_loose_(size_t n, double e) {
   return (1e-9 + 16 * (double)n * DBL_EPSILON) * (e < 1 ? 1 + 1 / e : 1);
 }
 
-/* Drops of a window (s->weight: distances from the top, one of them 0) what lies beyond the threshold for sure, which is
-   beyond that of any row that holds these scores as well. Newton's method from the right, on a norm, which is convex for
-   e >= 1; below halvings will do. Returns the edge: what is not below it gets no weight. */
+/* Drops of a window (s->weight: distances from the top, one of them 0) what lies beyond the threshold for sure, which
+   is beyond that of any row that holds these scores as well. Newton's method from the right, on a norm, which is convex
+   for e >= 1; below halvings will do. Returns the edge: what is not below it gets no weight. */
 HFY_PRIVATE_ double hfy_sep_narrow_(double a, double e, hfy_sep_scratch_ *s) {
   const double loose = hfy_sep_loose_(s->count, e);
   double x = 1 / a, low = 0, before, slope, height, start = x;
@@ -10085,8 +10086,8 @@ HFY_PRIVATE_ double hfy_sep_narrow_(double a, double e, hfy_sep_scratch_ *s) {
   return x;
 }
 
-/* Does an entry at distance x get weight? h(x), or the same with every term cut to cap, is below the budget: asked of what
-   lies nearer alone, term by term in ascending order, so whatever else is listed has no say. Monotone in x. */
+/* Does an entry at distance x get weight? h(x), or the same with every term cut to cap, is below the budget: asked of
+   what lies nearer alone, term by term in ascending order, so whatever else is listed has no say. Monotone in x. */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ int hfy_sep_enters_(const double *d, size_t n, double a, double e, double cap,
                                                     double budget, double x) {
   double sum = 0;
@@ -10102,8 +10103,8 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ int hfy_sep_enters_(const double *d, size_t n, d
   return sum < budget;
 }
 
-/* The edge of the support among n distances, those from -1 up: what lies below it enters. Mostly that is all below `high`,
-   from where on nothing does. */
+/* The edge of the support among n distances, those from -1 up: what lies below it enters. Mostly that is all below
+   `high`, from where on nothing does. */
 HFY_PRIVATE_ double hfy_sep_edge_(const double *d, size_t n, double a, double e, double cap, double budget,
                                   double high) {
   double low = HUGE_VAL;
@@ -10122,8 +10123,8 @@ HFY_PRIVATE_ double hfy_sep_edge_(const double *d, size_t n, double a, double e,
   }
 }
 
-/* From a window to the support, by what does not depend on the rest of the window: a window that holds less of what gets
-   no weight has the same solution, to the bit. */
+/* From a window to the support, by what does not depend on the rest of the window: a window that holds less of what
+   gets no weight has the same solution, to the bit. */
 HFY_PRIVATE_ void hfy_sep_support_(double a, double e, hfy_sep_scratch_ *s) {
   double far = 0, slope;
   size_t i;
@@ -10426,7 +10427,8 @@ HFY_PRIVATE_ double hfy_sep_raise_(const hfy_sep *full, double top, double share
   } else {
     if (method != HFY_SEP_BY_BOX_ || s->count < k) return top;
     memcpy(s->power, s->weight, s->count * sizeof *s->power);
-    bar = hfy_sep_rank_bar_(s->simd, s->weight, s->count, hfy_base_kth_largest_(s->power, s->count, k), full->k, margin);
+    bar = hfy_base_kth_largest_(s->power, s->count, k);
+    bar = hfy_sep_rank_bar_(s->simd, s->weight, s->count, bar, full->k, margin);
   }
   bar += margin;
   bar -= 8 * DBL_EPSILON * (fabs(best) + fabs(bar) + margin);
@@ -10434,7 +10436,8 @@ HFY_PRIVATE_ double hfy_sep_raise_(const hfy_sep *full, double top, double share
   return bar > top && bar < HFY_REAL_MAX_ / 4 ? bar : top;
 }
 
-/* What hfy_sep_enters_ asks of n scores, and their distances. 0: it has nothing to say. more: of the budget, a share. */
+/* What hfy_sep_enters_ asks of n scores, and their distances. 0: it has nothing to say. more: of the budget, a share.
+   */
 typedef struct hfy_sep_rule_ {
   double a, e, cap, budget, best, unit;
 } hfy_sep_rule_;
@@ -12304,7 +12307,7 @@ typedef struct hfy_net_list_ {
   double *theta;
   size_t count, capacity;
   size_t next;       /* how many of them are looked through anew */
-  double top;        /* the best score so far; by rank: the kth best of a recent past; or what the threshold makes of it */
+  double top;        /* the best score so far; by rank: the kth best of a recent past; or what the threshold says */
   double lost;       /* the best of what a full list let go, or -infinity */
   hfy_status status; /* NaN or +infinity met */
 } hfy_net_list_;
@@ -12939,9 +12942,10 @@ HFY_PRIVATE_ hfy_status hfy_net_walk_plainly_(const hfy_net_run_ *run, size_t wh
    >>net.fast   the same walk sooner
    How: queries run in tiles that share one read of the keys; a query that stands still leaves its place to the next.
    Nothing of a query's arithmetic depends on its tile, nor on the number of workers.
-     lists   a separation with a margin: find the candidates within it of the best score (or of the kth best), fewer by the
-             threshold of those found so far, solve on those, add the rows of the support. The same bits as net.plain, whatever finds them: one pass over the
-             keys; an index; bounds that a query alone takes along; a memo of where a row's state goes.
+     lists   a separation with a margin: find the candidates within it of the best score (or of the kth best), fewer
+             by the threshold of those found so far, solve on those, add the rows of the support. The same bits as
+             net.plain, whatever finds them: one pass over the keys; an index; bounds that a query alone takes along; a
+             memo of where a row's state goes.
      sums    SOFTMAX, EXP, IDENTITY, POWER: running maximum, rescaled sums, in one pass. To rounding as net.plain
              (IDENTITY, POWER: to the bit).
      rows    whole rows of scores, in tiles of few queries: bounds, sums of kinds, a report of weights or energies
@@ -12995,8 +12999,8 @@ HFY_PRIVATE_ double hfy_net_raise_(const hfy_net_run_ *run, double top, const do
   return hfy_sep_raise_(&run->net.sep, top, 1, &some);
 }
 
-/* Drops candidates that later ones have outdone. The bar rises first: by rank to the kth best of what is listed; to their
-   threshold (not on the way to the solver, which finds it anyway: t NULL). */
+/* Drops candidates that later ones have outdone. The bar rises first: by rank to the kth best of what is listed; to
+   their threshold (not on the way to the solver, which finds it anyway: t NULL). */
 HFY_PRIVATE_ void hfy_net_compact_(const hfy_net_run_ *run, hfy_net_list_ *list, double *scratch,
                                    const hfy_net_stream_ *t) {
   if (run->fast.kth > 1 && list->count >= run->fast.kth) {
@@ -13159,8 +13163,8 @@ HFY_PRIVATE_ void hfy_net_fetch_(const hfy_net_run_ *run, size_t row) {
   for (at = 0; at < bytes; at += 64) HFY_PREFETCH_L2_(x + at);
 }
 
-/* Exact scores of n <= 64 rows; those that stand alone are brought together. Notes if an index is of other rows: above its
-   bound, or off its copy. */
+/* Exact scores of n <= 64 rows; those that stand alone are brought together. Notes if an index is of other rows: above
+   its bound, or off its copy. */
 HFY_PRIVATE_ void hfy_net_exact_(const hfy_net_run_ *run, const hfy_net_walk_ *w, const size_t *row, size_t n,
                                  double *theta, hfy_net_bounds_ *b) {
   enum { GROUP = HFY_NET_GROUP_ };
@@ -13178,7 +13182,8 @@ HFY_PRIVATE_ void hfy_net_exact_(const hfy_net_run_ *run, const hfy_net_walk_ *w
     }
     m = hfy_base_min_(GROUP, n - i);
     for (l = i + m; l < n && l < i + 2 * m; l++) hfy_net_fetch_(run, row[l]);
-    for (l = 0; l < m; l++) memcpy(b->rows + l * dim, run->net.keys + row[i + l] * run->net.key_stride, dim * sizeof *score);
+    for (l = 0; l < m; l++)
+      memcpy(b->rows + l * dim, run->net.keys + row[i + l] * run->net.key_stride, dim * sizeof *score);
     hfy_sim_tile_(run->simd, HFY_SIM_DOT, run->net.beta, &x, &q, dim, score + i, GROUP);
   }
   for (i = 0; i < n; i++) {
@@ -13233,8 +13238,8 @@ HFY_PRIVATE_ void hfy_net_lift_(const hfy_net_run_ *run, hfy_net_scratch_ *s) {
   b->top = hfy_net_raise_(run, b->top, b->exact, b->scored, t);
 }
 
-/* Scores the rows that promise most, of n in a list or (NULL) of rows 0 .. n-1: those that no more than a few of the best
-   of disjoint parts outdo. */
+/* Scores the rows that promise most, of n in a list or (NULL) of rows 0 .. n-1: those that no more than a few of the
+   best of disjoint parts outdo. */
 HFY_PRIVATE_ void hfy_net_first_(const hfy_net_run_ *run, const hfy_net_walk_ *w, const size_t *list, size_t n,
                                  size_t few, hfy_net_scratch_ *s) {
   const size_t part = list || n < 16 * few ? 1 : n / (8 * few);
@@ -13475,11 +13480,13 @@ HFY_COLD_ hfy_status hfy_net_choose_bounds_(hfy_net_run_ *run, hfy_work *work) {
 HFY_COLD_ void hfy_net_plan_bounds_(hfy_base_arena_ *arena, const hfy_net_run_ *run, hfy_net_scratch_ *s) {
   const hfy_index_seek_ *seek = &run->fast.seek;
   const size_t n = run->net.count, keeps = run->fast.keeps ? run->net.dim : 0;
+  size_t t;
   hfy_net_bounds_ *b = &s->fast.bounds;
   b->upper = HFY_TAKE_(arena, hfy_real, keeps || seek->index ? n : 0);
   b->known = HFY_TAKE_(arena, unsigned char, keeps || seek->index ? n / 8 + 1 : 0);
   b->exact = HFY_TAKE_(arena, double, keeps || seek->index ? HFY_NET_RAISED_ : 0);
-  b->rows = HFY_TAKE_(arena, hfy_real, (keeps || seek->index) && run->net.dim <= 2048 ? HFY_NET_GROUP_ * run->net.dim : 0);
+  t = (keeps || seek->index) && run->net.dim <= HFY_SIMD_BLOCK_ ? run->net.dim : 0;
+  b->rows = HFY_TAKE_(arena, hfy_real, HFY_NET_GROUP_ * t);
   b->anchor = HFY_TAKE_(arena, hfy_real, keeps);
   b->centre = HFY_TAKE_(arena, hfy_real, keeps);
   b->measured = HFY_TAKE_(arena, float, keeps && !seek->index ? n : 0);
@@ -13666,7 +13673,8 @@ HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, size_t nq, const
       hfy_net_clear_list_(run, s->fast.list + j, -HUGE_VAL);
   }
   if (sums && pass.limit <= run->fold) { /* there is nothing to merge: the same bits */
-    const hfy_net_stream_ first = *s->fast.stream, all = {first.scores, NULL, NULL, NULL, NULL, NULL, s->sums, s->sums, z, z};
+    const hfy_net_stream_ first = *s->fast.stream;
+    const hfy_net_stream_ all = {first.scores, NULL, NULL, NULL, NULL, NULL, s->sums, s->sums, z, z};
     hfy_net_fold_(&pass, 0, pass.limit, &all);
     pass.from = pass.limit;
   }
@@ -13733,8 +13741,8 @@ HFY_PRIVATE_ double hfy_net_index_lift_(const hfy_index_lift_ *raise, double top
   return hfy_sep_raise_(&run->net.sep, top, share, &some);
 }
 
-/* What live queries look at together: a pass over the index, or over the keys for those to whom it is of no use; they are
-   moved to the front, and how many they are is told. */
+/* What live queries look at together: a pass over the index, or over the keys for those to whom it is of no use; they
+   are moved to the front, and how many they are is told. */
 HFY_PRIVATE_ void hfy_net_index_scan_(const hfy_net_run_ *run, size_t live, hfy_net_scratch_ *s) {
   const hfy_index_seek_ *seek = &run->fast.seek;
   hfy_index_scratch_ *t = &s->fast.index;
@@ -17753,12 +17761,12 @@ HFY_API HFY_SMALL_ hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_p
    list ascending by global number; else one row a query. Everything in it is 8 bytes wide but the rows, which are
    padded to that; it is read and written by memcpy, so it may lie anywhere.
    May call: base, sim, sep, post, net.
-   Numerics: candidates carry the canonical score, and the solver looks at nothing but those that get weight, in ascending
-   order (math 4.9): the bits do not depend on slices, order or tree. A query with more candidates than capacity keeps the
-   best and remembers the best that it lost: if that gets no weight in the end, nothing was lost. For one that does to be
-   lost, `capacity` others must be at least as good, and those get weight too: so a query fails if and only if the whole
-   has more than capacity. (ARGMAX never has more
-   than k: ties go to the lowest numbers, which is an order that merging keeps.)
+   Numerics: candidates carry the canonical score, and the solver looks at nothing but those that get weight, in
+   ascending order (math 4.9): the bits do not depend on slices, order or tree. A query with more candidates than
+   capacity keeps the best and remembers the best that it lost: if that gets no weight in the end, nothing was lost. For
+   one that does to be lost, `capacity` others must be at least as good, and those get weight too: so a query fails if
+   and only if the whole has more than capacity. (ARGMAX never has more than k: ties go to the lowest numbers, which is
+   an order that merging keeps.)
    ------------------------------------------------------------------------------------------------------------------ */
 #define HFY_SHARD_MAGIC_ UINT64_C(0x4452414853594648)            /* "HFYSHARD", where the first byte is the lowest */
 #define HFY_SHARD_FORMAT_ ((uint64_t)(0x200 + sizeof(hfy_real))) /* version 2 of this precision */

@@ -1100,8 +1100,8 @@ static void make_scores(int how, hfy_rng *rng, size_t n, double edge, hfy_real *
   }
 }
 
-/* A solution hangs on what gets weight and on nothing else of its window: whatever else is left out, the same bits. And the
-   threshold of some is a bound for all: nothing that gets weight is below it. */
+/* A solution hangs on what enters (math 4.9) and on nothing else of its window: whatever else is left out, the same bits.
+   And the threshold of some is a bound for all: nothing that enters is below it. */
 TEST(solutions_leave_no_trace) {
   enum { N = 700 };
   static hfy_real theta[N];
@@ -1116,7 +1116,8 @@ TEST(solutions_leave_no_trace) {
       hfy_sep sep = cutting(which, N), full = hfy_sep_resolve_(&sep);
       hfy_base_arena_ arena = {NULL, 0, SIZE_MAX, 0};
       hfy_sep_scratch_ s;
-      double best = -HUGE_VAL, worst, edge = 0;
+      double best = -HUGE_VAL, worst, edge = 0, heaviest, e;
+      size_t kept = 0;
       void *room;
       int how = (int)(turn % 6);
       if (!MINE(turn + which)) continue;
@@ -1130,18 +1131,30 @@ TEST(solutions_leave_no_trace) {
       for (part = 0; part < 2; part++) { /* about the edge that a first solution has */
         memset(support, 0, sizeof support);
         CHECK(hfy_sep_list_(&full, theta, n, 0, &s) == HFY_OK);
+        kept = s.count;
+        memcpy(index[0], s.index, s.count * sizeof *s.index);
+        memcpy(weight[0], s.weight, s.count * sizeof *s.weight);
         for (i = 0, worst = HUGE_VAL; i < s.count; i++) {
           support[s.index[i]] = 1;
           if ((double)theta[s.index[i]] < worst) worst = (double)theta[s.index[i]];
         }
         edge = worst;
+        for (i = 0, e = heaviest = 0; i < kept; i++) { /* the threshold, to rounding */
+          if (full.kind == HFY_SEP_NORMMAX) e += pow(weight[0][i], full.gamma);
+          if (weight[0][i] > heaviest) heaviest = weight[0][i], best = (double)theta[index[0][i]];
+          if (full.kind == HFY_SEP_KSUBSETS && weight[0][i] < 1) edge = (double)theta[index[0][i]] - full.rho * weight[0][i];
+        }
+        if (full.kind == HFY_SEP_ENTMAX) edge = best - pow(heaviest, full.alpha - 1) / (full.alpha - 1);
+        if (full.kind == HFY_SEP_NORMMAX && full.gamma < 1e9)
+          edge = best - pow(heaviest, full.gamma - 1) * pow(e, (1 - full.gamma) / full.gamma);
+        CHECK(edge <= worst + 1e-6);
         for (i = 0; i < n && how == 2 && !part; i++)
           if (i % 3) theta[i] = (hfy_real)(edge + ((double)(hfy_rng_u64(&rng) % 9) - 4) * REAL_EPS * (1 + fabs(edge)));
       }
+      for (i = 0; i < n; i++) scores[i] = (double)theta[i];
+      worst = hfy_sep_floor_(&full, scores, n, 0, weight[1]); /* weights of last bits may still be rounded to 0 */
+      for (i = 0; i < n; i++) support[i] |= scores[i] >= worst;
       crowded += s.count > 5;
-      memcpy(index[0], s.index, s.count * sizeof *s.index);
-      memcpy(weight[0], s.weight, s.count * sizeof *s.weight);
-      for (i = 0; i < n; i++) best = (double)theta[i] > best ? (double)theta[i] : best;
       for (part = 0; part < 4; part++) { /* none, some, most of the others; and a quarter of all raises a bar */
         size_t count = s.count, m = 0, l;
         memcpy(some, index[0], sizeof some);
