@@ -7433,7 +7433,7 @@ enum {
   HFY_INDEX_BATCH_ = 16,   /* queries from which on they share a pass in tiles */
   HFY_INDEX_LIST_ = 2048,  /* candidates of a query of a batch */
   HFY_INDEX_LOOKED_ = 128, /* looked through after so many at first */
-  HFY_INDEX_DOUBT_ = 64,   /* after this part of the rows it shows whether the index is of use */
+  HFY_INDEX_DOUBT_ = 128,  /* after this part of the rows it shows whether the index is of use */
   HFY_INDEX_BUILD_ = 64,   /* rows of a step of the build */
   HFY_INDEX_SAMPLES_ = 16, /* rows looked at to recognise the keys */
   HFY_INDEX_ROUNDS_ = 4    /* of the block power iteration */
@@ -8299,17 +8299,19 @@ HFY_COLD_ double hfy_index_left_(const hfy_index_seek_ *seek, const hfy_index_on
 
 /* Is the index of use to nq queries that share a pass? A row here and there costs as much as 50 of a pass over the
    keys. */
-HFY_COLD_ void hfy_index_doubt_(const hfy_index_seek_ *seek, size_t nq, size_t seen, hfy_index_scratch_ *s) {
+HFY_COLD_ int hfy_index_doubt_(const hfy_index_seek_ *seek, size_t nq, size_t seen, hfy_index_scratch_ *s) {
   double left = 0, one;
   size_t j, n = 0;
   for (j = 0; j < nq && s->raise.to; j++) {
     if (s->one[j].count == SIZE_MAX || s->one[j].visible < seen) continue;
     one = hfy_index_left_(seek, s->one + j, seen, &s->raise);
     left += one;
-    if (one > 0.05) hfy_index_give_up_(s->one + j);
+    if (one > 0.2) hfy_index_give_up_(s->one + j);
     n++;
   }
-  for (j = 0; j < nq && left > 0.018 * (double)n; j++) hfy_index_give_up_(s->one + j);
+  for (j = 0; j < nq && left > 0.03 * (double)n; j++) hfy_index_give_up_(s->one + j);
+  for (j = n = 0; j < nq; j++) n += s->one[j].count != SIZE_MAX;
+  return n > 0;
 }
 
 /* Takes in the rows of a tile that passed. */
@@ -8403,7 +8405,7 @@ HFY_PRIVATE_ void hfy_index_scan_(const hfy_index_seek_ *seek, size_t nq, hfy_in
         if (mask) hfy_index_hits_(seek, one, mask, dots, from, &s->raise);
       }
     }
-    if (from < doubt && from + n >= doubt) hfy_index_doubt_(seek, nq, from + n, s);
+    if (from < doubt && from + n >= doubt && !hfy_index_doubt_(seek, nq, from + n, s)) return;
   }
 }
 
@@ -10105,8 +10107,8 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ int hfy_sep_enters_(const double *d, size_t n, d
 
 /* The edge of the support among n distances, those from -1 up: what lies below it enters. Mostly that is all below
    `high`, from where on nothing does. */
-HFY_PRIVATE_ double hfy_sep_edge_(const double *d, size_t n, double a, double e, double cap, double budget,
-                                  double high) {
+HFY_COLD_ double hfy_sep_edge_(const double *d, size_t n, double a, double e, double cap, double budget,
+                               double high) {
   double low = HUGE_VAL;
   size_t i;
   for (i = 0; i < n; i++) low = d[i] < low ? d[i] : low; /* the nearest always enters */
@@ -13494,7 +13496,7 @@ HFY_COLD_ void hfy_net_plan_bounds_(hfy_base_arena_ *arena, const hfy_net_run_ *
 }
 
 /* Is an index of use to the query that was aimed at? A sample of rows, each of which stands for many, tells. */
-HFY_PRIVATE_ int hfy_net_index_pays_(const hfy_net_run_ *run, const hfy_net_walk_ *w, hfy_net_scratch_ *s) {
+HFY_COLD_ int hfy_net_index_pays_(const hfy_net_run_ *run, const hfy_net_walk_ *w, hfy_net_scratch_ *s) {
   const hfy_index_seek_ *seek = &run->fast.seek;
   const size_t n = hfy_net_seen_(&run->net, w->who), some = HFY_NET_ASKED_;
   const hfy_real *bias = run->net.bias ? run->net.bias + w->who * run->net.bias_stride : NULL;
@@ -13728,8 +13730,8 @@ HFY_PRIVATE_ hfy_status hfy_net_take_list_(const hfy_net_run_ *run, size_t j, hf
 
 #ifdef HFY_HAS_INDEX_
 /* The threshold, as the room index asks for it. */
-HFY_PRIVATE_ double hfy_net_index_lift_(const hfy_index_lift_ *raise, double top, double share,
-                                         const hfy_real *score, size_t n) {
+HFY_COLD_ double hfy_net_index_lift_(const hfy_index_lift_ *raise, double top, double share,
+                                      const hfy_real *score, size_t n) {
   const hfy_net_run_ *run = (const hfy_net_run_ *)raise->context;
   const hfy_net_stream_ *t = (const hfy_net_stream_ *)raise->room;
   hfy_sep_scratch_ some;
@@ -13743,7 +13745,7 @@ HFY_PRIVATE_ double hfy_net_index_lift_(const hfy_index_lift_ *raise, double top
 
 /* What live queries look at together: a pass over the index, or over the keys for those to whom it is of no use; they
    are moved to the front, and how many they are is told. */
-HFY_PRIVATE_ void hfy_net_index_scan_(const hfy_net_run_ *run, size_t live, hfy_net_scratch_ *s) {
+HFY_COLD_ void hfy_net_index_scan_(const hfy_net_run_ *run, size_t live, hfy_net_scratch_ *s) {
   const hfy_index_seek_ *seek = &run->fast.seek;
   hfy_index_scratch_ *t = &s->fast.index;
   hfy_index_one_ *one = t->one;
