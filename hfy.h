@@ -701,15 +701,17 @@ typedef struct hfy_index_options {
 } hfy_index_options;
 
 /* A prepared memory: every key in one byte an element with a certified bound on what that leaves out, so that a
-   retrieval with a margin (sparsemax, entmax, normmax, k-subsets, argmax over dots) reads 4 to 40 times fewer bytes
-   and returns the bits of the full scan. It borrows the caller's memory; the keys must stay as they are. Plain data:
-   struct and the bytes at `data` may be saved and loaded on the same kind of machine; `data` is then pointed at the
-   copy, aligned to 64 bytes. All members but these two are read-only.
-   A retrieval refuses an index (ARG) whose members, alignment or generation are not right, or whose sampled rows are
-   not those of the keys; and answers no query (ARG) if a row that it scores breaks its bound or, of the first 64 it
-   scores, is not within the bound of its copy. A key that has changed goes unseen where the copy of the old one rules
-   it out: count net->generation up when you change keys, or call hfy_index_check. Bytes at `data` that were damaged can
-   cost the right answer so, never a read outside of them. */
+   retrieval with a margin (sparsemax, entmax, normmax, k-subsets, argmax over dots) reads 4 to 40 times fewer bytes and
+   returns the bits of the full scan. Where a sample shows that many rows will get weight, the keys are scanned. A call
+   that is sooner without the index (one query and short rows in a cache; KSUBSETS and ARGMAX of k > 32, 16 queries or
+   more, no prefix) checks it and does without: then no row is held against its copy, and the answer is that of the keys
+   as they are. It borrows the caller's memory; the keys must stay as they are. Plain data: struct and the bytes at
+   `data` may be saved and loaded on the same kind of machine; `data` is then pointed at the copy, aligned to 64 bytes.
+   All members but these two are read-only. A retrieval refuses an index (ARG) whose members, alignment or generation
+   are not right, or whose sampled rows are not those of the keys; and answers no query (ARG) if a row that it scores
+   breaks its bound or, of the first 64 it scores, is not within the bound of its copy. A key that has changed goes
+   unseen where the copy of the old one rules it out: count net->generation up when you change keys, or call
+   hfy_index_check. Bytes at `data` that were damaged can cost the right answer so, never a read outside of them. */
 typedef struct hfy_index {
   const void *data;     /* in the caller's memory, aligned to 64 bytes */
   size_t bytes;         /* of data in use */
@@ -1569,14 +1571,15 @@ HFY_API hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_param *table
    margin. SIZE_MAX if there is no such size: net NULL, dim 0, overflow, a separation that has no partials. */
 HFY_API size_t hfy_shard_bytes(const hfy_net *net, size_t n_queries, size_t capacity);
 
-/* Makes the partial of a slice. net: the slice's own keys, values, readout and bias (all from its first pattern on)
-   and its count; with 0 patterns, keys may be NULL: the partial that changes nothing. first: the number of its first
-   pattern in the whole. visible counts in the whole: patterns 0 .. visible-1. k may be above the slice's count.
-   bytes: at least hfy_shard_bytes. More than `capacity` candidates are no error yet: the best are kept, and the query
-   fails at last if and only if the whole has more than `capacity`, whatever the slices and the order of merging.
+/* Makes the partial of a slice. net: the slice's own keys, values, readout and bias (all from its first pattern on) and
+   its count; with 0 patterns, keys may be NULL: the partial that changes nothing. first: the number of its first
+   pattern in the whole. visible counts in the whole: patterns 0 .. visible-1. k may be above the slice's count. bytes:
+   at least hfy_shard_bytes. Candidates are scores that would get weight if there were no others (ARGMAX, and where only
+   the best get weight: the k best, the best). More than `capacity` of them are no error yet: the best are kept, and the
+   query fails at last if and only if the whole has more than `capacity`, whatever the slices and the order of merging.
    An index is the slice's. Cost: a step of hfy_retrieve; with a margin nothing is projected. The bits depend on neither
-   threads nor batch nor index.
-   Errors, partial untouched: as hfy_net_check; ARG (NULL, bytes, first + count of 2^64 or more), NOMEM, UNSUPPORTED. */
+   threads nor batch nor index. Errors, partial untouched: as hfy_net_check; ARG (NULL, bytes, first + count of 2^64 or
+   more), NOMEM, UNSUPPORTED. */
 HFY_API hfy_status hfy_shard_find(const hfy_net *net, uint64_t first, const hfy_real *queries, size_t n_queries,
                                   size_t capacity, void *partial, size_t bytes, hfy_work *work);
 
@@ -7672,9 +7675,13 @@ HFY_API HFY_SMALL_ hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy
 enum {
   HFY_INDEX_CHUNK_ = 256,  /* rows whose dots are made at a time */
   HFY_INDEX_SHARE_ = 2048, /* rows for each of which one worker more is asked to help */
-  HFY_INDEX_FEW_ = 8,      /* best bounds of a query of a batch that are kept */
+  HFY_INDEX_FEW_ = 32,     /* best bounds of a query of a batch that are kept */
+  HFY_INDEX_ROW_ = 450,    /* bytes of keys that are scanned as soon as bounded, */
+  HFY_INDEX_CACHED_ = 8 << 20, /* if they are in a cache, all so many bytes */
   HFY_INDEX_BATCH_ = 16,   /* queries from which on they share a pass in tiles */
   HFY_INDEX_LIST_ = 2048,  /* candidates of a query of a batch */
+  HFY_INDEX_LOOKED_ = 128, /* looked through after so many at first */
+  HFY_INDEX_DOUBT_ = 128,  /* after this part of the rows it shows whether the index is of use */
   HFY_INDEX_BUILD_ = 64,   /* rows of a step of the build */
   HFY_INDEX_SAMPLES_ = 16, /* rows looked at to recognise the keys */
   HFY_INDEX_ROUNDS_ = 4    /* of the block power iteration */
@@ -8200,10 +8207,18 @@ typedef struct hfy_index_one_ {
   double best[HFY_INDEX_FEW_]; /* the best of them, descending */
   const hfy_real *q, *bias;    /* the caller's: its state, its bias or NULL */
   size_t visible;              /* and how many rows it sees */
-  size_t count;                /* of its list; SIZE_MAX: to be sought alone */
+  size_t count;                /* of its list; SIZE_MAX: the index is of no use to it */
+  size_t next;                 /* how many of them are looked through anew */
   uint32_t listed[HFY_INDEX_LIST_]; /* rows, ascending */
   hfy_real above[HFY_INDEX_LIST_];  /* their upper bounds */
+  hfy_real below[HFY_INDEX_LIST_];  /* and lower ones */
 } hfy_index_one_;
+
+/* What scores, or lower bounds of scores, raise a bar to; share: each stands for so many. */
+typedef struct hfy_index_lift_ {
+  double (*to)(const struct hfy_index_lift_ *raise, double top, double share, const hfy_real *score, size_t n);
+  const void *context, *room; /* the caller's */
+} hfy_index_lift_;
 
 /* What the searches of one tile work in. */
 typedef struct hfy_index_scratch_ {
@@ -8220,6 +8235,8 @@ typedef struct hfy_index_scratch_ {
   void *tile;     /* packed rows */
   int32_t *out;   /* GROUP x TILE */
   hfy_index_one_ *one;
+  size_t *slot;   /* which of them is the query in place j */
+  hfy_index_lift_ raise; /* to NULL: nothing does */
 } hfy_index_scratch_;
 
 /* Elements of a query with the zeros behind it. */
@@ -8230,7 +8247,17 @@ HFY_PRIVATE_ int hfy_index_shares_(const hfy_index_seek_ *seek, size_t nq) {
   return nq >= HFY_INDEX_BATCH_ && seek->kth <= HFY_INDEX_FEW_ && seek->index->dim <= HFY_SIMD_SEGMENT_;
 }
 
-/* nq: queries of a scan at most; one of them takes 16 KiB (24) and 2 dim bytes. */
+/* Is a call with nq queries side by side sooner with the index than by products of matrices? (OPTIMUS's question;
+   measured.) A bound costs about as much as the dot of a row of 450 bytes that is in a cache; and queries that each
+   seek alone cost more than a pass that they share, unless a prefix makes short work of it. */
+HFY_COLD_ int hfy_index_pays_(const hfy_index_seek_ *seek, size_t nq) {
+  const size_t row = seek->index->dim * sizeof(hfy_real);
+  if (hfy_index_shares_(seek, nq)) return 1;
+  if (nq >= HFY_INDEX_BATCH_) return seek->index->prefix > 0;
+  return row >= HFY_INDEX_ROW_ || seek->index->count * row > HFY_INDEX_CACHED_;
+}
+
+/* nq: queries of a scan at most; one of them takes 24 KiB (40) and 2 dim bytes. */
 HFY_COLD_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index_seek_ *seek, size_t nq, hfy_index_scratch_ *s) {
   size_t dim = seek->index->dim, prefix = seek->index->prefix, padded = hfy_index_padded_(dim);
   size_t groups = hfy_index_shares_(seek, nq) ? (nq + HFY_SIMD_GROUP_ - 1) / HFY_SIMD_GROUP_ : 0;
@@ -8248,6 +8275,7 @@ HFY_COLD_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index_seek_ *se
   s->tile = hfy_base_take_(arena, shared ? padded : 0, HFY_SIMD_TILE_ * 2);
   s->out = HFY_TAKE_(arena, int32_t, shared ? (size_t)HFY_SIMD_GROUP_ * HFY_SIMD_TILE_ : 0);
   s->one = HFY_TAKE_(arena, hfy_index_one_, shared);
+  s->slot = HFY_TAKE_(arena, size_t, shared);
 }
 
 /* Does key x still lie as near to its copy as the build measured?   (math 13.7) */
@@ -8474,32 +8502,69 @@ HFY_COLD_ double hfy_index_least_(const hfy_index_seek_ *seek, const hfy_index_o
   return -HUGE_VAL;
 }
 
+HFY_PRIVATE_ void hfy_index_bar_(const hfy_index_seek_ *seek, hfy_index_one_ *one, double top) {
+  if (!(top > one->top)) return;
+  one->top = top;
+  if (!one->bias) one->bound.least = hfy_index_least_(seek, one);
+}
+
 /* A lower bound of one more row's theta: may raise the bar. */
 HFY_PRIVATE_ void hfy_index_raise_(const hfy_index_seek_ *seek, hfy_index_one_ *one, double theta) {
   size_t k = seek->kth, j;
   if (!(theta > one->best[k - 1])) return;
   for (j = k - 1; j && theta > one->best[j - 1]; j--) one->best[j] = one->best[j - 1];
   one->best[j] = theta;
-  if (one->best[k - 1] > one->top) {
-    one->top = one->best[k - 1];
-    if (!one->bias) one->bound.least = hfy_index_least_(seek, one);
-  }
+  hfy_index_bar_(seek, one, one->best[k - 1]);
 }
 
 /* Drops from its list what cannot matter any more. */
-HFY_PRIVATE_ void hfy_index_thin_(const hfy_index_seek_ *seek, hfy_index_one_ *one) {
+HFY_PRIVATE_ void hfy_index_thin_(const hfy_index_seek_ *seek, hfy_index_one_ *one, const hfy_index_lift_ *raise) {
   size_t l, kept = 0;
+  if (raise->to) hfy_index_bar_(seek, one, raise->to(raise, one->top, 1, one->below, one->count));
   for (l = 0; l < one->count; l++) {
     if (!hfy_sim_matters_(one->top, seek->width, (double)one->above[l])) continue;
     one->listed[kept] = one->listed[l];
+    one->below[kept] = one->below[l];
     one->above[kept++] = one->above[l];
   }
   one->count = kept;
+  one->next = hfy_base_min_(2 * kept + HFY_INDEX_LOOKED_, HFY_INDEX_LIST_);
+}
+
+HFY_COLD_ void hfy_index_give_up_(hfy_index_one_ *one) {
+  one->count = SIZE_MAX;
+  one->bound.least = HUGE_VAL;
+}
+
+/* After the first `seen` rows: if the others are as they are, which share of them will be left? */
+HFY_COLD_ double hfy_index_left_(const hfy_index_seek_ *seek, const hfy_index_one_ *one, size_t seen,
+                                 const hfy_index_lift_ *raise) {
+  const double top = raise->to(raise, one->top, (double)one->visible / (double)seen, one->below, one->count);
+  size_t l, left = 0;
+  for (l = 0; l < one->count; l++) left += (size_t)hfy_sim_matters_(top, seek->width, (double)one->above[l]);
+  return (double)left / (double)seen;
+}
+
+/* Is the index of use to nq queries that share a pass? A row here and there costs as much as 50 of a pass over the
+   keys. */
+HFY_COLD_ int hfy_index_doubt_(const hfy_index_seek_ *seek, size_t nq, size_t seen, hfy_index_scratch_ *s) {
+  double left = 0, one;
+  size_t j, n = 0;
+  for (j = 0; j < nq && s->raise.to; j++) {
+    if (s->one[j].count == SIZE_MAX || s->one[j].visible < seen) continue;
+    one = hfy_index_left_(seek, s->one + j, seen, &s->raise);
+    left += one;
+    if (one > 0.2) hfy_index_give_up_(s->one + j);
+    n++;
+  }
+  for (j = 0; j < nq && left > 0.03 * (double)n; j++) hfy_index_give_up_(s->one + j);
+  for (j = n = 0; j < nq; j++) n += s->one[j].count != SIZE_MAX;
+  return n > 0;
 }
 
 /* Takes in the rows of a tile that passed. */
 HFY_PRIVATE_ void hfy_index_hits_(const hfy_index_seek_ *seek, hfy_index_one_ *one, uint32_t mask, const int32_t *dots,
-                                  size_t row) {
+                                  size_t row, const hfy_index_lift_ *raise) {
   const hfy_index_view_ *v = &seek->view;
   for (; mask; row++, dots++, mask >>= 1) {
     double middle, reach;
@@ -8509,17 +8574,17 @@ HFY_PRIVATE_ void hfy_index_hits_(const hfy_index_seek_ *seek, hfy_index_one_ *o
     reach = (double)v->error[row] * one->bound.near + (double)v->spread[row] * one->bound.rest + one->about;
     up = hfy_sim_theta_(seek->beta, (middle + reach) * one->unit.a * one->unit.b, one->bias, row);
     if (!hfy_sim_matters_(one->top, seek->width, (double)up) || hfy_base_is_neg_inf_((double)up)) continue;
-    if (one->count == HFY_INDEX_LIST_) {
-      hfy_index_thin_(seek, one);
+    if (one->count >= one->next) {
+      hfy_index_thin_(seek, one, raise);
       if (one->count > HFY_INDEX_LIST_ / 4 * 3) {
-        one->count = SIZE_MAX;
-        one->bound.least = HUGE_VAL;
+        hfy_index_give_up_(one);
         return;
       }
     }
     one->listed[one->count] = (uint32_t)row;
-    one->above[one->count++] = up;
+    one->above[one->count] = up;
     up = hfy_sim_theta_(seek->beta, (middle - reach) * one->unit.a * one->unit.b, one->bias, row);
+    one->below[one->count++] = up;
     hfy_index_raise_(seek, one, (double)up);
   }
 }
@@ -8545,6 +8610,7 @@ HFY_PRIVATE_ void hfy_index_enter_(const hfy_index_seek_ *seek, size_t j, int em
   }
   hfy_index_rest_(seek, one->bound.scale, s, &one->middle, &off, &one->bound.rest);
   one->count = 0;
+  one->next = s->raise.to ? (size_t)HFY_INDEX_LOOKED_ : (size_t)HFY_INDEX_LIST_;
   one->about = off + s->about;
   one->bound.shift = one->middle + one->about;
   one->bound.near = s->norm * (1 + 1e-13);
@@ -8559,15 +8625,19 @@ HFY_PRIVATE_ void hfy_index_enter_(const hfy_index_seek_ *seek, size_t j, int em
 HFY_PRIVATE_ void hfy_index_scan_(const hfy_index_seek_ *seek, size_t nq, hfy_index_scratch_ *s) {
   const hfy_index_view_ *v = &seek->view;
   const hfy_simd_int8_ *int8 = seek->int8;
-  size_t dim = seek->index->dim, words = (dim + int8->step - 1) / int8->step, from, j, l, n, limit = 0;
+  size_t dim = seek->index->dim, words = (dim + int8->step - 1) / int8->step, from, j, l, n, doubt, limit = 0;
   for (j = 0; j < nq || j % HFY_SIMD_GROUP_; j++) { /* whole groups */
     hfy_index_enter_(seek, j, j >= nq, words, s);
+    s->slot[j] = j;
     if (s->one[j].count != SIZE_MAX && s->one[j].visible > limit) limit = s->one[j].visible;
   }
+  doubt = limit / HFY_INDEX_DOUBT_ < 256 ? 256 : limit / HFY_INDEX_DOUBT_;
   for (from = 0; from < limit; from += n) {
     n = hfy_base_min_(int8->rows, limit - from);
     int8->pack(v->rows + from * dim, dim, n, dim, s->tile);
     for (j = 0; j < nq; j += HFY_SIMD_GROUP_) {
+      for (l = j; l < nq && l < j + HFY_SIMD_GROUP_ && s->one[l].count == SIZE_MAX;) l++;
+      if (l == nq || l == j + HFY_SIMD_GROUP_) continue;
       int8->tile(s->tile, s->panel + j * words, words, s->out);
       for (l = j; l < nq && l < j + HFY_SIMD_GROUP_; l++) {
         hfy_index_one_ *one = s->one + l;
@@ -8580,18 +8650,19 @@ HFY_PRIVATE_ void hfy_index_scan_(const hfy_index_seek_ *seek, size_t nq, hfy_in
           mask = rows < 32 ? ((uint32_t)1 << rows) - 1 : ~(uint32_t)0;
         else
           mask = int8->pass(dots, v->scale + from, v->error + from, v->spread + from, rows, &one->bound);
-        if (mask) hfy_index_hits_(seek, one, mask, dots, from);
+        if (mask) hfy_index_hits_(seek, one, mask, dots, from, &s->raise);
       }
     }
+    if (from < doubt && from + n >= doubt && !hfy_index_doubt_(seek, nq, from + n, s)) return;
   }
 }
 
 /* What the scan listed for query j: rows, ascending, and their upper bounds. Returns how many. */
 HFY_PRIVATE_ size_t hfy_index_listed_(const hfy_index_seek_ *seek, size_t j, size_t *index, hfy_real *upper,
                                       const hfy_index_scratch_ *s) {
-  hfy_index_one_ *one = s->one + j;
+  hfy_index_one_ *one = s->one + s->slot[j];
   size_t l;
-  hfy_index_thin_(seek, one);
+  hfy_index_thin_(seek, one, &s->raise);
   for (l = 0; l < one->count; l++) {
     index[l] = one->listed[l];
     upper[index[l]] = one->above[l];
@@ -9647,7 +9718,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_structure_margin(const hfy_structure *structur
    >>sep.impl   from scores to weights: rows x n in, rows x n out
    May call: base, simd, structure if it is there.
    Numerics: every threshold is solved in double and in distances from the maximum, d_i = max(theta) - theta_i, so
-   large scores lose nothing. Only scores within the margin can get weight: a row is first cut down to that window.
+   large scores lose nothing. Only scores within the margin can get weight: a row is first cut down to that window, then
+   to its support, so that the solution's bits hang on nothing else.
    Newton's method starts right of the root of a convex increasing function and walks down to it, dropping the entries
    that reach 0; they never come back. Jensen's inequality gives a start that is exact when all scores are equal.
    Solutions with few nonzeros are lists, index[0..count) ascending and weight[] in double; others n hfy_real.
@@ -10163,10 +10235,13 @@ HFY_COLD_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha) {
     if (!hfy_sep_step_(&u, next > 0 || !(next < u) ? next : 0, 0) || !(u > 0)) break;
   }
   ua = pow(u, a);
-  for (i = 0; i < s->count; i++) {
+  for (i = hi = 0; i < s->count; i++) { /* the rest of the window leaves no trace in sums by blocks */
     double rise = edge - s->weight[i];
-    s->weight[i] = rise > 0 ? pow(ua + a * rise, 1 / a) : rise < 0 ? 0 : u;
+    if (rise < 0) continue;
+    s->index[hi] = s->index[i];
+    s->weight[hi++] = rise > 0 ? pow(ua + a * rise, 1 / a) : u;
   }
+  s->count = hi;
 }
 
 /* gamma-normmax: t with |(t - d)_+|_e = 1, e = gamma/(gamma-1); p ~ (t - d)_+^(1/(gamma-1)). Scaled by the largest
@@ -10203,19 +10278,129 @@ HFY_PRIVATE_ void hfy_sep_maxnorm_(hfy_sep_scratch_ *s) {
   for (i = 0; i < s->count; i++) s->weight[i] = s->weight[i] <= edge ? 1 : 0;
 }
 
+/* --- the window, cut down to the support   (math 4.9) --- */
+
+/* At the threshold t of a simplex kind h(t) = sum over d < t of (a (t - d))^e is 1. 0: no such kind. */
+HFY_PRIVATE_ int hfy_sep_shape_(const hfy_sep *full, hfy_sep_method_ method, double *a, double *e) {
+  *a = *e = 1;
+  if (method == HFY_SEP_BY_LINE_ || method == HFY_SEP_BY_MAXNORM_) return 1;
+  if (method == HFY_SEP_BY_NORM_) *e = full->gamma / (full->gamma - 1);
+  if (method == HFY_SEP_BY_TSALLIS_) {
+    *a = full->alpha - 1;
+    *e = 1 / *a;
+  }
+  return *a > 0 && (method == HFY_SEP_BY_NORM_ || method == HFY_SEP_BY_TSALLIS_);
+}
+
+/* h(x)^(1/e) and its slope, to rounding. */
+HFY_PRIVATE_ double hfy_sep_height_(const hfy_sep_scratch_ *s, double a, double e, double x, double *slope) {
+  double sums[3], root;
+  const int line = e >= 1 && e <= 1, cone = e >= 2 && e <= 2;
+  if (line || cone) {
+    s->simd->below(s->weight, s->count, x, sums);
+    root = line ? sums[1] : sqrt(sums[2]);
+    *slope = line ? a * sums[0] : a * sums[1] / root;
+    return a * root;
+  }
+  s->simd->powers(s->weight, s->count, 1 / x, e, s->power, sums);
+  root = a * pow(sums[0], 1 / e);
+  *slope = root * (sums[1] / sums[0]);
+  return root * x;
+}
+
+/* How far off all that is computed here can be, relatively. */
+HFY_PRIVATE_ double hfy_sep_loose_(size_t n, double e) {
+  return (1e-9 + 16 * (double)n * DBL_EPSILON) * (e < 1 ? 1 + 1 / e : 1);
+}
+
+/* Drops of a window (s->weight: distances from the top, one of them 0) what lies beyond the threshold for sure, which
+   is beyond that of any row that holds these scores as well. Newton's method from the right, on a norm, which is convex
+   for e >= 1; below halvings will do. Returns the edge: what is not below it gets no weight. */
+HFY_PRIVATE_ double hfy_sep_narrow_(double a, double e, hfy_sep_scratch_ *s) {
+  const double loose = hfy_sep_loose_(s->count, e);
+  double x = 1 / a, low = 0, before, slope, height, start = x;
+  int step;
+  if (e >= 1) start = hfy_sep_mean_(s->weight, s->count) + x * exp(-log((double)s->count) / e); /* Jensen */
+  before = x;
+  if (start < x) x = before = start;
+  for (step = 0; step < 40; step++) {
+    const double next = e >= 1 ? x : low + 0.5 * (x - low);
+    s->count = s->simd->keep_below(s->weight, s->index, s->count, x + loose * before);
+    height = hfy_sep_height_(s, a, e, next, &slope);
+    if (e < 1) {
+      if (step == 12) break;
+      *(height >= 1 ? &x : &low) = next;
+      continue;
+    }
+    before = x;
+    x -= (height - 1) / slope;
+    if (!(x < before)) break;
+    if (before - x < 1e-5 * x) step = 40; /* near enough: what is dropped too late is only that */
+  }
+  if (!(x < before)) x = before;
+  x += loose * before;
+  s->count = s->simd->keep_below(s->weight, s->index, s->count, x);
+  return x;
+}
+
+/* Does an entry at distance x get weight? h(x), or the same with every term cut to cap, is below the budget: asked of
+   what lies nearer alone, term by term in ascending order, so whatever else is listed has no say. Monotone in x. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ int hfy_sep_enters_(const double *d, size_t n, double a, double e, double cap,
+                                                    double budget, double x) {
+  double sum = 0;
+  size_t i;
+  const int line = e >= 1 && e <= 1, cone = e >= 2 && e <= 2;
+  for (i = 0; i < n; i++) {
+    double r = x - d[i];
+    if (!(r > 0)) continue;
+    r *= a;
+    r = line ? r : cone ? r * r : pow(r, e);
+    sum += r < cap ? r : cap;
+  }
+  return sum < budget;
+}
+
+/* The edge of the support among n distances, those from -1 up: what lies below it enters. Mostly that is all below
+   `high`, from where on nothing does. */
+HFY_COLD_ double hfy_sep_edge_(const double *d, size_t n, double a, double e, double cap, double budget,
+                               double high) {
+  double low = HUGE_VAL;
+  size_t i;
+  for (i = 0; i < n; i++) low = d[i] < low ? d[i] : low; /* the nearest always enters */
+  if (low < -2) low = -2;
+  for (;;) {
+    double far = low, middle;
+    for (i = 0; i < n; i++)
+      if (d[i] < high && d[i] > far) far = d[i];
+    if (far <= low || hfy_sep_enters_(d, n, a, e, cap, budget, far)) return high;
+    middle = low + 0.5 * (far - low);
+    high = far;
+    if (!(middle > low && middle < high)) continue;
+    *(hfy_sep_enters_(d, n, a, e, cap, budget, middle) ? &low : &high) = middle;
+  }
+}
+
+/* From a window to the support, by what does not depend on the rest of the window: a window that holds less of what
+   gets no weight has the same solution, to the bit. */
+HFY_PRIVATE_ void hfy_sep_support_(double a, double e, hfy_sep_scratch_ *s) {
+  double far = 0, slope;
+  size_t i;
+  (void)hfy_sep_narrow_(a, e, s);
+  for (i = 0; i < s->count; i++) far = s->weight[i] > far ? s->weight[i] : far;
+  if (!(far > 0) || hfy_sep_height_(s, a, e, far, &slope) < 1 - 2 * hfy_sep_loose_(s->count, e)) return; /* all enter */
+  s->count = s->simd->keep_below(s->weight, s->index, s->count,
+                                 hfy_sep_edge_(s->weight, s->count, a, e, HUGE_VAL, 1, HUGE_VAL));
+}
+
 /* --- projection onto a box cut by a plane (constrained sparsemax, k-subsets) --- */
 
-/* min 1/2|y - v|^2 over lower <= y <= upper, sum y = budget: y = clip(v - tau, lower, upper), a tau that fits lies
-   between `left` and 0. s->weight holds v and gets y. The sum falls in tau, piecewise linearly: Newton's method inside
-   that bracket, which is halved where a step would leave it; a handful of steps. v is measured from a score near the
-   root, so that tau and all that is free are of the size of the weights; infinite v are at a bound for sure. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_box_(hfy_sep_scratch_ *s, const hfy_sep_bounds_ *box, double budget,
-                                                  double left) {
-  double right = 0, tau = 0.125 * left, sums[2], next, *v = s->weight; /* sum(left) >= budget >= sum(right) */
-  size_t i, n = s->count;
-  int step, stands = 0;
+/* tau of the projection below, to rounding; it lies between `left` and 0. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_sep_box_root_(const hfy_sep_scratch_ *s, const hfy_sep_bounds_ *box,
+                                                         double budget, double left) {
+  double right = 0, tau = 0.125 * left, sums[2], next; /* sum(left) >= budget >= sum(right) */
+  int step;
   for (step = 0; step < 300; step++) {
-    s->simd->clip(v, box->lower, box->upper, box->cap, n, tau, sums);
+    s->simd->clip(s->weight, box->lower, box->upper, box->cap, s->count, tau, sums);
     if (sums[0] >= budget) left = tau;
     if (sums[0] <= budget) right = tau;
     next = sums[1] > 0 ? tau + (sums[0] - budget) / sums[1] : tau;
@@ -10224,6 +10409,18 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_box_(hfy_sep_scratch_ *s, const hfy
     if (!(next > left && next < right)) break; /* nothing is left between */
     tau = next;
   }
+  return tau;
+}
+
+/* min 1/2|y - v|^2 over lower <= y <= upper, sum y = budget: y = clip(v - tau, lower, upper), a tau that fits lies
+   between `left` and 0. s->weight holds v and gets y. The sum falls in tau, piecewise linearly: Newton's method inside
+   that bracket, which is halved where a step would leave it; a handful of steps. v is measured from a score near the
+   root, so that tau and all that is free are of the size of the weights; infinite v are at a bound for sure. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_box_(hfy_sep_scratch_ *s, const hfy_sep_bounds_ *box, double budget,
+                                                  double left) {
+  double tau = hfy_sep_box_root_(s, box, budget, left), next, *v = s->weight;
+  size_t i, n = s->count;
+  int step, stands = 0;
   /* tau again from the classes, with a compensated sum (Knuth): the path of the search leaves no trace */
   for (step = 0; step < 4 && !stands; step++) {
     size_t free_count = 0;
@@ -10249,24 +10446,34 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_box_(hfy_sep_scratch_ *s, const hfy
 HFY_PRIVATE_ hfy_status hfy_sep_ksubsets_(double k, double rho, hfy_sep_scratch_ *s) {
   const hfy_sep_bounds_ box = {NULL, NULL, 1};
   size_t i, ones = 0, kept = 0, up = (size_t)ceil(k), entries = 0, count = s->count, *index = s->index;
-  double kth, *weight = s->weight, *sorted = s->sorted;
+  double kth, left, edge, *weight = s->weight, *sorted = s->sorted;
   if (up > count) return HFY_ERR_ARG;
   memcpy(sorted, weight, count * sizeof *sorted);
   kth = s->top = hfy_base_kth_largest_(sorted, count, up);
-  /* the window goes to the front for the projection; sorted remembers all */
+  /* what is in doubt goes to the front, in units of rho from there; infinity: has weight 1 for sure */
   for (i = 0; i < count; i++) {
     double above = weight[i] - kth;
-    size_t partly = above > -rho, one = above >= rho;
-    sorted[entries] = one ? HUGE_VAL : above; /* asked once: `above` may be wider than what is stored */
+    const size_t partly = above > -rho, one = above >= rho; /* asked once: `above` may be wider than what is stored */
     index[entries] = index[i];
-    weight[kept] = above / rho;
+    weight[entries] = one ? HUGE_VAL : above / rho;
     entries += partly;
     ones += one;
-    kept += partly - one;
+  }
+  s->count = count = entries;
+  for (i = 0; i < count; i++) sorted[i] = -weight[i];
+  left = k - (double)ones < 1 ? (double)ones - k : -1; /* the weight of the ceil(k)-th best is -tau */
+  edge = hfy_sep_edge_(sorted, count, 1, 1, 1, k,
+                       1e-9 + 16 * (double)count * DBL_EPSILON * (1 + k) - hfy_sep_box_root_(s, &box, k, left));
+  /* what gets weight goes to the front for the projection; sorted remembers all */
+  for (i = entries = 0; i < count; i++) {
+    if (!(sorted[i] < edge)) continue;
+    index[entries] = index[i];
+    sorted[entries++] = weight[i];
+    if (weight[i] < HUGE_VAL) weight[kept++] = weight[i];
   }
   s->count = kept;
   k -= (double)ones;
-  hfy_sep_box_(s, &box, k, k < 1 ? -k : -1); /* the weight of the ceil(k)-th best is -tau */
+  hfy_sep_box_(s, &box, k, left);
   for (i = 0, kept = 0; i < entries; i++) sorted[i] = sorted[i] < HUGE_VAL ? weight[kept++] : 1;
   memcpy(weight, sorted, entries * sizeof *weight);
   s->count = entries;
@@ -10365,7 +10572,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_sep_link_margin_(const hfy_sep *full)
 /* Solves a window: s->index ascending, s->weight the distances from the top below the margin (kinds by rank: all
    scores that are not masked). Both become the solution. */
 HFY_PRIVATE_ hfy_status hfy_sep_solve_(const hfy_sep *full, hfy_sep_method_ method, hfy_sep_scratch_ *s) {
-  double sum = 0, block;
+  double sum = 0, block, a, e;
   size_t i, end;
   if (method == HFY_SEP_BY_TOP_) { /* of equal scores the first */
     if (full->k > (double)s->count) return HFY_ERR_ARG;
@@ -10375,6 +10582,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_solve_(const hfy_sep *full, hfy_sep_method_ meth
     return HFY_OK;
   }
   if (method == HFY_SEP_BY_BOX_) return hfy_sep_ksubsets_(full->k, full->rho, s);
+  if (s->count > 1 && method != HFY_SEP_BY_MAXNORM_ && hfy_sep_shape_(full, method, &a, &e) && e >= 1)
+    hfy_sep_support_(a, e, s);
   if (s->count == 1 || method == HFY_SEP_BY_TIES_) /* the window holds the exact maxima */
     for (i = 0; i < s->count; i++) s->weight[i] = 1;
   else if (method == HFY_SEP_BY_LINE_)
@@ -10415,13 +10624,27 @@ HFY_PRIVATE_ size_t hfy_sep_part_tops_(const hfy_real *theta, size_t n, const hf
   return m;
 }
 
+/* A score up to which none gets weight where these m are among the scores and kth is the ceil(k)-th best of them. */
+HFY_PRIVATE_ double hfy_sep_rank_bar_(const hfy_simd_ *simd, const double *score, size_t m, double kth, double k,
+                                      double margin) {
+  const double full = k * margin * (1 + 1e-9 + 4 * (double)m * DBL_EPSILON);
+  double bar = kth - margin, step = margin, sums[2];
+  int i;
+  for (i = 0; margin > 0 && i < 6; i++) { /* tau >= bar; six halvings */
+    step *= 0.5;
+    simd->clip(score, NULL, NULL, margin, m, bar + step, sums);
+    if (sums[0] >= full) bar += step;
+  }
+  return bar;
+}
+
 /* The scores that can get weight: among the k best or, with a margin, above tau. The k-th best of the maxima of
    disjoint parts is no better than that of all, and where the maxima alone fill the budget, tau lies higher still; so
    most of a long row is passed over. */
 HFY_PRIVATE_ void hfy_sep_rank_window_(const hfy_real *theta, size_t n, const hfy_real *tops, double k, double margin,
                                        hfy_sep_scratch_ *s) {
   size_t i, up = (size_t)ceil(k), m = hfy_sep_part_tops_(theta, n, tops, up, s), *index = s->index;
-  double *weight = s->weight, bar, step = margin, sums[2];
+  double *weight = s->weight, bar;
   if (m < up) { /* too few parts: all scores */
     for (i = 0, s->count = 0; i < n; i++) {
       if (hfy_base_is_neg_inf_((double)theta[i])) continue;
@@ -10431,15 +10654,85 @@ HFY_PRIVATE_ void hfy_sep_rank_window_(const hfy_real *theta, size_t n, const hf
     return;
   }
   memcpy(weight, s->sorted, m * sizeof *weight);
-  bar = hfy_base_kth_largest_(weight, m, up) - margin;
-  for (i = 0; margin > 0 && i < 4; i++) { /* tau >= bar; four halvings */
-    step *= 0.5;
-    s->simd->clip(s->sorted, NULL, NULL, margin, m, bar + step, sums);
-    if (sums[0] >= k * margin * (1 + 1e-12)) bar += step;
-  }
+  bar = hfy_sep_rank_bar_(s->simd, s->sorted, m, hfy_base_kth_largest_(weight, m, up), k, margin);
   bar = (s->top - bar) * (1 + 1e-15) + DBL_MIN;
   m = s->count = s->simd->window(theta, n, (hfy_real)s->top, bar, index, weight);
   for (i = 0; i < m; i++) weight[i] = (double)theta[index[i]];
+}
+
+/* Does a kind have a threshold that some of the scores bound?   (math 13.8) */
+HFY_COLD_ int hfy_sep_cuts_(const hfy_sep *full) {
+  const hfy_sep_method_ method = hfy_sep_method_of_(full);
+  double a, e, margin = hfy_sep_link_margin_(full);
+  return margin > 0 && margin < DBL_MAX && (method == HFY_SEP_BY_BOX_ || hfy_sep_shape_(full, method, &a, &e));
+}
+
+/* The threshold of some of the scores is not above that of all. As a best score (kinds by rank: a k-th best) with the
+   margin below which it lies: so whatever does not matter beside it gets no weight. n scores in s->weight, which get
+   lost, as do s->index and s->power. Not below top; exact in hfy_real. share: the scores stand for so many each (an
+   estimate then). */
+HFY_PRIVATE_ double hfy_sep_raise_(const hfy_sep *full, double top, double share, hfy_sep_scratch_ *s) {
+  const hfy_sep_method_ method = hfy_sep_method_of_(full);
+  const double margin = hfy_sep_link_margin_(full);
+  double best = -HUGE_VAL, bar, a, e;
+  size_t i, k = (size_t)ceil(full->k);
+  for (i = 0; i < s->count; i++) best = s->weight[i] > best ? s->weight[i] : best;
+  if (s->count < 2 || !hfy_base_is_finite_(best)) return top;
+  if (hfy_sep_shape_(full, method, &a, &e)) {
+    for (i = 0; i < s->count; i++) s->weight[i] = best - s->weight[i];
+    bar = best - hfy_sep_narrow_(a * exp(log(share) / e), e, s);
+  } else {
+    if (method != HFY_SEP_BY_BOX_ || s->count < k) return top;
+    memcpy(s->power, s->weight, s->count * sizeof *s->power);
+    bar = hfy_base_kth_largest_(s->power, s->count, k);
+    bar = hfy_sep_rank_bar_(s->simd, s->weight, s->count, bar, full->k, margin);
+  }
+  bar += margin;
+  bar -= 8 * DBL_EPSILON * (fabs(best) + fabs(bar) + margin);
+  bar = (double)(hfy_real)(bar - HFY_REAL_EPS_ * fabs(bar)); /* never up */
+  return bar > top && bar < HFY_REAL_MAX_ / 4 ? bar : top;
+}
+
+/* What hfy_sep_enters_ asks of n scores, and their distances. 0: it has nothing to say. more: of the budget, a share.
+   */
+typedef struct hfy_sep_rule_ {
+  double a, e, cap, budget, best, unit;
+} hfy_sep_rule_;
+
+HFY_COLD_ int hfy_sep_rule_of_(const hfy_sep *full, const double *score, size_t n, double more, double *d,
+                               hfy_sep_rule_ *r) {
+  const hfy_sep_method_ method = hfy_sep_method_of_(full);
+  const int box = method == HFY_SEP_BY_BOX_;
+  const size_t k = box ? (size_t)ceil(full->k) : 1;
+  size_t i;
+  if (!hfy_sep_cuts_(full) || n < k) return 0;
+  (void)hfy_sep_shape_(full, method, &r->a, &r->e);
+  memcpy(d, score, n * sizeof *d);
+  r->best = hfy_base_kth_largest_(d, n, k);
+  r->cap = box ? 1 : HUGE_VAL;
+  r->unit = box ? full->rho : 1;
+  r->budget = (box ? full->k : 1) * (1 + more);
+  for (i = 0; i < n; i++) d[i] = (r->best - score[i]) / r->unit;
+  return 1;
+}
+
+/* Would a score beside these n, all of them better, get weight? d: room for n. */
+HFY_COLD_ int hfy_sep_lacks_(const hfy_sep *full, const double *score, size_t n, double lost, double more, double *d) {
+  hfy_sep_rule_ r;
+  if (!hfy_sep_rule_of_(full, score, n, more, d, &r)) return 1;
+  return hfy_sep_enters_(d, n, r.a, r.e, r.cap, r.budget, (r.best - lost) / r.unit);
+}
+
+/* The lowest of n scores that gets weight beside the others, or nearly. d: room for n. */
+HFY_COLD_ double hfy_sep_floor_(const hfy_sep *full, const double *score, size_t n, double more, double *d) {
+  hfy_sep_rule_ r;
+  double edge, low = HUGE_VAL;
+  size_t i;
+  if (!hfy_sep_rule_of_(full, score, n, more, d, &r)) return -HUGE_VAL;
+  edge = hfy_sep_edge_(d, n, r.a, r.e, r.cap, r.budget, HUGE_VAL);
+  for (i = 0; i < n; i++)
+    if (d[i] < edge && score[i] < low) low = score[i];
+  return low;
 }
 
 /* Solves one row of a list kind; `row` chooses its bounds. theta is only read. */
@@ -12130,10 +12423,14 @@ enum {
   HFY_NET_SEGMENT_ = 4096,            /* rows of a segment, about: what one worker takes at a time */
   HFY_NET_LISTED_ = 32768,            /* candidates of a tile, over all its queries, as long as that leaves */
   HFY_NET_LIST_ = 320,                /* each of them so many */
+  HFY_NET_RAISED_ = 4096,             /* of them a threshold is told by at most */
+  HFY_NET_LOOKED_ = 512,              /* and after so many at first */
   HFY_NET_MEMO_ = 1024,               /* rows whose next state is remembered, at most */
   HFY_NET_SHOWN_ = 48,                /* rows of a block that are left out together if no query sees them */
   HFY_NET_FEW_ = 16384,               /* numbers of a tile's states that count as little */
   HFY_NET_FIRST_ = 8,                 /* rows scored for a first threshold, about */
+  HFY_NET_GROUP_ = 8,                 /* rows from here and there that are scored at a time */
+  HFY_NET_ASKED_ = 64,                /* rows that tell whether an index is of use */
   HFY_NET_COMPARED_ = 64,             /* rows of a query at most that are held against their copies in an index */
   HFY_NET_SAMPLES_ = 16,              /* rows whose mean is the centre of bounds that move */
   HFY_NET_KEPT_BYTES_ = 2048 * 1024,  /* bounds kept for a query that moves, at most */
@@ -12291,6 +12588,8 @@ typedef struct hfy_net_fast_ {
   int exponential;   /* sums: SOFTMAX or EXP */
   int keeps;         /* lists, many steps, one query at a time: bounds of all scores go with it from step to step */
   int remembers;     /* lists, many steps: a state that is one row's alone says all about the step from it */
+  int chooses;       /* lists: an index that does not pay is not used */
+  int cuts;          /* lists: candidates are cut by the threshold of those found so far, too */
   size_t kth;        /* lists: candidates count from the best (1), or by rank from the kth best */
   double margin;     /* lists: how far below */
   double negligible; /* sums: weights this far below the running maximum add nothing: -log */
@@ -12306,7 +12605,8 @@ typedef struct hfy_net_list_ {
   size_t *index; /* ascending */
   double *theta;
   size_t count, capacity;
-  double top;        /* the best score so far; by rank: the kth best of a recent past */
+  size_t next;       /* how many of them are looked through anew */
+  double top;        /* the best score so far; by rank: the kth best of a recent past; or what the threshold says */
   double lost;       /* the best of what a full list let go, or -infinity */
   hfy_status status; /* NaN or +infinity met */
 } hfy_net_list_;
@@ -12315,7 +12615,9 @@ typedef struct hfy_net_list_ {
 typedef struct hfy_net_stream_ {
   hfy_real *scores;         /* tile x block */
   size_t *at;               /* block: candidates of a block */
-  double *scratch;          /* block or capacity, whichever is more */
+  double *scratch;          /* block, capacity or RAISED, whichever is most */
+  size_t *some;             /* RAISED: scores that a threshold is told by */
+  double *power;            /* RAISED */
   hfy_net_list_ *list;      /* lists: tile; one worker's are the tile's own */
   hfy_net_sum_ *sum, *fold; /* sums: tile */
   hfy_real *z, *part;       /* sums: tile x width: a segment, a fold */
@@ -12330,7 +12632,12 @@ typedef struct hfy_net_memo_ {
 /* Upper bounds of one query's scores, and the state that they are of. */
 typedef struct hfy_net_bounds_ {
   hfy_real *upper;      /* N */
-  double top;           /* the kth best theta is not below */
+  double top;           /* what does not matter beside it gets no weight */
+  double sure;          /* the kth best theta is not below */
+  double *exact;        /* scores of this query so far, the first RAISED */
+  size_t scored;        /* how many */
+  unsigned char *known; /* a bit a row: upper is the score */
+  hfy_real *rows;       /* GROUP x D, or NULL: they are long */
   size_t compared;      /* rows of this query so far that were held against their copies in the index */
   int stale;            /* a row is not what the index says */
   size_t listed;        /* rows in sep.index whose bounds can reach it; SIZE_MAX: nobody looked */
@@ -12353,6 +12660,7 @@ typedef struct hfy_net_tile_ {
 #ifdef HFY_HAS_INDEX_
   hfy_net_bounds_ bounds;
   hfy_index_scratch_ index;
+  size_t scanned;          /* the first of the queries: no use of the index */
 #endif
 } hfy_net_tile_;
 #endif /* HFY_PLAIN */
@@ -12984,9 +13292,10 @@ HFY_PRIVATE_ hfy_status hfy_net_walk_plainly_(const hfy_net_run_ *run, size_t wh
    >>net.fast   the same walk sooner
    How: queries run in tiles that share one read of the keys; a query that stands still leaves its place to the next.
    Nothing of a query's arithmetic depends on its tile, nor on the number of workers.
-     lists   a separation with a margin: find the candidates within it of the best score (or of the kth best), solve on
-             those, add the rows of the support. The same bits as net.plain, whatever finds them: one pass over the
-             keys; an index; bounds that a query alone takes along; a memo of where a row's state goes.
+     lists   a separation with a margin: find the candidates within it of the best score (or of the kth best), fewer
+             by the threshold of those found so far, solve on those, add the rows of the support. The same bits as
+             net.plain, whatever finds them: one pass over the keys; an index; bounds that a query alone takes along; a
+             memo of where a row's state goes.
      sums    SOFTMAX, EXP, IDENTITY, POWER: running maximum, rescaled sums, in one pass. To rounding as net.plain
              (IDENTITY, POWER: to the bit).
      rows    whole rows of scores, in tiles of few queries: bounds, sums of kinds, a report of weights or energies
@@ -13007,8 +13316,9 @@ HFY_COLD_ hfy_net_list_ *hfy_net_plan_lists_(hfy_base_arena_ *arena, const hfy_n
   return list;
 }
 
-HFY_PRIVATE_ void hfy_net_clear_list_(hfy_net_list_ *list, double top) {
+HFY_PRIVATE_ void hfy_net_clear_list_(const hfy_net_run_ *run, hfy_net_list_ *list, double top) {
   list->count = 0;
+  list->next = run->fast.cuts ? hfy_base_min_(HFY_NET_LOOKED_, list->capacity) : list->capacity;
   list->top = top;
   list->lost = -HUGE_VAL;
   list->status = HFY_OK;
@@ -13025,29 +13335,47 @@ HFY_PRIVATE_ void hfy_net_keep_(const hfy_net_run_ *run, hfy_net_list_ *list, do
   list->count = kept;
 }
 
-/* Drops candidates that later ones have outdone; by rank the bar rises first, to the kth best of what is listed. */
-HFY_PRIVATE_ void hfy_net_compact_(const hfy_net_run_ *run, hfy_net_list_ *list, double *scratch) {
+/* What n scores (the first RAISED of them) raise a bar to.   (math 13.8) */
+HFY_PRIVATE_ double hfy_net_raise_(const hfy_net_run_ *run, double top, const double *theta, size_t n,
+                                   const hfy_net_stream_ *t) {
+  hfy_sep_scratch_ some;
+  if (!run->fast.cuts || n < HFY_NET_FIRST_) return top;
+  some.simd = run->simd;
+  some.count = hfy_base_min_(n, HFY_NET_RAISED_);
+  some.weight = t->scratch;
+  some.index = t->some;
+  some.power = t->power;
+  memcpy(t->scratch, theta, some.count * sizeof *theta);
+  return hfy_sep_raise_(&run->net.sep, top, 1, &some);
+}
+
+/* Drops candidates that later ones have outdone. The bar rises first: by rank to the kth best of what is listed; to
+   their threshold (not on the way to the solver, which finds it anyway: t NULL). */
+HFY_PRIVATE_ void hfy_net_compact_(const hfy_net_run_ *run, hfy_net_list_ *list, double *scratch,
+                                   const hfy_net_stream_ *t) {
   if (run->fast.kth > 1 && list->count >= run->fast.kth) {
     double kth;
     memcpy(scratch, list->theta, list->count * sizeof *scratch);
     kth = hfy_base_kth_largest_(scratch, list->count, run->fast.kth);
     if (kth > list->top) list->top = kth;
   }
+  if (t) list->top = hfy_net_raise_(run, list->top, list->theta, list->count, t);
   hfy_net_keep_(run, list, -HUGE_VAL);
 }
 
 /* Appends one candidate. If a full list stays so, its worse half is lost: better ones may come that it cannot match. */
 HFY_PRIVATE_ void hfy_net_append_(const hfy_net_run_ *run, hfy_net_list_ *list, size_t index, double theta,
-                                  double *scratch) {
-  if (list->count == list->capacity) {
-    hfy_net_compact_(run, list, scratch);
+                                  const hfy_net_stream_ *t) {
+  if (list->count >= list->next) {
+    hfy_net_compact_(run, list, t->scratch, t);
     if (list->count > list->capacity / 4 * 3) {
       double bar;
-      memcpy(scratch, list->theta, list->count * sizeof *scratch);
-      bar = hfy_base_kth_largest_(scratch, list->count, list->count / 2 + 1);
+      memcpy(t->scratch, list->theta, list->count * sizeof *t->scratch);
+      bar = hfy_base_kth_largest_(t->scratch, list->count, list->count / 2 + 1);
       hfy_net_keep_(run, list, bar);
       if (bar > list->lost) list->lost = bar;
     }
+    if (2 * list->count > list->next) list->next = hfy_base_min_(2 * list->count, list->capacity);
   }
   if (!hfy_sim_matters_(list->top, run->fast.margin, theta)) return;
   HFY_ASSERT(list->count < list->capacity);
@@ -13067,17 +13395,17 @@ HFY_PRIVATE_ void hfy_net_collect_(const hfy_net_run_ *run, hfy_net_list_ *list,
   if (run->fast.kth == 1 && top > list->top) list->top = top;
   if (!hfy_sim_matters_(list->top, run->fast.margin, top)) return;
   found = run->simd->window(theta, n, (hfy_real)list->top, run->fast.margin, t->at, t->scratch);
-  for (i = 0; i < found; i++) hfy_net_append_(run, list, from + t->at[i], (double)theta[t->at[i]], t->scratch);
+  for (i = 0; i < found; i++) hfy_net_append_(run, list, from + t->at[i], (double)theta[t->at[i]], t);
 }
 
 /* One worker's list into that of all, which holds earlier rows. */
 HFY_PRIVATE_ void hfy_net_join_(const hfy_net_run_ *run, hfy_net_list_ *all, const hfy_net_list_ *part,
-                                double *scratch) {
+                                const hfy_net_stream_ *t) {
   size_t l;
-  if (run->fast.kth == 1 && part->top > all->top) all->top = part->top;
+  if ((run->fast.kth == 1 || run->fast.cuts) && part->top > all->top) all->top = part->top;
   if (part->status && !all->status) all->status = part->status;
   if (part->lost > all->lost) all->lost = part->lost;
-  for (l = 0; l < part->count; l++) hfy_net_append_(run, all, part->index[l], part->theta[l], scratch);
+  for (l = 0; l < part->count; l++) hfy_net_append_(run, all, part->index[l], part->theta[l], t);
 }
 
 /* --- sums: running maximum   (math 12) --- */
@@ -13164,6 +13492,15 @@ HFY_PRIVATE_ void hfy_net_merge_(const hfy_net_run_ *run, hfy_net_sum_ *all, hfy
   if (add > 0) run->simd->mix(z, z_part, width, keep, add);
 }
 
+HFY_COLD_ void hfy_net_swap_places_(const hfy_net_run_ *run, size_t i, size_t j, hfy_net_scratch_ *s) {
+  const size_t row = run->net.dim * sizeof *s->q;
+  hfy_base_swap_(s->walk + i, s->walk + j, sizeof *s->walk);
+  hfy_net_place_(run, i, s);
+  hfy_net_place_(run, j, s);
+  hfy_base_swap_(s->walk[i].q, s->walk[j].q, row);
+  if (s->mark) hfy_base_swap_(s->walk[i].mark, s->walk[j].mark, row);
+}
+
 /* --- from upper bounds of scores to the candidates of a pass over all keys   (math 13.1) --- */
 
 /* Scores of a block of keys, nq x n; what no query sees is left out, a few rows at a time. */
@@ -13182,95 +13519,182 @@ HFY_PRIVATE_ void hfy_net_tile_scores_(const hfy_net_run_ *run, size_t nq, size_
 }
 
 #ifdef HFY_HAS_INDEX_
-/* Exact scores of n <= 64 rows from `row` on. Notes if an index is of other rows: above its bound, or off its copy. */
-HFY_PRIVATE_ void hfy_net_exact_(const hfy_net_run_ *run, const hfy_net_walk_ *w, size_t row, size_t n, double *theta,
-                                 hfy_net_bounds_ *b) {
+/* A row that will be scored soon. */
+HFY_PRIVATE_ void hfy_net_fetch_(const hfy_net_run_ *run, size_t row) {
+  const char *x = (const char *)(run->net.keys + row * run->net.key_stride);
+  const size_t bytes = hfy_base_min_(run->net.dim * sizeof(hfy_real), 4096);
+  size_t at;
+  for (at = 0; at < bytes; at += 64) HFY_PREFETCH_L2_(x + at);
+}
+
+/* Exact scores of n <= 64 rows; those that stand alone are brought together. Notes if an index is of other rows: above
+   its bound, or off its copy. */
+HFY_PRIVATE_ void hfy_net_exact_(const hfy_net_run_ *run, const hfy_net_walk_ *w, const size_t *row, size_t n,
+                                 double *theta, hfy_net_bounds_ *b) {
+  enum { GROUP = HFY_NET_GROUP_ };
   const hfy_index_seek_ *seek = &run->fast.seek;
-  hfy_real score[64];
-  size_t i;
+  const size_t dim = run->net.dim;
+  const hfy_sim_rows_ x = {b->rows, dim, GROUP, NULL}, q = {w->q, dim, 1, NULL};
+  hfy_real score[64 + GROUP];
+  size_t i, l, m;
   int over = 0;
-  hfy_net_scores_(run, w->q, 1, NULL, row, n, score, n);
-  hfy_net_mask_(&run->net, w->who, row, n, score);
+  for (i = 0; i < n; i += m) {
+    for (m = 1; i + m < n && row[i + m] == row[i] + m;) m++;
+    if (m >= GROUP || !b->rows) {
+      hfy_net_scores_(run, w->q, 1, NULL, row[i], m, score + i, m);
+      continue;
+    }
+    m = hfy_base_min_(GROUP, n - i);
+    for (l = i + m; l < n && l < i + 2 * m; l++) hfy_net_fetch_(run, row[l]);
+    for (l = 0; l < m; l++)
+      memcpy(b->rows + l * dim, run->net.keys + row[i + l] * run->net.key_stride, dim * sizeof *score);
+    hfy_sim_tile_(run->simd, HFY_SIM_DOT, run->net.beta, &x, &q, dim, score + i, GROUP);
+  }
   for (i = 0; i < n; i++) {
+    hfy_net_mask_(&run->net, w->who, row[i], 1, score + i);
     theta[i] = (double)score[i];
-    over |= score[i] > b->upper[row + i];
+    over |= score[i] > b->upper[row[i]];
   }
   if (!seek->index) return;
   for (i = 0; i < n && b->compared < HFY_NET_COMPARED_; i++) {
-    if (score[i] >= b->upper[row + i]) continue; /* its score stands there: it was compared */
-    over |= !hfy_index_holds_(seek, run->net.keys + (row + i) * run->net.key_stride, row + i);
+    if (score[i] >= b->upper[row[i]]) continue; /* its score stands there: it was compared */
+    over |= !hfy_index_holds_(seek, run->net.keys + row[i] * run->net.key_stride, row[i]);
     b->compared++;
   }
   b->stale |= over;
 }
 
-/* Raises b->top by exact scores of the rows that promise most, of n in a list or (NULL) of rows 0 .. n-1: those that no
-   more than a few of the best of disjoint parts outdo. They replace those rows' upper bounds. */
+/* Puts a score in the place of its upper bound. */
+HFY_PRIVATE_ void hfy_net_know_(size_t row, double theta, hfy_net_bounds_ *b) {
+  b->upper[row] = (hfy_real)theta;
+  b->known[row / 8] = (unsigned char)(b->known[row / 8] | 1u << row % 8);
+  if (b->scored < HFY_NET_RAISED_ && theta > -HUGE_VAL) b->exact[b->scored++] = theta;
+}
+
+/* Bounds will take the place of scores, which are made again where they matter: so they are held against each other. */
+HFY_PRIVATE_ void hfy_net_forget_(const hfy_net_run_ *run, hfy_net_bounds_ *b) {
+  b->scored = 0;
+  memset(b->known, 0, run->net.count / 8 + 1);
+}
+
+HFY_PRIVATE_ int hfy_net_knows_(const hfy_net_bounds_ *b, size_t row) { return b->known[row / 8] >> row % 8 & 1; }
+
+/* Scores up to 64 rows in the place of their upper bounds, but those that are known. */
+HFY_PRIVATE_ void hfy_net_try_(const hfy_net_run_ *run, const hfy_net_walk_ *w, const size_t *row, size_t n,
+                               hfy_net_bounds_ *b) {
+  size_t some[64] = {0}, i, m = 0;
+  double theta[64];
+  for (i = 0; i < n; i++)
+    if (!hfy_net_knows_(b, row[i])) some[m++] = row[i];
+  hfy_net_exact_(run, w, some, m, theta, b);
+  for (i = 0; i < m; i++) hfy_net_know_(some[i], theta[i], b);
+}
+
+/* Raises b->top by the scores known so far. */
+HFY_PRIVATE_ void hfy_net_lift_(const hfy_net_run_ *run, hfy_net_scratch_ *s) {
+  hfy_net_bounds_ *b = &s->fast.bounds;
+  const hfy_net_stream_ *t = s->fast.stream;
+  const size_t kth = run->fast.kth;
+  if (b->scored < kth) return;
+  memcpy(t->scratch, b->exact, b->scored * sizeof *b->exact);
+  b->sure = hfy_base_kth_largest_(t->scratch, b->scored, kth);
+  if (b->sure > b->top) b->top = b->sure;
+  b->top = hfy_net_raise_(run, b->top, b->exact, b->scored, t);
+}
+
+/* Scores the rows that promise most, of n in a list or (NULL) of rows 0 .. n-1: those that no more than a few of the
+   best of disjoint parts outdo. */
 HFY_PRIVATE_ void hfy_net_first_(const hfy_net_run_ *run, const hfy_net_walk_ *w, const size_t *list, size_t n,
-                                 hfy_net_scratch_ *s) {
-  const size_t kth = run->fast.kth, few = kth > HFY_NET_FIRST_ ? kth : (size_t)HFY_NET_FIRST_;
+                                 size_t few, hfy_net_scratch_ *s) {
   const size_t part = list || n < 16 * few ? 1 : n / (8 * few);
   hfy_net_bounds_ *b = &s->fast.bounds;
   double *some = s->sep.weight, bar;
-  size_t i, m = 0;
+  size_t chosen[64], i, m = 0, tried = 0;
   for (i = 0; i < n; i += part) {
     some[m] = (double)(list ? b->upper[list[i]] : run->simd->max(b->upper + i, hfy_base_min_(part, n - i), NULL));
     m += some[m] > -HUGE_VAL;
   }
-  if (m < kth) return;
+  if (m < run->fast.kth) return;
   bar = hfy_base_kth_largest_(some, m, hfy_base_min_(few, m));
   if (!list) n = run->simd->window(b->upper, n, (hfy_real)bar, 0, s->sep.index, some);
   if (!list) list = s->sep.index;
-  for (i = m = 0; i < n && m < 4 * few; i++) {
-    if (!((double)b->upper[list[i]] >= bar)) continue;
-    hfy_net_exact_(run, w, list[i], 1, some + m, b);
-    b->upper[list[i]] = (hfy_real)some[m];
-    m += !hfy_base_is_nan_(some[m]);
+  for (i = m = 0; i < n && tried < 4 * few; i++) {
+    if ((double)b->upper[list[i]] >= bar) chosen[m++] = list[i];
+    if (m < 64 && i + 1 < n) continue;
+    hfy_net_try_(run, w, chosen, m, b);
+    tried += m;
+    m = 0;
   }
-  bar = m < kth ? -HUGE_VAL : hfy_base_kth_largest_(some, m, kth);
-  if (bar > b->top) b->top = bar;
+  hfy_net_lift_(run, s);
+}
+
+/* Of n rows in s->sep.index those that may matter; returns how many. Where that is many, more and more of those that
+   promise most are scored, as long as the threshold rises by it. */
+HFY_PRIVATE_ size_t hfy_net_sift_(const hfy_net_run_ *run, const hfy_net_walk_ *w, size_t n, hfy_net_scratch_ *s) {
+  hfy_net_bounds_ *b = &s->fast.bounds;
+  size_t *list = s->sep.index, i, kept, few;
+  for (;;) {
+    const double before = b->top;
+    for (i = kept = 0; i < n; i++) {
+      list[kept] = list[i];
+      kept += (size_t)hfy_sim_matters_(before, run->fast.margin, (double)b->upper[list[i]]);
+    }
+    n = kept;
+    few = 4 * b->scored > HFY_NET_RAISED_ ? (size_t)HFY_NET_RAISED_ : 4 * b->scored;
+    if (!run->fast.cuts || n <= few || b->scored == few) return n;
+    hfy_net_first_(run, w, list, n, few, s);
+    if (!(b->top > before)) return n;
+  }
 }
 
 /* Lists the rows below n whose upper bound reaches the best, if they are `most` at most: else SIZE_MAX. */
 HFY_PRIVATE_ size_t hfy_net_reach_(const hfy_net_run_ *run, const hfy_net_walk_ *w, size_t n, size_t most,
                                    hfy_net_scratch_ *s) {
   const hfy_net_bounds_ *b = &s->fast.bounds;
+  const size_t kth = run->fast.kth, few = kth > HFY_NET_FIRST_ ? kth : (size_t)HFY_NET_FIRST_;
   size_t i, listed = 0;
-  hfy_net_first_(run, w, NULL, n, s);
+  hfy_net_first_(run, w, NULL, n, few, s);
+  if (run->fast.cuts && most == n) hfy_net_first_(run, w, NULL, n, 4 * few, s);
   for (i = 0; i < n; i++) {
     double u = (double)b->upper[i];
     if (!hfy_sim_matters_(b->top, run->fast.margin, u) || hfy_base_is_neg_inf_(u)) continue;
-    if (listed == most) return SIZE_MAX;
+    if (listed == most && !run->fast.cuts) return SIZE_MAX;
     s->sep.index[listed++] = i;
   }
-  return listed;
+  if (listed > most || most == n) listed = hfy_net_sift_(run, w, listed, s);
+  return listed <= most ? listed : SIZE_MAX;
 }
 
-/* From the listed rows (ascending, in s->sep.index) to the candidates. Exact scores replace upper bounds. */
+/* From the listed rows (ascending, in s->sep.index) to the candidates. Scores replace upper bounds. */
 HFY_PRIVATE_ hfy_status hfy_net_finish_(const hfy_net_run_ *run, const hfy_net_walk_ *w, hfy_net_scratch_ *s) {
   hfy_net_bounds_ *b = &s->fast.bounds;
-  hfy_net_list_ all = {s->sep.index, s->sep.weight, 0, 0, 0, 0, HFY_OK};
-  const double margin = run->fast.margin, bar = b->top;
-  size_t i, l, n, reached = 0; /* n rows stand side by side */
-  for (i = 0; i < b->listed; i += n) {
-    const size_t *row = all.index + i;
-    for (n = 0; n < hfy_base_min_(b->listed - i, 64) && row[n] == *row + n; n++)
-      if (!hfy_sim_matters_(b->top, margin, (double)b->upper[row[n]])) break;
-    hfy_net_exact_(run, w, *row, n, all.theta + all.count, b);
+  hfy_net_list_ all = {s->sep.index, s->sep.weight, 0, 0, 0, 0, 0, HFY_OK};
+  const double margin = run->fast.margin, sure = b->sure;
+  size_t i, n, m, end, reached = 0, next = 2 * b->scored + 64;
+  for (i = 0; i < b->listed; i = end) {
+    end = hfy_base_min_(i + 64, b->listed);
+    for (m = n = all.count; i < end; i++) {
+      all.index[m] = all.index[i];
+      m += (size_t)hfy_sim_matters_(b->top, margin, (double)b->upper[all.index[i]]);
+    }
+    hfy_net_try_(run, w, all.index + n, m - n, b);
     if (b->stale) return HFY_ERR_FORMAT;
-    for (l = 0; l < n; l++, all.count++) {
-      double theta = all.theta[all.count];
-      reached += theta >= bar;
+    for (; n < m; n++) {
+      const double theta = (double)b->upper[all.index[n]];
+      reached += theta >= sure;
       if (hfy_base_is_nan_(theta) || hfy_base_is_pos_inf_(theta)) return HFY_ERR_NONFINITE;
-      b->upper[row[l]] = (hfy_real)theta;
-      all.index[all.count] = row[l];
+      all.theta[n] = theta;
       if (run->fast.kth == 1 && theta > b->top) b->top = theta;
     }
-    if (!n) n = 1; /* passed over */
+    all.count = m;
+    if (run->fast.cuts && b->scored >= next && b->scored < HFY_NET_RAISED_) {
+      next = 2 * b->scored;
+      hfy_net_lift_(run, s);
+    }
   }
-  if (reached < run->fast.kth && bar > -HUGE_VAL && run->fast.seek.index) return HFY_ERR_FORMAT;
+  if (reached < run->fast.kth && sure > -HUGE_VAL && run->fast.seek.index) return HFY_ERR_FORMAT;
   all.top = b->top;
-  hfy_net_compact_(run, &all, s->sep.sorted);
+  hfy_net_compact_(run, &all, s->sep.sorted, NULL);
   s->sep.count = all.count;
   return all.count ? HFY_OK : HFY_ERR_ARG;
 }
@@ -13302,7 +13726,7 @@ HFY_PRIVATE_ void hfy_net_measure_(const hfy_net_run_ *run, size_t from, size_t 
 HFY_PRIVATE_ void hfy_net_block_(const hfy_net_run_ *run, size_t nq, size_t from, size_t n, hfy_real *scores,
                                  hfy_net_scratch_ *s) {
   hfy_net_bounds_ *b = &s->fast.bounds;
-  int measures = run->fast.keeps && !(b->longest > 0);
+  int measures = run->fast.keeps && b->measured && !(b->longest > 0);
   size_t few = measures ? 8 : n, i, now;
   for (i = 0; i < n; i += now) { /* rows to be measured too: a few at a time, while they are in the nearest cache */
     now = hfy_base_min_(few, n - i);
@@ -13406,11 +13830,13 @@ HFY_COLD_ hfy_status hfy_net_choose_bounds_(hfy_net_run_ *run, hfy_work *work) {
     seek->width = run->fast.margin;
     seek->kth = run->fast.kth;
     seek->workers = run->fast.workers;
-    run->fast.workers = 1; /* each search shares out its own work */
-    if (moves && !hfy_index_shares_(seek, run->tile)) run->tile = 1;
+    if (run->fast.chooses && !hfy_index_pays_(seek, run->tile))
+      seek->index = NULL; /* it was checked, and is not used */
+    else if (moves && !hfy_index_shares_(seek, run->tile))
+      run->tile = 1;
   }
   run->fast.keeps = moves && run->tile == 1 &&
-                    (net->index || (net->count * row >= HFY_NET_KEPT_KEYS_ &&
+                    (seek->index || (net->count * row >= HFY_NET_KEPT_KEYS_ &&
                                     net->count <= HFY_NET_KEPT_BYTES_ / (sizeof(hfy_real) + sizeof(float))));
   return HFY_OK;
 }
@@ -13418,12 +13844,51 @@ HFY_COLD_ hfy_status hfy_net_choose_bounds_(hfy_net_run_ *run, hfy_work *work) {
 HFY_COLD_ void hfy_net_plan_bounds_(hfy_base_arena_ *arena, const hfy_net_run_ *run, hfy_net_scratch_ *s) {
   const hfy_index_seek_ *seek = &run->fast.seek;
   const size_t n = run->net.count, keeps = run->fast.keeps ? run->net.dim : 0;
+  size_t t;
   hfy_net_bounds_ *b = &s->fast.bounds;
   b->upper = HFY_TAKE_(arena, hfy_real, keeps || seek->index ? n : 0);
+  b->known = HFY_TAKE_(arena, unsigned char, keeps || seek->index ? n / 8 + 1 : 0);
+  b->exact = HFY_TAKE_(arena, double, keeps || seek->index ? HFY_NET_RAISED_ : 0);
+  t = (keeps || seek->index) && run->net.dim <= HFY_SIMD_BLOCK_ ? run->net.dim : 0;
+  b->rows = HFY_TAKE_(arena, hfy_real, HFY_NET_GROUP_ * t);
   b->anchor = HFY_TAKE_(arena, hfy_real, keeps);
   b->centre = HFY_TAKE_(arena, hfy_real, keeps);
   b->measured = HFY_TAKE_(arena, float, keeps && !seek->index ? n : 0);
   if (seek->index) hfy_index_plan_(arena, seek, run->tile, &s->fast.index);
+}
+
+/* Is an index of use to the query that was aimed at? A sample of rows, each of which stands for many, tells. */
+HFY_COLD_ int hfy_net_index_pays_(const hfy_net_run_ *run, const hfy_net_walk_ *w, hfy_net_scratch_ *s) {
+  const hfy_index_seek_ *seek = &run->fast.seek;
+  const size_t n = hfy_net_seen_(&run->net, w->who), some = HFY_NET_ASKED_;
+  const hfy_real *bias = run->net.bias ? run->net.bias + w->who * run->net.bias_stride : NULL;
+  hfy_net_bounds_ *b = &s->fast.bounds;
+  hfy_net_stream_ *t = s->fast.stream;
+  size_t i, m = 0, left = 0, *row = s->sep.index;
+  hfy_sep_scratch_ sep;
+  hfy_index_level_ level;
+  double top;
+  if (!run->fast.cuts || run->fast.kth > 1 || n < 16 * some) return 1;
+  for (i = 0; i < some; i++) {
+    row[i] = i * (n / some);
+    b->upper[row[i]] = (hfy_real)HUGE_VAL;
+  }
+  hfy_index_level_rows_(seek, &s->fast.index, &level);
+  hfy_index_bounds_(seek, &level, bias, row, some, b->upper, &s->fast.index);
+  b->compared = HFY_NET_COMPARED_; /* only asked */
+  hfy_net_exact_(run, w, row, some, t->scratch, b);
+  for (i = 0; i < some; i++) {
+    t->scratch[m] = t->scratch[i];
+    m += t->scratch[i] > -HUGE_VAL;
+  }
+  sep.simd = run->simd;
+  sep.count = m;
+  sep.weight = t->scratch;
+  sep.index = t->some;
+  sep.power = t->power;
+  top = hfy_sep_raise_(&run->net.sep, -HUGE_VAL, (double)(n / some), &sep);
+  for (i = 0; i < some; i++) left += (size_t)hfy_sim_matters_(top, run->fast.margin, (double)b->upper[row[i]]);
+  return left <= some / 6; /* rows here and there cost more than a pass does */
 }
 
 /* Lists the rows that the index cannot rule out: the prefixes say it of most, whole rows of the others. */
@@ -13434,49 +13899,36 @@ HFY_PRIVATE_ void hfy_net_index_rows_(const hfy_net_run_ *run, size_t live, size
   const hfy_net_walk_ *w = s->walk + j;
   const hfy_real *bias = run->net.bias ? run->net.bias + w->who * run->net.bias_stride : NULL;
   hfy_index_level_ level;
-  size_t i, n = hfy_net_seen_(&run->net, w->who), moved = b->listed;
-  if (hfy_index_shares_(seek, live) && t->one[j].count != SIZE_MAX) {
+  size_t n = hfy_net_seen_(&run->net, w->who), moved = b->listed;
+  int aimed;
+  if (hfy_index_shares_(seek, live)) {
+    const hfy_index_one_ *one = t->one + t->slot[j];
     b->listed = hfy_index_listed_(seek, j, s->sep.index, b->upper, t);
-    b->top = t->one[j].top;
-    if (b->listed > HFY_NET_FIRST_) hfy_net_first_(run, w, s->sep.index, b->listed, s);
+    b->top = one->top;
+    b->sure = one->best[run->fast.kth - 1];
+    if (b->listed > HFY_NET_FIRST_) hfy_net_first_(run, w, s->sep.index, b->listed, HFY_NET_FIRST_, s);
+    b->listed = hfy_net_sift_(run, w, b->listed, s);
     return;
   }
-  if (!hfy_index_aim_(seek, w->q, t)) { /* out of range: all rows */
-    for (i = 0; i < n; i++) b->upper[i] = (hfy_real)HUGE_VAL;
-    for (i = 0; i < n; i++) s->sep.index[i] = i;
-    b->listed = n;
-    b->kept = 0;
-    return;
-  }
+  aimed = hfy_index_aim_(seek, w->q, t);
   if (b->listed == SIZE_MAX && seek->index->prefix) {
     hfy_index_level_prefix_(seek, t, &level);
     hfy_index_bounds_(seek, &level, bias, NULL, n, b->upper, t);
     b->listed = hfy_net_reach_(run, w, n, n / 4, s);
   }
   if (b->listed == SIZE_MAX) {
+    hfy_net_forget_(run, b);
     hfy_index_level_rows_(seek, t, &level);
     hfy_index_bounds_(seek, &level, bias, NULL, n, b->upper, t);
     b->listed = hfy_net_reach_(run, w, n, n, s);
-  } else if (b->listed > 4 * HFY_NET_FIRST_) {
+  } else if (aimed && b->listed > 4 * HFY_NET_FIRST_) {
+    hfy_net_forget_(run, b);
     hfy_index_level_rows_(seek, t, &level);
     hfy_index_bounds_(seek, &level, bias, s->sep.index, b->listed, b->upper, t);
-    hfy_net_first_(run, w, s->sep.index, b->listed, s);
+    hfy_net_first_(run, w, s->sep.index, b->listed, HFY_NET_FIRST_, s);
+    b->listed = hfy_net_sift_(run, w, b->listed, s);
   }
   if (moved == SIZE_MAX) hfy_net_anchor_(run, w->q, b);
-}
-
-/* The pass over it that live queries share. */
-HFY_PRIVATE_ void hfy_net_index_scan_(const hfy_net_run_ *run, size_t live, hfy_net_scratch_ *s) {
-  hfy_index_one_ *one = s->fast.index.one;
-  size_t j;
-  if (!hfy_index_shares_(&run->fast.seek, live)) return;
-  for (j = 0; j < live; j++) {
-    const size_t who = s->walk[j].who;
-    one[j].q = s->walk[j].q;
-    one[j].bias = run->net.bias ? run->net.bias + who * run->net.bias_stride : NULL;
-    one[j].visible = hfy_net_seen_(&run->net, who);
-  }
-  hfy_index_scan_(&run->fast.seek, live, &s->fast.index);
 }
 #else
 #define hfy_net_indexed_(run) 0
@@ -13552,7 +14004,7 @@ HFY_PRIVATE_ void hfy_net_segment_(void *context, size_t i) {
     if (sums)
       hfy_net_clear_sum_(t->sum + j, -HUGE_VAL);
     else if (t->list != tile->list)
-      hfy_net_clear_list_(t->list + j, tile->list[j].top);
+      hfy_net_clear_list_(run, t->list + j, tile->list[j].top);
   }
   for (; sums && from < to; from += run->fold) {
     hfy_net_fold_(pass, from, hfy_base_min_(from + run->fold, to), t);
@@ -13584,10 +14036,11 @@ HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, size_t nq, const
     if (sums)
       hfy_net_clear_sum_(s->sums + j, -HUGE_VAL);
     else
-      hfy_net_clear_list_(s->fast.list + j, -HUGE_VAL);
+      hfy_net_clear_list_(run, s->fast.list + j, -HUGE_VAL);
   }
   if (sums && pass.limit <= run->fold) { /* there is nothing to merge: the same bits */
-    const hfy_net_stream_ first = *s->fast.stream, all = {first.scores, NULL, NULL, NULL, s->sums, s->sums, z, z};
+    const hfy_net_stream_ first = *s->fast.stream;
+    const hfy_net_stream_ all = {first.scores, NULL, NULL, NULL, NULL, NULL, s->sums, s->sums, z, z};
     hfy_net_fold_(&pass, 0, pass.limit, &all);
     pass.from = pass.limit;
   }
@@ -13601,8 +14054,8 @@ HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, size_t nq, const
           hfy_net_merge_(run, s->sums + j, z + j * width, t->sum + j, t->z + j * width, width);
           continue;
         }
-        if (t->list != s->fast.list) hfy_net_join_(run, s->fast.list + j, t->list + j, t->scratch);
-        hfy_net_compact_(run, s->fast.list + j, t->scratch);
+        if (t->list != s->fast.list) hfy_net_join_(run, s->fast.list + j, t->list + j, t);
+        hfy_net_compact_(run, s->fast.list + j, t->scratch, t);
       }
   }
   for (j = 0; sums && j < nq; j++) {
@@ -13617,7 +14070,7 @@ HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, size_t nq, const
 /* What the pass left of query j, into s->sep, which has room for all keys: made again if the list lost what matters. */
 HFY_PRIVATE_ hfy_status hfy_net_take_list_(const hfy_net_run_ *run, size_t j, hfy_net_scratch_ *s) {
   const hfy_net_list_ *list = s->fast.list + j;
-  hfy_net_list_ all = {s->sep.index, s->sep.weight, 0, SIZE_MAX, list->top, 0, list->status};
+  hfy_net_list_ all = {s->sep.index, s->sep.weight, 0, SIZE_MAX, SIZE_MAX, list->top, 0, list->status};
   hfy_net_stream_ *t = s->fast.stream;
   const hfy_net_walk_ *w = s->walk + j;
   size_t from, n, limit = hfy_net_seen_(&run->net, w->who);
@@ -13641,9 +14094,55 @@ HFY_PRIVATE_ hfy_status hfy_net_take_list_(const hfy_net_run_ *run, size_t j, hf
 /* --- the candidates, whatever their source --- */
 
 #ifdef HFY_HAS_INDEX_
-HFY_PRIVATE_ void hfy_net_unsought_(hfy_net_bounds_ *b) {
+/* The threshold, as the room index asks for it. */
+HFY_COLD_ double hfy_net_index_lift_(const hfy_index_lift_ *raise, double top, double share,
+                                      const hfy_real *score, size_t n) {
+  const hfy_net_run_ *run = (const hfy_net_run_ *)raise->context;
+  const hfy_net_stream_ *t = (const hfy_net_stream_ *)raise->room;
+  hfy_sep_scratch_ some;
+  some.simd = run->simd;
+  some.weight = t->scratch;
+  some.index = t->some;
+  some.power = t->power;
+  for (some.count = 0; some.count < n; some.count++) t->scratch[some.count] = (double)score[some.count];
+  return hfy_sep_raise_(&run->net.sep, top, share, &some);
+}
+
+/* What live queries look at together: a pass over the index, or over the keys for those to whom it is of no use; they
+   are moved to the front, and how many they are is told. */
+HFY_COLD_ void hfy_net_index_scan_(const hfy_net_run_ *run, size_t live, hfy_net_scratch_ *s) {
+  const hfy_index_seek_ *seek = &run->fast.seek;
+  hfy_index_scratch_ *t = &s->fast.index;
+  hfy_index_one_ *one = t->one;
+  const int shares = hfy_index_shares_(seek, live);
+  size_t j;
+  s->fast.scanned = 0;
+  for (j = 0; shares && j < live; j++) {
+    const size_t who = s->walk[j].who;
+    one[j].q = s->walk[j].q;
+    one[j].bias = run->net.bias ? run->net.bias + who * run->net.bias_stride : NULL;
+    one[j].visible = hfy_net_seen_(&run->net, who);
+  }
+  t->raise.to = run->fast.cuts ? hfy_net_index_lift_ : NULL;
+  t->raise.context = run;
+  t->raise.room = s->fast.stream;
+  if (shares) hfy_index_scan_(seek, live, t);
+  for (j = 0; j < live; j++) {
+    if (shares ? one[t->slot[j]].count != SIZE_MAX
+               : hfy_index_aim_(seek, s->walk[j].q, t) && hfy_net_index_pays_(run, s->walk + j, s))
+      continue;
+    if (s->fast.scanned < j) hfy_net_swap_places_(run, s->fast.scanned, j, s);
+    if (shares) hfy_base_swap_(t->slot + s->fast.scanned, t->slot + j, sizeof *t->slot);
+    s->fast.scanned++;
+  }
+  if (s->fast.scanned) hfy_net_stream_keys_(run, s->fast.scanned, NULL, NULL, s);
+}
+
+HFY_PRIVATE_ void hfy_net_unsought_(const hfy_net_run_ *run, hfy_net_bounds_ *b) {
   b->listed = SIZE_MAX;
-  b->top = -HUGE_VAL;
+  b->top = b->sure = -HUGE_VAL;
+  b->scored = 0;
+  if (b->known) hfy_net_forget_(run, b);
   b->compared = 0;
   b->stale = 0;
 }
@@ -13652,25 +14151,26 @@ HFY_PRIVATE_ void hfy_net_unsought_(hfy_net_bounds_ *b) {
 HFY_PRIVATE_ void hfy_net_look_(const hfy_net_run_ *run, size_t live, hfy_net_scratch_ *s) {
   hfy_net_bounds_ *b = &s->fast.bounds;
   const size_t n = run->net.count, few = hfy_net_indexed_(run) ? n / 16 : n / 8;
-  hfy_net_unsought_(b);
+  hfy_net_unsought_(run, b);
   if (!s->walk->step) b->kept = 0; /* they would hold, but a new query seldom starts near */
+  s->fast.scanned = 0;
   if (run->fast.keeps && hfy_net_follow_(run, s->q, b)) b->listed = hfy_net_reach_(run, s->walk, n, few, s);
+  if (b->listed != SIZE_MAX) return;
   if (hfy_net_indexed_(run)) {
     hfy_net_index_scan_(run, live, s);
-  } else if (b->listed == SIZE_MAX) {
+  } else {
     hfy_net_stream_keys_(run, live, NULL, NULL, s);
-    if (run->fast.keeps && !s->fast.list->status) hfy_net_anchor_(run, s->q, b);
+    s->fast.scanned = live;
   }
+  if (run->fast.keeps && s->fast.scanned && !s->fast.list->status) hfy_net_anchor_(run, s->q, b);
 }
 
 /* The candidates of the query in place j into s->sep: index ascending, scores as weight, those of the full scan. */
 HFY_PRIVATE_ hfy_status hfy_net_candidates_(const hfy_net_run_ *run, size_t live, size_t j, hfy_net_scratch_ *s) {
   hfy_net_bounds_ *b = &s->fast.bounds;
-  if (j) hfy_net_unsought_(b);
-  if (hfy_net_indexed_(run))
-    hfy_net_index_rows_(run, live, j, s);
-  else if (b->listed == SIZE_MAX)
-    return hfy_net_take_list_(run, j, s);
+  if (j < s->fast.scanned) return hfy_net_take_list_(run, j, s);
+  if (j || b->listed == SIZE_MAX) hfy_net_unsought_(run, b);
+  if (hfy_net_indexed_(run)) hfy_net_index_rows_(run, live, j, s);
   return hfy_net_finish_(run, s->walk + j, s);
 }
 #else
@@ -13729,15 +14229,6 @@ HFY_PRIVATE_ void hfy_net_settle_(const hfy_net_run_ *run, size_t j, const hfy_n
     hfy_net_stream_keys_(run, 1, &run->readout, gathered, &again);
   }
   hfy_net_answer_(run, w, p, gathered);
-}
-
-HFY_COLD_ void hfy_net_swap_places_(const hfy_net_run_ *run, size_t i, size_t j, hfy_net_scratch_ *s) {
-  const size_t row = run->net.dim * sizeof *s->q;
-  hfy_base_swap_(s->walk + i, s->walk + j, sizeof *s->walk);
-  hfy_net_place_(run, i, s);
-  hfy_net_place_(run, j, s);
-  hfy_base_swap_(s->walk[i].q, s->walk[j].q, row);
-  if (s->mark) hfy_base_swap_(s->walk[i].mark, s->walk[j].mark, row);
 }
 
 /* Forgets the queries that have ended or failed and moves the others up; returns how many are left. */
@@ -13894,6 +14385,8 @@ HFY_COLD_ void hfy_net_mode_of_(hfy_net_run_ *run, int rows) {
   hfy_sep_method_ method = hfy_sep_method_of_(sep);
   fast->kth = hfy_sep_by_rank_(sep) ? (size_t)ceil(sep->k) : 1;
   fast->margin = hfy_sep_link_margin_(sep);
+  fast->cuts = hfy_sep_cuts_(sep);
+  fast->chooses = 1;
   fast->negligible = log(2 * (double)net->count / HFY_REAL_EPS_);
   fast->exponential = method == HFY_SEP_BY_SOFTMAX_ || method == HFY_SEP_BY_EXP_;
   fast->mode = HFY_NET_ROWS_;
@@ -13954,11 +14447,13 @@ HFY_COLD_ hfy_status hfy_net_choose_(hfy_net_run_ *run, size_t n_queries, int ro
 HFY_COLD_ void hfy_net_plan_tile_(hfy_base_arena_ *arena, const hfy_net_run_ *run, int energies, hfy_net_scratch_ *s) {
   const hfy_net_fast_ *fast = &run->fast;
   hfy_net_tile_ *tile = &s->fast;
-  size_t t = run->tile, dim = run->net.dim, out = run->readout.width, i;
+  size_t t = run->tile, dim = run->net.dim, out = run->readout.width, raised, room, i;
   size_t wide = hfy_base_times_(t, dim > out ? dim : out), streams = fast->workers;
   size_t lists = fast->mode == HFY_NET_LISTS_, sums = fast->mode == HFY_NET_SUMS_;
-  if (hfy_net_indexed_(run)) streams = lists = 0; /* no pass over the keys */
   if (fast->mode == HFY_NET_ROWS_) streams = 0;
+  raised = fast->cuts || hfy_net_indexed_(run) || fast->keeps ? hfy_base_min_(run->net.count, HFY_NET_RAISED_) : 0;
+  room = run->block > fast->capacity ? run->block : fast->capacity;
+  if (raised > room) room = raised;
   hfy_net_plan_(arena, run, energies, s);
   tile->list = lists ? hfy_net_plan_lists_(arena, run) : NULL;
   tile->stream = HFY_TAKE_(arena, hfy_net_stream_, streams);
@@ -13966,7 +14461,9 @@ HFY_COLD_ void hfy_net_plan_tile_(hfy_base_arena_ *arena, const hfy_net_run_ *ru
     hfy_net_stream_ counted, *stream = tile->stream ? tile->stream + i : &counted;
     stream->scores = HFY_TAKE_(arena, hfy_real, hfy_base_times_(t, run->block));
     stream->at = HFY_TAKE_(arena, size_t, lists * run->block);
-    stream->scratch = HFY_TAKE_(arena, double, lists * (run->block > fast->capacity ? run->block : fast->capacity));
+    stream->some = HFY_TAKE_(arena, size_t, lists * raised);
+    stream->power = HFY_TAKE_(arena, double, lists * raised);
+    stream->scratch = HFY_TAKE_(arena, double, lists * room);
     stream->list = lists && streams > 1 ? hfy_net_plan_lists_(arena, run) : tile->list;
     stream->sum = HFY_TAKE_(arena, hfy_net_sum_, sums * t);
     stream->fold = HFY_TAKE_(arena, hfy_net_sum_, sums * t);
@@ -17973,12 +18470,12 @@ HFY_API HFY_SMALL_ hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_p
    list ascending by global number; else one row a query. Everything in it is 8 bytes wide but the rows, which are
    padded to that; it is read and written by memcpy, so it may lie anywhere.
    May call: base, sim, sep, post, net.
-   Numerics: candidates carry the canonical score, and what is solved at last are exactly those within the margin of
-   the global best (k-th best) in ascending order: the bits do not depend on slices, order or tree. A query with more
-   candidates than capacity keeps the best and remembers the best that it lost: if that is out of the margin in the
-   end, nothing was lost. For a candidate of the whole to be lost, `capacity` others must be at least as good, and
-   those are candidates too: so a query fails if and only if the whole has more than capacity. (ARGMAX never has more
-   than k: ties go to the lowest numbers, which is an order that merging keeps.)
+   Numerics: candidates carry the canonical score, and the solver looks at nothing but those that get weight, in
+   ascending order (math 4.9): the bits do not depend on slices, order or tree. A query with more candidates than
+   capacity keeps the best and remembers the best that it lost: if that gets no weight in the end, nothing was lost. For
+   one that does to be lost, `capacity` others must be at least as good, and those get weight too: so a query fails if
+   and only if the whole has more than capacity. (ARGMAX never has more than k: ties go to the lowest numbers, which is
+   an order that merging keeps.)
    ------------------------------------------------------------------------------------------------------------------ */
 #define HFY_SHARD_MAGIC_ UINT64_C(0x4452414853594648)            /* "HFYSHARD", where the first byte is the lowest */
 #define HFY_SHARD_FORMAT_ ((uint64_t)(0x200 + sizeof(hfy_real))) /* version 2 of this precision */
@@ -18221,19 +18718,23 @@ HFY_COLD_ hfy_status hfy_shard_agree_(const hfy_shard_block_ *a, const hfy_shard
 
 /* --- choosing candidates --- */
 
+#define HFY_SHARD_NEARLY_ 1e-10 /* of the threshold's sum: more than rounding, less than any search leaves */
+
 /* Who of a list stays: what can still matter, and of that the best `capacity`, ties in ascending order. */
 typedef struct hfy_shard_sieve_ {
   double top; /* the best score, or the k-th best */
   double margin;
+  double floor; /* and the lowest that gets weight among these, or nearly */
   double cut;   /* the lowest score that finds room */
   size_t equal; /* how many equal to it still do */
   int enough;   /* what finds no room does not matter: ARGMAX has its k, ties of the lowest numbers */
 } hfy_shard_sieve_;
 
-/* For these n candidates, whose order gets lost. */
+/* For these n candidates, whose order gets lost; score: room for twice as many. */
 HFY_COLD_ void hfy_shard_set_sieve_(const hfy_shard_block_ *b, double *score, size_t n, hfy_shard_sieve_ *sieve) {
   size_t i, above = 0, k = hfy_sep_by_rank_(&b->sep) ? (size_t)ceil(b->sep.k) : 1, room = b->capacity;
   double cut;
+  sieve->floor = hfy_sep_floor_(&b->sep, score, n, HFY_SHARD_NEARLY_, score + n);
   sieve->top = n >= k ? hfy_base_kth_largest_(score, n, k) : -HUGE_VAL;
   sieve->margin = b->margin;
   sieve->cut = -HUGE_VAL;
@@ -18242,7 +18743,7 @@ HFY_COLD_ void hfy_shard_set_sieve_(const hfy_shard_block_ *b, double *score, si
   if (sieve->enough) room = k;
   if (n <= room) return;
   cut = hfy_base_kth_largest_(score, n, room);
-  if (!hfy_sim_matters_(sieve->top, sieve->margin, cut)) return;
+  if (cut < sieve->floor || !hfy_sim_matters_(sieve->top, sieve->margin, cut)) return;
   for (i = 0; i < n; i++) above += score[i] > cut;
   sieve->cut = cut;
   sieve->equal = room - above;
@@ -18250,7 +18751,7 @@ HFY_COLD_ void hfy_shard_set_sieve_(const hfy_shard_block_ *b, double *score, si
 
 /* Does the next candidate stay? */
 HFY_COLD_ int hfy_shard_passes_(hfy_shard_sieve_ *sieve, double theta, hfy_shard_record_ *record) {
-  if (!hfy_sim_matters_(sieve->top, sieve->margin, theta)) return 0;
+  if (theta < sieve->floor || !hfy_sim_matters_(sieve->top, sieve->margin, theta)) return 0;
   if (theta > sieve->cut) return 1;
   if (!(theta < sieve->cut) && sieve->equal) {
     sieve->equal--;
@@ -18262,9 +18763,15 @@ HFY_COLD_ int hfy_shard_passes_(hfy_shard_sieve_ *sieve, double theta, hfy_shard
   return 0;
 }
 
-/* Forgets what found no room once it cannot matter. */
-HFY_PRIVATE_ void hfy_shard_forget_(const hfy_shard_sieve_ *sieve, hfy_shard_record_ *record) {
-  if (!record->dropped || hfy_sim_matters_(sieve->top, sieve->margin, record->lost)) return;
+/* Forgets what found no room once it cannot matter beside the n that stay, or nearly; d: room for them. */
+HFY_COLD_ void hfy_shard_forget_(const hfy_shard_block_ *b, const hfy_shard_sieve_ *sieve, const unsigned char *entry,
+                                 double *score, hfy_shard_record_ *record) {
+  size_t i, n = (size_t)record->count;
+  if (!record->dropped) return;
+  for (i = 0; i < n; i++) score[i] = hfy_shard_score_(entry + i * b->entry);
+  if (hfy_sim_matters_(sieve->top, sieve->margin, record->lost) &&
+      hfy_sep_lacks_(&b->sep, score, n, record->lost, HFY_SHARD_NEARLY_, score + n))
+    return;
   record->dropped = 0;
   record->lost = -HUGE_VAL;
 }
@@ -18278,7 +18785,7 @@ typedef struct hfy_shard_call_ {
   const hfy_real *rows; /* values or readout */
   void *partial;
   hfy_net_scratch_ *scratch; /* one a walk */
-  double *score;             /* N a walk, with a margin */
+  double *score;             /* N a walk, with a margin, and N more */
   size_t stride, n_queries, walks;
   uint64_t first;
 } hfy_shard_call_;
@@ -18306,7 +18813,7 @@ HFY_COLD_ void hfy_shard_keep_list_(const hfy_shard_call_ *call, size_t live, si
       entry += b->entry;
       record.count++;
     }
-    hfy_shard_forget_(&sieve, &record);
+    hfy_shard_forget_(b, &sieve, entry - record.count * b->entry, score, &record);
   }
   hfy_shard_put_record_(call->partial, s->walk[j].who, &record);
 }
@@ -18347,7 +18854,7 @@ HFY_COLD_ void hfy_shard_share_(void *context, size_t i) {
     if (live) hfy_net_partial_(run, live, z, s);
     for (j = 0; j < live; j++) {
       if (call->block.lists)
-        hfy_shard_keep_list_(call, live, j, call->score + i * run->net.count, s);
+        hfy_shard_keep_list_(call, live, j, call->score + 2 * i * run->net.count, s);
       else
         hfy_shard_keep_sum_(call, s->walk[j].who, s->sums + j, z + j * (size_t)call->block.head.recipe.width);
     }
@@ -18430,7 +18937,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_shard_find(const hfy_net *net, uint64_t first,
   while (net->count && hfy_base_layout_(&arena, w, &status)) {
     run->inverse_norms = hfy_net_plan_norms_(&arena, &run->net, 1);
     call.scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call.walks);
-    call.score = HFY_TAKE_(&arena, double, b->lists ? hfy_base_times_(call.walks, net->count) : 0);
+    call.score = HFY_TAKE_(&arena, double, b->lists ? hfy_base_times_(2 * call.walks, net->count) : 0);
     visible = HFY_TAKE_(&arena, size_t, net->visible ? n_queries : 0);
     for (i = 0; i < call.walks; i++) {
       hfy_net_scratch_ counted;
@@ -18504,7 +19011,7 @@ HFY_COLD_ hfy_shard_record_ hfy_shard_merge_lists_(const hfy_shard_block_ *into,
     out += into->entry;
     record.count++;
   }
-  hfy_shard_forget_(&sieve, &record);
+  hfy_shard_forget_(into, &sieve, out - record.count * into->entry, score, &record);
   return record;
 }
 
@@ -18587,7 +19094,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_shard_merge(void *into, size_t into_bytes, con
   width = (size_t)a.head.recipe.width;
   while (hfy_base_layout_(&arena, w, &status)) {
     copy = HFY_TAKE_(&arena, unsigned char, a.lists ? used : 0);
-    score = HFY_TAKE_(&arena, double, most);
+    score = HFY_TAKE_(&arena, double, hfy_base_times_(2, most));
     rows = HFY_TAKE_(&arena, hfy_real, a.lists ? 0 : 2 * width);
   }
   if (status) return status;
@@ -18616,7 +19123,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_shard_merge(void *into, size_t into_bytes, con
 /* --- finishing --- */
 
 /* The last half of the step for the query that sits in s; its entries begin at `entry`. rows, number, theta: room for
-   them. */
+   them, of theta twice. */
 HFY_COLD_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_block_ *b,
                                        const hfy_shard_record_ *record, const unsigned char *entry, hfy_real *rows,
                                        size_t *number, double *theta, hfy_net_scratch_ *s) {
@@ -18628,7 +19135,6 @@ HFY_COLD_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_
   hfy_status status;
   if (s->walk->status) return s->walk->status;
   if (record->status) return (hfy_status)record->status;
-  if (record->dropped) return HFY_ERR_NOMEM;
   if (!b->lists) {
     memset(&sum, 0, sizeof sum);
     sum.top = record->top;
@@ -18650,6 +19156,8 @@ HFY_COLD_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_
   }
   if (b->lists) {
     s->sep.count = count;
+    if (record->dropped && hfy_sep_lacks_(&run->net.sep, theta, count, record->lost, 0, theta + count))
+      return HFY_ERR_NOMEM;
     status = hfy_net_add_null_(run, HFY_OK, &s->sep);
     if (!status) status = hfy_sep_candidates_(&run->net.sep, &s->sep);
     if (status) return status;
@@ -18715,7 +19223,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_shard_finish(const hfy_net *net, const hfy_rea
   hfy_net_call_of_(run, queries, out, report);
   while (hfy_base_layout_(&arena, w, &status)) {
     number = HFY_TAKE_(&arena, size_t, block.lists ? most : 0);
-    theta = HFY_TAKE_(&arena, double, block.lists ? most : 0);
+    theta = HFY_TAKE_(&arena, double, block.lists ? hfy_base_times_(2, most) : 0);
     rows = HFY_TAKE_(&arena, hfy_real, block.lists ? hfy_base_times_(most, (size_t)block.head.recipe.width) : 0);
     hfy_net_plan_(&arena, run, 0, &scratch);
   }
@@ -18737,6 +19245,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_shard_finish(const hfy_net *net, const hfy_rea
   return hfy_base_close_(w, &local, status);
 }
 
+#undef HFY_SHARD_NEARLY_
 #undef HFY_SHARD_MAGIC_
 #undef HFY_SHARD_FORMAT_
 #endif /* HFY_HAS_SHARD_ */

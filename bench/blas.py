@@ -25,7 +25,7 @@ def _hfy(path):
             ("bench_attention", c_int, [c_long, c_char_p, c_int, c_size_t, c_size_t, c_size_t] + [c_void_p] * 4 + [c_int]),
             ("bench_net_peak", c_size_t, [c_void_p]), ("bench_net_message", c_char_p, [c_void_p]),
             ("bench_net_prepare", c_size_t, [c_void_p, c_size_t]), ("bench_net_prefix", c_size_t, [c_void_p]),
-            ("bench_net_free", None, [c_void_p]),
+            ("bench_guess", c_int, [c_void_p, c_void_p, c_size_t, c_void_p]), ("bench_net_free", None, [c_void_p]),
             ("bench_layer_new", c_void_p, [c_size_t] * 6 + [c_int] + [c_size_t] * 2),
             ("bench_layer_param", c_void_p, [c_void_p]), ("bench_layer_gradient", c_void_p, [c_void_p, c_int]),
             ("bench_layer_tape", c_size_t, [c_void_p]), ("bench_layer_message", c_char_p, [c_void_p]),

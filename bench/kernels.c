@@ -184,6 +184,50 @@ BENCH_API void bench_net_free(bench_net *b) {
   free(b);
 }
 
+/* What the certificate costs: the index's own integer dots without bounds; the 10 k best of them are scored, and the k best
+ * scores of those are the answer, right or wrong. The net is prepared. 0, or the error. */
+BENCH_API int bench_guess(bench_net *b, const hfy_real *q, size_t k, double *best) {
+  static unsigned char *memory;
+  static size_t bytes;
+  const hfy_simd_ *simd = hfy_simd_choose_(&b->work);
+  size_t n = b->net.count, dim = b->net.dim, most = 10 * k, part = n < 16 * most ? 1 : n / (8 * most), i, m, *row = NULL;
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
+  hfy_index_scratch_ s;
+  hfy_index_level_ level;
+  hfy_index_seek_ seek;
+  hfy_real *theta = NULL;
+  double *some = NULL, bar;
+  hfy_status status = hfy_index_begin_(&b->index, simd, b->net.keys, n, dim, dim, &seek, &b->work);
+  if (status) return status;
+  seek.beta = 1, seek.workers = 1, seek.kth = k;
+  for (i = 0; i < 2; i++) { /* count, then take */
+    arena.used = 0;
+    hfy_index_plan_(&arena, &seek, 1, &s);
+    theta = (hfy_real *)hfy_base_take_(&arena, n, sizeof(hfy_real));
+    some = (double *)hfy_base_take_(&arena, 2 * n, sizeof(double));
+    row = (size_t *)hfy_base_take_(&arena, n, sizeof(size_t));
+    if (bytes < arena.used + 64) free(memory), memory = (unsigned char *)aligned_alloc(64, bytes = arena.used / 64 * 64 + 128);
+    arena.base = memory, arena.room = bytes;
+  }
+  if (!memory || !hfy_index_aim_(&seek, q, &s)) return HFY_ERR_NOMEM;
+  hfy_index_level_rows_(&seek, &s, &level);
+  level.A = level.B = 0;
+  hfy_index_bounds_(&seek, &level, NULL, NULL, n, theta, &s);
+  for (i = m = 0; i < n; i += part) some[m++] = (double)simd->max(theta + i, hfy_base_min_(part, n - i), NULL);
+  bar = hfy_base_kth_largest_(some, m, most < m ? most : m);
+  m = simd->window(theta, n, (hfy_real)bar, 0, row, some);
+  for (i = 0; i < m; i++) some[i] = (double)theta[row[i]];
+  if (most < m) hfy_base_largest_(some, m, most, row, row, some + m), m = most;
+  for (i = 0; i < m; i++) {
+    simd->dot(b->net.keys + row[i] * dim, dim, 1, q, dim, 1, dim, theta, 1);
+    some[i] = b->net.beta * (double)theta[0];
+  }
+  if (m < k) return HFY_ERR_ARG;
+  hfy_base_sort_(some, m);
+  for (i = 0; i < k; i++) best[i] = some[m - 1 - i];
+  return HFY_OK;
+}
+
 /* --- private kernels: the dot tile and the projection of a retrieval --- */
 
 typedef struct bench_split {

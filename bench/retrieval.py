@@ -10,6 +10,7 @@ D = pick(784, 784, 49)
 LARGE = pick(60000, 60000, 500)
 BETA = 25.0        # patterns and queries of norm about 1: a handful of patterns matters
 AVX2 = 3
+SIZE_MAX = 2 ** 64 - 1
 TORCH = {"softmax": lambda: peers.torch_softmax, "sparsemax": lambda: peers.torch_sparsemax, "entmax": lambda: peers.torch_entmax15}
 
 
@@ -187,6 +188,45 @@ def prepared(kind, N, B, sep, threads, isa=0, prefix=0):
         ", AVX2" if isa == AVX2 else ""))
 
 
+def wide(sep, beta, B, isa=0):
+    """Many rows get weight: random rows and queries of 512 numbers. An index helps or steps aside."""
+    def build():
+        rng = np.random.default_rng(3)
+        X, Q = data.place(rng.standard_normal((pick(30000, 30000, 3000), 512), np.float32)), data.place(rng.standard_normal((64, 512), np.float32))
+        parameter = 1.5 if sep == "entmax" else 0.0
+        net, plain = (Net(X, beta, sep, parameter, isa=isa) for _ in "ab")
+        if not net.prepare(): raise RuntimeError(net.message())
+        out, again = np.zeros_like(Q), np.zeros_like(Q)
+        calls = [net.call(Q[j:j + B], out[j:j + B]) for j in range(0, 64, B)]
+        full = [plain.call(Q[j:j + B], again[j:j + B]) for j in range(0, 64, B)]
+        for j in range(len(calls)): calls[j](), full[j]()
+        same = out.tobytes() == again.tobytes()
+        return Race(lambda r: calls[r % len(calls)](), [Peer("hfy.h, full scan", lambda r: full[r % len(full)]())], lambda: out,
+                    lambda a: 0.0 if same else 1.0, 0.0, once=True, isa=net.isa_name(), rounds=pick(25, 9, 2),
+                    note="support %.0f" % plain.report(Q)[0].mean())
+    return Case("prepared_wide_%s_%g%s" % (sep, beta, "_avx2" if isa == AVX2 else ""), "30000x512x%d" % B, 1, build)
+
+
+def certificate(kind, N, k):
+    """The k best by certified bounds, and by the same integer dots without: the 10 k best of those, scored."""
+    def build():
+        X, Q, beta = many(kind, N)
+        net = Net(X, beta, "argmax", k)
+        if not net.prepare(SIZE_MAX): raise RuntimeError(net.message())  # no prefix: the peer has none
+        out, best = np.zeros_like(Q), np.zeros((64, k))
+        guess = [lambda j=j: net.lib.bench_guess(net.handle, data.at(Q[j]), k, data.at(best[j])) for j in range(64)]
+        calls = [net.call(Q[j:j + 1], out[j:j + 1]) for j in range(64)]
+        wrong = 0
+        for j in range(64):
+            calls[j]()
+            if guess[j](): raise RuntimeError(net.message())
+            exact = np.sort((X.astype(np.float64) @ Q[j].astype(np.float64)) * beta)[-k:][::-1]
+            wrong += bool((np.abs(best[j] - exact) > 1e-5 * np.abs(exact).max()).any())
+        return Race(lambda r: calls[r % 64](), [Peer("no bounds, the best %d" % (10 * k), lambda r: guess[r % 64]())], lambda: out,
+                    lambda a: 0.0, 0.0, once=True, isa=net.isa_name(), rounds=pick(65, 25, 2), note="wrong answers without: %d of 64" % wrong)
+    return Case("certificate_%s_k%d" % (kind, k), "%dx784x1" % N, 1, build)
+
+
 def two_threads(N, B, sep):
     """The OpenMP build on two threads against the plain build."""
     def build():
@@ -234,6 +274,10 @@ def cases():
             out.append(prepared(kind, LARGE, 64, "sparsemax", threads))
         if blas.hfy.bench_isa(AVX2) and blas.hfy.bench_isa(0) != blas.hfy.bench_isa(AVX2):
             out.append(prepared(kind, LARGE, 1, "sparsemax", 1, AVX2))
+    for kind in kinds if FULL else kinds[:1]:
+        for k in (1, 10): out.append(certificate(kind, LARGE, k))
+    for sep, beta in (("sparsemax", 0.0015), ("entmax", 0.006)) + ((("sparsemax", 2e-5), ("entmax", 0.002), ("entmax", 2e-4)) if FULL else ()):
+        for B in (1, 64) if FULL else (1,): out.append(wide(sep, beta, B))
     if FULL:
         for B in (1, 64):
             for threads in THREADS:

@@ -122,9 +122,9 @@ static hfy_status begin(memory_of *m, const hfy_index *index, hfy_isa isa, doubl
   run->net.beta = beta, run->net.index = index;
   run->net.sep.kind = kth > 1 ? HFY_SEP_KSUBSETS : HFY_SEP_SPARSEMAX;
   run->simd = hfy_simd_of_(isa);
-  run->block = 8;
+  run->block = run->fold = 8, run->segment = 40;
   run->fast.mode = HFY_NET_LISTS_, run->fast.margin = width, run->fast.kth = kth, run->fast.workers = 3;
-  run->fast.capacity = 1;
+  run->fast.capacity = hfy_base_min_(20, m->count);
   return hfy_net_choose_bounds_(run, NULL);
 }
 
@@ -164,16 +164,14 @@ static size_t kernels(const hfy_simd_int8_ *list[4]) {
   return n;
 }
 
-/* Query j of the seated nq, in order: the first reads what they share. */
+/* Query j of the seated nq, in order: the first reads what they share, and may change their places. */
 static int agree(memory_of *m, const char *what, size_t nq, size_t j, const hfy_real *q, const hfy_real *bias,
                  size_t visible) {
   hfy_index_seek_ *seek = &m->run.fast.seek;
-  size_t *index = m->tile.sep.index, *want = (size_t *)malloc(m->count * sizeof *want);
+  size_t *index = m->tile.sep.index, *want = (size_t *)malloc(m->count * sizeof *want), who;
   double *theta = m->tile.sep.weight, *exact = (double *)malloc(m->count * sizeof *exact);
-  size_t n, want_n;
-  hfy_status wanted = full_scan(seek->simd, m->keys, m->count, m->dim, m->stride, q, seek->beta, seek->width,
-                                seek->kth, bias, visible, want, exact, &want_n);
-  hfy_status status;
+  size_t n, want_n, l;
+  hfy_status status, wanted;
   int ok;
   if (nq == 1) { /* nobody seated it */
     m->run.net.bias = bias;
@@ -181,8 +179,20 @@ static int agree(memory_of *m, const char *what, size_t nq, size_t j, const hfy_
     seat(m, 0, 0, q);
   }
   if (!j) hfy_net_look_(&m->run, nq, &m->tile);
+  who = m->tile.walk[j].who;
+  if (m->run.net.bias) bias = m->run.net.bias + who * m->run.net.bias_stride;
+  if (m->run.net.visible) visible = m->run.net.visible[who];
+  wanted = full_scan(seek->simd, m->keys, m->count, m->dim, m->stride, m->tile.walk[j].q, seek->beta, seek->width,
+                     seek->kth, bias, visible, want, exact, &want_n);
   status = hfy_net_candidates_(&m->run, nq, j, &m->tile);
   n = status ? 0 : m->tile.sep.count;
+  if (!status && j < m->tile.fast.scanned) { /* by a pass over the keys: what a separation would look at */
+    hfy_net_list_ all = {index, theta, n, n, n, -HUGE_VAL, 0, HFY_OK};
+    for (l = 0; l < n && seek->kth == 1; l++) all.top = theta[l] > all.top ? theta[l] : all.top;
+    hfy_net_compact_(&m->run, &all, m->tile.sep.sorted, NULL);
+    n = all.count;
+    if (!n) status = HFY_ERR_ARG;
+  }
   ok = status == wanted && n == want_n && !memcmp(index, want, n * sizeof *index) &&
        !memcmp(theta, exact, n * sizeof *theta);
   if (!CHECK(ok))
@@ -774,7 +784,8 @@ TEST(bounds_follow_a_query) {
             hfy_status right;
             right = full_scan(m.run.simd, m.keys, m.count, dim, m.stride, q, m.run.net.beta,
                               m.run.fast.margin, m.run.fast.kth, NULL, m.count, want, exact, &wanted);
-            hfy_net_unsought_(s);
+            hfy_net_unsought_(&m.run, s);
+            m.tile.fast.scanned = 0;
             if (hfy_net_follow_(&m.run, q, s))
               s->listed = hfy_net_reach_(&m.run, m.tile.walk, m.count, m.count / 8, &m.tile);
             if (s->listed != SIZE_MAX) {
@@ -1058,6 +1069,178 @@ TEST(sums_out_of_range) {
 }
 
 /* --- whose index is it --- */
+
+/* --- the threshold of some   (math 13.8) --- */
+
+/* Kinds that have one. */
+static hfy_sep cutting(size_t which, size_t n) {
+  static const double alphas[] = {1.5, 2, 1.2, 1.01, 3, 40, 1.9}, gammas[] = {2, 1.3, 5, HUGE_VAL, 1.01};
+  static const double ks[] = {1, 2.5, 7, 40};
+  hfy_sep sep;
+  memset(&sep, 0, sizeof sep);
+  if (which < 7) sep.kind = HFY_SEP_ENTMAX, sep.alpha = alphas[which];
+  if (which >= 7 && which < 12) sep.kind = HFY_SEP_NORMMAX, sep.gamma = gammas[which - 7];
+  if (which >= 12) sep.kind = HFY_SEP_KSUBSETS, sep.k = ks[which - 12], sep.rho = which % 2 ? 0.5 : 3;
+  if (sep.k > (double)n) sep.k = (double)n;
+  return sep;
+}
+enum { CUTTING = 16 };
+
+/* Scores: spread, in few values, crowded about a threshold to the last bits, one far above, all equal. */
+static void make_scores(int how, hfy_rng *rng, size_t n, double edge, hfy_real *theta) {
+  size_t i;
+  for (i = 0; i < n; i++) {
+    double v = hfy_rng_normal(rng);
+    if (how == 1) v = floor(4 * v) / 16;
+    if (how == 2 && i % 3) v = edge + (double)(hfy_rng_u64(rng) % 9) * REAL_EPS - 4 * REAL_EPS;
+    if (how == 3) v = 0.02 * v + (i == n / 2 ? 1.5 : 0);
+    if (how == 4) v = 0.75;
+    if (how == 5) v = 1e7 + floor(v * 8) / 4;
+    theta[i] = (hfy_real)v;
+  }
+}
+
+/* A solution hangs on what enters (math 4.9) and on nothing else of its window: whatever else is left out, the same bits.
+   And the threshold of some is a bound for all: nothing that enters is below it. */
+TEST(solutions_leave_no_trace) {
+  enum { N = 700 };
+  static hfy_real theta[N];
+  static double weight[4][N], scores[N];
+  static size_t index[4][N], some[N];
+  static char support[N];
+  const hfy_simd_ *simd = hfy_simd_of_(HFY_ISA_BEST);
+  hfy_rng rng = hfy_rng_seed(31);
+  size_t turn, which, i, n, part, crowded = 0, cut = 0;
+  for (turn = 0; turn < 60; turn++)
+    for (which = 0; which < CUTTING; which++) {
+      hfy_sep sep = cutting(which, N), full = hfy_sep_resolve_(&sep);
+      hfy_base_arena_ arena = {NULL, 0, SIZE_MAX, 0};
+      hfy_sep_scratch_ s;
+      double best = -HUGE_VAL, worst, edge = 0, heaviest, e;
+      size_t kept = 0;
+      void *room;
+      int how = (int)(turn % 6);
+      if (!MINE(turn + which)) continue;
+      arena.room = 0;
+      hfy_sep_plan_(&arena, simd, &full, N, 0, &s);
+      room = malloc(arena.used + 64);
+      arena.base = (unsigned char *)room, arena.room = arena.used, arena.used = 0;
+      hfy_sep_plan_(&arena, simd, &full, N, 0, &s);
+      n = how == 4 ? 41 + turn : N;
+      make_scores(how == 2 ? 0 : how, &rng, n, 0, theta);
+      for (part = 0; part < 2; part++) { /* about the edge that a first solution has */
+        memset(support, 0, sizeof support);
+        CHECK(hfy_sep_list_(&full, theta, n, 0, &s) == HFY_OK);
+        kept = s.count;
+        memcpy(index[0], s.index, s.count * sizeof *s.index);
+        memcpy(weight[0], s.weight, s.count * sizeof *s.weight);
+        for (i = 0, worst = HUGE_VAL; i < s.count; i++) {
+          support[s.index[i]] = 1;
+          if ((double)theta[s.index[i]] < worst) worst = (double)theta[s.index[i]];
+        }
+        edge = worst;
+        for (i = 0, e = heaviest = 0; i < kept; i++) { /* the threshold, to rounding */
+          if (full.kind == HFY_SEP_NORMMAX) e += pow(weight[0][i], full.gamma);
+          if (weight[0][i] > heaviest) heaviest = weight[0][i], best = (double)theta[index[0][i]];
+          if (full.kind == HFY_SEP_KSUBSETS && weight[0][i] < 1) edge = (double)theta[index[0][i]] - full.rho * weight[0][i];
+        }
+        if (full.kind == HFY_SEP_ENTMAX) edge = best - pow(heaviest, full.alpha - 1) / (full.alpha - 1);
+        if (full.kind == HFY_SEP_NORMMAX && full.gamma < 1e9)
+          edge = best - pow(heaviest, full.gamma - 1) * pow(e, (1 - full.gamma) / full.gamma);
+        CHECK(edge <= worst + 1e-6);
+        for (i = 0; i < n && how == 2 && !part; i++)
+          if (i % 3) theta[i] = (hfy_real)(edge + ((double)(hfy_rng_u64(&rng) % 9) - 4) * REAL_EPS * (1 + fabs(edge)));
+      }
+      for (i = 0; i < n; i++) scores[i] = (double)theta[i];
+      worst = hfy_sep_floor_(&full, scores, n, 0, weight[1]); /* weights of last bits may still be rounded to 0 */
+      for (i = 0; i < n; i++) support[i] |= scores[i] >= worst;
+      crowded += s.count > 5;
+      for (part = 0; part < 4; part++) { /* none, some, most of the others; and a quarter of all raises a bar */
+        size_t count = s.count, m = 0, l;
+        memcpy(some, index[0], sizeof some);
+        for (i = 0; i < n && part < 3; i++) {
+          if (!support[i] && hfy_rng_u64(&rng) % 8 < (part == 0 ? 0u : part == 1 ? 2u : 7u)) continue;
+          if (!support[i] && part == 0 && how == 3 && i % 2) continue;
+          index[1][m] = i;
+          weight[1][m++] = (double)theta[i];
+        }
+        if (part == 3) {
+          hfy_sep_scratch_ raised;
+          double top, margin = hfy_sep_link_margin_(&full);
+          raised.simd = simd, raised.weight = scores, raised.index = index[2], raised.power = weight[2];
+          for (i = raised.count = 0; i < n; i++)
+            if (hfy_rng_u64(&rng) % 4 == 0) scores[raised.count++] = (double)theta[i];
+          top = hfy_sep_raise_(&full, -HUGE_VAL, 1, &raised);
+          for (i = 0; i < n; i++) {
+            int matters = hfy_sim_matters_(top, margin, (double)theta[i]);
+            CHECK(matters || !support[i]);
+            cut += !matters;
+            if (!matters) continue;
+            index[1][m] = i;
+            weight[1][m++] = (double)theta[i];
+          }
+        }
+        memcpy(s.index, index[1], m * sizeof *s.index);
+        memcpy(s.weight, weight[1], m * sizeof *s.weight);
+        s.count = m;
+        CHECK(hfy_sep_candidates_(&full, &s) == HFY_OK);
+        l = s.count == count ? count : 0;
+        if (!CHECK(l && !memcmp(s.index, index[0], l * sizeof *s.index) &&
+                   !memcmp(s.weight, weight[0], l * sizeof *s.weight)))
+          printf("    kind %zu, scores %d, part %zu: %zu of %zu\n", which, how, part, s.count, count);
+        s.count = count;
+      }
+      free(room);
+    }
+  CHECK(crowded > 100 / SHARES && cut > 10000 / SHARES);
+}
+
+/* Wide and narrow supports, one query and batches, all sources of candidates: the bits of whole rows of scores. */
+TEST(cut_by_the_threshold) {
+  static const size_t kinds[] = {GAUSS, TIES, ZEROS, IMAGES, EQUAL, OUTLIERS};
+  static const double widths[] = {0.02, 0.3, 4, 100};
+  enum { Q = 20 };
+  hfy_rng rng = hfy_rng_seed(77);
+  size_t a, which, w, j, wide = 0;
+  for (a = 0; a < 6; a++) {
+    memory_of m;
+    hfy_real *q, *out[4], *weights;
+    m.dim = a % 2 ? 24 : 130, m.count = a == 3 ? 4200 : 2100, m.stride = m.dim;
+    if (!MINE(a + 1)) continue;
+    m.keys = (hfy_real *)malloc(m.count * m.dim * sizeof *m.keys);
+    make_keys((int)kinds[a], &rng, m.count, m.dim, m.stride, m.keys);
+    if (kinds[a] == EQUAL) memset(m.keys, 0, m.dim * 7 * sizeof *m.keys);
+    CHECK(prepare(&m, NULL, 9) == HFY_OK);
+    q = (hfy_real *)malloc(Q * m.dim * sizeof *q), weights = (hfy_real *)malloc(Q * m.count * sizeof *q);
+    for (j = 0; j < 4; j++) out[j] = (hfy_real *)malloc(Q * m.dim * sizeof **out);
+    for (j = 0; j < Q; j++)
+      make_query(&rng, m.keys, m.count, m.dim, m.stride, j % 4 == 0 ? 0 : 1, q + j * m.dim);
+    for (which = 0; which < CUTTING; which++)
+      for (w = 0; w < 4; w++) {
+        hfy_report report;
+        size_t support[Q];
+        hfy_net net;
+        memset(&net, 0, sizeof net), memset(&report, 0, sizeof report);
+        if (!MINE(which + w)) continue;
+        net.keys = m.keys, net.count = m.count, net.dim = m.dim, net.sep = cutting(which, m.count);
+        net.beta = widths[w] / typical_score(&m, q);
+        report.weights = weights, report.support = support;
+        CHECK(hfy_retrieve(&net, q, Q, out[0], &report, NULL) == HFY_OK);
+        for (j = 0; j < Q; j++) wide += support[j] > 100;
+        CHECK(hfy_retrieve(&net, q, Q, out[1], NULL, NULL) == HFY_OK);
+        net.index = &m.index;
+        CHECK(hfy_retrieve(&net, q, Q, out[2], NULL, NULL) == HFY_OK);
+        for (j = 0; j < Q; j++) CHECK(hfy_retrieve(&net, q + j * m.dim, 1, out[3] + j * m.dim, NULL, NULL) == HFY_OK);
+        for (j = 1; j < 4; j++)
+          if (!CHECK(!memcmp(out[0], out[j], Q * m.dim * sizeof **out)))
+            printf("    %s, kind %zu, width %g, way %zu\n", kind_name[kinds[a]], which, widths[w], j);
+      }
+    for (j = 0; j < 4; j++) free(out[j]);
+    free(q), free(weights), free(m.keys);
+    free(m.block);
+  }
+  CHECK(wide > 30 / SHARES);
+}
 
 TEST(stale_and_foreign) {
   hfy_rng rng = hfy_rng_seed(9);
@@ -1391,7 +1574,7 @@ TEST(replaced_keys) {
   memset(&work, 0, sizeof work);
   for (round = 0; round < 60 / FEWER; round++) {
     enum { ASKED = 19 };
-    const size_t dim = round % 2 ? 40 : 256, n = 300, asked = round % 3 ? ASKED : 1;
+    const size_t dim = round % 2 ? 120 : 256, n = 300, asked = round % 3 ? ASKED : 1;
     const size_t row = (1 + below(&rng, 13)) * (n - 1) / 15 + 1 + below(&rng, 8); /* none that is always looked at */
     victim v = new_victim(&rng, GAUSS, n, dim, round % 4 < 2 ? 6 : SIZE_MAX, ASKED);
     const size_t near_old = round % asked;
@@ -1459,6 +1642,8 @@ int main(int argc, char **argv) {
   RUN(constants_of_the_proof);
   RUN(each_element_is_compared);
   RUN(sums_out_of_range);
+  RUN(solutions_leave_no_trace);
+  RUN(cut_by_the_threshold);
   RUN(stale_and_foreign);
   RUN(build_errors);
   RUN(deterministic);
