@@ -155,7 +155,8 @@ TEST(heads_side_by_side) {
   normals(&rng, a.bias, HEADS * HEAD_N, 1);
   normals(&rng, a.q, HEADS * HEAD_ROWS * HEAD_D, 1);
   for (j = 0; j < HEAD_ROWS; j++) a.visible[j] = j + 1;
-  for (round = 0; round < 24; round++) check_heads(&a, round % 3 == 2 ? HEADS : 1 + round % 2, (int)(round / 2 % 2), round);
+  for (round = 0; round < 24; round++)
+    check_heads(&a, round % 3 == 2 ? HEADS : 1 + round % 2, (int)(round / 2 % 2), round);
 }
 
 TEST(heads_that_cannot_be) {
@@ -192,7 +193,8 @@ TEST(heads_that_cannot_be) {
   CHECK_FAILS(hfy_retrieve_heads(&net, &heads, a.q, 2, a.out, &work), HFY_ERR_ARG, &work, "5 heads");
   CHECK(all_are(a.out, all, 7));
   net.index = NULL;
-  a.q[(3 * HEADS + 4) * HEAD_D] = a.q[(9 * HEADS + 2) * HEAD_D] = a.q[(8 * HEADS + 2) * HEAD_D + 3] = (hfy_real)strtod("nan", NULL);
+  a.q[(3 * HEADS + 4) * HEAD_D] = (hfy_real)strtod("nan", NULL);
+  a.q[(9 * HEADS + 2) * HEAD_D] = a.q[(8 * HEADS + 2) * HEAD_D + 3] = a.q[(3 * HEADS + 4) * HEAD_D];
   CHECK_FAILS(hfy_retrieve_heads(&net, &heads, a.q, HEAD_ROWS, a.out, &work), HFY_ERR_NONFINITE, &work,
               "head 2: query 8: NaN");
   for (i = 0; i < HEADS * HEAD_ROWS; i++)
