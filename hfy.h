@@ -3256,7 +3256,7 @@ enum { HFY_SIMD_PANEL_ = 24576, HFY_SIMD_MANY_ = 16 }; /* bytes of a panel at mo
 typedef struct hfy_simd_tiles_ {
   size_t size, tall, rows, queries; /* size: of an element */
   void (*one)(const hfy_simd_tile_ *tile), (*few)(const hfy_simd_tile_ *tile);
-  size_t wide, two; /* two: of as many vectors */
+  size_t lanes, wide, two; /* two: panels that the last two may be instead, or wide */
   void (*turned)(const hfy_simd_block_ *block);
 } hfy_simd_tiles_;
 
@@ -3480,7 +3480,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_turned_(const hfy_simd_all_ *a
   block.depth = all->dim;
   for (i = 0; i < all->rows; i += block.columns) {
     const size_t left = all->rows - i, two = all->by->two; /* no vector alone at the end: it would wait for itself */
-    block.columns = left > wide && left <= 2 * two && two < wide ? two : hfy_base_min_(wide, left);
+    block.columns = left > wide && left <= 2 * two ? two : hfy_base_min_(wide, left);
     block.c = (char *)all->out + i * size;
     hfy_simd_pack_(size, panel, wide, hfy_simd_at_(all, all->x, i * all->x_stride), all->x_stride, 1, block.columns,
                    all->dim);
@@ -3490,7 +3490,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_turned_(const hfy_simd_all_ *a
 
 HFY_PRIVATE_ void hfy_simd_go_through_(const hfy_simd_all_ *all) {
   const hfy_simd_tiles_ *by = all->by;
-  if (by->turned && all->nq >= HFY_SIMD_MANY_ && all->dim % (by->two / 2) == 0 &&
+  if (by->turned && all->nq >= HFY_SIMD_MANY_ && all->dim % by->lanes == 0 &&
       all->dim <= HFY_SIMD_PANEL_ / by->size / by->wide)
     hfy_simd_all_turned_(all);
   else
@@ -4510,7 +4510,8 @@ HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const hfy_simd_ti
 
 enum { HFY_V_(wide) = HFY_STRIP_ * HFY_LANES_ };
 
-#if HFY_SIMD_PASS_ != 1 && !defined(HFY_SIMD_OTHER_) && !defined(__OPTIMIZE_SIZE__)
+#define HFY_TWO_ (HFY_SIMD_PASS_ == 3 ? 2 * HFY_LANES_ : HFY_V_(wide)) /* 16 registers: a vector alone is slow */
+#if HFY_SIMD_PASS_ > 2 && !defined(HFY_SIMD_OTHER_) && !defined(__OPTIMIZE_SIZE__)
 /* Canonical dots of PAIR queries at i with a turned panel: `strip` vectors of rows from j on, of which n count. Lane l
    of those dots takes the elements l, l + LANES, ...; two lanes run at a time, in such an order that what is there can
    be folded with what came before. */
@@ -4568,7 +4569,7 @@ HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(turned)(const hfy_simd_block_ *block)
     for (i = 0; i < rows; i += HFY_PAIR_) HFY_V_(turn)(HFY_STRIP_, block, i, 0, 0);
     return;
   }
-  if (HFY_STRIP_ == 3 && columns >= 2 * lanes) {
+  if (HFY_TWO_ < wide && columns >= 2 * lanes) {
     for (i = 0; i < rows; i += HFY_PAIR_) HFY_V_(turn)(2, block, i, 0, 0);
     j = 2 * lanes;
   }
@@ -4587,8 +4588,8 @@ HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(turned)(const hfy_simd_block_ *block)
                                 size_t nq, size_t dim, HFY_S_ *out, size_t out_stride) {                               \
     const int one = (queries) == 1;                                                                                    \
     const hfy_simd_tiles_ by = {sizeof(HFY_S_), tall, one ? (tall) : (few_rows), queries,                              \
-                                HFY_V_(name##_one), one ? HFY_V_(name##_one) : HFY_V_(name##_few), HFY_V_(wide),       \
-                                2 * HFY_LANES_, turned};                                                               \
+                                HFY_V_(name##_one), one ? HFY_V_(name##_one) : HFY_V_(name##_few), HFY_LANES_,         \
+                                HFY_V_(wide), HFY_TWO_, turned};                                                       \
     const hfy_simd_all_ all = {&by, x, q, out, x_stride, rows, q_stride, nq, dim, out_stride};                         \
     hfy_simd_go_through_(&all);                                                                                        \
   }
@@ -4603,6 +4604,7 @@ HFY_PAIRS_(euclidean, HFY_SIMD_EUCLIDEAN_, HFY_TALL_ < HFY_ROWS_ ? HFY_TALL_ : H
 HFY_PAIRS_(manhattan, HFY_SIMD_MANHATTAN_, 4, 4, HFY_QUERIES_ < 2 ? 1 : 2, NULL)
 #undef HFY_PAIRS_
 #undef HFY_TURNED_
+#undef HFY_TWO_
 /* One query. */
 HFY_TARGET_ void HFY_V_(dots)(const HFY_S_ *x, size_t x_stride, size_t rows, const HFY_S_ *q, size_t dim, HFY_S_ *out) {
   HFY_V_(dot)(x, x_stride, rows, q, 0, 1, dim, out, 0);
@@ -14476,7 +14478,7 @@ HFY_COLD_ void hfy_net_plan_tile_(hfy_base_arena_ *arena, const hfy_net_run_ *ru
 }
 #else
 #define hfy_net_plan_tile_ hfy_net_plan_
-#define hfy_net_choose_(run, n_queries, rows, walks, work) ((void)(work), *(walks) = 1, HFY_OK)
+#define hfy_net_choose_(run, n_queries, rows, walks, work) ((void)(rows), (void)(work), *(walks) = 1, HFY_OK)
 
 HFY_PRIVATE_ void hfy_net_walk_tile_(const hfy_net_run_ *run, size_t first, size_t last, hfy_net_scratch_ *s) {
   s->failed = last;

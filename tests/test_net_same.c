@@ -73,8 +73,8 @@ TEST(attention_in_a_batch_is_single_queries) {
     normals(&rng, values, N * W, 1);
     for (j = 0; j < B; j++)
       visible[j] = round % 3 == 0 ? N : round % 3 == 1 ? j + 1 < all ? j + 1 : all : 1 + j * 37 % all;
-    for (i = 0; round % 3 && i < D; i++) keys[all * D % (N * D) + i] = (hfy_real)(all < N ? NAN : 0.5);
-    for (i = 0; round % 3 && i < W; i++) values[all * W % (N * W) + i] = (hfy_real)(all < N ? NAN : 0.5);
+    for (i = 0; round % 3 && all < N && i < D; i++) keys[all * D + i] = (hfy_real)strtod("nan", NULL);
+    for (i = 0; round % 3 && all < N && i < W; i++) values[all * W + i] = (hfy_real)strtod("nan", NULL);
     net.count = N;
     net.dim = D;
     net.keys = keys;
@@ -82,6 +82,7 @@ TEST(attention_in_a_batch_is_single_queries) {
     net.readout_dim = W;
     net.visible = round % 3 ? visible : NULL;
     net.sep.kind = round % 4 == 3 ? HFY_SEP_SPARSEMAX : round % 4 == 2 ? HFY_SEP_EXP : HFY_SEP_SOFTMAX;
+    if (round == 1 || round == 7) net.sim = HFY_SIM_COSINE, net.beta = 5; /* every query's own length */
     CHECK(hfy_retrieve(&net, q, B, out, NULL, NULL) == HFY_OK);
     for (j = 0; j < B; j += 1 + j % 3) {
       if (round % 3) net.visible = visible + j;
@@ -154,7 +155,8 @@ TEST(heads_side_by_side) {
   normals(&rng, a.bias, HEADS * HEAD_N, 1);
   normals(&rng, a.q, HEADS * HEAD_ROWS * HEAD_D, 1);
   for (j = 0; j < HEAD_ROWS; j++) a.visible[j] = j + 1;
-  for (round = 0; round < 24; round++) check_heads(&a, round % 3 == 2 ? HEADS : 1 + round % 2, (int)(round / 2 % 2), round);
+  for (round = 0; round < 24; round++)
+    check_heads(&a, round % 3 == 2 ? HEADS : 1 + round % 2, (int)(round / 2 % 2), round);
 }
 
 TEST(heads_that_cannot_be) {
@@ -191,7 +193,8 @@ TEST(heads_that_cannot_be) {
   CHECK_FAILS(hfy_retrieve_heads(&net, &heads, a.q, 2, a.out, &work), HFY_ERR_ARG, &work, "5 heads");
   CHECK(all_are(a.out, all, 7));
   net.index = NULL;
-  a.q[(3 * HEADS + 4) * HEAD_D] = a.q[(9 * HEADS + 2) * HEAD_D] = a.q[(8 * HEADS + 2) * HEAD_D + 3] = (hfy_real)NAN;
+  a.q[(3 * HEADS + 4) * HEAD_D] = (hfy_real)strtod("nan", NULL);
+  a.q[(9 * HEADS + 2) * HEAD_D] = a.q[(8 * HEADS + 2) * HEAD_D + 3] = a.q[(3 * HEADS + 4) * HEAD_D];
   CHECK_FAILS(hfy_retrieve_heads(&net, &heads, a.q, HEAD_ROWS, a.out, &work), HFY_ERR_NONFINITE, &work,
               "head 2: query 8: NaN");
   for (i = 0; i < HEADS * HEAD_ROWS; i++)

@@ -304,8 +304,8 @@ TEST(combine_tiles) {
   free(x), free(w), free(z);
 }
 
-/* As a causal mask leaves them: weights at the front of every row, some with a hole; whole tiles, too. What no query has a
-   weight for may hold anything. */
+/* As a causal mask leaves them: weights at the front of every row, some with a hole; whole tiles, too. What no query has
+   a weight for may hold anything. */
 TEST(combine_causal) {
   static const size_t widths[] = {8, 16, 20, 32, 64, 96, 128, 130};
   const hfy_simd_ *simd;
