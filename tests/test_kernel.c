@@ -1599,7 +1599,7 @@ TEST(hetero_association) {
     hfy_net net;
     hfy_kernel_geometry g;
     static const size_t four[] = {4};
-    double a[P], y[P], bound[130], recovered, stored;
+    double a[P], y[P], bound[130], recovered, stored, loss;
     memset(&how, 0, sizeof how), memset(&report, 0, sizeof report);
     fine(hfy_kernel_random(P, M, &rng, answers, &work));
     k.targets = answers, k.target_dim = M, how.tol = 1e-10, how.state = state, how.lambda = 0.02;
@@ -1612,6 +1612,12 @@ TEST(hetero_association) {
       for (i = 0; i < P; i++) CHECK_NEAR(alpha[i * M + j], a[i], 1e-7);
       fine(hfy_kernel_information(&k, j, a, NULL, 0.02, 0, &f, NULL, NULL, &work));
       CHECK(f.euclidean < 1e-14);
+      for (loss = 0, i = 0; i < P; i++) {
+        double field = 0;
+        for (l = 0; l < P; l++) field += gram[i * P + l] * a[l];
+        loss += log1p(exp(field * (1 - 2 * y[i]))) + 0.01 * field * a[i];
+      }
+      relative(f.loss, loss, 1e-10, "loss");
     }
     fine(hfy_kernel_stored(&k, &stored, NULL, &work));
     CHECK(stored == 1);

@@ -139,7 +139,7 @@ do for [r=1:3] {
             plot for [k=1:4] way('0.02', k < 3 ? '400' : '100', c) using 5:(column(13 + (k + 1) % 2) > 0 ? column(13 + (k + 1) % 2) : NaN) with lines lw 2.5 lc rgb word(colours, k)
         }
         if (r == 3) {
-            set xrange [0:1.05]
+            set xrange [0:(c < 3 ? 1.05 : 1.3)]
             set yrange [-0.001:0.055]
             plot for [k=1:2] way(k == 1 ? '0.02' : '0.1', '400', c) using 15:16 with lines lw 2.5 lc rgb word(colours, k)
         }
