@@ -69,6 +69,18 @@ static int close_rows(const hfy_real *a, const hfy_real *b, size_t n, double tol
   return 1;
 }
 
+/* Rows of sums: beside what is largest in them, as weights of EXP cancel. */
+static int close_sums(const hfy_real *a, const hfy_real *b, size_t rows, size_t width, double tol) {
+  size_t j, i;
+  for (j = 0; j < rows; j++) {
+    double most = 1;
+    for (i = j * width; i < (j + 1) * width; i++) most = fabs((double)b[i]) > most ? fabs((double)b[i]) : most;
+    for (i = j * width; i < (j + 1) * width; i++)
+      if (!(fabs((double)a[i] - (double)b[i]) <= tol * most) && memcmp(a + i, b + i, sizeof *a)) return 0;
+  }
+  return 1;
+}
+
 /* A number of any size, or any bits at all. */
 static hfy_real wild(hfy_rng *rng, size_t odds) {
   const double odd[] = {0, -0.0, 1, -1, HUGE_VAL, -HUGE_VAL};
@@ -248,7 +260,7 @@ static int compare(const hfy_net *net, size_t n_queries, int which, int rounds, 
   CHECK(got == want && !strcmp(one.message, two.message));
   SAME(status, MAX_Q), SAME(energy, MAX_Q * (STEPS + 1));
   if (rounds) { /* one step; the heaviest may swap within rounding */
-    CHECK(close_rows(fast.out, plain.out, n_queries * width, 2000 * REAL_EPS));
+    CHECK(close_sums(fast.out, plain.out, n_queries, width, 2000 * REAL_EPS));
     CHECK(close_rows(fast.null_weight, plain.null_weight, MAX_Q, 2000 * REAL_EPS));
   } else {
     SAME(out, MAX_Q * MAX_D), SAME(best, MAX_Q), SAME(support, MAX_Q), SAME(steps, MAX_Q), SAME(cycle, MAX_Q);
