@@ -1060,20 +1060,20 @@ typedef struct hfy_net {
   unsigned generation;          /* of the keys: count it up when you change them, and an index of another is an ARG */
   double beta; /* inverse temperature > 0; 0 = 1/sqrt(dim) for DOT with a simplex or polytope Omega, else 1 */
   hfy_sep sep;
-  const double *betas, *alphas, *gammas, *ks; /* one a query, instead of beta, sep.alpha, sep.gamma, sep.k; 0 = those.
-                            Neighbours with equal settings run as one batch: sort queries that share them. NULL */
   hfy_post post;
   const hfy_real *bias;         /* added to the scores; -INFINITY masks a pattern, whatever its key holds; or NULL */
   size_t bias_stride;           /* rows of N, one a query, this far apart; 0 = one row for all queries */
   const size_t *visible; /* one a query: only patterns 0 .. visible-1 exist for it (causal, padding); or NULL */
+  double step;                  /* leak 0 < step <= 1; 0 = 1 */
+  double tol;                   /* >= 0: stop once max|f(q) - q| <= tol; 0: once f(q) = q to the bit */
+  size_t max_steps;             /* 0 = 1 */
+  const double *betas, *alphas, *gammas, *ks; /* one per query, instead of beta, sep.alpha, sep.gamma, sep.k; 0 = those.
+                            Neighbours with equal settings run as one batch: sort queries that share them. NULL */
   int null_pattern;      /* 1: one more pattern, N, that every query sees, with the score null_score and the value 0:
                             the weight it takes is left over. So a query may abstain (softmax_1: null_score 0), and one
                             that sees no other pattern has an answer: of p = 0. Not IDENTITY, powers, EXP, structures or
                             bounds: UNSUPPORTED */
   double null_score;     /* its theta, finite; never multiplied by beta */
-  double step;                  /* leak 0 < step <= 1; 0 = 1 */
-  double tol;                   /* >= 0: stop once max|f(q) - q| <= tol; 0: once f(q) = q to the bit */
-  size_t max_steps;             /* 0 = 1 */
 } hfy_net;
 
 /* What a retrieval can tell besides its answer: every pointer is optional, arrays hold one entry a query unless said.
@@ -1150,12 +1150,12 @@ typedef struct hfy_grad {
   hfy_real *bias;          /* with bias_stride 0: N, summed over the queries */
   hfy_real *self_coupling; /* dim */
   double *beta;            /* 1, summed over the queries, as all numbers of this struct */
-  double *betas, *alphas, *gammas; /* n_queries: each query's part of beta, alpha, gamma */
-  double *null_score;      /* 1; UNSUPPORTED without a null pattern */
   double *alpha, *gamma, *upper, *lower, *transition, *transitions; /* the separation's: see hfy_sep_grad */
   hfy_post_grad post; /* the post-transformation's parameters; its z must be NULL: the state's is `queries` */
   int implicit;     /* 1: through the fixed point instead of the steps that lead to it */
   double *residual; /* n_queries, set with implicit: max|v + J'u - u| / max|v|, see below */
+  double *betas, *alphas, *gammas; /* n_queries: each query's part of beta, alpha, gamma */
+  double *null_score;      /* 1; UNSUPPORTED without a null pattern */
 } hfy_grad;
 
 /* Reverse mode: adds to grad the vector-Jacobian products of hfy_retrieve at dout (the shape of out), through all the

@@ -1862,7 +1862,7 @@ int main(int argc, char **argv) {
   RUN(isolated_pattern);
   RUN(unstable_descent);
   RUN(forces);
-  RUN(learning_dynamics);
+  RUN_ONCE(learning_dynamics);
   RUN(information);
   RUN(baselines);
   RUN(untrained);
@@ -1876,12 +1876,12 @@ int main(int argc, char **argv) {
   RUN(packing_and_kernels);
   RUN(other_recalls);
   RUN(nearest_exactly);
-  RUN(skipping_changes_nothing);
+  RUN_ONCE(skipping_changes_nothing);
   RUN(wild_alpha);
-  RUN(ties_of_whole_numbers);
+  RUN_ONCE(ties_of_whole_numbers);
   RUN(foreign_things);
   RUN(small_things);
-  RUN(no_self_recall);
+  RUN_ONCE(no_self_recall);
   RUN(no_self_skipping);
   RUN(no_self_training);
   RUN(no_self_forces);
