@@ -10147,16 +10147,17 @@ HFY_PRIVATE_ hfy_status hfy_sep_keep_(hfy_sep_scratch_ *s, double sum) {
 
 /* --- simplex kinds: s->index and s->weight hold the window's indices and distances, and become the solution --- */
 
-/* p = t - d, sum p = 1: Newton's method, which is Michelot's algorithm, ends after finitely many steps. */
-HFY_PRIVATE_ void hfy_sep_line_(hfy_sep_scratch_ *s) {
-  size_t i, before;
+/* p = t - d, sum p = 1: Newton's method, which is Michelot's algorithm, ends after finitely many steps. Returns t, and
+   keeps what is not beyond t + loose. */
+HFY_PRIVATE_ double hfy_sep_means_(hfy_sep_scratch_ *s, double loose) {
+  size_t before;
   double t;
   do {
     before = s->count;
     t = hfy_sep_mean_(s->weight, s->count) + 1 / (double)s->count;
-    s->count = s->simd->keep_below(s->weight, s->index, s->count, t);
+    s->count = s->simd->keep_below(s->weight, s->index, s->count, t + loose);
   } while (s->count < before);
-  for (i = 0; i < s->count; i++) s->weight[i] = t - s->weight[i];
+  return t;
 }
 
 /* A step of Newton's method to `next`, down, or up; 0: there is none, or it was the last. */
@@ -10394,6 +10395,20 @@ HFY_PRIVATE_ void hfy_sep_support_(double a, double e, hfy_sep_scratch_ *s) {
                                  hfy_sep_edge_(s->weight, s->count, a, e, HUGE_VAL, 1, HUGE_VAL));
 }
 
+/* Sparsemax. The means may end at the support at once: if none of those that are left, and so none of all, is near the
+   threshold. Else by what is exact. */
+HFY_PRIVATE_ void hfy_sep_line_(hfy_sep_scratch_ *s) {
+  const double loose = hfy_sep_loose_(s->count, 1);
+  double t = hfy_sep_means_(s, loose), far = 0;
+  size_t i;
+  for (i = 0; i < s->count; i++) far = s->weight[i] > far ? s->weight[i] : far;
+  if (!(far < t - loose)) {
+    hfy_sep_support_(1, 1, s);
+    t = hfy_sep_means_(s, 0);
+  }
+  for (i = 0; i < s->count; i++) s->weight[i] = t - s->weight[i];
+}
+
 /* --- projection onto a box cut by a plane (constrained sparsemax, k-subsets) --- */
 
 /* tau of the projection below, to rounding; it lies between `left` and 0. */
@@ -10584,7 +10599,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_solve_(const hfy_sep *full, hfy_sep_method_ meth
     return HFY_OK;
   }
   if (method == HFY_SEP_BY_BOX_) return hfy_sep_ksubsets_(full->k, full->rho, s);
-  if (s->count > 1 && method != HFY_SEP_BY_MAXNORM_ && hfy_sep_shape_(full, method, &a, &e) && e >= 1)
+  if (s->count > 1 && method != HFY_SEP_BY_MAXNORM_ && method != HFY_SEP_BY_LINE_ &&
+      hfy_sep_shape_(full, method, &a, &e) && e >= 1)
     hfy_sep_support_(a, e, s);
   if (s->count == 1 || method == HFY_SEP_BY_TIES_) /* the window holds the exact maxima */
     for (i = 0; i < s->count; i++) s->weight[i] = 1;
