@@ -14422,7 +14422,7 @@ HFY_COLD_ void hfy_net_mode_of_(hfy_net_run_ *run, int rows) {
 HFY_COLD_ hfy_status hfy_net_choose_(hfy_net_run_ *run, size_t n_queries, int rows, size_t *walks, hfy_work *work) {
   hfy_net_fast_ *fast = &run->fast;
   const hfy_net *net = &run->net;
-  const size_t workers = hfy_base_workers_(), most = hfy_net_heads_(run) < workers ? workers : 1; /* heads go first */
+  const size_t crew = hfy_base_workers_(), most = hfy_net_heads_(run) < crew ? crew : 1; /* heads go first */
   size_t segments = (net->count - 1) / run->segment + 1, fit;
   int dots;
   hfy_net_mode_of_(run, rows);
@@ -14443,7 +14443,7 @@ HFY_COLD_ hfy_status hfy_net_choose_(hfy_net_run_ *run, size_t n_queries, int ro
     *walks = hfy_base_min_(most, n_queries ? n_queries : 1);
   else
     fast->workers = most;
-  /* a few sums cost little room: more of them than workers, so that they meet less often */
+  /* a few sums cost little room: more of them than crew, so that they meet less often */
   if (fast->mode == HFY_NET_SUMS_ && fast->workers > 1 && hfy_base_times_(n_queries, net->dim) <= HFY_NET_FEW_)
     fast->workers *= 4;
   fast->workers = hfy_base_min_(fast->workers, segments);
