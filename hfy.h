@@ -14443,7 +14443,7 @@ HFY_COLD_ hfy_status hfy_net_choose_(hfy_net_run_ *run, size_t n_queries, int ro
     *walks = hfy_base_min_(most, n_queries ? n_queries : 1);
   else
     fast->workers = most;
-  /* a few sums cost little room: more of them than crew, so that they meet less often */
+  /* a few sums cost little room: more of them than workers, so that they meet less often */
   if (fast->mode == HFY_NET_SUMS_ && fast->workers > 1 && hfy_base_times_(n_queries, net->dim) <= HFY_NET_FEW_)
     fast->workers *= 4;
   fast->workers = hfy_base_min_(fast->workers, segments);

@@ -1149,7 +1149,9 @@ TEST(solutions_leave_no_trace) {
           edge = best - pow(heaviest, full.gamma - 1) * pow(e, (1 - full.gamma) / full.gamma);
         CHECK(edge <= worst + 1e-6);
         for (i = 0; i < n && how == 2 && !part; i++)
-          if (i % 3) theta[i] = (hfy_real)(edge + ((double)(hfy_rng_u64(&rng) % 9) - 4) * REAL_EPS * (1 + fabs(edge)));
+          if (i % 3) /* at the edge, and as near as rounding cannot be told from weight */
+            theta[i] = (hfy_real)(edge + ((double)(hfy_rng_u64(&rng) % 9) - 4) * REAL_EPS * (i % 2 ? 1e5 : 1) *
+                                             (1 + fabs(edge)));
       }
       for (i = 0; i < n; i++) scores[i] = (double)theta[i];
       worst = hfy_sep_floor_(&full, scores, n, 0, weight[1]); /* weights of last bits may still be rounded to 0 */
@@ -1239,7 +1241,7 @@ TEST(cut_by_the_threshold) {
     free(q), free(weights), free(m.keys);
     free(m.block);
   }
-  CHECK(wide > 30 / SHARES);
+  CHECK(FEWER > 1 || wide > 15);
 }
 
 TEST(stale_and_foreign) {
