@@ -24783,18 +24783,23 @@ typedef struct hfy_rate_edge_ {
   int self;
 } hfy_rate_edge_;
 
-/* At omega above all of D: x(omega) = omega - (1-alpha)/G1, its derivative, and <D^2/(omega - D)^2>. */
+/* At omega above all of D: x(omega) = omega - (1-alpha)/G1 = (alpha + <D/(omega-D)>)/G1, its derivative 1 - (1-alpha)
+   G2/G1^2, by the variance of 1/(omega-D) as alpha may be tiny, and <D^2/(omega - D)^2>. */
 HFY_COLD_ void hfy_rate_compress_(const hfy_rate_edge_ *e, double omega, double out[3]) {
-  double g1 = 0, g2 = 0, k = 0;
+  double g1 = 0, along = 0, spread = 0, k = 0;
   size_t i;
   for (i = 0; i < e->at->count; i++) {
-    const double y = 1 / (omega - e->at->h[i]), wy = e->at->w[i] * y, dy = e->at->h[i] * y;
-    g1 += wy;
-    g2 += wy * y;
+    const double y = 1 / (omega - e->at->h[i]), dy = e->at->h[i] * y;
+    g1 += e->at->w[i] * y;
+    along += e->at->w[i] * dy;
     k += e->at->w[i] * dy * dy;
   }
-  out[0] = omega - (1 - e->alpha) / g1;
-  out[1] = 1 - (1 - e->alpha) * g2 / (g1 * g1);
+  for (i = 0; i < e->at->count; i++) {
+    const double off = (e->at->h[i] - along / g1) / (omega - e->at->h[i]); /* 1/(omega-D) over G1, less 1 */
+    spread += e->at->w[i] * off * off;
+  }
+  out[0] = (e->alpha + along) / g1;
+  out[1] = e->alpha - (1 - e->alpha) * spread;
   out[2] = k;
 }
 

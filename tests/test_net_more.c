@@ -116,17 +116,24 @@ TEST(null_pattern_refused) {
   fixture f;
   hfy_work work;
   hfy_grad grad;
-  hfy_structure sequence = hfy_structure_sequence(6, 2);
-  hfy_recall how;
   double number = 0;
   int s;
-  memset(&work, 0, sizeof work), memset(&grad, 0, sizeof grad), memset(&how, 0, sizeof how);
+#ifdef HFY_HAS_STRUCTURE_
+  hfy_structure sequence = hfy_structure_sequence(6, 2);
+#endif
+  memset(&work, 0, sizeof work), memset(&grad, 0, sizeof grad);
   make(&f, 900, 6, 4, 2);
+#ifdef HFY_HAS_STRUCTURE_
   for (s = 0; s < SEPS + 2; s++) {
+#else
+  for (s = 0; s < SEPS; s++) {
+#endif
     const int bad = sep_is_unbounded(s) || s == 2 || s >= SEPS;
     use_sep(&f, s);
+#ifdef HFY_HAS_STRUCTURE_
     if (s == SEPS) f.net.sep.kind = HFY_SEP_SEQUENCE_KSUBSETS;
     if (s == SEPS + 1) f.net.sep.kind = HFY_SEP_SPARSEMAP, f.net.sep.structure = &sequence;
+#endif
     f.net.null_pattern = 1;
     CHECK(hfy_net_check(&f.net, NULL, &work) == (bad ? HFY_ERR_UNSUPPORTED : HFY_OK));
     if (bad) CHECK(strstr(work.message, "null_pattern") != NULL);
@@ -149,8 +156,10 @@ TEST(null_pattern_refused) {
               "null_score");
   f.net.null_pattern = 1, f.net.null_score = 0;
   CHECK(hfy_retrieve_vjp(&f.net, f.queries, 2, f.queries, &grad, &work) == HFY_OK);
+#ifdef HFY_HAS_THEORY_
   CHECK_FAILS(hfy_theory_retrieves(&f.net, f.queries, 2, &number, NULL, &work), HFY_ERR_UNSUPPORTED, &work,
               "null_pattern");
+#endif
   hfy_work_free(&work);
 }
 
@@ -336,12 +345,17 @@ TEST(own_settings_out_of_range) {
   CHECK(hfy_retrieve(&f.net, f.queries, 4, f.out, NULL, &work) == HFY_OK && f.out[0] != 9);
   free(buffer);
   memset(&work, 0, sizeof work);
+#ifdef HFY_HAS_THEORY_
   CHECK_FAILS(hfy_theory_retrieves(&f.net, f.queries, 2, energy, NULL, &work), HFY_ERR_UNSUPPORTED, &work, "betas");
+#endif
+#ifdef HFY_HAS_SHARD_
   CHECK_FAILS(hfy_shard_find(&f.net, 0, f.queries, 2, 0, f.out, sizeof f.out, &work), HFY_ERR_UNSUPPORTED, &work,
               "betas");
+#endif
   hfy_work_free(&work);
 }
 
+#ifdef HFY_HAS_INDEX_
 /* An index serves queries with settings of their own, to the bit. */
 TEST(own_settings_with_an_index) {
   enum { N = 600, D = 32, B = 24 };
@@ -366,6 +380,7 @@ TEST(own_settings_with_an_index) {
   CHECK(same_bits(out[0], out[1], sizeof out[0]));
   free(memory);
 }
+#endif
 
 /* ARGMAX with k = 2, where the null pattern is the second: a state that is one row's says not all of the next step. */
 TEST(null_weight_of_a_known_state) {
@@ -392,6 +407,8 @@ int main(int argc, char **argv) {
   RUN(null_weight_of_a_known_state);
   RUN(own_settings_are_a_batch_of_one);
   RUN(own_settings_out_of_range);
+#ifdef HFY_HAS_INDEX_
   RUN(own_settings_with_an_index);
+#endif
   return CHECK_END();
 }
