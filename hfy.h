@@ -3252,7 +3252,7 @@ typedef struct hfy_simd_tile_ {
 
 /* How vector kernels go through all pairs: `one` query with `tall` rows at a time, or `rows` x `queries` at once; many
    queries of short rows (turned not NULL) with panels of `wide` rows whose elements lie side by side. */
-enum { HFY_SIMD_PANEL_ = 24576, HFY_SIMD_MANY_ = 16 }; /* bytes of a panel at most; queries that pay for turning it */
+enum { HFY_SIMD_PANEL_ = 24576, HFY_SIMD_MANY_ = 24 }; /* bytes of a panel at most; queries that pay for turning it */
 typedef struct hfy_simd_tiles_ {
   size_t size, tall, rows, queries; /* size: of an element */
   void (*one)(const hfy_simd_tile_ *tile), (*few)(const hfy_simd_tile_ *tile);
@@ -10955,12 +10955,12 @@ HFY_COLD_ hfy_status hfy_sep_omega_star_(const hfy_sep *full, const hfy_real *th
     *value -= box ? 0.5 * full->rho * square : hfy_sep_omega_(full, NULL, s->weight, s->index, s->count, row);
     return HFY_OK; /* whether it is finite is asked of the chain's sum */
   }
-  for (i = 0; i < n; i++) {
+  for (i = 0; method == HFY_SEP_BY_SOFTMAX_ && i < n; i++) sum += exp((double)theta[i] - s->top);
+  for (i = 0; method != HFY_SEP_BY_SOFTMAX_ && i < n; i++) {
     double v = (double)theta[i];
     if (hfy_base_is_neg_inf_(v)) continue;
     live += 1;
     switch (method) {
-    case HFY_SEP_BY_SOFTMAX_: sum += exp(v - s->top); break;
     case HFY_SEP_BY_EXP_: sum += exp(v); break;
     case HFY_SEP_BY_POWER_:
       one = pow(fabs(v), full->degree) / full->degree;
@@ -22220,7 +22220,7 @@ HFY_PRIVATE_ double hfy_kernel_alpha_(const hfy_kernel *k, size_t at) {
 }
 
 /* The sum of |alpha|, four sums side by side: not finite if one of them is not. */
-HFY_PRIVATE_ double hfy_kernel_size_(const hfy_kernel *k) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_kernel_size_(const hfy_kernel *k) {
   const size_t n = k->count * k->target_dim;
   double sum[4] = {0, 0, 0, 0};
   size_t i = 0, l;
