@@ -24848,7 +24848,7 @@ HFY_COLD_ double hfy_rate_edge_at_(hfy_rate_edge_ e, double alpha) {
   double low = 1e-9, high = 4, at[3] = {0, 0, 0};
   size_t i;
   e.alpha = alpha;
-  if (e.self || alpha < 1e-8) { /* where they differ by less than alpha */
+  if (e.self) {
     for (i = 0; i < e.at->count; i++) e.at->h[i] = e.b * e.at->d[i];
     e.factor = e.noise / (e.b * e.b * (1 - alpha));
     hfy_rate_omega_(&e, at);

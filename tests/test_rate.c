@@ -1103,11 +1103,7 @@ static int come_back(const hfy_rate *one, const double *w, const double *r, size
   o.duration = 150, o.tol = -1, o.dt = 0.1;
   for (i = 0; i < 4 * n; i++) start[i] = fmax(0, r[i % n] + 1e-5 * hfy_rng_normal(&rng));
   (void)hfy_rate_simulate(one, w, n, start, 4, &o, end, NULL, NULL);
-  for (k = 0; k < 4; k++) {
-    double off = 0;
-    for (i = 0; i < n; i++) off += (end[k * n + i] - r[i]) * (end[k * n + i] - r[i]);
-    back += sqrt(off) < 1e-3;
-  }
+  for (k = 0; k < 4; k++) back += distance(end + k * n, r, n) < 1e-3;
   return back == 4;
 }
 

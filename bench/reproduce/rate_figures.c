@@ -383,11 +383,11 @@ static void figure5(void) {
 static int sparse_point(double power, double cv, double f, double alpha, size_t n, uint64_t seed, double margin,
                         double *theta, double *abscissa, double shares[2], double *sum) {
   const size_t p = count_of(alpha, n);
-  double *r = doubles(p * n), *w = doubles(n * n), *re = doubles(n), *im = doubles(n);
+  double *r = doubles(p * n), *w = doubles(n * n);
   hfy_rate one = unit(power, 0);
   hfy_rng rng = hfy_rng_seed(seed);
   hfy_rate_search o;
-  size_t stable = 0, below = 0, mu;
+  size_t stable = 0, below = 0;
   hfy_status status;
   memset(&o, 0, sizeof o);
   o.sample = 5, o.grid = 5, o.steps = 4, o.margin = margin;
@@ -397,15 +397,12 @@ static int sparse_point(double power, double cv, double f, double alpha, size_t 
     one.theta = *theta;
     must(hfy_rate_weights_sparse(&one, r, p, n, margin < 0 ? 0 : margin, w, NULL, &work));
     must(hfy_rate_stability(&one, w, r, p, n, NULL, &stable, &work));
-    for (mu = 0; mu < p; mu++) {
-      must(hfy_rate_spectrum(&one, w, r + mu * n, n, re, im, NULL, &work));
-      below += re[0] < -1e-9;
-    }
+    must(below_0(&one, w, r, p, n, &below, &work));
     shares[0] = (double)below / (double)p;
     shares[1] = (double)stable / (double)p;
     *sum = total(w, n * n) / (double)n;
   }
-  free(r), free(w), free(re), free(im);
+  free(r), free(w);
   return !status;
 }
 

@@ -424,17 +424,6 @@ static void basins(void) {
   free(w);
 }
 
-/* How many of p patterns have a negative abscissa with slope 0 for silent units, which is what the paper counts. */
-static size_t below_0(const hfy_rate *one, const double *w, const double *r, size_t p, size_t n) {
-  double re[60], im[60];
-  size_t mu, below = 0;
-  for (mu = 0; mu < p; mu++) {
-    check(hfy_rate_spectrum(one, w, r + mu * n, n, re, im, NULL, &work), &work);
-    below += re[0] < -1e-9;
-  }
-  return below;
-}
-
 /* S12: sigma = 0, n = 1, CV 1, N = 60, the threshold searched for on a grid of 9 and by 6 golden sections; as the paper
    counts, then what is stable, without and with a margin of 0.05 */
 static void sparse(void) {
@@ -464,7 +453,8 @@ static void sparse(void) {
             &work);
       check(hfy_rate_stability(&one, w, r, p, n, NULL, &stable, &work), &work);
       strict += (double)stable / (double)(p * problems);
-      share += (double)(at[c][0] < 1 ? below_0(&one, w, r, p, n) : stable) / (double)(p * problems);
+      if (at[c][0] < 1) check(below_0(&one, w, r, p, n, &stable, &work), &work);
+      share += (double)stable / (double)(p * problems);
       mean += one.theta / (double)problems;
       if (!(one.theta <= highest)) highest = one.theta;
       if (!(fabs(objective) <= farthest)) farthest = fabs(objective);
