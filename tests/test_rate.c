@@ -1278,6 +1278,24 @@ TEST(threshold_search_is_golden) {
   free(r), free(w), free(a);
 }
 
+/* The least lies below the patterns' own bracket: it is followed there, and not beyond a bracket that is given. */
+TEST(brackets_widen) {
+  const size_t n = 30, p = 9;
+  double *r = patterns(3, p, n, 1, 1), low = -2, theta[2], best[2];
+  const hfy_rate one = unit(1, 1, 0);
+  hfy_rate_search search;
+  size_t i;
+  for (i = 0; i < n * p; i++) low -= hfy_rate_inverse(&one, r[i]) / (double)(n * p);
+  memset(&search, 0, sizeof search);
+  search.grid = 7, search.steps = 4;
+  CHECK(hfy_rate_threshold(&one, r, p, n, &search, &theta[0], &best[0], NULL) == HFY_OK);
+  search.low = low, search.high = low + 3;
+  CHECK(hfy_rate_threshold(&one, r, p, n, &search, &theta[1], &best[1], NULL) == HFY_OK);
+  CHECK(theta[0] < low - 0.5 && best[0] < best[1]);
+  CHECK(theta[1] >= low && theta[1] <= low + 3);
+  free(r);
+}
+
 TEST(sparse_thresholds) {
   const size_t n = 30, p = 10;
   double *r = patterns(95, p, n, 1, 0.4), *w = doubles(n * n), *a = doubles(p), theta, best, other, re[30], im[30];
@@ -1965,6 +1983,7 @@ int main(int argc, char **argv) {
   RUN(no_row_has_more_constraints_than_weights);
   RUN(sparse_rows_are_polished);
   RUN(threshold_search_is_golden);
+  RUN_ONCE(brackets_widen);
   RUN(sparse_thresholds);
   RUN(dynamics_are_golden);
   RUN(integrators_and_forms_agree);
