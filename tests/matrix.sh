@@ -69,6 +69,7 @@ emulated() { # NAME [quick:]TARGET EMULATOR "CFLAGS" "FILES" [MAKE'S VARIABLES..
 pair gcc-c99      "gcc" gcc "-std=c99 -O2" "$all"
 pair gcc-c11-O0   "gcc" gcc "-std=c11 -O0" "$linked"
 pair gcc-c17-O3   "gcc" gcc "-std=c17 -O3" "$linked"
+pair gcc-c99-Os   "gcc" gcc "-std=c99 -Os" "$linked simd index gemm" PRECISIONS="float double"
 pair gcc-gnu-v3   "gcc" gcc "-std=gnu17 -O2 -march=x86-64-v3" "$linked simd index gemm"
 pair gcc-gnu-v4   "gcc" gcc "-std=gnu17 -O2 -march=x86-64-v4" "$linked simd index gemm"
 fused="-std=gnu99 -O2 -march=native -ffp-contract=fast -DHFY_NO_SIMD" # gcc fuses nothing at -O1: LIGHT
