@@ -2643,6 +2643,17 @@ HFY_COLD_ size_t hfy_base_put_whole_(char *out, size_t size, size_t at, uint64_t
   return hfy_base_put_(out, size, at, digits + n);
 }
 
+/* The logarithm of x >= 0 by log1p, which brings no table: those of log are a twentieth of a small program. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_base_log_(double x) {
+  int exponent = 0;
+  double m = frexp(x, &exponent);
+  if (m < 0.70710678118654752) {
+    m *= 2;
+    exponent--;
+  }
+  return exponent * 0.693147180369123816490 + (log1p(m - 1) + exponent * 1.9082149292687043e-10);
+}
+
 /* Six significant digits at most. Our own: messages need no stdio, and no locale turns the point into a comma. */
 HFY_COLD_ size_t hfy_base_put_number_(char *out, size_t size, size_t at, double x) {
   char digits[6], text[32];
@@ -2653,9 +2664,9 @@ HFY_COLD_ size_t hfy_base_put_number_(char *out, size_t size, size_t at, double 
   x = fabs(x);
   if (!hfy_base_is_finite_(x)) return hfy_base_put_(out, size, at, "inf");
   if (!(x > 0)) return hfy_base_put_(out, size, at, "0");
-  exponent = (int)floor(log10(x));
+  exponent = (int)(hfy_base_log_(x) * 0.43429448190325182765 + 400) - 400;
   m = (uint64_t)(exponent < -290 ? x * 1e300 / pow(10.0, exponent + 295) + 0.5 : x / pow(10.0, exponent) * 1e5 + 0.5);
-  exponent += m >= 1000000 ? 1 : m < 100000 ? -1 : 0; /* log10 or the digits were rounded up */
+  exponent += m >= 1000000 ? 1 : m < 100000 ? -1 : 0; /* the logarithm or the digits were rounded */
   m = m >= 1000000 ? m / 10 : m < 100000 ? m * 10 : m;
   for (i = 5; i >= 0; i--, m /= 10) digits[i] = (char)('0' + (int)(m % 10));
   for (n = 6; n > 1 && digits[n - 1] == '0';) n--;
@@ -10071,7 +10082,7 @@ HFY_COLD_ hfy_status hfy_sep_check_link_(const hfy_sep *full, size_t rows, size_
     return hfy_base_should_(work, where, "degree", full->degree, "above 1 and finite");
   if ((subsets || structured) && !(full->rho > 0 && hfy_base_is_finite_(full->rho)))
     return hfy_base_should_(work, where, "rho", full->rho, "above 0 and finite");
-  if (!(full->k > 0 && full->k <= (double)n && (subsets || (full->k >= 1 && full->k <= floor(full->k)))))
+  if (!(full->k > 0 && full->k <= (double)n && (subsets || (full->k >= 1 && full->k >= ceil(full->k)))))
     return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %g; it should be %s n, %z", where, full->k,
                           subsets ? "above 0 and at most" : "a whole number from 1 to", n);
   if (structured) return hfy_sep_check_structure_(full, n, where, work);
@@ -10160,52 +10171,26 @@ HFY_PRIVATE_ double hfy_sep_means_(hfy_sep_scratch_ *s, double loose) {
   return t;
 }
 
-/* A step of Newton's method to `next`, down, or up; 0: there is none, or it was the last. */
-HFY_PRIVATE_ int hfy_sep_step_(double *x, double next, int up) {
+/* A step of Newton's method down to `next`; 0: there is none, or it was the last. */
+HFY_PRIVATE_ int hfy_sep_step_(double *x, double next) {
   double before = *x;
-  if (!(up ? next > before : next < before)) return 0;
+  if (!(next < before)) return 0;
   *x = next;
-  return fabs(before - next) > 4e-16 * before;
+  return before - next > 4e-16 * before;
 }
 
-/* p = t - d, sum p^2 = 1: 2-normmax, and what 1.5-entmax is the square of. */
-HFY_PRIVATE_ void hfy_sep_cone_(hfy_sep_scratch_ *s) {
-  double t = hfy_sep_mean_(s->weight, s->count) + 1 / sqrt((double)s->count), sums[3];
-  size_t i;
+/* alpha-entmax, 0 < alpha < 1: with a = alpha - 1 and s the largest weight, p_i = (s^a - a d_i)^(1/a) = s b_i^(1/a),
+   b_i = 1 - a s^-a d_i. Concave in s: Newton's method walks up from 1/n. */
+HFY_COLD_ void hfy_sep_flat_(hfy_sep_scratch_ *s, double alpha) {
+  double a = alpha - 1, big = 1 / (double)s->count, before = 0, sums[2];
   int step;
-  if (t > 1) t = 1;
-  for (step = 0; step < 200; step++) {
-    if (s->count > 64) s->count = s->simd->keep_below(s->weight, s->index, s->count, t); /* few: not worth a pass */
-    s->simd->below(s->weight, s->count, t, sums);
-    if (!hfy_sep_step_(&t, t - (sums[2] - 1) / (2 * sums[1]), 0)) break;
+  for (step = 0; step < 200 && big - before > 4e-16 * before; step++) {
+    s->simd->powers(s->weight, s->count, a * pow(big, -a), 1 / a, s->power, sums);
+    before = big;
+    big -= (big * sums[0] - 1) / sums[1];
   }
-  s->count = s->simd->keep_below(s->weight, s->index, s->count, t);
-  for (i = 0; i < s->count; i++) s->weight[i] = t - s->weight[i];
-}
-
-/* alpha-entmax, 0 < alpha < 2, alpha != 1: with a = alpha - 1 and s the largest weight, p_i = (s^a - a d_i)_+^(1/a)
-   = s b_i^(1/a), b_i = 1 - a s^-a d_i. Convex in s for a > 0 (walk down), concave for a < 0 (walk up from 1/n). */
-HFY_PRIVATE_ void hfy_sep_tsallis_(hfy_sep_scratch_ *s, double alpha) {
-  double a = alpha - 1, n = (double)s->count, big = 1 / n, sums[2], u;
-  size_t i;
-  int step;
-  if (alpha >= 1.5 && alpha <= 1.5) { /* p = (t - d/2)^2 */
-    for (i = 0; i < s->count; i++) s->weight[i] *= 0.5;
-    hfy_sep_cone_(s);
-    for (i = 0; i < s->count; i++) s->weight[i] *= s->weight[i];
-    return;
-  }
-  if (a > 0) {
-    big = exp(log1p(a * hfy_sep_mean_(s->weight, s->count) + expm1(-a * log(n))) / a); /* Jensen */
-    if (!(big < 1)) big = 1;
-  }
-  for (step = 0; step < 200; step++) {
-    u = a * exp(-a * log(big));
-    if (a > 0) s->count = s->simd->keep_below(s->weight, s->index, s->count, 1 / u);
-    s->simd->powers(s->weight, s->count, u, 1 / a, s->power, sums);
-    if (!hfy_sep_step_(&big, big - (big * sums[0] - 1) / sums[1], a < 0)) break;
-  }
-  s->simd->powers(s->weight, s->count, a * exp(-a * log(big)), 1 / a, s->weight, sums); /* the scale big drops out */
+  if (!(big > before)) big = before;
+  s->simd->powers(s->weight, s->count, a * pow(big, -a), 1 / a, s->weight, sums); /* the scale big drops out */
 }
 
 /* alpha-entmax, alpha > 2: infinite slopes where an entry enters the support. So find the support first, from the
@@ -10235,7 +10220,7 @@ HFY_COLD_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha) {
       slope += p > u ? pow(u / p, a - 1) : 1;
     }
     next = u - g / slope;
-    if (!hfy_sep_step_(&u, next > 0 || !(next < u) ? next : 0, 0) || !(u > 0)) break;
+    if (!hfy_sep_step_(&u, next > 0 || !(next < u) ? next : 0) || !(u > 0)) break;
   }
   ua = pow(u, a);
   for (i = hi = 0; i < s->count; i++) { /* the rest of the window leaves no trace in sums by blocks */
@@ -10245,26 +10230,6 @@ HFY_COLD_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha) {
     s->weight[hi++] = rise > 0 ? pow(ua + a * rise, 1 / a) : u;
   }
   s->count = hi;
-}
-
-/* gamma-normmax: t with |(t - d)_+|_e = 1, e = gamma/(gamma-1); p ~ (t - d)_+^(1/(gamma-1)). Scaled by the largest
-   entry t so that nothing underflows as gamma -> 1. (HFY Algorithm 4 with its exponent mended, eq. 30-33) */
-HFY_PRIVATE_ void hfy_sep_norm_(hfy_sep_scratch_ *s, double gamma) {
-  double a = gamma - 1, e = gamma / a, sums[2];
-  double t = hfy_sep_mean_(s->weight, s->count) + exp(-log((double)s->count) / e);
-  int step;
-  if (gamma >= 2 && gamma <= 2) {
-    hfy_sep_cone_(s);
-    return;
-  }
-  if (t > 1) t = 1;
-  for (step = 0; step < 200; step++) {
-    s->count = s->simd->keep_below(s->weight, s->index, s->count, t);
-    s->simd->powers(s->weight, s->count, 1 / t, e, s->power, sums);
-    if (!hfy_sep_step_(&t, t - (t * pow(sums[0], 1 / e) - 1) * pow(sums[0], 1 / gamma) / sums[1], 0)) break;
-  }
-  s->root = t;
-  s->simd->powers(s->weight, s->count, 1 / t, 1 / a, s->weight, sums);
 }
 
 /* gamma = infinity: uniform over the top m, the first m at which the sum of the gaps to the next score reaches 1. */
@@ -10319,11 +10284,11 @@ HFY_PRIVATE_ double hfy_sep_loose_(size_t n, double e) {
 /* Drops of a window (s->weight: distances from the top, one of them 0) what lies beyond the threshold for sure, which
    is beyond that of any row that holds these scores as well. Newton's method from the right, on a norm, which is convex
    for e >= 1; below halvings will do. Returns the edge: what is not below it gets no weight. */
-HFY_PRIVATE_ double hfy_sep_narrow_(double a, double e, hfy_sep_scratch_ *s) {
+HFY_PRIVATE_ double hfy_sep_narrow_(double a, double e, double near, hfy_sep_scratch_ *s) {
   const double loose = hfy_sep_loose_(s->count, e);
   double x = 1 / a, low = 0, before, slope, height, start = x;
   int step;
-  if (e >= 1) start = hfy_sep_mean_(s->weight, s->count) + x * exp(-log((double)s->count) / e); /* Jensen */
+  if (e >= 1) start = hfy_sep_mean_(s->weight, s->count) + x * pow((double)s->count, -1 / e); /* Jensen */
   before = x;
   if (start < x) x = before = start;
   for (step = 0; step < 40; step++) {
@@ -10338,7 +10303,7 @@ HFY_PRIVATE_ double hfy_sep_narrow_(double a, double e, hfy_sep_scratch_ *s) {
     before = x;
     x -= (height - 1) / slope;
     if (!(x < before)) break;
-    if (before - x < 1e-5 * x) step = 40; /* near enough: what is dropped too late is only that */
+    if (before - x < near * x) step = 40; /* near enough: what is dropped too late is only that */
   }
   if (!(x < before)) x = before;
   x += loose * before;
@@ -10384,15 +10349,56 @@ HFY_COLD_ double hfy_sep_edge_(const double *d, size_t n, double a, double e, do
 }
 
 /* From a window to the support, by what does not depend on the rest of the window: a window that holds less of what
-   gets no weight has the same solution, to the bit. */
-HFY_PRIVATE_ void hfy_sep_support_(double a, double e, hfy_sep_scratch_ *s) {
-  double far = 0, slope;
+   gets no weight has the same solution, to the bit. Returns a point right of the threshold, by what is left. */
+HFY_PRIVATE_ double hfy_sep_support_(double a, double e, double *last, hfy_sep_scratch_ *s) {
+  double far, loose, height, slope, x, edge = 0;
+  size_t i, before;
+  (void)hfy_sep_narrow_(a, e, 1e-1, s);
+  for (;;) {
+    loose = hfy_sep_loose_(s->count, e);
+    for (i = 0, far = 0; i < s->count; i++) far = s->weight[i] > far ? s->weight[i] : far;
+    *last = far;
+    if (!(a * far > 1e-100)) return 1 / a; /* as good as equal */
+    height = hfy_sep_height_(s, a, e, far, &slope);
+    x = (1 - height) / slope;
+    if (e >= 2 && e <= 2 && height < 1) { /* its square is a square in x: solved */
+      const double side = slope * height, rest = 1 - height * height;
+      x = rest / (side + sqrt(side * side + (double)s->count * a * a * rest));
+    }
+    x += far + loose * far;
+    if (edge > 0 || height < 1 - 2 * loose) return x; /* all enter */
+    before = s->count;
+    if (height > 1) s->count = s->simd->keep_below(s->weight, s->index, s->count, x); /* a step of Newton's method */
+    if (s->count < before) continue;
+    edge = hfy_sep_edge_(s->weight, s->count, a, e, HUGE_VAL, 1, HUGE_VAL);
+    s->count = s->simd->keep_below(s->weight, s->index, s->count, edge);
+  }
+}
+
+/* alpha-entmax, 1 < alpha < 2, p = (a (x - d))^(1/a), and gamma-normmax, p ~ (x - d)^(1/(gamma-1)): the threshold x
+   on the support, scaled so that nothing underflows as alpha and gamma come near 1.
+   (HFY Algorithm 4 with its exponent mended, eq. 30-33) */
+HFY_PRIVATE_ void hfy_sep_power_(double a, double e, double power, hfy_sep_scratch_ *s) {
+  double far, x = hfy_sep_support_(a, e, &far, s), height, slope, jensen, sums[2];
   size_t i;
-  (void)hfy_sep_narrow_(a, e, s);
-  for (i = 0; i < s->count; i++) far = s->weight[i] > far ? s->weight[i] : far;
-  if (!(far > 0) || hfy_sep_height_(s, a, e, far, &slope) < 1 - 2 * hfy_sep_loose_(s->count, e)) return; /* all enter */
-  s->count = s->simd->keep_below(s->weight, s->index, s->count,
-                                 hfy_sep_edge_(s->weight, s->count, a, e, HUGE_VAL, 1, HUGE_VAL));
+  int step;
+  jensen = hfy_sep_mean_(s->weight, s->count) + pow((double)s->count, -1 / e) / a;
+  if (jensen < x) x = jensen;
+  if (!(x < 1 / a)) x = 1 / a;
+  for (step = 0; step < 200; step++) {
+    const double before = x;
+    height = hfy_sep_height_(s, a, e, x, &slope);
+    if (!hfy_sep_step_(&x, x - (height - 1) / slope)) break;
+    if (e * (before - x) < 1e-8 * (x - far)) break; /* the next is its square */
+  }
+  s->root = x;
+  if (e >= 2 && e <= 2)
+    for (i = 0; i < s->count; i++) {
+      const double p = x - s->weight[i];
+      s->weight[i] = power > 1 ? p * p : p;
+    }
+  else
+    s->simd->powers(s->weight, s->count, 1 / x, power, s->weight, sums);
 }
 
 /* Sparsemax. The means may end at the support at once: if none of those that are left, and so none of all, is near the
@@ -10403,7 +10409,7 @@ HFY_PRIVATE_ void hfy_sep_line_(hfy_sep_scratch_ *s) {
   size_t i;
   for (i = 0; i < s->count; i++) far = s->weight[i] > far ? s->weight[i] : far;
   if (!(far < t - loose)) {
-    hfy_sep_support_(1, 1, s);
+    (void)hfy_sep_support_(1, 1, &far, s);
     t = hfy_sep_means_(s, 0);
   }
   for (i = 0; i < s->count; i++) s->weight[i] = t - s->weight[i];
@@ -10599,21 +10605,18 @@ HFY_PRIVATE_ hfy_status hfy_sep_solve_(const hfy_sep *full, hfy_sep_method_ meth
     return HFY_OK;
   }
   if (method == HFY_SEP_BY_BOX_) return hfy_sep_ksubsets_(full->k, full->rho, s);
-  if (s->count > 1 && method != HFY_SEP_BY_MAXNORM_ && method != HFY_SEP_BY_LINE_ &&
-      hfy_sep_shape_(full, method, &a, &e) && e >= 1)
-    hfy_sep_support_(a, e, s);
   if (s->count == 1 || method == HFY_SEP_BY_TIES_) /* the window holds the exact maxima */
     for (i = 0; i < s->count; i++) s->weight[i] = 1;
   else if (method == HFY_SEP_BY_LINE_)
     hfy_sep_line_(s);
   else if (method == HFY_SEP_BY_MAXNORM_)
     hfy_sep_maxnorm_(s);
-  else if (method == HFY_SEP_BY_NORM_)
-    hfy_sep_norm_(s, full->gamma);
-  else if (full->alpha > 2)
+  else if (!hfy_sep_shape_(full, method, &a, &e))
+    hfy_sep_flat_(s, full->alpha);
+  else if (e < 1)
     hfy_sep_steep_(s, full->alpha);
   else
-    hfy_sep_tsallis_(s, full->alpha);
+    hfy_sep_power_(a, e, method == HFY_SEP_BY_NORM_ ? 1 / (full->gamma - 1) : e, s);
   for (i = 0; i < s->count; sum += block) /* in blocks: many small ones must not drift; a lone one becomes exactly 1 */
     for (block = 0, end = hfy_base_min_(i + 64, s->count); i < end; i++) block += s->weight[i];
   return hfy_sep_keep_(s, sum);
@@ -10698,7 +10701,7 @@ HFY_PRIVATE_ double hfy_sep_raise_(const hfy_sep *full, double top, double share
   if (s->count < 2 || !hfy_base_is_finite_(best)) return top;
   if (hfy_sep_shape_(full, method, &a, &e)) {
     for (i = 0; i < s->count; i++) s->weight[i] = best - s->weight[i];
-    bar = best - hfy_sep_narrow_(a * exp(log(share) / e), e, s);
+    bar = best - hfy_sep_narrow_(a * pow(share, 1 / e), e, 1e-5, s);
   } else {
     if (method != HFY_SEP_BY_BOX_ || s->count < k) return top;
     memcpy(s->power, s->weight, s->count * sizeof *s->power);
@@ -10902,9 +10905,9 @@ HFY_COLD_ double hfy_sep_omega_(const hfy_sep *full, const hfy_real *y, const do
     if (method == HFY_SEP_BY_POWER_) total += pow(fabs(v), s);
     if (!(v > 0)) continue;
     switch (method) {
-    case HFY_SEP_BY_EXP_: total += v * log(v) - v; break;
-    case HFY_SEP_BY_SOFTMAX_: total += v * log(v); break;
-    case HFY_SEP_BY_TSALLIS_: total += v * expm1(a * log(v)); break;
+    case HFY_SEP_BY_EXP_: total += v * hfy_base_log_(v) - v; break;
+    case HFY_SEP_BY_SOFTMAX_: total += v * hfy_base_log_(v); break;
+    case HFY_SEP_BY_TSALLIS_: total += v * expm1(a * hfy_base_log_(v)); break;
     case HFY_SEP_BY_UNIFORM_:
       if (first > 0 && fabs(v - first) > 1e-6 * first) return HUGE_VAL;
       first = v;
@@ -10971,7 +10974,7 @@ HFY_COLD_ hfy_status hfy_sep_omega_star_(const hfy_sep *full, const hfy_real *th
     default: sum += 0.5 * v * v; break;
     }
   }
-  if (method == HFY_SEP_BY_SOFTMAX_) sum = s->top + log(sum);
+  if (method == HFY_SEP_BY_SOFTMAX_) sum = s->top + hfy_base_log_(sum);
   if (method == HFY_SEP_BY_UNIFORM_) sum /= live;
   *value = sum;
   return HFY_OK;
@@ -11015,7 +11018,7 @@ HFY_COLD_ hfy_status hfy_sep_loss_(const hfy_sep *full, const hfy_real *theta, c
       term = full->kind == HFY_SEP_RECTIFIED && t < 0 ? 0 : pow(fabs(t), r) / r;
       term = pow(fabs(v), conjugate_r) / conjugate_r + term - t * v;
       break;
-    case HFY_SEP_BY_EXP_: term = (v > 0 ? v * (log(v) - 1 - t) : 0) + exp(t); break;
+    case HFY_SEP_BY_EXP_: term = (v > 0 ? v * (hfy_base_log_(v) - 1 - t) : 0) + exp(t); break;
     default: sum += (v - p) * (s->top - t); continue;
     }
     sum += term > 0 ? term : 0;
@@ -11862,7 +11865,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_post_rescale_(double *x, size_t n) {
   size_t i;
   for (i = 0; i < n; i++) big = fabs(x[i]) > big ? fabs(x[i]) : big;
   if (!(big > 0) || (big <= high && big >= low)) return 1;
-  scale = ldexp(1.0, big > 1 ? -600 : 600);
+  scale = big > 1 ? ldexp(1.0, -600) : ldexp(1.0, 600);
   for (i = 0; i < n; i++) x[i] *= scale;
   return scale;
 }
@@ -11902,7 +11905,8 @@ HFY_PRIVATE_ double hfy_post_normalise_(const hfy_post *post, const hfy_real *z,
   if (!(norm > 0)) return root_eps;
   if (root_eps > 0) { /* sqrt(e) / |x|, where either may be out of reach of the other */
     ratio = root_eps / norm * scale;
-    if (log_scale < 0 || log_scale > 0) ratio = exp(log(root_eps) - log(norm) + log(scale) - log_scale);
+    if (log_scale < 0 || log_scale > 0)
+      ratio = exp(hfy_base_log_(root_eps) - hfy_base_log_(norm) + hfy_base_log_(scale) - log_scale);
   }
   shrink = 1 / hypot(1.0, ratio);
   for (i = 0; i < n; i++) row[i] = row[i] / norm * shrink;
@@ -11930,7 +11934,7 @@ HFY_COLD_ hfy_post_power_ hfy_post_rectify_(const hfy_post *post, double v, int 
     return r;
   }
   deep = x < -37;
-  log_s = deep ? log(width) + x : 0;
+  log_s = deep ? hfy_base_log_(width) + x : 0;
   r.value = deep ? exp(p * log_s) : raised ? pow(s, p) : s;
   if (!derivatives) return r;
   r.slope = width > 0 ? p * ((x < 0 ? e : 1) / (1 + e)) : p;
@@ -12012,8 +12016,9 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_status hfy_post_row_(const hfy_post *post, c
   case HFY_POST_TANH:
     for (i = 0; i < n; i++) {
       t = (double)z[i];
-      row[i] = scaled ? ((t > 0) - (t < 0)) * tanh(exp(log(post->beta) + log_scale + log(fabs(t))))
-                      : tanh(post->beta * t);
+      row[i] = scaled
+                   ? ((t > 0) - (t < 0)) * tanh(exp(hfy_base_log_(post->beta) + log_scale + hfy_base_log_(fabs(t))))
+                   : tanh(post->beta * t);
     }
     break;
   case HFY_POST_SIGN:
@@ -12035,7 +12040,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_status hfy_post_row_(const hfy_post *post, c
     for (i = 0; i < n; i++) {
       t = hfy_post_unscale_((double)z[i], half);
       row[i] = hfy_base_is_finite_(t) ? hfy_post_rectify_(post, t - post->theta, 0).value
-               : z[i] > 0             ? exp(post->power * (log_scale + log((double)z[i])))
+               : z[i] > 0             ? exp(post->power * (log_scale + hfy_base_log_((double)z[i])))
                                       : 0; /* theta is nothing beside it */
     }
     break;
@@ -12135,7 +12140,7 @@ HFY_COLD_ hfy_status hfy_post_row_value_(const hfy_post *post, const hfy_real *q
     for (i = 0; i < n; i++) {
       double a = fabs(row[i]), b = 0.5 * (1 - a); /* (1+a)/2 log((1+a)/2) + b log b */
       if (a > 1 + 2 * HFY_POST_TOLERANCE_) return HFY_OK;
-      if (post->kind == HFY_POST_TANH && a < 1) sum += (1 - b) * log1p(-b) + b * log(b);
+      if (post->kind == HFY_POST_TANH && a < 1) sum += (1 - b) * log1p(-b) + b * hfy_base_log_(b);
     }
     if (post->kind == HFY_POST_TANH) sum /= post->beta;
     break;
@@ -12598,6 +12603,12 @@ HFY_COLD_ hfy_status hfy_net_check_call_(const hfy_net *net, const hfy_real *que
 /* --- what a call holds --- */
 
 #ifndef HFY_PLAIN /* what >>net.fast knows of a call and of a tile */
+/* Short cuts that only save scans of large memories: not where size is all, and no index. The same bits. */
+#if defined(__OPTIMIZE_SIZE__) && !defined(HFY_HAS_INDEX_)
+#define HFY_NET_SHORT_(is) 0
+#else
+#define HFY_NET_SHORT_(is) (is)
+#endif
 
 typedef enum hfy_net_mode_ { HFY_NET_ROWS_, HFY_NET_LISTS_, HFY_NET_SUMS_ } hfy_net_mode_;
 
@@ -12986,7 +12997,7 @@ HFY_PRIVATE_ double hfy_net_close_sum_(const hfy_net_run_ *run, hfy_net_sum_ *su
 
 /* e^log_scale w, saturating to infinity. */
 HFY_COLD_ hfy_real hfy_net_rescaled_(hfy_real w, double log_scale) {
-  double v = w > 0 ? exp(log_scale + log((double)w)) : 0;
+  double v = w > 0 ? exp(log_scale + hfy_base_log_((double)w)) : 0;
   if (!(log_scale > 0) && !(log_scale < 0)) return w;
   return v > HFY_REAL_MAX_ ? (hfy_real)HUGE_VAL : (hfy_real)v;
 }
@@ -13336,7 +13347,7 @@ HFY_COLD_ hfy_net_list_ *hfy_net_plan_lists_(hfy_base_arena_ *arena, const hfy_n
 
 HFY_PRIVATE_ void hfy_net_clear_list_(const hfy_net_run_ *run, hfy_net_list_ *list, double top) {
   list->count = 0;
-  list->next = run->fast.cuts ? hfy_base_min_(HFY_NET_LOOKED_, list->capacity) : list->capacity;
+  list->next = HFY_NET_SHORT_(run->fast.cuts) ? hfy_base_min_(HFY_NET_LOOKED_, list->capacity) : list->capacity;
   list->top = top;
   list->lost = -HUGE_VAL;
   list->status = HFY_OK;
@@ -13357,7 +13368,7 @@ HFY_PRIVATE_ void hfy_net_keep_(const hfy_net_run_ *run, hfy_net_list_ *list, do
 HFY_PRIVATE_ double hfy_net_raise_(const hfy_net_run_ *run, double top, const double *theta, size_t n,
                                    const hfy_net_stream_ *t) {
   hfy_sep_scratch_ some;
-  if (!run->fast.cuts || n < HFY_NET_FIRST_) return top;
+  if (!HFY_NET_SHORT_(run->fast.cuts) || n < HFY_NET_FIRST_) return top;
   some.simd = run->simd;
   some.count = hfy_base_min_(n, HFY_NET_RAISED_);
   some.weight = t->scratch;
@@ -13420,7 +13431,7 @@ HFY_PRIVATE_ void hfy_net_collect_(const hfy_net_run_ *run, hfy_net_list_ *list,
 HFY_PRIVATE_ void hfy_net_join_(const hfy_net_run_ *run, hfy_net_list_ *all, const hfy_net_list_ *part,
                                 const hfy_net_stream_ *t) {
   size_t l;
-  if ((run->fast.kth == 1 || run->fast.cuts) && part->top > all->top) all->top = part->top;
+  if ((run->fast.kth == 1 || HFY_NET_SHORT_(run->fast.cuts)) && part->top > all->top) all->top = part->top;
   if (part->status && !all->status) all->status = part->status;
   if (part->lost > all->lost) all->lost = part->lost;
   for (l = 0; l < part->count; l++) hfy_net_append_(run, all, part->index[l], part->theta[l], t);
@@ -13659,7 +13670,7 @@ HFY_PRIVATE_ size_t hfy_net_sift_(const hfy_net_run_ *run, const hfy_net_walk_ *
     }
     n = kept;
     few = 4 * b->scored > HFY_NET_RAISED_ ? (size_t)HFY_NET_RAISED_ : 4 * b->scored;
-    if (!run->fast.cuts || n <= few || b->scored == few) return n;
+    if (!HFY_NET_SHORT_(run->fast.cuts) || n <= few || b->scored == few) return n;
     hfy_net_first_(run, w, list, n, few, s);
     if (!(b->top > before)) return n;
   }
@@ -13672,11 +13683,11 @@ HFY_PRIVATE_ size_t hfy_net_reach_(const hfy_net_run_ *run, const hfy_net_walk_ 
   const size_t kth = run->fast.kth, few = kth > HFY_NET_FIRST_ ? kth : (size_t)HFY_NET_FIRST_;
   size_t i, listed = 0;
   hfy_net_first_(run, w, NULL, n, few, s);
-  if (run->fast.cuts && most == n) hfy_net_first_(run, w, NULL, n, 4 * few, s);
+  if (HFY_NET_SHORT_(run->fast.cuts) && most == n) hfy_net_first_(run, w, NULL, n, 4 * few, s);
   for (i = 0; i < n; i++) {
     double u = (double)b->upper[i];
     if (!hfy_sim_matters_(b->top, run->fast.margin, u) || hfy_base_is_neg_inf_(u)) continue;
-    if (listed == most && !run->fast.cuts) return SIZE_MAX;
+    if (listed == most && !HFY_NET_SHORT_(run->fast.cuts)) return SIZE_MAX;
     s->sep.index[listed++] = i;
   }
   if (listed > most || most == n) listed = hfy_net_sift_(run, w, listed, s);
@@ -13705,7 +13716,7 @@ HFY_PRIVATE_ hfy_status hfy_net_finish_(const hfy_net_run_ *run, const hfy_net_w
       if (run->fast.kth == 1 && theta > b->top) b->top = theta;
     }
     all.count = m;
-    if (run->fast.cuts && b->scored >= next && b->scored < HFY_NET_RAISED_) {
+    if (HFY_NET_SHORT_(run->fast.cuts) && b->scored >= next && b->scored < HFY_NET_RAISED_) {
       next = 2 * b->scored;
       hfy_net_lift_(run, s);
     }
@@ -13886,7 +13897,7 @@ HFY_COLD_ int hfy_net_index_pays_(const hfy_net_run_ *run, const hfy_net_walk_ *
   hfy_sep_scratch_ sep;
   hfy_index_level_ level;
   double top;
-  if (!run->fast.cuts || run->fast.kth > 1 || n < 16 * some) return 1;
+  if (!HFY_NET_SHORT_(run->fast.cuts) || run->fast.kth > 1 || n < 16 * some) return 1;
   for (i = 0; i < some; i++) {
     row[i] = i * (n / some);
     b->upper[row[i]] = (hfy_real)HUGE_VAL;
@@ -14141,7 +14152,7 @@ HFY_COLD_ void hfy_net_index_scan_(const hfy_net_run_ *run, size_t live, hfy_net
     one[j].bias = run->net.bias ? run->net.bias + who * run->net.bias_stride : NULL;
     one[j].visible = hfy_net_seen_(&run->net, who);
   }
-  t->raise.to = run->fast.cuts ? hfy_net_index_lift_ : NULL;
+  t->raise.to = HFY_NET_SHORT_(run->fast.cuts) ? hfy_net_index_lift_ : NULL;
   t->raise.context = run;
   t->raise.room = s->fast.stream;
   if (shares) hfy_index_scan_(seek, live, t);
@@ -14211,7 +14222,7 @@ HFY_COLD_ void hfy_net_partial_(const hfy_net_run_ *run, size_t live, hfy_real *
 HFY_PRIVATE_ void hfy_net_learn_(const hfy_net_run_ *run, hfy_net_walk_ *w, const hfy_net_weights_ *p,
                                  hfy_net_scratch_ *s) {
   size_t from = w->single, to = SIZE_MAX, d;
-  if (!run->fast.remembers) return;
+  if (!HFY_NET_SHORT_(run->fast.remembers)) return;
   if (p && p->index && p->count == 1 && p->weight[0] >= 1 && p->weight[0] <= 1) to = p->index[0];
   for (d = 0; to != SIZE_MAX && run->net.post.kind == HFY_POST_SIGN && d < run->net.dim; d++)
     if (!(w->z[d] > 0 || w->z[d] < 0)) to = SIZE_MAX; /* a sign of the state before stays */
@@ -14380,7 +14391,7 @@ HFY_PRIVATE_ void hfy_net_walk_tile_(const hfy_net_run_ *run, size_t first, size
     last_step = run->readout.at && s->walk->step + 1 >= run->net.max_steps;
     moves = !last_step || run->moves;
     read = last_step && (mode == HFY_NET_SUMS_ || !hfy_sep_is_list_(&run->net.sep));
-    scan = run->fast.remembers ? hfy_net_reuse_(run, live, s) : live;
+    scan = HFY_NET_SHORT_(run->fast.remembers) ? hfy_net_reuse_(run, live, s) : live;
     hfy_net_norms_(run, s->q, scan, s->inverse_q);
     if (mode == HFY_NET_ROWS_)
       hfy_net_by_rows_(run, scan, moves, read, s);
@@ -14403,9 +14414,9 @@ HFY_COLD_ void hfy_net_mode_of_(hfy_net_run_ *run, int rows) {
   hfy_sep_method_ method = hfy_sep_method_of_(sep);
   fast->kth = hfy_sep_by_rank_(sep) ? (size_t)ceil(sep->k) : 1;
   fast->margin = hfy_sep_link_margin_(sep);
-  fast->cuts = hfy_sep_cuts_(sep);
+  fast->cuts = HFY_NET_SHORT_(hfy_sep_cuts_(sep));
   fast->chooses = 1;
-  fast->negligible = log(2 * (double)net->count / HFY_REAL_EPS_);
+  fast->negligible = hfy_base_log_(2 * (double)net->count / HFY_REAL_EPS_);
   fast->exponential = method == HFY_SEP_BY_SOFTMAX_ || method == HFY_SEP_BY_EXP_;
   fast->mode = HFY_NET_ROWS_;
   if (rows || sep->plus) return;
@@ -14469,7 +14480,8 @@ HFY_COLD_ void hfy_net_plan_tile_(hfy_base_arena_ *arena, const hfy_net_run_ *ru
   size_t wide = hfy_base_times_(t, dim > out ? dim : out), streams = fast->workers;
   size_t lists = fast->mode == HFY_NET_LISTS_, sums = fast->mode == HFY_NET_SUMS_;
   if (fast->mode == HFY_NET_ROWS_) streams = 0;
-  raised = fast->cuts || hfy_net_indexed_(run) || fast->keeps ? hfy_base_min_(run->net.count, HFY_NET_RAISED_) : 0;
+  raised = HFY_NET_SHORT_(fast->cuts) || hfy_net_indexed_(run) || fast->keeps;
+  raised = raised ? hfy_base_min_(run->net.count, HFY_NET_RAISED_) : 0;
   room = run->block > fast->capacity ? run->block : fast->capacity;
   if (raised > room) room = raised;
   hfy_net_plan_(arena, run, energies, s);
@@ -14488,7 +14500,7 @@ HFY_COLD_ void hfy_net_plan_tile_(hfy_base_arena_ *arena, const hfy_net_run_ *ru
     stream->z = HFY_TAKE_(arena, hfy_real, sums * wide);
     stream->part = HFY_TAKE_(arena, hfy_real, sums * wide);
   }
-  tile->memos = fast->remembers ? hfy_base_min_(run->net.count, HFY_NET_MEMO_) : 0;
+  tile->memos = HFY_NET_SHORT_(fast->remembers) ? hfy_base_min_(run->net.count, HFY_NET_MEMO_) : 0;
   tile->memo = HFY_TAKE_(arena, hfy_net_memo_, tile->memos);
   hfy_net_plan_bounds_(arena, run, s);
 }
