@@ -12605,7 +12605,7 @@ HFY_COLD_ hfy_status hfy_net_check_call_(const hfy_net *net, const hfy_real *que
 #ifndef HFY_PLAIN /* what >>net.fast knows of a call and of a tile */
 /* Short cuts that only save scans of large memories: not where size is all, and no index. The same bits. */
 #if defined(__OPTIMIZE_SIZE__) && !defined(HFY_HAS_INDEX_)
-#define HFY_NET_SHORT_(is) 0
+#define HFY_NET_SHORT_(is) (0 && (is))
 #else
 #define HFY_NET_SHORT_(is) (is)
 #endif
