@@ -25,10 +25,8 @@ function above(at) { # where the comment right above line `at` begins; `at` if t
 }
 function cut(name, declared,   i, first, last, whole) { # finds a function or a type; the lines between `begins` and `ends`
     for (i = 1; i <= lines; i++) {
-        if (!declared && text[i] ~ "^typedef (struct|enum) " name " [{]$") {
-            for (last = i; last < lines && text[last] !~ /^}/; last++);
-        } else if (!declared && text[i] ~ "^typedef (struct|enum) " name " [{]") {
-            for (last = i; last < lines && text[last] !~ /;/; last++);
+        if (!declared && text[i] ~ "^typedef (struct|enum) " name " [{]") {
+            for (last = i; last < lines && text[last] !~ /}.*;/; last++);
         } else if (text[i] ~ /^[A-Za-z]/ && text[i] ~ "[ *]" name "[(]" && text[i] !~ /^(typedef|return)/) {
             whole = ""
             for (last = i; last < lines; last++) {
