@@ -1,7 +1,8 @@
 # The 32 states: to the right what is like pattern 1, energy upwards; arrows lead to the state after the next flip.
 place = "awk '$2 ~ /^-?[0-9]+$/ && NF == 4 { \
     s[++n] = $1; e[$1] = $2; to[$1] = $3; ends[$1] = $4; \
-    for (j = 1; j <= 5; j++) m[$1] += substr($1, j, 1) == substr(\"+++--\", j, 1) ? 1 : -1; rank[$1] = many[m[$1], $2]++ } \
+    for (j = 1; j <= 5; j++) m[$1] += substr($1, j, 1) == substr(\"+++--\", j, 1) ? 1 : -1; \
+    rank[$1] = many[m[$1], $2]++ } \
   function x(q) { return m[q] + 0.36 * (rank[q] - (many[m[q], e[q]] - 1) / 2) } \
   function which(q) { return q == \"+++--\" ? 1 : q == \"+-+-+\" ? 2 : q == \"---++\" ? 3 : 4 } \
   END { for (i = 1; i <= n; i++) { q = s[i]; t = to[q]; \

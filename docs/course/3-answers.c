@@ -31,12 +31,14 @@ int main(void) {
   }
 
   for (int i = 0; i < 10; i++) mean[i % 2] += (double)points[i] / 5;
-  for (int i = 0; i < 10; i += 2) spread = fmax(spread, hypot((double)points[i] - mean[0], (double)points[i + 1] - mean[1]));
+  for (int i = 0; i < 10; i += 2)
+    spread = fmax(spread, hypot((double)points[i] - mean[0], (double)points[i + 1] - mean[1]));
   net.beta = 0.99 / (spread * spread), net.max_steps = 1000, net.tol = 1e-6;
   for (int i = 0; i < 20; i++) starts[i] = (hfy_real)(2 * hfy_rng_normal(&rng));
   must(hfy_retrieve(&net, starts, 10, ends, NULL, &work));
   for (int i = 2; i < 20; i++) apart = fmax(apart, fabs((double)(ends[i] - ends[i % 2])));
-  printf("\nbeta = 0.99/m_max^2 = %.2f: ten random starts end at one point: %s\n", net.beta, apart < 1e-3 ? "yes" : "no");
+  printf("\nbeta = 0.99/m_max^2 = %.2f: ten random starts end at one point: %s\n", net.beta,
+         apart < 1e-3 ? "yes" : "no");
   hfy_work_free(&work);
   return 0;
 }

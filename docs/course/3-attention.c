@@ -39,7 +39,7 @@ int main(void) {
   must(hfy_retrieve(&attention, q, 1, out, NULL, &work));
   attend(k, v, q, 1 / sqrt(D), loops);
   for (int c = 0; c < WIDE; c++) off = fmax(off, fabs((double)out[c] - loops[c]));
-  printf("loops and net differ by less than 1e-6: %s\n\n# beta start step     q_1    q_2       E\n", off < 1e-6 ? "yes" : "no");
+  printf("loops and net agree to 1e-6: %s\n\n# beta start step     q_1    q_2       E\n", off < 1e-6 ? "yes" : "no");
 
   for (double beta = 2; beta < 9; beta += 6)
     for (int s = 0; s < STARTS; s++) {

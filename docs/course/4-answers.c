@@ -29,7 +29,8 @@ int main(void) {
   hfy_real y[4];
   double least, ignored;
   must(hfy_sep_apply(&sep, theta, 1, 4, y, NULL));
-  printf("sparsemax(1.2, 0.8, 0.4, -0.3) = (%.2f, %.2f, %.2f, %.2f)\n", (double)y[0], (double)y[1], (double)y[2], (double)y[3]);
+  printf("sparsemax(1.2, 0.8, 0.4, -0.3) = (%.2f, %.2f, %.2f, %.2f)\n", (double)y[0], (double)y[1], (double)y[2],
+         (double)y[3]);
 
   puts("\nalpha  margin  weight at the margin  at 0.9 of it");
   sep.kind = HFY_SEP_ENTMAX;

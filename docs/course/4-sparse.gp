@@ -1,6 +1,6 @@
 # Left the weight, right the loss, of two scores s and 0.
 set terminal svg size 760,360 font 'sans,12' background '#ffffff'
-set multiplot layout 1,2 margins 0.07, 0.98, 0.16, 0.89 spacing 0.09
+set multiplot layout 1,2 margins 0.07, 0.98, 0.19, 0.89 spacing 0.09
 set xrange [-1:2.75]
 set xlabel 'lead s'
 set style line 1 lw 2 pt 7 ps 0.4

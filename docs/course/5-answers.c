@@ -26,7 +26,8 @@ int main(void) {
   hfy_sep sep = {.kind = HFY_SEP_KSUBSETS, .k = 3};
   hfy_real y[4];
   must(hfy_sep_apply(&sep, theta, 1, 4, y, NULL));
-  printf("3-subsets of (2, 1.8, 1.6, 1.2): (%.3f, %.3f, %.3f, %.3f)\n\n", (double)y[0], (double)y[1], (double)y[2], (double)y[3]);
+  printf("3-subsets of (2, 1.8, 1.6, 1.2): (%.3f, %.3f, %.3f, %.3f)\n\n", (double)y[0], (double)y[1], (double)y[2],
+         (double)y[3]);
 
   printf("c = 1.24, t = 100:  %s\n", run(1.24, 100));
   printf("c = 1.26, t = 2.28: %s\n", run(1.26, 2.28));

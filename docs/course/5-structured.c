@@ -1,4 +1,4 @@
-/* 5-structured.c: one query, several answers: which patterns come back under k-subsets, sequences and a rule of our own. */
+/* 5-structured.c: which patterns one query brings back under k-subsets, sequences and a rule of our own. */
 #include "../../hfy.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,7 +47,8 @@ int main(void) {
   sep.kind = HFY_SEP_SPARSEMAP, sep.structure = &halves, ask("one-of-each", &sep);
   sep.kind = HFY_SEP_KSUBSETS, sep.structure = NULL, sep.k = K, ask("3-subsets", &sep);
   sep.kind = HFY_SEP_SEQUENCE_KSUBSETS;
-  for (int t = 0; t < 6; t++) sep.transition = transitions[t], sprintf(name, "sequence,t=%g", sep.transition), ask(name, &sep);
+  for (int t = 0; t < 6; t++)
+    sep.transition = transitions[t], sprintf(name, "sequence,t=%g", sep.transition), ask(name, &sep);
   must(hfy_theory_associates(&(hfy_net){.dim = D, .count = N, .keys = x, .beta = 1, .sep = sep}, run, K, &told, &work));
   printf("\nbeta 1, run 2 3 4: separation %.0f, needed %.0f, radius %.2f\n", told.separation, told.needed, told.radius);
   return 0;

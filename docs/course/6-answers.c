@@ -14,7 +14,9 @@ static void must(hfy_status status) {
 }
 
 /* ln of signal over crosstalk for a share f of wrong bits. */
-static double stands_out(double gamma, double f) { return -4 * gamma * f * D - 0.5 * D * log((1 + exp(-8 * gamma)) / 2); }
+static double stands_out(double gamma, double f) {
+  return -4 * gamma * f * D - 0.5 * D * log((1 + exp(-8 * gamma)) / 2);
+}
 
 int main(void) {
   hfy_rng rng = hfy_rng_seed(1);
@@ -37,7 +39,8 @@ int main(void) {
   puts("\nshare of wrong bits   best gamma by search   hfy_kernel_gamma");
   for (double f = 0.1; f < 0.35; f += 0.1) {
     double best = 0.001;
-    for (double gamma = 0.001; gamma < 1; gamma += 0.001) best = stands_out(gamma, f) > stands_out(best, f) ? gamma : best;
+    for (double gamma = 0.001; gamma < 1; gamma += 0.001)
+      if (stands_out(gamma, f) > stands_out(best, f)) best = gamma;
     printf("%19.1f %22.3f %18.3f\n", f, best, hfy_kernel_gamma(f));
   }
 

@@ -1,5 +1,6 @@
 # The share of cues that come back whole, by the number of flipped bits.
-of(k) = sprintf("< awk 'NF == 12 && $1 != \"#\" && ++n == %d { for (i = 3; i <= 11; i++) print 3 * (i - 3), $i }' %s", k, data)
+of(k) = sprintf("< awk 'NF == 12 && $1 != \"#\" && ++n == %d { for (i = 3; i <= 11; i++) print 3 * (i - 3), $i }' %s", \
+  k, data)
 of5 = "< awk '$1 == \"no\" { for (i = 4; i <= 12; i++) print 3 * (i - 4), $i }' ".data
 set xrange [-0.3:24.3]
 set yrange [-0.03:1.04]

@@ -39,8 +39,10 @@ int main(void) {
   }
 
   puts("");
-  for (size_t count = 18; count < 21; count++)
-    printf("20 units, %d patterns: %s\n", (int)count, hfy_status_text(hfy_rate_weights(&unit, r, count, 20, 0, w, NULL)));
+  for (size_t count = 18; count < 21; count++) {
+    const hfy_status status = hfy_rate_weights(&unit, r, count, 20, 0, w, NULL);
+    printf("20 units, %d patterns: %s\n", (int)count, hfy_status_text(status));
+  }
   hfy_work_free(&work);
   return 0;
 }

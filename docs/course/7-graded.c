@@ -46,8 +46,8 @@ int main(void) {
     before = off(start, LOOKED);
     must(hfy_rate_simulate(&unit, w, UNITS, start, LOOKED, &options, end, NULL, &work));
     for (int mu = 0; mu < LOOKED; mu++) mean += abscissa[mu] / LOOKED;
-    printf("%7.2f %13.3f %9.3f %19.3f %4d of 5 %12.2f %7.2f\n", alpha, load.lambda_bulk, edge, mean, (int)stable, before,
-           off(end, LOOKED));
+    printf("%7.2f %13.3f %9.3f %19.3f %4d of 5 %12.2f %7.2f\n", alpha, load.lambda_bulk, edge, mean, (int)stable,
+           before, off(end, LOOKED));
   }
   hfy_work_free(&work);
   return 0;

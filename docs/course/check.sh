@@ -1,6 +1,6 @@
 #!/bin/sh
-# check.sh check|refresh NAME...: chapters (NAME.md) as fill.awk makes them, pictures (NAME) as gnuplot draws NAME.gp from
-# what the program NAME printed. check: do they stand here so? refresh: from now on they do. BUILD: where outputs are.
+# check.sh check|refresh NAME...: chapters (NAME.md) as fill.awk makes them, pictures (NAME) as gnuplot draws NAME.gp
+# from what the program NAME printed. check: are they here so? refresh: from now on they are. BUILD: where outputs are.
 how=$1
 shift
 passed=0 failed=0
@@ -37,7 +37,8 @@ for name; do
         lines=$(wc -l <"$name.c")
         if [ "$lines" -lt 60 ]; then pass; else fail "$name.c has $lines lines; it should have less than 60"; fi
         [ -n "$draws" ] || continue
-        if ! gnuplot -e "data='$BUILD/$name.out'; set output '$BUILD/$name.svg'" style.gp "$name.gp" >"$BUILD/log" 2>&1; then
+        if ! gnuplot -e "data='$BUILD/$name.out'; set output '$BUILD/$name.svg'" style.gp "$name.gp" \
+            >"$BUILD/log" 2>&1; then
             fail "$name.gp: $(cat "$BUILD/log")"
         elif [ "$how" = check ] && [ "$(by "$BUILD/$name.svg")" != "$(by "$name.svg")" ]; then
             echo "  skipped: $name.svg, drawn by another gnuplot"

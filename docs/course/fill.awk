@@ -1,5 +1,5 @@
-# fill.awk: prints a chapter with every marked block as the header and the programs have it today. A mark is a comment on
-# the line above a block:
+# fill.awk: prints a chapter with every marked block as the header and the programs have it today. A mark is a comment
+# on the line above a block:
 #   <!-- hfy.h: NAME -->               the function's body, or the type, with the comment above it
 #   <!-- hfy.h: NAME /FROM/ /TO/ -->   of that the lines from the first that matches FROM to the next that matches TO
 #   <!-- hfy.h: declared NAME -->      the function's declaration, with the comment above it
@@ -23,7 +23,7 @@ function above(at) { # where the comment right above line `at` begins; `at` if t
         if (text[at] ~ /^$/) return at + 1
     return at
 }
-function cut(name, declared,   i, first, last, whole) { # finds a function or a type; the lines between `begins` and `ends`
+function cut(name, declared,   i, last, whole) { # finds a function or a type: the lines from `begins` to `ends`
     for (i = 1; i <= lines; i++) {
         if (!declared && text[i] ~ "^typedef (struct|enum) " name " [{]") {
             for (last = i; last < lines && text[last] !~ /}.*;/; last++);
