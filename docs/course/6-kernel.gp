@@ -7,7 +7,8 @@ set yrange [-0.03:1.04]
 set xtics 0, 3
 set xlabel 'flipped bits of 60'
 set ylabel 'share of cues that come back whole'
-set key below reverse Left samplen 2 maxrows 2
+set bmargin at screen 0.27
+set key at screen 0.5, 0.055 center center horizontal reverse Left samplen 2 maxrows 2
 set style line 1 lw 2 pt 7 ps 0.6
 plot of(1) using 1:2 with linespoints lw 6 pt 7 ps 0.6 lc rgb '#c9c9c9' title 'untrained, gamma 0.17', \
      of(2) using 1:2 with linespoints ls 1 lc rgb blue title 'trained, gamma 0.17', \
