@@ -52,7 +52,7 @@ int main(void) {
   hfy_rng rng = hfy_rng_seed(1);
   for (int i = 0; i < BOTH; i++) bags[i] = (hfy_real)hfy_rng_normal(&rng);
   for (int b = 1; b < 2 * BAGS; b += 2)
-    for (int d = 0; d < 4; d++) bags[(b * ROWS + 3) * WIDTH + d] += d % 2 ? -2.5f : 2.5f;
+    for (int d = 0; d < 4; d++) bags[(b * ROWS + 3) * WIDTH + d] += (hfy_real)(d % 2 ? -2.5 : 2.5);
   puts("# pooling   step   loss right, %  weight on the signal");
   train(HFY_SEP_SOFTMAX), train(HFY_SEP_SPARSEMAX);
   return 0;
