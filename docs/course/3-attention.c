@@ -54,5 +54,6 @@ int main(void) {
         must(hfy_retrieve(&net, at, 1, at, &report, &work));
       }
     }
+  hfy_work_free(&work);
   return 0;
 }

@@ -51,5 +51,6 @@ int main(void) {
     sep.transition = transitions[t], sprintf(name, "sequence,t=%g", sep.transition), ask(name, &sep);
   must(hfy_theory_associates(&(hfy_net){.dim = D, .count = N, .keys = x, .beta = 1, .sep = sep}, run, K, &told, &work));
   printf("\nbeta 1, run 2 3 4: separation %.0f, needed %.0f, radius %.2f\n", told.separation, told.needed, told.radius);
+  hfy_work_free(&work);
   return 0;
 }

@@ -54,6 +54,6 @@ int main(void) {
   for (int b = 1; b < 2 * BAGS; b += 2)
     for (int d = 0; d < 4; d++) bags[(b * ROWS + 3) * WIDTH + d] += (hfy_real)(d % 2 ? -2.5 : 2.5);
   puts("# pooling   step   loss right, %  weight on the signal");
-  train(HFY_SEP_SOFTMAX), train(HFY_SEP_SPARSEMAX);
+  train(HFY_SEP_SOFTMAX), train(HFY_SEP_SPARSEMAX), hfy_work_free(&work);
   return 0;
 }
