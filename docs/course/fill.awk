@@ -91,7 +91,7 @@ function fill(mark,   word, found, patterns, n, which, i) {
         else if (word[1] == "declared") found = cut(word[2], 1)
         else found = cut(word[1], 0)
         if (found && n == 3) found = narrow(patterns[2], patterns[3])
-        if (!found) { fail("not in hfy.h: " mark); return }
+        if (!found) { fail("not in hfy.h: " substr(mark, 8)); return }
         for (i = begins; i <= ends; i++) print text[i]
     } else if (mark ~ /^file: /) {
         show(substr(mark, 7))
