@@ -81,15 +81,146 @@ export async function open() {
   return page;
 }
 
-if (process.argv[2] === "shots") {
+
+/* --- what must hold --- */
+async function check() {
+  let passed = 0, failed = 0;
+  const expect = (what, holds, told = "") => {
+    if (holds) passed++; else { failed++; console.log(`  FAIL ${what} ${told}`); }
+  };
   const page = await open();
-  for (const [theme, width, mobile] of [["light", 1280, false], ["dark", 1280, false], ["light", 390, true], ["dark", 390, true]]) {
-    await page.size(width, mobile ? 844 : 900, mobile ? 2 : 1, mobile);
-    await page.theme(theme);
-    await page.load();
-    await page.rest(400);
-    await page.whole(`${theme}-${width}.png`);
+  const centre = (id) => page.run(`(() => { const e = document.getElementById("${id}"); e.scrollIntoView({ block: "center", behavior: "instant" });
+    const b = e.getBoundingClientRect(); return [b.left + b.width / 2, b.top + b.height / 2, b.width]; })()`);
+  const click = (id) => page.run(`document.getElementById("${id}").click()`);
+  const verdict = () => page.run(`document.getElementById("verdict").textContent`);
+  const shades = (id) => page.run(`(() => { const c = document.getElementById("${id}");
+    return new Set(new Uint32Array(c.getContext("2d").getImageData(0, 0, c.width, c.height).data.buffer)).size; })()`);
+
+  /* both themes, two widths: it loads, draws, fits; and pictures to look at */
+  for (const theme of ["light", "dark"]) {
+    for (const [width, height, mobile] of [[1280, 900, false], [820, 1100, false], [390, 844, true]]) {
+      const where = `${theme}, ${width} wide`;
+      await page.size(width, height, mobile ? 2 : 1, mobile);
+      await page.theme(theme);
+      await page.load();
+      await page.rest(300);
+      expect("a digit comes back, " + where, (await verdict()).startsWith("Exactly the digit"), await verdict());
+      expect("nothing sticks out, " + where, await page.run("document.documentElement.scrollWidth <= innerWidth"));
+      for (const id of ["query", "answer", "scores", "weights", "projection", "next", "energy", "plane"]) {
+        const n = await shades(id);
+        expect(`${id} is drawn, ${where}`, n > 4, n + " colours");
+      }
+      const [r] = (await page.run("getComputedStyle(document.body).backgroundColor")).match(/\d+/g).map(Number);
+      expect("its theme, " + where, theme === "dark" ? r < 60 : r > 200, r);
+      await page.whole(`${theme}-${width}.png`);
+    }
   }
-  console.log(page.problems, page.requests.filter((r) => !r.startsWith("file:") && !r.startsWith("data:")));
+
+  /* its answers are those of the C program */
+  const answers = read("build/answers"), line = answers.split("\n").find((l) => l.startsWith("sparsemax, 7 mask"));
+  await page.size(1280, 900);
+  await page.load();
+  expect("the C program's answers are there", answers.split("\n").length > 70, answers.length);
+  expect("all answers, to the bit", (await page.run("Memory.report(memory)")) === answers);
+  await click("preset-0");
+  const shown = await page.run("[S.steps.length, Memory.hash(S.steps[S.steps.length - 1].next), Memory.hash(S.steps[S.steps.length - 1].weights)].join()");
+  const told = line.match(/: (\d+) steps.* (\w+) (\w+)$/).slice(1).join();
+  expect("what the page shows, to the bit", shown === told, `${shown}, not ${told}`);
+  expect("the picture of it", await page.run(`(() => { const f = (id) => document.getElementById(id).toDataURL(); return f("answer") === f("original") && f("answer") === f("next"); })()`));
+
+  /* every thing to try, every choice, every slider at both ends: an answer, and no error */
+  for (let i = 0; i < 7; i++) {
+    await click("preset-" + i);
+    expect(`preset ${i}`, await page.run(`document.getElementById("trouble").hidden && S.steps.length > 0 && document.getElementById("preset-text").textContent.length > 40`));
+    if (i === 3) expect("hard to fool, and is not", (await verdict()).startsWith("Exactly the digit"), await verdict());
+    if (i === 5) expect("the network of 1982 fails", (await verdict()).startsWith("None"), await verdict());
+    if (i === 6) expect("a drawn two is taken for a two", /^Stored digit \d+, a 2,/.test(await verdict()), await verdict());
+  }
+  await click("preset-0");
+  const wrong = await page.run(`(() => { const wrong = [], all = (id) => [...document.querySelectorAll("#" + id + " input")];
+    const ends = (prefix, what, once) => { for (const id of [prefix + "beta", prefix + "parameter"]) for (const end of ["min", "max"]) {
+      const slider = document.getElementById(id), was = slider.value;
+      if (slider.disabled) continue;
+      slider.value = slider[end]; slider.oninput();
+      try { once(); } catch (error) { wrong.push([...what, id, end, error.message].join(" ")); }
+      slider.value = was; slider.oninput();
+    } };
+    for (const sim of all("sim")) { sim.click(); for (const sep of all("sep")) { sep.click(); for (const post of all("post")) {
+      if (post.disabled) continue;
+      post.click();
+      ends("", [sim.value, sep.value, post.value], () => { memory.query.set(S.start); memory.walk(settings(), 4); });
+    } } }
+    for (const sep of all("plane-sep")) { sep.click(); for (const post of all("plane-post")) { post.click(); ends("plane-", [sep.value, post.value], Plane.now); } }
+    return wrong; })()`);
+  expect("every choice at both ends of its sliders", wrong.length === 0, wrong.slice(0, 4).join("; "));
+
+  /* the energy never rises, in either part */
+  await page.load();
+  await click("preset-1");
+  expect("energy falls step by step", await page.run("S.steps.length === 12 && S.steps.every((s) => s.energyNext <= s.energy + 1e-9 * Math.abs(s.energy))"));
+  expect("weights sum to 1", await page.run("S.steps.every((s) => Math.abs(s.weights.reduce((a, w) => a + w, 0) - 1) < 1e-5)"));
+  await click("plane-rain");
+  await page.rest(100);
+  const rises = await page.run(`Plane.starts().reduce((n, s) => { Plane.use(); memory.points.set(s.path); const e = memory.energiesOf(s.path.length / 2);
+    for (let t = 1; t < s.path.length / 2; t++) if (e[t] > e[t - 1] + 1e-6) n++; return n + (s.path.length < 4); }, 0)`);
+  expect("every way goes downhill", rises === 0, rises);
+
+  /* mouse and keys */
+  await click("clear");
+  await page.rest();
+  const [x, y, size] = await centre("query");
+  await page.mouse("mousePressed", x, y - size / 4);
+  await page.mouse("mouseMoved", x, y + size / 4);
+  await page.mouse("mouseReleased", x, y + size / 4);
+  await page.rest();
+  expect("the mouse draws", await page.run("S.start.reduce((n, v) => n + (v > 0), 0) > 15 && S.digit === null"));
+  expect("and what is drawn is answered", /a 1[, .]/.test(await verdict()), await verdict());
+  await page.run(`document.getElementById("query").focus()`);
+  for (const key of ["ArrowRight", "ArrowDown", "ArrowDown"]) await page.key(key);
+  await page.run("S.start.fill(-1)");
+  await page.key(" ", "Space");
+  await page.rest();
+  expect("keys draw", await page.run("S.cursor.x === 15 && S.cursor.y === 16 && S.start[16 * 28 + 15] === 1"));
+  await page.run(`document.getElementById("beta").focus()`);
+  const before = await page.run("S.net.beta");
+  await page.key("ArrowRight");
+  expect("keys move a slider", (await page.run("S.net.beta")) > before);
+  await click("preset-1");
+  await page.run(`document.getElementById("forward").click(); document.getElementById("forward").click()`);
+  expect("one step after another", await page.run(`S.at === 2 && document.querySelectorAll("#film .on").length === 2 && document.getElementById("step-text").textContent.startsWith("Step 3 of 12")`));
+  await click("play");
+  await page.rest(700);
+  expect("play", await page.run(`S.phase >= 0 && document.querySelectorAll(".stage.now").length === 1`));
+  await click("play");
+  const [px, py, pw] = await centre("plane");
+  await click("plane-clear");
+  await page.mouse("mousePressed", px, py - pw / 8);
+  await page.mouse("mouseReleased", px, py - pw / 8);
+  await page.rest(100);
+  expect("a click drops a point", await page.run("Plane.starts().length === 1 && Plane.starts()[0].path.length > 10"));
+  await page.run(`document.getElementById("plane").focus()`);
+  await page.key("ArrowLeft");
+  await page.key("Enter");
+  expect("so does a key", await page.run("Plane.starts().length === 2"));
+  await click("theme");
+  expect("the theme's button", await page.run(`document.documentElement.dataset.theme === "light" && getComputedStyle(document.body).backgroundColor === "rgb(246, 245, 241)"`));
+  const nameless = await page.run(`[...document.querySelectorAll("button, input, canvas")].filter((e) => !(e.textContent.trim() || e.ariaLabel || e.labels?.length || e.closest("figure, .film"))).map((e) => e.id)`);
+  expect("every control has a name", nameless.length === 0, nameless);
+  expect("no error in the console", page.problems.length === 0, page.problems[0]);
+  const outside = page.requests.filter((url) => !/^(file|data|about|blob):/.test(url));
+  expect("nothing from a network", outside.length === 0 && page.requests.length > 0, outside[0]);
+
+  await click("preset-1");
+  const [digits, plane] = await page.run(`(() => { const time = (f) => { const all = []; for (let i = 0; i < 15; i++) { const t = performance.now(); f(); all.push(performance.now() - t); }
+    return all.sort((a, b) => a - b)[7].toFixed(1); }; return [time(compute), time(Plane.now)]; })()`);
+  console.log(`page: a change of the digits (12 steps) takes ${digits} ms, of the landscape ${plane} ms`);
   await page.close();
+  console.log(`page in a browser: ${passed} passed, ${failed} failed`);
+  return failed || passed < 90 ? 1 : 0;
+}
+
+const job = { check }[process.argv[2]];
+if (job) {
+  setTimeout(() => { console.log("no answer from chromium within five minutes"); process.exit(1); }, 300000).unref();
+  process.exit(await job());
 }

@@ -147,6 +147,8 @@ const Plane = (() => {
   }
   function draw() {
     const { g, width } = fit(canvas());
+    if (!grid || width < 1) return;
+    if (base.width !== Math.round(width * (devicePixelRatio || 1))) stale = true;
     if (stale) { drawBase(width); stale = false; }
     g.drawImage(base, 0, 0, width, width);
     g.lineJoin = g.lineCap = "round";
@@ -193,7 +195,6 @@ const Plane = (() => {
   }
 
   /* --- when something changes: coarsely at once, finely when it rests --- */
-  function refresh() { changed(); }
   function changed() {
     if (due) return;
     due = true;
@@ -387,5 +388,7 @@ const Plane = (() => {
     starts = rain(14);
     changed();
   }
-  return { begin, refresh, ready: false, state, sync, changed };
+  /* for browser.mjs: the points dropped, and all that a change costs */
+  const now = () => { computeEnergy(COARSE); computePaths(starts); stale = true; draw(); };
+  return { begin, refresh: changed, ready: false, starts: () => starts, use, now, state, sync };
 })();

@@ -23,8 +23,8 @@ const SEPARATIONS = {
     parameter: { key: "k", symbol: "k", name: "how many at once", min: 1, max: 8, step: 0.5, value: 3,
       text: "Whole units of weight to hand out. <cite>HFY Example 1</cite>" } },
   identity: { name: "none (classical)", eq: "p = θ", cite: "HFY eq. 1, 9", post: "sign",
-    text: "Weights are the scores themselves, and all digits talk at once: the network of 1982." },
-  power: { name: "power (dense)", eq: "p = sign(θ) |θ|<sup>r−1</sup>", cite: "HFY eq. 10", post: "sign",
+    text: "Weights are the scores themselves, and all digits talk at once: the network of 1982.", bound: true },
+  power: { name: "power (dense)", eq: "p = sign(θ) |θ|<sup>r−1</sup>", cite: "HFY eq. 10", post: "sign", bound: true,
     text: "Scores to a power: the more similar ones count far more. A dense associative memory.",
     parameter: { key: "degree", symbol: "r", name: "how steep", min: 2, max: 30, step: 1, value: 4,
       text: "2 is the classical network. <cite>HFY eq. 10</cite>" } },
@@ -48,14 +48,14 @@ const PRESETS = [
   { name: "Too soft", net: { sep: "sparsemax", beta: 0.004 }, digit: 7, how: "mask", amount: 50,
     text: "β is too small: no digit leads by the margin, and the answer is a blend. Pull β to the right until it snaps." },
   { name: "Attention", net: { sep: "softmax", beta: 0.03 }, digit: 25, how: "mask", amount: 50,
-    text: "Softmax, as in transformers: it drifts off into a blend of hundreds. At which β does it find the digit?" },
+    text: "Softmax, as in transformers: it drifts off into a blend of all 2,000. At which β does it find the digit?" },
   { name: "Hard to fool", net: { sep: "sparsemax", beta: 0.1, sim: "manhattan" }, digit: 1999, how: "flip", amount: 40,
     text: "Two pixels in five are inverted, and you can hardly see the digit. Comparing by Manhattan distance still finds it." },
   { name: "Several at once", net: { sep: "ksubsets", k: 3, beta: 0.5, post: "l2" }, digit: 60, how: "mask", amount: 40,
     text: "k-subsets hand out three whole weights, so three digits come back, one on top of the other." },
-  { name: "The network of 1982", net: { sep: "identity", beta: 1, post: "sign" }, digit: 7, how: "mask", amount: 50,
+  { name: "The network of 1982", net: { sep: "identity", post: "sign" }, digit: 7, how: "mask", amount: 50,
     text: "All 2,000 digits answer at once and it forgets which was asked. Pull N down to a handful: even then they are too alike." },
-  { name: "Draw your own", net: { sep: "entmax", alpha: 1.5, beta: 0.02 }, digit: null,
+  { name: "Draw your own", net: { sep: "sparsemax", beta: 0.05 }, digit: null,
     text: "Draw a digit that was never stored. What comes back is what the memory takes it for." },
 ];
 
@@ -185,8 +185,8 @@ function topOf(values, n) {
   }
   return best;
 }
-function tops(box, values, weights, tell) {
-  const best = topOf(values, 4);
+function tops(box, by, values, weights, tell) {
+  const best = topOf(by, 4);
   while (box.children.length < 4) {
     const figure = document.createElement("figure"), canvas = document.createElement("canvas"), text = document.createElement("figcaption");
     canvas.width = canvas.height = 28;
@@ -244,7 +244,8 @@ function changed() { /* at most once for each frame */
   requestAnimationFrame(() => { due = false; compute(); });
 }
 function settings() {
-  const { sep, beta, sim, post, count } = S.net, parameter = SEPARATIONS[sep].parameter, net = { sep, beta, sim, post, count };
+  const { sep, sim, post, count } = S.net, { parameter, bound } = SEPARATIONS[sep];
+  const net = { sep, sim, post, count, beta: bound ? 1 / (sim === "cosine" ? 1 : 784) : S.net.beta };
   if (parameter) net[parameter.key] = Math.min(S.net.parameters[sep], sep === "ksubsets" ? count : Infinity);
   return net;
 }
@@ -294,7 +295,7 @@ function showAnswer() {
   } else {
     kind = "part"; text = `A blend of ${many(last.support, "stored digit")}, most of all a ${label}.`;
   }
-  if (last.residual > 0) text += ` Still moving after ${many(S.steps.length, "step")}.`;
+  if (last.residual > 0.01) text += ` Still moving after ${many(S.steps.length, "step")}.`;
   verdict.textContent = text;
   verdict.className = "verdict " + kind;
   $("original").hidden = S.digit === null;
@@ -335,11 +336,13 @@ function showStep() {
   $("eq-sim").innerHTML = SIMILARITIES[S.net.sim].eq;
   $("eq-sep").innerHTML = `${sep.eq} <cite>${sep.cite}</cite>`;
   $("eq-post").innerHTML = `${POSTS[S.net.post].eq} <cite>${POSTS[S.net.post].cite}</cite>`;
+  drawDigit($("state"), s.state);
   plot($("scores"), s.scores, s.weights, false, ink.css_s1);
   plot($("weights"), s.weights, s.weights, true, ink.css_s2);
-  tops($("top-scores"), s.scores, s.weights, number);
+  tops($("top-scores"), s.scores, s.scores, s.weights, number);
   const signed = S.net.sep === "identity" || S.net.sep === "power";
-  tops($("top-weights"), s.weights, s.weights, (w) => signed ? number(w) : w === 0 ? "0" : w < 5e-4 ? "<0.1 %" : +(100 * w).toFixed(w > 0.1 ? 0 : 1) + " %");
+  const heaviest = Float64Array.from(s.weights, (w, i) => 1e9 * w + s.scores[i]); /* of equal weights the better score */
+  tops($("top-weights"), heaviest, s.weights, s.weights, (w) => signed ? number(w) : w === 0 ? "0" : w < 5e-4 ? "<0.1 %" : +(100 * w).toFixed(w > 0.1 ? 0 : 1) + " %");
   showMargin(s);
   const scale = drawDigit($("projection"), s.projection);
   $("projection-text").textContent = (s.support === 1 ? "One stored digit, copied." : `${many(s.support, "stored digit")}, mixed by their weights.`) +
@@ -406,7 +409,7 @@ const check = (box, key) => { for (const input of box.querySelectorAll("input"))
 /* The slider of the chosen separation, or none. */
 function parameterSlider(prefix, separation, value, set) {
   const p = separation.parameter, slider = $(prefix + "parameter");
-  $(prefix + "parameter-box").style.visibility = p ? "" : "hidden";
+  $(prefix + "parameter-box").className = p ? "" : "unused";
   slider.disabled = !p;
   if (!p) return;
   $(prefix + "parameter-name").innerHTML = `<span class="symbol">${p.symbol}</span> ${p.name}`;
@@ -421,8 +424,12 @@ function syncControls() {
   $("sep-text").innerHTML = `${sep.text} <cite>${sep.cite}</cite>`;
   $("sim-text").innerHTML = SIMILARITIES[net.sim].text;
   $("post-text").innerHTML = `${POSTS[net.post].text} <cite>${POSTS[net.post].cite}</cite>`;
+  /* bound: weights without end. They need a post-transformation that bounds the state, and then β changes nothing. */
+  $("post").querySelector("input[value=none]").disabled = $("beta").disabled = !!sep.bound;
+  $("beta-text").innerHTML = sep.bound ? "Changes nothing here: what follows is the same for weights of any size."
+    : "How much a better score counts. Small: many blend. Large: the best wins. <cite>HFY eq. 8</cite>";
   $("beta").value = Math.log10(net.beta);
-  $("beta-out").textContent = number(net.beta);
+  $("beta-out").textContent = sep.bound ? "" : number(net.beta);
   $("count").value = Math.log10(net.count);
   $("count-out").textContent = net.count.toLocaleString("en");
   $("amount-out").textContent = $("amount").value + " %";
@@ -430,7 +437,7 @@ function syncControls() {
 }
 function chooseSeparation(key) {
   const wanted = SEPARATIONS[key].post || "none";
-  if (wanted !== (SEPARATIONS[S.net.sep].post || "none")) S.net.post = wanted;
+  if (wanted !== (SEPARATIONS[S.net.sep].post || "none") || (SEPARATIONS[key].bound && S.net.post === "none")) S.net.post = wanted;
   S.net.sep = key;
   syncControls();
   changed();
