@@ -1,7 +1,7 @@
 // node browser.mjs check | movie: drives a chromium without a window over a pipe (its debugging protocol), so that neither
 // a driver nor a package is needed. check: see make browser. movie: frames for make movie.
-import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { read } from "./load.mjs";
@@ -219,7 +219,77 @@ async function check() {
   return failed || passed < 90 ? 1 : 0;
 }
 
-const job = { check }[process.argv[2]];
+/* --- the moving picture: the page itself, less some of its controls, frame by frame --- */
+async function movie() {
+  const WIDTH = 1200, HEIGHT = 730, SCALE = 0.72, FPS = 12.5;
+  const page = await open(), frames = mkdtempSync(join(tmpdir(), "hfy-film-"));
+  let count = 0;
+  await page.size(WIDTH, HEIGHT, 1);
+  await page.theme("light");
+  await page.load();
+  await page.rest(300);
+  await page.run(`document.head.insertAdjacentHTML("beforeend", \`<style>
+    header, h2, .lead, .try, .steps, .stages-title, #about, .pair, .ask .row, .ask .fine, .break, .compare, #plane-help, .stage > .fine,
+    #landscape fieldset:not(:first-child), #landscape .settings > .row, .film-hidden { display: none !important; }
+    main { padding: 0 8px !important; max-width: none; } section { padding: 8px 0 0 !important; } * { transition: none !important; }
+    body { height: \${innerHeight}px; overflow: hidden; }
+    .top { grid-template-columns: 280px 1fr 280px; } .top .digit.big { max-width: 204px; } .top .card { padding: 12px 16px; }
+    .verdict { min-height: 3em; margin: 8px 0 0; text-align: center; font-size: .9rem; } .stages { margin-top: 14px; } .stage .digit { max-width: 250px; }
+    .land { grid-template-columns: 712px 1fr; } #landscape .settings { zoom: 1.2; gap: 18px; }
+    .top .sliders > div:first-child { max-width: 300px; } .top .settings { gap: 4px; } .top .energy canvas { height: 64px; }
+  </style>\`);
+  for (const id of ["count", "plane-step"]) document.getElementById(id).closest(".sliders > div").classList.add("film-hidden");
+  const energy = document.querySelector(".energy"), slider = document.getElementById("parameter-box");
+  slider.replaceWith(energy);
+  energy.append(slider);
+  slider.classList.add("film-hidden");`);
+  /* one frame, held for so many */
+  const shoot = async (held = 1) => {
+    await page.rest();
+    const { data } = await page.send("Page.captureScreenshot", { format: "png", clip: { x: 0, y: 0, width: WIDTH, height: HEIGHT, scale: SCALE } });
+    for (let i = 0; i < held; i++) writeFileSync(join(frames, String(count++).padStart(4, "0") + ".png"), Buffer.from(data, "base64"));
+  };
+  const set = (code) => page.run(code);
+  const stage = (i) => set(`document.querySelectorAll(".stage").forEach((e, j) => e.classList.toggle("now", j === ${i}))`);
+  const beta = (v) => set(`S.net.beta = 10 ** ${v}; syncControls(); compute()`);
+  const scene = (id) => set(`for (const e of document.querySelectorAll("section")) e.style.display = e.id === "${id}" ? "" : "none"; redraw()`);
+  const ease = (a, b, n) => Array.from({ length: n }, (_, i) => { const t = (i + 1) / n; return a + (b - a) * t * t * (3 - 2 * t); });
+
+  await scene("digits");
+  await set(`document.getElementById("preset-0").click(); pickDigit(7); compute()`);
+  await shoot(9);
+  for (let keep = 26; keep >= 14; keep -= 2) { await set(`S.start.fill(0, ${keep} * 28); compute()`); await shoot(); }
+  await shoot(3);
+  for (let i = 0; i < 4; i++) { await stage(i); await shoot(5); }
+  await stage(-1);
+  await shoot(6);
+  for (const v of ease(-1, -2.5, 16)) { await beta(v); await shoot(); }
+  await shoot(8);
+  for (const v of ease(-2.5, -1, 14)) { await beta(v); await shoot(); }
+  await shoot(8);
+  await set(`pickDigit(25); document.getElementById("amount").value = 50; breakIt("noise", 5); compute()`);
+  await shoot(12);
+  await scene("landscape");
+  await set("Plane.refine()");
+  await set(`document.getElementById("plane-rain").click()`);
+  for (let t = 0; t <= 22; t++) { await set(`for (const s of Plane.starts()) s.shown = ${t / 22}; Plane.draw()`); await shoot(t === 22 ? 8 : 1); }
+  for (const v of ease(Math.log10(8), 0.2, 14)) { await set(`Plane.state.beta = 10 ** ${v}; Plane.sync(); Plane.now(); Plane.refine()`); await shoot(); }
+  await shoot(6);
+  for (const v of ease(0.2, 1.35, 14)) { await set(`Plane.state.beta = 10 ** ${v}; Plane.sync(); Plane.now(); Plane.refine()`); await shoot(); }
+  await shoot(14);
+  await page.close();
+  const out = new URL("../play.gif", here).pathname, raw = join(frames, "raw.gif");
+  const run = (program, ...words) => { const { status } = spawnSync(program, words, { stdio: ["ignore", "ignore", "inherit"] }); if (status) throw new Error(program + " failed"); };
+  run("ffmpeg", "-loglevel", "error", "-y", "-framerate", String(FPS), "-i", join(frames, "%04d.png"), "-filter_complex",
+    "[0:v]split[a][b];[a]palettegen=max_colors=96:stats_mode=full[p];[b][p]paletteuse=dither=none:diff_mode=rectangle", raw);
+  run("gifsicle", "-O3", "--lossy=40", raw, "-o", out);
+  const bytes = statSync(out).size;
+  console.log(`docs/play.gif: ${count} frames, ${bytes} bytes`);
+  rmSync(frames, { recursive: true, force: true });
+  return bytes > 2e6 ? 1 : 0;
+}
+
+const job = { check, movie }[process.argv[2]];
 if (job) {
   setTimeout(() => { console.log("no answer from chromium within five minutes"); process.exit(1); }, 300000).unref();
   process.exit(await job());

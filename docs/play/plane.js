@@ -388,7 +388,7 @@ const Plane = (() => {
     starts = rain(14);
     changed();
   }
-  /* for browser.mjs: the points dropped, and all that a change costs */
+  /* the last ones for browser.mjs: the points dropped, all that a change costs, what it films */
   const now = () => { computeEnergy(COARSE); computePaths(starts); stale = true; draw(); };
-  return { begin, refresh: changed, ready: false, starts: () => starts, use, now, state, sync };
+  return { begin, refresh: changed, ready: false, starts: () => starts, use, now, draw, refine, state, sync };
 })();
