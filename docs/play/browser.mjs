@@ -4,6 +4,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { read } from "./load.mjs";
 
 const here = new URL(".", import.meta.url);
@@ -154,6 +155,23 @@ async function check() {
     return wrong; })()`);
   expect("every choice at both ends of its sliders", wrong.length === 0, wrong.slice(0, 4).join("; "));
 
+  /* what the threshold's line says is true */
+  for (const [sep, alpha] of [["sparsemax", 2], ["entmax", 1.5], ["entmax", 1.2], ["entmax", 3]]) {
+    expect(`the threshold of ${sep} ${alpha}`, await page.run(`S.net.sep = "${sep}"; S.net.parameters.entmax = ${alpha}; S.net.sim = "dot"; S.net.post = "none"; S.net.beta = 0.01; compute();
+      S.steps.every((s) => { const cut = threshold(s); return s.support < 2000 && s.scores.every((v, i) => (v > cut) === (s.weights[i] > 0) || Math.abs(v - cut) < 1e-4); })`));
+  }
+  const codes = await page.run(`(() => { const all = new Set(), pick = (id) => [...document.querySelectorAll("#" + id + " input")];
+    for (const sim of pick("sim")) for (const sep of pick("sep")) for (const post of pick("post")) {
+      sim.click(); sep.click(); post.click(); showCode(); all.add(document.getElementById("code").textContent);
+    } return [...all]; })()`);
+  writeFileSync(new URL("build/code.c", here), '#include "../../../hfy.h"\n' + codes.map((code, i) =>
+    `hfy_status code_${i}(const hfy_real *digits, const hfy_real *query, hfy_real *answer);
+hfy_status code_${i}(const hfy_real *digits, const hfy_real *query, hfy_real *answer) {\n  hfy_work work = {0};\n  ${code.replace("\nhfy_retrieve", "\n  return hfy_retrieve")}\n}\n`).join("\n"));
+  const compiled = spawnSync(process.env.CC || "cc", ["-std=c99", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", fileURLToPath(new URL("build/code.c", here))]);
+  expect("the C that it shows compiles", codes.length > 60 && compiled.status === 0, `${codes.length} pieces; ${compiled.stderr}`);
+  await page.run("S.net.sep = 'entmax'; S.net.sim = 'dot'; S.net.post = 'none'; S.net.beta = 0.01; showCode()");
+  expect("the code says so", (await page.run(`document.getElementById("code").textContent`)).includes(".beta = 0.01, .sep.kind = HFY_SEP_ENTMAX, .sep.alpha = 3}"));
+
   /* the energy never rises, in either part */
   await page.load();
   await click("preset-1");
@@ -229,7 +247,7 @@ async function movie() {
   await page.load();
   await page.rest(300);
   await page.run(`document.head.insertAdjacentHTML("beforeend", \`<style>
-    header, h2, .lead, .try, .steps, .stages-title, #about, .pair, .ask .row, .ask .fine, .break, .compare, #plane-help, .stage > .fine,
+    header, h2, .lead, .try, .steps, .stages-title, .code, #about, .pair, .ask .row, .ask .fine, .break, .compare, #plane-help, .stage > .fine,
     #landscape fieldset:not(:first-child), #landscape .settings > .row, .film-hidden { display: none !important; }
     main { padding: 0 8px !important; max-width: none; } section { padding: 8px 0 0 !important; } * { transition: none !important; }
     body { height: \${innerHeight}px; overflow: hidden; }
@@ -278,7 +296,7 @@ async function movie() {
   for (const v of ease(0.2, 1.35, 14)) { await set(`Plane.state.beta = 10 ** ${v}; Plane.sync(); Plane.now(); Plane.refine()`); await shoot(); }
   await shoot(14);
   await page.close();
-  const out = new URL("../play.gif", here).pathname, raw = join(frames, "raw.gif");
+  const out = fileURLToPath(new URL("../play.gif", here)), raw = join(frames, "raw.gif");
   const run = (program, ...words) => { const { status } = spawnSync(program, words, { stdio: ["ignore", "ignore", "inherit"] }); if (status) throw new Error(program + " failed"); };
   run("ffmpeg", "-loglevel", "error", "-y", "-framerate", String(FPS), "-i", join(frames, "%04d.png"), "-filter_complex",
     "[0:v]split[a][b];[a]palettegen=max_colors=96:stats_mode=full[p];[b][p]paletteuse=dither=none:diff_mode=rectangle", raw);

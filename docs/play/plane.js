@@ -12,7 +12,7 @@ const Plane = (() => {
   };
   const SHADES = { energy: { name: "height" }, ends: { name: "where it ends" } };
   const state = { sep: "softmax", beta: 8, post: "none", step: 0.15, shade: "energy", parameters: {} };
-  let memory, patterns = [], starts = [], at = null, cross = { x: 0.1, y: 0.5, shown: false }, drag = -1;
+  let memory, patterns = [], starts = [], at = null, cross = { x: 0.1, y: 0.5, shown: false }, drag = -1, dragged = false;
   let grid = null, ends = null, job = 0, stale = true, due = false, idle = 0, running = 0;
   const base = document.createElement("canvas"), patch = document.createElement("canvas");
   const canvas = () => $("plane");
@@ -45,17 +45,21 @@ const Plane = (() => {
   }
 
   /* --- computing --- */
-  function gridPoints(n) {
+  function gridPoints(n, inside) {
     for (let j = 0, k = 0; j < n; j++) {
       for (let i = 0; i < n; i++) {
-        memory.points[k++] = RANGE * (2 * (i + 0.5) / n - 1);
-        memory.points[k++] = RANGE * (1 - 2 * (j + 0.5) / n);
+        let x = RANGE * (2 * (i + 0.5) / n - 1), y = RANGE * (1 - 2 * (j + 0.5) / n);
+        const far = Math.hypot(x, y);
+        if (inside && state.post === "l2" && far > 1) { x /= far + 1e-6; y /= far + 1e-6; }
+        if (inside && state.post === "sign") { x = Math.max(-1, Math.min(1, x)); y = Math.max(-1, Math.min(1, y)); }
+        memory.points[k++] = x;
+        memory.points[k++] = y;
       }
     }
   }
-  function computeEnergy(n) {
+  function computeEnergy(n) { /* beyond where states can be: the height at the edge, which is not drawn */
     use();
-    gridPoints(n);
+    gridPoints(n, true);
     const values = memory.energiesOf(n * n).slice(0, n * n), finite = values.filter(Number.isFinite).sort();
     const lo = finite[0], hi = Math.max(finite[Math.floor(finite.length * 0.86)], lo + 1e-6);
     grid = { n, values, lo, hi };
@@ -108,6 +112,12 @@ const Plane = (() => {
     g.setTransform(1, 0, 0, 1, 0, 0);
     g.fillStyle = ink.css_fill;
     g.fillRect(0, 0, px, px);
+    g.save();
+    g.beginPath(); /* states live within this: the domain of Ψ */
+    if (state.post === "l2") g.arc(px / 2, px / 2, px / 2 / RANGE, 0, 7);
+    else if (state.post === "sign") g.rect(X(-1, px), Y(1, px), X(1, px) - X(-1, px), X(1, px) - X(-1, px));
+    else g.rect(0, 0, px, px);
+    g.clip();
     patch.width = patch.height = n;
     patch.getContext("2d").putImageData(image, 0, 0);
     g.imageSmoothingEnabled = true;
@@ -125,6 +135,7 @@ const Plane = (() => {
     g.beginPath();
     for (let level = 0; level < LEVELS; level++) contour(g, lo + (hi - lo) * ((level + 0.6) / (LEVELS - 2)) ** 2, px);
     g.stroke();
+    g.restore();
   }
   /* Marching squares: the line where the energy has this value. */
   function contour(g, value, px) {
@@ -266,7 +277,8 @@ const Plane = (() => {
     } else {
       weights = point.weights;
       const on = weights.map((w, i) => [w, i]).filter(([w]) => w > 0.005).sort((a, b) => b[0] - a[0]);
-      text = weights.some((w) => w === 1) && on.length === 1 ? `The last point ends at pattern ${on[0][1] + 1}, exactly. Its weights:`
+      text = weights.some((w) => w === 1) && on.length === 1
+        ? (state.post === "none" ? `The last point ends at pattern ${on[0][1] + 1}, exactly. Its weights:` : `The last point ends with all weight on pattern ${on[0][1] + 1}:`)
         : `The last point ends at a blend of ${on.slice(0, 4).map(([, i]) => i + 1).join(", ")}${on.length > 4 ? " and others" : ""}. Its weights:`;
     }
     $("plane-here").textContent = text;
@@ -339,9 +351,13 @@ const Plane = (() => {
     const inside = (v) => Math.max(-RANGE * 0.96, Math.min(RANGE * 0.96, v));
     map.onpointerdown = (e) => {
       const p = place(e);
-      drag = near(p, 0.1);
-      if (drag >= 0) map.setPointerCapture(e.pointerId); else drop([p]);
+      drag = near(p, e.pointerType === "touch" ? 0.16 : 0.1);
+      dragged = drag >= 0;
+      if (dragged) map.setPointerCapture(e.pointerId);
     };
+    /* a finger scrolls the page, but for one on a pattern */
+    map.addEventListener("touchstart", (e) => { if (near(place(e.touches[0]), 0.16) >= 0) e.preventDefault(); }, { passive: false });
+    map.onclick = (e) => { if (!dragged) drop([place(e)]); dragged = false; };
     map.onpointermove = (e) => {
       const p = place(e);
       if (drag >= 0) {

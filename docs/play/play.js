@@ -9,7 +9,7 @@ const SEPARATIONS = {
   softmax: { name: "softmax", eq: "p = e<sup>θ</sup> / Σ e<sup>θ</sup>", cite: "HFY eq. 3",
     text: "Every digit keeps some weight, however small. This is the attention of transformers." },
   sparsemax: { name: "sparsemax", eq: "p = max(θ − τ, 0)", cite: "HFY eq. 27",
-    text: "Scores below a threshold τ get no weight at all, and a clear winner gets everything." },
+    text: "Scores below a threshold τ get no weight at all, and a clear winner takes all of it." },
   entmax: { name: "α-entmax", eq: "p = max((α−1)θ − τ, 0)<sup>1/(α−1)</sup>", cite: "HFY eq. 17",
     text: "From softmax (α = 1) past sparsemax (α = 2): the larger α, the fewer digits get weight.",
     parameter: { key: "alpha", symbol: "α", name: "how sparse", min: 1, max: 4, step: 0.05, value: 1.5,
@@ -23,7 +23,7 @@ const SEPARATIONS = {
     parameter: { key: "k", symbol: "k", name: "how many at once", min: 1, max: 8, step: 0.5, value: 3,
       text: "Whole units of weight to hand out. <cite>HFY Example 1</cite>" } },
   identity: { name: "none (classical)", eq: "p = θ", cite: "HFY eq. 1, 9", post: "sign",
-    text: "Weights are the scores themselves, and all digits talk at once: the network of 1982.", bound: true },
+    text: "Weights are the scores themselves, so every digit has a say: the network of 1982.", bound: true },
   power: { name: "power (dense)", eq: "p = sign(θ) |θ|<sup>r−1</sup>", cite: "HFY eq. 10", post: "sign", bound: true,
     text: "Scores to a power: the more similar ones count far more. A dense associative memory.",
     parameter: { key: "degree", symbol: "r", name: "how steep", min: 2, max: 30, step: 1, value: 4,
@@ -129,7 +129,7 @@ const number = (v) => {
 const many = (n, what) => n.toLocaleString("en") + " " + what + (n === 1 ? "" : "s");
 
 /* The plots of stages 1 and 2: a mark for each stored digit, sorted by class. */
-function plot(canvas, values, weights, stems, colour) {
+function plot(canvas, values, weights, stems, colour, cut) {
   const { g, width, height } = fit(canvas), left = 4, right = 4, top = 8, bottom = 18, count = S.net.count;
   let lo = stems ? 0 : Infinity, hi = stems ? 0 : -Infinity;
   for (const v of values) { if (v < lo) lo = v; if (v > hi) hi = v; }
@@ -164,6 +164,14 @@ function plot(canvas, values, weights, stems, colour) {
     for (let i = 0; i < count; i++) g.fillRect(x(i) - r / 2, y(values[i]) - r / 2, r, r);
     g.globalAlpha = 1;
   }
+  if (cut > lo && cut < hi) { /* the threshold: what is below it gets no weight */
+    g.strokeStyle = g.fillStyle = ink.css_s2;
+    g.setLineDash([4, 3]);
+    g.beginPath(); g.moveTo(left, y(cut)); g.lineTo(width - right, y(cut)); g.stroke();
+    g.setLineDash([]);
+    g.textAlign = "right";
+    g.fillText("threshold", width - right, y(cut) - 3);
+  }
   const heavy = topOf(weights, 8);
   g.fillStyle = ink.css_s2;
   for (const i of heavy) {
@@ -171,6 +179,11 @@ function plot(canvas, values, weights, stems, colour) {
     g.beginPath(); g.arc(x(i), y(values[i]), 3.2, 0, 7); g.fill();
   }
   canvas.at = { x, y, values };
+}
+/* The score from which on weights are not 0, where there is one: p = ((α−1)θ − τ)^(1/(α−1)) solved for θ at p = 0. */
+function threshold(s) {
+  const alpha = S.net.sep === "sparsemax" ? 2 : S.net.sep === "entmax" ? S.net.parameters.entmax : 1;
+  return alpha > 1 ? s.scores[s.best] - s.weights[s.best] ** (alpha - 1) / (alpha - 1) : NaN;
 }
 /* Indices of the largest. */
 function topOf(values, n) {
@@ -278,6 +291,7 @@ function show() {
   showAnswer();
   showFilm();
   showStep();
+  showCode();
 }
 function showAnswer() {
   const last = S.steps[S.steps.length - 1], verdict = $("verdict");
@@ -327,6 +341,10 @@ function showStep() {
   const s = S.steps[S.at], sep = SEPARATIONS[S.net.sep], last = S.at === S.steps.length - 1;
   [...$("film").children].forEach((button, t) => {
     button.classList.toggle("on", t === S.at || t === S.at + 1);
+    if (t === S.at) { /* in sight, without moving the page */
+      const film = $("film");
+      film.scrollLeft = button.offsetLeft + button.offsetWidth - film.clientWidth / 2;
+    }
     if (t === S.at) button.setAttribute("aria-current", "step"); else button.removeAttribute("aria-current");
   });
   $("first").disabled = $("back").disabled = S.at === 0;
@@ -337,7 +355,7 @@ function showStep() {
   $("eq-sep").innerHTML = `${sep.eq} <cite>${sep.cite}</cite>`;
   $("eq-post").innerHTML = `${POSTS[S.net.post].eq} <cite>${POSTS[S.net.post].cite}</cite>`;
   drawDigit($("state"), s.state);
-  plot($("scores"), s.scores, s.weights, false, ink.css_s1);
+  plot($("scores"), s.scores, s.weights, false, ink.css_s1, threshold(s));
   plot($("weights"), s.weights, s.weights, true, ink.css_s2);
   tops($("top-scores"), s.scores, s.scores, s.weights, number);
   const signed = S.net.sep === "identity" || S.net.sep === "power";
@@ -352,12 +370,25 @@ function showStep() {
   drawEnergy();
   if (S.phase < 0) document.querySelectorAll(".stage.now").forEach((e) => e.classList.remove("now"));
 }
+/* What a program would say: the settings that are not the defaults of hfy.h. */
+function showCode() {
+  const { sep, sim, post } = S.net, { parameter } = SEPARATIONS[sep], net = settings();
+  const kinds = { l2: "L2", layernorm: "LAYERNORM" }, set = [".dim = 784", ".count = " + S.net.count, ".keys = digits", ".max_steps = " + MOST_STEPS];
+  const more = [".beta = " + +net.beta.toPrecision(3)];
+  if (sim !== "dot") more.push(".sim = HFY_SIM_" + sim.toUpperCase());
+  if (sep !== "softmax") more.push(".sep.kind = HFY_SEP_" + sep.toUpperCase());
+  if (parameter) more.push(`.sep.${parameter.key} = ${net[parameter.key]}`);
+  if (post !== "none") more.push(".post.kind = HFY_POST_" + (kinds[post] || post.toUpperCase()));
+  if (post === "l2") more.push(".post.radius = 28");
+  $("code").textContent = `hfy_net net = {${set.join(", ")},\n               ${more.join(", ")}};\n` +
+    "hfy_retrieve(&net, query, 1, answer, NULL, &work);";
+}
 function showMargin(s) {
   const [first, second] = topOf(s.scores, 2), lead = second === undefined ? Infinity : s.scores[first] - s.scores[second];
   const weight = `${many(s.support, "digit")} of ${S.net.count.toLocaleString("en")} get${s.support === 1 ? "s" : ""} weight. `;
   let text;
   if (S.net.sep === "ksubsets") text = "No weight is above 1. <cite>HFY Example 1</cite>";
-  else if (!Number.isFinite(s.margin)) text = "This separation has no margin: nobody ever gets exactly everything. <cite>HFY Def. 5</cite>";
+  else if (!Number.isFinite(s.margin)) text = "This separation has no margin: no digit ever takes all. <cite>HFY Def. 5</cite>";
   else if (lead >= s.margin) text = `The best leads by ${lead === Infinity ? "∞" : number(lead)}, the margin is ${number(s.margin)}: it takes all. <cite>HFY Def. 5</cite>`;
   else text = `The best leads by ${number(lead)} only; to take all it needs ${number(s.margin)}. <cite>HFY Def. 5</cite>`;
   $("margin-text").innerHTML = weight + text;
