@@ -17,7 +17,12 @@ for (const wasm of process.argv.slice(2)) {
 }
 // what the page links to is there
 for (const [, link] of read("index.html").matchAll(/(?:href|src)="([^"#:]+)"/g)) {
-  if (existsSync(new URL(link, import.meta.url))) { passed++; } else { failed++; console.log(`  FAIL index.html: no ${link}`); }
+  if (existsSync(new URL(link, import.meta.url))) {
+    passed++;
+  } else {
+    failed++;
+    console.log(`  FAIL index.html: no ${link}`);
+  }
 }
 console.log(`page: ${passed} passed, ${failed} failed`);
 process.exit(failed || passed < 100 ? 1 : 0);

@@ -43,7 +43,8 @@ const Memory = {
           net.gamma || 0, net.k || 0, net.degree || 0, POST[net.post || "none"], net.step || 0]);
       },
       check(status) {
-        if (status) throw new Error(new TextDecoder().decode(message.subarray(0, message.indexOf(0))) || "status " + status);
+        if (!status) return;
+        throw new Error(new TextDecoder().decode(message.subarray(0, message.indexOf(0))) || "status " + status);
       },
 
       /* One step from it.query, into scores, weights, projection, next. */
@@ -65,8 +66,8 @@ const Memory = {
         for (let t = 0; t < most; t++) {
           const told = it.step();
           const state = it.query.slice(0, dim), next = it.next.slice(0, dim);
-          steps.push({ ...told, state, next, scores: it.scores.slice(0, net.count), weights: it.weights.slice(0, net.count),
-            projection: it.projection.slice(0, dim) });
+          steps.push({ ...told, state, next, projection: it.projection.slice(0, dim),
+            scores: it.scores.slice(0, net.count), weights: it.weights.slice(0, net.count) });
           it.query.set(next);
           if (told.residual === 0) break;
         }
@@ -109,9 +110,10 @@ const Memory = {
           it.query.set(it.digit(index));
           it.break(how, how === "mask" ? 0.5 : 0.2, index);
           const steps = it.walk({ ...net, count: Memory.DIGITS }, 8), last = steps[steps.length - 1];
-          const bits = net.rounded ? last.next.reduce((a, v) => a + v, 0).toFixed(2) : Memory.hash(last.next) + " " +
-            Memory.hash(last.weights);
-          lines.push(`${net.name}, ${index} ${how}: ${steps.length} steps, ${last.support} weights, best ${last.best}, ${bits}`);
+          const bits = net.rounded ? last.next.reduce((a, v) => a + v, 0).toFixed(2)
+            : Memory.hash(last.next) + " " + Memory.hash(last.weights);
+          lines.push(`${net.name}, ${index} ${how}: ${steps.length} steps, ${last.support} weights, ` +
+            `best ${last.best}, ${bits}`);
         }
       }
     }

@@ -12,6 +12,7 @@ if (images === "--unpack") {
   const all = Buffer.concat([pixels, readFileSync(labels).subarray(8, 8 + COUNT)]);
   if (all.length !== COUNT * (PIXELS + 1)) throw new Error("not MNIST's files: too short");
   const text = deflateRawSync(all, { level: 9 }).toString("base64").replace(/.{1,116}/g, "$&\n");
-  process.stdout.write("/* The first 2,000 training images of MNIST, every byte, and their labels: raw deflate in base64.\n" +
+  process.stdout.write("/* The first 2,000 training images of MNIST, every byte, and their labels: raw deflate in " +
+    "base64.\n" +
     "   Made by: make -C docs/play digits MNIST=DIRECTORY */\nconst HFY_DIGITS = `\n" + text + "`;\n");
 }

@@ -12,19 +12,20 @@ const Plane = (() => {
   };
   const SHADES = { energy: { name: "height" }, ends: { name: "where it ends" } };
   const state = { sep: "softmax", beta: 8, post: "none", step: 0.15, shade: "energy", parameters: {} };
-  let memory, patterns = [], starts = [], at = null, cross = { x: 0.1, y: 0.5, shown: false }, drag = -1, dragged = false;
+  let memory, patterns = [], starts = [], at = null, cross = { x: 0.1, y: 0.5, shown: false }, drag = -1,
+    dragged = false;
   let grid = null, ends = null, job = 0, stale = true, due = false, idle = 0, running = 0;
   const base = document.createElement("canvas"), patch = document.createElement("canvas");
   const canvas = () => $("plane");
 
   const net = () => {
-    const parameter = SEPARATIONS[state.sep].parameter, it = { plane: true, count: patterns.length, sep: state.sep, beta: state.beta,
-      post: state.post, step: state.step };
-    if (parameter) it[parameter.key] = state.sep === "ksubsets" ? Math.min(state.parameters.ksubsets, patterns.length) : state.parameters[state.sep];
+    const { sep, beta, post, step } = state, { parameter } = SEPARATIONS[sep];
+    const it = { plane: true, count: patterns.length, sep, beta, post, step };
+    if (parameter) it[parameter.key] = Math.min(state.parameters[sep], sep === "ksubsets" ? patterns.length : Infinity);
     return it;
   };
-  function use(step) {
-    memory.use({ ...net(), ...(step ? { step } : {}) });
+  function use() {
+    memory.use(net());
     patterns.forEach((p, i) => { memory.spots[2 * i] = p.x; memory.spots[2 * i + 1] = p.y; });
   }
   const dark = () => ink.ground[0] < 128;
@@ -81,7 +82,8 @@ const Plane = (() => {
   function computePaths(list) {
     if (!list.length) return;
     use();
-    const xy = new Float32Array(list.length * 2), count = patterns.length, most = Math.min(400, Math.ceil(12 / state.step) + 10);
+    const xy = new Float32Array(list.length * 2), count = patterns.length,
+      most = Math.min(400, Math.ceil(12 / state.step) + 10);
     list.forEach((s, i) => { xy[2 * i] = s.x; xy[2 * i + 1] = s.y; s.path = [s.x, s.y]; });
     for (let t = 0; t < most; t++) {
       memory.points.set(xy);
@@ -103,9 +105,11 @@ const Plane = (() => {
   function drawBase(size) {
     const ratio = devicePixelRatio || 1, px = Math.round(size * ratio);
     if (base.width !== px) base.width = base.height = px;
-    const g = base.getContext("2d"), { n, values, lo, hi } = grid, image = new ImageData(n, n), low = ink.low, ground = ink.ground;
+    const g = base.getContext("2d"), { n, values, lo, hi } = grid, image = new ImageData(n, n), low = ink.low,
+      ground = ink.ground;
     for (let k = 0; k < n * n; k++) {
-      const inside = Number.isFinite(values[k]), t = inside ? Math.sqrt(Math.min(1, Math.max(0, (values[k] - lo) / (hi - lo)))) : 1;
+      const inside = Number.isFinite(values[k]),
+        t = inside ? Math.sqrt(Math.min(1, Math.max(0, (values[k] - lo) / (hi - lo)))) : 1;
       for (let c = 0; c < 3; c++) image.data[4 * k + c] = low[c] * (1 - t) + ground[c] * t;
       image.data[4 * k + 3] = inside ? 255 : 0;
     }
@@ -146,8 +150,9 @@ const Plane = (() => {
         const mask = (a > value) + 2 * (b > value) + 4 * (c > value) + 8 * (d > value);
         if (mask === 0 || mask === 15 || !(a + b + c + d < Infinity)) continue;
         const x = (i + 0.5) * cell, y = (j + 0.5) * cell, part = (u, v) => (value - u) / (v - u) * cell;
-        const edge = [() => [x + part(a, b), y], () => [x + cell, y + part(b, c)], () => [x + part(d, c), y + cell], () => [x, y + part(a, d)]];
-        const cut = [a > value !== b > value, b > value !== c > value, d > value !== c > value, a > value !== d > value];
+        const edge = [() => [x + part(a, b), y], () => [x + cell, y + part(b, c)], () => [x + part(d, c), y + cell],
+          () => [x, y + part(a, d)]];
+        const [A, B, C, D] = [a, b, c, d].map((v) => v > value), cut = [A !== B, B !== C, D !== C, A !== D];
         const on = [0, 1, 2, 3].filter((e) => cut[e]);
         for (let e = 0; e + 1 < on.length; e += 2) {
           g.moveTo(...edge[on[e]]());
@@ -164,18 +169,21 @@ const Plane = (() => {
     g.drawImage(base, 0, 0, width, width);
     g.lineJoin = g.lineCap = "round";
     for (const s of starts) {
-      const c = mixed(s.weights), steps = s.path.length / 2, shown = Math.min(steps, Math.max(1, Math.ceil(s.shown * steps)));
+      const c = mixed(s.weights), steps = s.path.length / 2,
+        shown = Math.min(steps, Math.max(1, Math.ceil(s.shown * steps)));
       g.strokeStyle = ink.css_card;
       for (const pass of [0, 1]) {
         g.lineWidth = pass ? 2 : 4;
         g.strokeStyle = pass ? rgb(c) : rgb(ink.ground, 0.7);
         g.beginPath();
-        for (let t = 0; t < shown; t++) g[t ? "lineTo" : "moveTo"](X(s.path[2 * t], width), Y(s.path[2 * t + 1], width));
+        for (let t = 0; t < shown; t++) g.lineTo(X(s.path[2 * t], width), Y(s.path[2 * t + 1], width));
         g.stroke();
       }
       if (state.step > 0.3) {
         g.fillStyle = rgb(c);
-        for (let t = 1; t < shown; t++) { g.beginPath(); g.arc(X(s.path[2 * t], width), Y(s.path[2 * t + 1], width), 2.6, 0, 7); g.fill(); }
+        for (let t = 1; t < shown; t++) {
+          g.beginPath(); g.arc(X(s.path[2 * t], width), Y(s.path[2 * t + 1], width), 2.6, 0, 7); g.fill();
+        }
       }
       g.lineWidth = 1.5;
       g.strokeStyle = ink.css_ink;
@@ -232,18 +240,19 @@ const Plane = (() => {
     stale = true;
     draw();
     if (state.shade !== "ends") return;
-    const coarse = ends;
-    ends = null;
+    const coarse = ends; /* shown until the fine one is done */
+    let fine = null;
     const more = () => {
       const began = performance.now();
       let done = false;
+      ends = fine;
       while (!done && performance.now() - began < 10) done = computeEnds(108, 3);
-      if (!done) { job = requestAnimationFrame(more); return; }
+      fine = ends;
+      if (!done) { ends = coarse; job = requestAnimationFrame(more); return; }
       stale = true;
       draw();
     };
-    const shown = coarse;
-    job = requestAnimationFrame(function first() { more(); if (ends && ends.row < ends.n) { const part = ends; ends = shown; stale = true; draw(); ends = part; } });
+    job = requestAnimationFrame(more);
   }
   function animate() {
     if (running) return;
@@ -267,19 +276,26 @@ const Plane = (() => {
   }
   function tell(start) {
     const point = at || start || starts[starts.length - 1];
-    if (!point) { $("plane-here").textContent = "Drop a point, or move over the map."; $("plane-weights").replaceChildren(); return; }
+    if (!point) {
+      $("plane-here").textContent = "Drop a point, or move over the map.";
+      $("plane-weights").replaceChildren();
+      return;
+    }
     let weights, text;
     if (at || !point.weights) {
       use();
-      memory.query[0] = point.x; memory.query[1] = point.y;
-      try { const told = memory.step(); text = `Here: energy ${Number.isFinite(told.energy) ? number(told.energy) : "∞"}. The weights of the next step:`; } catch { return; }
+      memory.query[0] = point.x;
+      memory.query[1] = point.y;
+      const { energy } = memory.step();
+      text = `Here: energy ${Number.isFinite(energy) ? number(energy) : "∞"}. The weights of the next step:`;
       weights = Array.from(memory.weights.subarray(0, patterns.length));
     } else {
       weights = point.weights;
-      const on = weights.map((w, i) => [w, i]).filter(([w]) => w > 0.005).sort((a, b) => b[0] - a[0]);
-      text = weights.some((w) => w === 1) && on.length === 1
-        ? (state.post === "none" ? `The last point ends at pattern ${on[0][1] + 1}, exactly. Its weights:` : `The last point ends with all weight on pattern ${on[0][1] + 1}:`)
-        : `The last point ends at a blend of ${on.slice(0, 4).map(([, i]) => i + 1).join(", ")}${on.length > 4 ? " and others" : ""}. Its weights:`;
+      const on = weights.map((w, i) => [w, i + 1]).filter(([w]) => w > 0.005).sort((a, b) => b[0] - a[0]);
+      const names = on.slice(0, 4).map(([, i]) => i).join(", ") + (on.length > 4 ? " and others" : "");
+      if (!weights.includes(1)) text = `The last point ends at a blend of ${names}. Its weights:`;
+      else if (state.post === "none") text = `The last point ends at pattern ${names}, exactly. Its weights:`;
+      else text = `The last point ends with all weight on pattern ${names}:`;
     }
     $("plane-here").textContent = text;
     const box = $("plane-weights");
@@ -301,7 +317,7 @@ const Plane = (() => {
   function sync() {
     const sep = SEPARATIONS[state.sep];
     check($("plane-sep"), state.sep);
-    $("plane-sep-text").innerHTML = `${sep.text.replace("digit", "pattern").replace("digits", "patterns").replace("digit", "pattern")} <cite>${sep.cite}</cite>`;
+    $("plane-sep-text").innerHTML = `${sep.text.replace(/digit/g, "pattern")} <cite>${sep.cite}</cite>`;
     $("plane-post-text").innerHTML = PLANE_POSTS[state.post].text;
     $("plane-beta").value = Math.log10(state.beta);
     $("plane-beta-out").textContent = number(state.beta);
@@ -313,7 +329,8 @@ const Plane = (() => {
   function shuffle(n) {
     patterns = [];
     for (let tries = 0; patterns.length < n && tries < 2000; tries++) {
-      const angle = Math.random() * 2 * Math.PI, r = 0.75 + 0.45 * Math.random(), p = { x: r * Math.cos(angle), y: r * Math.sin(angle) };
+      const angle = Math.random() * 2 * Math.PI, r = 0.75 + 0.45 * Math.random(),
+        p = { x: r * Math.cos(angle), y: r * Math.sin(angle) };
       if (patterns.every((q) => Math.hypot(p.x - q.x, p.y - q.y) > 0.42 - tries / 6000)) patterns.push(p);
     }
   }
@@ -324,11 +341,14 @@ const Plane = (() => {
     });
   }
   function connect() {
-    radios($("plane-sep"), "plane-sep", Object.fromEntries(SEPS.map((k) => [k, SEPARATIONS[k]])), state.sep, (key) => { state.sep = key; sync(); changed(); });
+    radios($("plane-sep"), "plane-sep", Object.fromEntries(SEPS.map((k) => [k, SEPARATIONS[k]])), state.sep,
+      (key) => { state.sep = key; sync(); changed(); });
     radios($("plane-post"), "plane-post", PLANE_POSTS, state.post, (key) => { state.post = key; sync(); changed(); });
     radios($("plane-shade"), "plane-shade", SHADES, state.shade, (key) => { state.shade = key; changed(); });
-    $("plane-beta").oninput = () => { state.beta = 10 ** $("plane-beta").value; $("plane-beta-out").textContent = number(state.beta); changed(); };
-    $("plane-step").oninput = () => { state.step = +$("plane-step").value; $("plane-step-out").textContent = state.step.toFixed(2); changed(); };
+    $("plane-beta").oninput = () => { state.beta = 10 ** $("plane-beta").value;
+      $("plane-beta-out").textContent = number(state.beta); changed(); };
+    $("plane-step").oninput = () => { state.step = +$("plane-step").value;
+      $("plane-step-out").textContent = state.step.toFixed(2); changed(); };
     $("plane-rain").onclick = () => { starts = []; drop(rain(40)); };
     $("plane-clear").onclick = () => { starts = []; draw(); tell(); };
     $("plane-more").onclick = () => {
@@ -341,7 +361,8 @@ const Plane = (() => {
     const map = canvas();
     const place = (e) => {
       const box = map.getBoundingClientRect();
-      return { x: RANGE * (2 * (e.clientX - box.left) / box.width - 1), y: RANGE * (1 - 2 * (e.clientY - box.top) / box.height) };
+      return { x: RANGE * (2 * (e.clientX - box.left) / box.width - 1),
+        y: RANGE * (1 - 2 * (e.clientY - box.top) / box.height) };
     };
     const near = (p, radius) => {
       let best = -1, far = radius;
@@ -356,7 +377,8 @@ const Plane = (() => {
       if (dragged) map.setPointerCapture(e.pointerId);
     };
     /* a finger scrolls the page, but for one on a pattern */
-    map.addEventListener("touchstart", (e) => { if (near(place(e.touches[0]), 0.16) >= 0) e.preventDefault(); }, { passive: false });
+    map.addEventListener("touchstart", (e) => { if (near(place(e.touches[0]), 0.16) >= 0) e.preventDefault(); },
+      { passive: false });
     map.onclick = (e) => { if (!dragged) drop([place(e)]); dragged = false; };
     map.onpointermove = (e) => {
       const p = place(e);
@@ -397,7 +419,8 @@ const Plane = (() => {
     memory = its;
     for (const key of SEPS) if (SEPARATIONS[key].parameter) state.parameters[key] = SEPARATIONS[key].parameter.value;
     state.parameters.ksubsets = 1.5;
-    patterns = [[0.95, 0.3], [0.35, 0.95], [-0.55, 0.85], [-1.0, 0.1], [-0.6, -0.8], [0.25, -1.0], [0.9, -0.55]].map(([x, y]) => ({ x, y }));
+    patterns = [[0.95, 0.3], [0.35, 0.95], [-0.55, 0.85], [-1.0, 0.1], [-0.6, -0.8], [0.25, -1.0],
+      [0.9, -0.55]].map(([x, y]) => ({ x, y }));
     connect();
     sync();
     Plane.ready = true;
@@ -406,5 +429,6 @@ const Plane = (() => {
   }
   /* the last ones for browser.mjs: the points dropped, all that a change costs, what it films */
   const now = () => { computeEnergy(COARSE); computePaths(starts); stale = true; draw(); };
-  return { begin, refresh: changed, ready: false, starts: () => starts, use, now, draw, refine, state, sync };
+  return { begin, refresh: changed, ready: false, starts: () => starts, use, now, draw, refine, state, sync,
+    patterns: () => patterns };
 })();

@@ -5,8 +5,8 @@
 #define HFY_IMPLEMENTATION
 #define HFY_ONLY_NET
 #define HFY_NO_STDIO
-#define HFY_NO_SIMD          /* plain C kernels, which clang turns into SIMD128 by itself */
-#define HFY_MALLOC(bytes) NULL /* scratch is the array below */
+#define HFY_NO_SIMD                   /* plain C kernels, which clang turns into SIMD128 by itself */
+#define HFY_MALLOC(bytes) ((void *)0) /* scratch is the array below */
 #define HFY_FREE(pointer) ((void)(pointer))
 #include "../../hfy.h"
 #include <string.h>
@@ -108,8 +108,8 @@ int play_energies(int count) {
   return (int)hfy_energy(&net, points, (size_t)count, energies, &work);
 }
 
-/* Where `count` points of the plane, from the `first` on, end after at most `steps` steps: in place, with the weights of
-   the last step (COUNT to a point). */
+/* Where `count` points of the plane, from the `first` on, end after at most `steps` steps: in place, with the weights
+   of the last step (COUNT to a point). */
 int play_flow(int first, int count, int steps) {
   hfy_net net = the_net();
   hfy_report report;

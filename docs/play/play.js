@@ -31,37 +31,45 @@ const SEPARATIONS = {
 };
 const SIMILARITIES = {
   dot: { name: "dot product", eq: "θ = β X q", text: "Sum of the products of pixels. <cite>HFY eq. 8</cite>" },
-  cosine: { name: "cosine", eq: "θ = β cos(x, q)", text: "The same with both at length 1, so β is larger. <cite>HFY 3.2</cite>" },
-  euclidean: { name: "distance", eq: "θ = −β ½|x − q|²", text: "Minus half the squared distance. <cite>HFY 3.2</cite>" },
-  manhattan: { name: "Manhattan", eq: "θ = −β |x − q|₁", text: "Minus the sum of differences: hard to fool. <cite>HFY 3.2</cite>" },
+  cosine: { name: "cosine", eq: "θ = β cos(x, q)",
+    text: "The same with both at length 1, so β is larger. <cite>HFY 3.2</cite>" },
+  euclidean: { name: "distance", eq: "θ = −β ½|x − q|²",
+    text: "Minus half the squared distance. <cite>HFY 3.2</cite>" },
+  manhattan: { name: "Manhattan", eq: "θ = −β |x − q|₁",
+    text: "Minus the sum of differences: hard to fool. <cite>HFY 3.2</cite>" },
 };
 const POSTS = {
-  none: { name: "none", eq: "q′ = z", cite: "HFY eq. 21", text: "The mixture is the next state.", told: "Nothing to do: the mixture is the next state." },
-  l2: { name: "length", eq: "q′ = 28 z / |z|", cite: "HFY 3.3.6", text: "Scaled to a fixed length.", told: "Scaled to a length of 28 = √784." },
-  layernorm: { name: "layer norm", eq: "q′ = (z − mean) / spread", cite: "HFY eq. 14", text: "Mean 0 and spread 1, as in transformers.",
+  none: { name: "none", eq: "q′ = z", cite: "HFY eq. 21", text: "The mixture is the next state.",
+    told: "Nothing to do: the mixture is the next state." },
+  l2: { name: "length", eq: "q′ = 28 z / |z|", cite: "HFY 3.3.6", text: "Scaled to a fixed length.",
+    told: "Scaled to a length of 28 = √784." },
+  layernorm: { name: "layer norm", eq: "q′ = (z − mean) / spread", cite: "HFY eq. 14",
+    text: "Mean 0 and spread 1, as in transformers.",
     told: "Shifted and scaled to mean 0 and spread 1." },
-  sign: { name: "sign", eq: "q′ = sign(z)", cite: "HFY 3.3.1", text: "Each pixel all black or all white.", told: "Each pixel becomes −1 or +1." },
+  sign: { name: "sign", eq: "q′ = sign(z)", cite: "HFY 3.3.1", text: "Each pixel all black or all white.",
+    told: "Each pixel becomes −1 or +1." },
 };
 const PRESETS = [
   { name: "Half is gone", net: { sep: "sparsemax", beta: 0.1 }, digit: 7, how: "mask", amount: 50,
-    text: "Only the upper half is asked for. One digit leads by more than the margin, so one step gives it back exactly." },
+    text: "Only the upper half is asked for. One digit leads by more than the margin: one step brings it back whole." },
   { name: "Too soft", net: { sep: "sparsemax", beta: 0.004 }, digit: 7, how: "mask", amount: 50,
-    text: "β is too small: no digit leads by the margin, and the answer is a blend. Pull β to the right until it snaps." },
+    text: "β is too small: no digit leads by the margin, the answer is a blend. Pull β to the right until it snaps." },
   { name: "Attention", net: { sep: "softmax", beta: 0.03 }, digit: 25, how: "mask", amount: 50,
     text: "Softmax, as in transformers: it drifts off into a blend of all 2,000. At which β does it find the digit?" },
   { name: "Hard to fool", net: { sep: "sparsemax", beta: 0.1, sim: "manhattan" }, digit: 1999, how: "flip", amount: 40,
-    text: "Two pixels in five are inverted, and you can hardly see the digit. Comparing by Manhattan distance still finds it." },
+    text: "Two pixels in five are inverted: can you see the digit? Comparing by Manhattan distance still finds it." },
   { name: "Several at once", net: { sep: "ksubsets", k: 3, beta: 0.5, post: "l2" }, digit: 60, how: "mask", amount: 40,
     text: "k-subsets hand out three whole weights, so three digits come back, one on top of the other." },
   { name: "The network of 1982", net: { sep: "identity", post: "sign" }, digit: 7, how: "mask", amount: 50,
-    text: "All 2,000 digits answer at once and it forgets which was asked. Pull N down to a handful: even then they are too alike." },
+    text: "All 2,000 digits answer at once. Pull N down to a handful: even then they are too alike to tell apart." },
   { name: "Draw your own", net: { sep: "sparsemax", beta: 0.05 }, digit: null,
     text: "Draw a digit that was never stored. What comes back is what the memory takes it for." },
 ];
 
 /* --- state --- */
-const S = { net: { sep: "sparsemax", beta: 0.1, sim: "dot", post: "none", count: 2000, parameters: {} }, digit: 7, start: null,
-  steps: [], at: 0, constant: 0, cursor: { x: 14, y: 14, shown: false }, timer: 0, phase: -1, seed: 1 };
+const S = { net: { sep: "sparsemax", beta: 0.1, sim: "dot", post: "none", count: 2000, parameters: {} },
+  digit: 7, start: null, steps: [], at: 0, constant: 0, cursor: { x: 14, y: 14, shown: false }, timer: 0, phase: -1,
+  seed: 1 };
 let memory, order, place; /* order: patterns by label; place: where a pattern is on the plots */
 const reduced = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -122,8 +130,8 @@ function fit(canvas) {
 
 const number = (v) => {
   const a = Math.abs(v);
-  const text = a === 0 ? "0" : a >= 1e5 || a < 1e-3 ? v.toExponential(1) : a >= 100 ? v.toFixed(0) : a >= 10 ? v.toFixed(1) :
-    a >= 1 ? v.toFixed(2) : v.toPrecision(2);
+  const text = a === 0 ? "0" : a >= 1e5 || a < 1e-3 ? v.toExponential(1) : a < 1 ? v.toPrecision(2)
+    : v.toFixed(a >= 100 ? 0 : a >= 10 ? 1 : 2);
   return text.replace("-", "−");
 };
 const many = (n, what) => n.toLocaleString("en") + " " + what + (n === 1 ? "" : "s");
@@ -143,12 +151,14 @@ function plot(canvas, values, weights, stems, colour, cut) {
   g.strokeStyle = ink.css_line;
   let from = 0;
   for (let label = 0; label < 10; label++) {
-    const n = S.classes[label], a = left + from / count * (width - left - right), b = left + (from + n) / count * (width - left - right);
+    const n = S.classes[label], a = left + from / count * (width - left - right),
+      b = left + (from + n) / count * (width - left - right);
     if (label) { g.beginPath(); g.moveTo(a, top); g.lineTo(a, height - bottom); g.stroke(); }
     if (n) g.fillText(String(label), (a + b) / 2, height - 5);
     from += n;
   }
-  g.beginPath(); g.moveTo(left, y(Math.max(lo, Math.min(0, hi)))); g.lineTo(width - right, y(Math.max(lo, Math.min(0, hi)))); g.stroke();
+  g.beginPath(); g.moveTo(left, y(Math.max(lo, Math.min(0, hi))));
+  g.lineTo(width - right, y(Math.max(lo, Math.min(0, hi)))); g.stroke();
   g.textAlign = "left";
   g.fillText(number(hi), left + 2, top + 6);
   if (stems) {
@@ -201,7 +211,8 @@ function topOf(values, n) {
 function tops(box, by, values, weights, tell) {
   const best = topOf(by, 4);
   while (box.children.length < 4) {
-    const figure = document.createElement("figure"), canvas = document.createElement("canvas"), text = document.createElement("figcaption");
+    const figure = document.createElement("figure"), canvas = document.createElement("canvas"),
+      text = document.createElement("figcaption");
     canvas.width = canvas.height = 28;
     canvas.className = "digit";
     figure.append(canvas, text);
@@ -221,7 +232,7 @@ function tops(box, by, values, weights, tell) {
 
 function drawEnergy() {
   const { g, width, height } = fit($("energy")), steps = S.steps;
-  const values = steps.map((s) => s.energy).concat(steps.length ? [steps[steps.length - 1].energyNext] : []).map((e) => e + S.constant);
+  const values = [...steps.map((s) => s.energy), steps[steps.length - 1].energyNext].map((e) => e + S.constant);
   const finite = values.filter(Number.isFinite);
   if (!finite.length || S.net.sim !== "dot") {
     $("energy-text").innerHTML = "No energy here: only the dot product has one. <cite>HFY eq. 6</cite>";
@@ -237,7 +248,11 @@ function drawEnergy() {
   g.lineWidth = 2;
   g.beginPath();
   let begun = false;
-  values.forEach((v, t) => { if (Number.isFinite(v)) { if (begun) g.lineTo(x(t), y(v)); else g.moveTo(x(t), y(v)); begun = true; } });
+  values.forEach((v, t) => {
+    if (!Number.isFinite(v)) return;
+    if (begun) g.lineTo(x(t), y(v)); else g.moveTo(x(t), y(v));
+    begun = true;
+  });
   g.stroke();
   values.forEach((v, t) => {
     if (!Number.isFinite(v)) return;
@@ -245,7 +260,8 @@ function drawEnergy() {
     g.beginPath(); g.arc(x(t), y(v), t === S.at || t === S.at + 1 ? 4.5 : 3, 0, 7); g.fill();
   });
   const now = values[S.at], after = values[S.at + 1];
-  $("energy-text").innerHTML = `Energy ${Number.isFinite(now) ? number(now) : "∞"} → ${number(after)}. It never rises. <cite>HFY eq. 6, 20</cite>`;
+  $("energy-text").innerHTML =
+    `Energy ${Number.isFinite(now) ? number(now) : "∞"} → ${number(after)}. It never rises. <cite>HFY eq. 6, 20</cite>`;
 }
 
 /* --- computing --- */
@@ -303,7 +319,8 @@ function showAnswer() {
     kind = "good"; text = `Exactly the digit that was broken: all 784 pixels, to the last bit.`;
   } else if (found >= 0) {
     kind = S.digit === null ? "good" : "part";
-    text = S.digit === null ? `Stored digit ${found}, a ${label}, to the last bit.` : `A stored digit, exactly, but another one: ${found}, a ${label}.`;
+    text = S.digit === null ? `Stored digit ${found}, a ${label}, to the last bit.`
+      : `A stored digit, exactly, but another one: ${found}, a ${label}.`;
   } else if (last.support > 1 && (S.net.sep === "identity" || S.net.sep === "power")) {
     kind = "bad"; text = "None of the stored digits: all of them at once.";
   } else {
@@ -322,7 +339,8 @@ function showFilm() {
   states.push(S.steps[S.steps.length - 1].next);
   while (film.children.length > states.length) film.lastChild.remove();
   while (film.children.length < states.length) {
-    const button = document.createElement("button"), canvas = document.createElement("canvas"), t = film.children.length;
+    const button = document.createElement("button"), canvas = document.createElement("canvas"),
+      t = film.children.length;
     button.type = "button";
     canvas.width = canvas.height = 28;
     canvas.className = "digit";
@@ -349,7 +367,8 @@ function showStep() {
   });
   $("first").disabled = $("back").disabled = S.at === 0;
   $("forward").disabled = last;
-  $("step-text").textContent = `Step ${S.at + 1} of ${S.steps.length}: ` + (s.residual === 0 ? "nothing changes any more, this is a fixed point."
+  $("step-text").textContent = `Step ${S.at + 1} of ${S.steps.length}: ` +
+    (s.residual === 0 ? "nothing changes any more, this is a fixed point."
     : `pixels change by up to ${number(s.residual)}.`);
   $("eq-sim").innerHTML = SIMILARITIES[S.net.sim].eq;
   $("eq-sep").innerHTML = `${sep.eq} <cite>${sep.cite}</cite>`;
@@ -359,11 +378,13 @@ function showStep() {
   plot($("weights"), s.weights, s.weights, true, ink.css_s2);
   tops($("top-scores"), s.scores, s.scores, s.weights, number);
   const signed = S.net.sep === "identity" || S.net.sep === "power";
-  const heaviest = Float64Array.from(s.weights, (w, i) => 1e9 * w + s.scores[i]); /* of equal weights the better score */
-  tops($("top-weights"), heaviest, s.weights, s.weights, (w) => signed ? number(w) : w === 0 ? "0" : w < 5e-4 ? "<0.1 %" : +(100 * w).toFixed(w > 0.1 ? 0 : 1) + " %");
+  const heaviest = Float64Array.from(s.weights, (w, i) => 1e9 * w + s.scores[i]); /* of equal ones the better score */
+  tops($("top-weights"), heaviest, s.weights, s.weights,
+    (w) => signed ? number(w) : w === 0 ? "0" : w < 5e-4 ? "<0.1 %" : +(100 * w).toFixed(w > 0.1 ? 0 : 1) + " %");
   showMargin(s);
   const scale = drawDigit($("projection"), s.projection);
-  $("projection-text").textContent = (s.support === 1 ? "One stored digit, copied." : `${many(s.support, "stored digit")}, mixed by their weights.`) +
+  $("projection-text").textContent = (s.support === 1 ? "One stored digit, copied."
+    : `${many(s.support, "stored digit")}, mixed by their weights.`) +
     (scale > 1.001 ? ` Shown ${number(scale)} times paler.` : "");
   const paler = drawDigit($("next"), s.next);
   $("next-text").textContent = POSTS[S.net.post].told + (paler > 1.001 ? ` Shown ${number(paler)} times paler.` : "");
@@ -373,7 +394,8 @@ function showStep() {
 /* What a program would say: the settings that are not the defaults of hfy.h. */
 function showCode() {
   const { sep, sim, post } = S.net, { parameter } = SEPARATIONS[sep], net = settings();
-  const kinds = { l2: "L2", layernorm: "LAYERNORM" }, set = [".dim = 784", ".count = " + S.net.count, ".keys = digits", ".max_steps = " + MOST_STEPS];
+  const kinds = { l2: "L2", layernorm: "LAYERNORM" },
+    set = [".dim = 784", ".count = " + S.net.count, ".keys = digits", ".max_steps = " + MOST_STEPS];
   const more = [".beta = " + +net.beta.toPrecision(3)];
   if (sim !== "dot") more.push(".sim = HFY_SIM_" + sim.toUpperCase());
   if (sep !== "softmax") more.push(".sep.kind = HFY_SEP_" + sep.toUpperCase());
@@ -384,13 +406,19 @@ function showCode() {
     "hfy_retrieve(&net, query, 1, answer, NULL, &work);";
 }
 function showMargin(s) {
-  const [first, second] = topOf(s.scores, 2), lead = second === undefined ? Infinity : s.scores[first] - s.scores[second];
-  const weight = `${many(s.support, "digit")} of ${S.net.count.toLocaleString("en")} get${s.support === 1 ? "s" : ""} weight. `;
+  const [first, second] = topOf(s.scores, 2),
+    lead = second === undefined ? Infinity : s.scores[first] - s.scores[second];
+  const of = S.net.count.toLocaleString("en"), cite = "<cite>HFY Def. 5</cite>";
+  const weight = `${many(s.support, "digit")} of ${of} get${s.support === 1 ? "s" : ""} weight. `;
   let text;
   if (S.net.sep === "ksubsets") text = "No weight is above 1. <cite>HFY Example 1</cite>";
-  else if (!Number.isFinite(s.margin)) text = "This separation has no margin: no digit ever takes all. <cite>HFY Def. 5</cite>";
-  else if (lead >= s.margin) text = `The best leads by ${lead === Infinity ? "∞" : number(lead)}, the margin is ${number(s.margin)}: it takes all. <cite>HFY Def. 5</cite>`;
-  else text = `The best leads by ${number(lead)} only; to take all it needs ${number(s.margin)}. <cite>HFY Def. 5</cite>`;
+  else if (!Number.isFinite(s.margin)) text = `This separation has no margin: no digit ever takes all. ${cite}`;
+  else if (!Number.isFinite(lead)) text = "It is the only one.";
+  else if (lead >= s.margin) {
+    text = `The best leads by ${number(lead)}, the margin is ${number(s.margin)}: it takes all. ${cite}`;
+  } else {
+    text = `The best leads by ${number(lead)} only; to take all it needs ${number(s.margin)}. ${cite}`;
+  }
   $("margin-text").innerHTML = weight + text;
 }
 
@@ -468,13 +496,17 @@ function syncControls() {
 }
 function chooseSeparation(key) {
   const wanted = SEPARATIONS[key].post || "none";
-  if (wanted !== (SEPARATIONS[S.net.sep].post || "none") || (SEPARATIONS[key].bound && S.net.post === "none")) S.net.post = wanted;
+  const was = SEPARATIONS[S.net.sep].post || "none";
+  if (wanted !== was || (SEPARATIONS[key].bound && S.net.post === "none")) S.net.post = wanted;
   S.net.sep = key;
   syncControls();
   changed();
 }
 function unpreset() {
-  document.querySelectorAll("#presets button").forEach((b) => { b.classList.remove("on"); b.removeAttribute("aria-pressed"); });
+  for (const button of document.querySelectorAll("#presets button")) {
+    button.classList.remove("on");
+    button.removeAttribute("aria-pressed");
+  }
   $("preset-text").textContent = "";
 }
 function preset(p, button) {
@@ -512,7 +544,7 @@ function breakIt(how, seed) {
 }
 /* A two, as a hand would draw it. */
 function scribble() {
-  const points = [[9, 9], [11, 6], [15, 5], [18, 7], [18, 11], [15, 15], [11, 19], [8, 22], [12, 21], [16, 21], [20, 22]];
+  const points = [[9, 9], [11, 6], [15, 5], [18, 7], [18, 11], [15, 15], [11, 19], [8, 22], [14, 21], [20, 22]];
   for (let i = 1; i < points.length; i++) stroke(...points[i - 1], ...points[i], 1);
 }
 function dab(x, y, value) {
@@ -533,23 +565,38 @@ const pen = () => (document.querySelector("input[name=pen]:checked").value === "
 function connect() {
   radios($("sep"), "sep", SEPARATIONS, S.net.sep, (key) => { unpreset(); chooseSeparation(key); });
   radios($("sim"), "sim", SIMILARITIES, S.net.sim, (key) => {
-    if ((key === "cosine") !== (S.net.sim === "cosine")) S.net.beta = Math.min(10, Math.max(10 ** -3.5, key === "cosine" ? S.net.beta * 500 : S.net.beta / 500));
+    const larger = (key === "cosine") - (S.net.sim === "cosine"); /* cosines are at most 1, the others hundreds */
+    S.net.beta = Math.min(10, Math.max(10 ** -3.5, S.net.beta * 500 ** larger));
     S.net.sim = key; unpreset(); syncControls(); changed();
   });
   radios($("post"), "post", POSTS, S.net.post, (key) => { S.net.post = key; unpreset(); syncControls(); changed(); });
-  $("beta").oninput = () => { S.net.beta = 10 ** $("beta").value; $("beta-out").textContent = number(S.net.beta); changed(); };
+  $("beta").oninput = () => {
+    S.net.beta = 10 ** $("beta").value;
+    $("beta-out").textContent = number(S.net.beta);
+    changed();
+  };
   $("count").oninput = () => {
     S.net.count = Math.max(10, Math.min(2000, Math.round(10 ** $("count").value)));
     $("count-out").textContent = S.net.count.toLocaleString("en");
-    if (S.digit !== null && S.digit >= S.net.count) { const how = S.digit % S.net.count; pickDigit(how); breakIt("mask", how); }
+    if (S.digit !== null && S.digit >= S.net.count) { /* no longer stored: another one */
+      pickDigit(S.digit % S.net.count);
+      breakIt("mask", 0);
+    }
     sortByLabel();
     changed();
   };
   $("amount").oninput = () => { $("amount-out").textContent = $("amount").value + " %"; };
-  document.querySelectorAll("[data-break]").forEach((b) => { b.onclick = () => { breakIt(b.dataset.break, ++S.seed); S.at = 0; changed(); }; });
+  for (const button of document.querySelectorAll("[data-break]")) {
+    button.onclick = () => { breakIt(button.dataset.break, ++S.seed); S.at = 0; changed(); };
+  }
   $("clear").onclick = () => { S.digit = null; S.start.fill(-1); S.at = 0; changed(); };
   $("restore").onclick = () => { if (S.digit === null) return; pickDigit(S.digit); S.at = 0; changed(); };
-  $("another").onclick = () => { pickDigit(Math.floor(Math.random() * S.net.count)); breakIt("mask", 0); S.at = 0; changed(); };
+  $("another").onclick = () => {
+    pickDigit(Math.floor(Math.random() * S.net.count));
+    breakIt("mask", 0);
+    S.at = 0;
+    changed();
+  };
   $("first").onclick = () => { stop(); S.at = 0; showStep(); };
   $("back").onclick = () => { stop(); S.at = Math.max(0, S.at - 1); showStep(); };
   $("forward").onclick = () => { stop(); S.at = Math.min(S.steps.length - 1, S.at + 1); showStep(); };
@@ -564,11 +611,24 @@ function connect() {
   });
   const query = $("query");
   let last = null;
-  const at = (e) => { const box = query.getBoundingClientRect(); return [(e.clientX - box.left) / box.width * 28, (e.clientY - box.top) / box.height * 28]; };
-  query.onpointerdown = (e) => { query.setPointerCapture(e.pointerId); last = at(e); stroke(...last, ...last, pen()); S.at = 0; changed(); };
+  const at = (e) => {
+    const box = query.getBoundingClientRect();
+    return [(e.clientX - box.left) / box.width * 28, (e.clientY - box.top) / box.height * 28];
+  };
+  query.onpointerdown = (e) => {
+    query.setPointerCapture(e.pointerId);
+    last = at(e);
+    stroke(...last, ...last, pen());
+    S.at = 0;
+    changed();
+  };
   query.onpointermove = (e) => {
     if (!last) return;
-    for (const move of e.getCoalescedEvents ? e.getCoalescedEvents() : [e]) { const now = at(move); stroke(...last, ...now, pen()); last = now; }
+    for (const move of e.getCoalescedEvents ? e.getCoalescedEvents() : [e]) {
+      const now = at(move);
+      stroke(...last, ...now, pen());
+      last = now;
+    }
     drawQuery();
     changed();
   };
@@ -591,25 +651,32 @@ function connect() {
   query.onfocus = () => { S.cursor.shown = query.matches(":focus-visible"); drawQuery(); };
   query.onblur = () => { S.cursor.shown = false; drawQuery(); };
   $("theme").onclick = () => {
-    const dark = document.documentElement.dataset.theme ? document.documentElement.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-    setTheme(dark ? "light" : "dark");
+    setTheme(isDark() ? "light" : "dark");
   };
   for (const id of ["scores", "weights"]) {
     $(id).onpointermove = (e) => {
-      const box = $(id).getBoundingClientRect(), { x, y, values } = $(id).at, px = e.clientX - box.left, py = e.clientY - box.top;
+      const box = $(id).getBoundingClientRect(), { x, y, values } = $(id).at, px = e.clientX - box.left,
+        py = e.clientY - box.top;
       let best = -1, far = 400;
-      for (let i = 0; i < values.length; i++) { const d = (x(i) - px) ** 2 + (y(values[i]) - py) ** 2; if (d < far) { far = d; best = i; } }
-      $(id).title = best < 0 ? "" : `stored digit ${best}, a ${memory.labels[best]}: score ${number(S.steps[S.at].scores[best])}, weight ${number(S.steps[S.at].weights[best])}`;
+      for (let i = 0; i < values.length; i++) {
+        const d = (x(i) - px) ** 2 + (y(values[i]) - py) ** 2;
+        if (d < far) { far = d; best = i; }
+      }
+      const { scores, weights } = S.steps[S.at];
+      $(id).title = best < 0 ? "" : `stored digit ${best}, a ${memory.labels[best]}: score ${number(scores[best])}, ` +
+        `weight ${number(weights[best])}`;
     };
   }
 }
+const darkSystem = matchMedia("(prefers-color-scheme: dark)");
+const isDark = () => (document.documentElement.dataset.theme || (darkSystem.matches ? "dark" : "light")) === "dark";
 function setTheme(theme) {
   document.documentElement.dataset.theme = theme;
   try { localStorage.setItem("hfy-theme", theme); } catch { /* a page from a file may have none */ }
   redraw();
 }
 function redraw() {
-  const dark = document.documentElement.dataset.theme ? document.documentElement.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  const dark = isDark();
   $("theme").textContent = dark ? "Light" : "Dark";
   $("theme").setAttribute("aria-label", dark ? "Light theme" : "Dark theme");
   readTheme();
@@ -629,12 +696,15 @@ async function begin() {
     const saved = localStorage.getItem("hfy-theme");
     if (saved) document.documentElement.dataset.theme = saved;
   } catch { /* none */ }
-  for (const key of Object.keys(SEPARATIONS)) if (SEPARATIONS[key].parameter) S.net.parameters[key] = SEPARATIONS[key].parameter.value;
+  for (const [key, { parameter }] of Object.entries(SEPARATIONS)) {
+    if (parameter) S.net.parameters[key] = parameter.value;
+  }
   readTheme();
   try {
     memory = await Memory.open();
   } catch (error) {
-    trouble("This browser cannot run the page: it needs WebAssembly with SIMD and DecompressionStream (browsers since 2023). " + error.message);
+    trouble("This browser cannot run the page: it needs WebAssembly with SIMD and DecompressionStream, " +
+      "which browsers have since 2023. " + error.message);
     throw error;
   }
   $("size").textContent = Math.round(Memory.bytes(HFY_WASM).length / 1000);
@@ -642,7 +712,7 @@ async function begin() {
   sortByLabel();
   connect();
   $("preset-0").click();
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  darkSystem.addEventListener("change", redraw);
   let resized = 0;
   addEventListener("resize", () => { cancelAnimationFrame(resized); resized = requestAnimationFrame(redraw); });
   redraw();
