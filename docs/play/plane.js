@@ -293,7 +293,8 @@ const Plane = (() => {
       weights = point.weights;
       const on = weights.map((w, i) => [w, i + 1]).filter(([w]) => w > 0.005).sort((a, b) => b[0] - a[0]);
       const names = on.slice(0, 4).map(([, i]) => i).join(", ") + (on.length > 4 ? " and others" : "");
-      if (!weights.includes(1)) text = `The last point ends at a blend of ${names}. Its weights:`;
+      if (on.length === 1 && !weights.includes(1)) text = `The last point ends close to pattern ${names}. Its weights:`;
+      else if (!weights.includes(1)) text = `The last point ends at a blend of ${names}. Its weights:`;
       else if (state.post === "none") text = `The last point ends at pattern ${names}, exactly. Its weights:`;
       else text = `The last point ends with all weight on pattern ${names}:`;
     }

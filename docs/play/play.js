@@ -226,7 +226,7 @@ function tops(box, by, values, weights, tell) {
     figure.lastChild.textContent = tell(values[i]);
     figure.title = `stored digit ${i}, a ${memory.labels[i]}`;
     figure.className = Math.abs(weights[i]) > 0 ? "on" : "";
-    figure.style.opacity = Math.abs(weights[i]) > 0 ? "" : 0.55;
+    figure.firstChild.style.opacity = Math.abs(weights[i]) > 0 ? "" : 0.55;
   });
 }
 
