@@ -177,7 +177,7 @@ function plot(canvas, values, weights, stems, colour, cut) {
   if (cut > lo && cut < hi) { /* the threshold: what is below it gets no weight */
     g.strokeStyle = g.fillStyle = ink.css_s2;
     g.setLineDash([4, 3]);
-    g.beginPath(); g.moveTo(left, y(cut)); g.lineTo(width - right, y(cut)); g.stroke();
+    g.beginPath(); g.moveTo(left + 34, y(cut)); g.lineTo(width - right, y(cut)); g.stroke();
     g.setLineDash([]);
     g.textAlign = "right";
     g.fillText("threshold", width - right, y(cut) - 3);
