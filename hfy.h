@@ -10651,7 +10651,7 @@ HFY_PRIVATE_ double hfy_sep_rank_bar_(const hfy_simd_ *simd, const double *score
   const double full = k * margin * (1 + 1e-9 + 4 * (double)m * DBL_EPSILON);
   double bar = kth - margin, step = margin, sums[2];
   int i;
-  for (i = 0; margin > 0 && i < 6; i++) { /* tau >= bar; six halvings */
+  for (i = 0; margin > 0 && i < 4; i++) { /* tau >= bar; four halvings */
     step *= 0.5;
     simd->clip(score, NULL, NULL, margin, m, bar + step, sums);
     if (sums[0] >= full) bar += step;
