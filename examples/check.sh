@@ -273,6 +273,15 @@ says '^   0.003  *[4-9]  *1.00  *0.00  *0.00  *0.00  *0.00  *0.9[0-9] .* 0.99 '
 run 0 landscape 1 10
 run 2 landscape 0
 
+# --- a memory that is kept: two processes, kills, damaged files ---
+mkdir -p "$build/check.store"
+run 0 store_check write "$build/check.store"
+run 0 store_check read "$build/check.store"
+says '^store read: [1-9][0-9]* passed, 0 failed'
+run 0 store_check rest "$build/check.store"
+says '^store rest: [1-9][0-9]* passed, 0 failed'
+rm -rf "$build/check.store"
+
 run 0 bit_pattern --latch --seeds 1 --epochs 1 --only 2
 says '^pooling  *1.0000 .* epoch 1 '
 run 2 bit_pattern --epoch
