@@ -10,12 +10,12 @@
        store_save(&s, "memory.safetensors");
        store_close(&s);
 
-   Removed rows are masked until the next save, or until they are a quarter of all, and then squeezed out. Where an index
+   Removed rows are masked until the next save, or until they are a quarter of all, then squeezed out. Where an index
    can help (dots, a separation with a margin, `index_from` rows or more) it is built when somebody asks; rows that come
    later are scanned beside it until they are an eighth of all. None of this changes a bit of an answer.
 
    The file: {"__metadata__": {format, checksum, settings in words}, index, keys, net, index.head, ids, labels}. The
-   checksum is over every byte. Saving writes PATH.part, waits for the disk, and renames it: whoever is killed on the way
+   checksum is over every byte. Saving writes PATH.part, waits for the disk, and renames it: who is killed on the way
    leaves the old file. The bytes are those of a little-endian machine; keys are F32 (F64 with HFY_DOUBLE). */
 #ifndef STORE_H
 #define STORE_H
@@ -67,9 +67,9 @@ typedef struct store {
    names and settings
    ------------------------------------------------------------------------------------------------------------------ */
 static const char *const store_sims[] = {"dot", "cosine", "euclidean", "manhattan"};
-static const char *const store_seps[] = {"softmax", "sparsemax", "entmax", "normmax", "ksubsets", "sequence_ksubsets",
-                                         "sparsemap", "identity", "power", "exp", "argmax", "uniform", "rectified",
-                                         "even"};
+static const char *const store_seps[] = {"softmax",   "sparsemax", "entmax", "normmax", "ksubsets", "sequence_ksubsets",
+                                         "sparsemap", "identity",  "power",  "exp",     "argmax",   "uniform",
+                                         "rectified", "even"};
 
 STORE_API hfy_status store_fail(store *s, hfy_status status, const char *words, const char *detail) {
   snprintf(s->message, sizeof s->message, "%s%s%s", words, detail && *detail ? ": " : "", detail ? detail : "");
@@ -135,7 +135,8 @@ STORE_API void store_drop_index(store *s) {
 }
 
 STORE_API int store_keys_mapped(const store *s) {
-  return s->file && s->keys && (unsigned char *)s->keys >= s->file && (unsigned char *)s->keys < s->file + s->file_bytes;
+  const unsigned char *keys = (const unsigned char *)s->keys;
+  return s->file && keys && keys >= s->file && keys < s->file + s->file_bytes;
 }
 
 STORE_API void store_close(store *s) {
@@ -304,7 +305,7 @@ STORE_API hfy_status store_ready(store *s, hfy_work *work) {
 
 /* The indexed rows and those behind them, one step, as one memory: to the bit what a scan of all gives. */
 STORE_API hfy_status store_both(const store *s, const hfy_net *net, const hfy_real *queries, size_t n, hfy_real *out,
-                             const hfy_report *report, hfy_work *work) {
+                                const hfy_report *report, hfy_work *work) {
   const size_t first = s->index.count, bytes = hfy_shard_bytes(net, n, 0);
   unsigned char *partials = bytes < SIZE_MAX / 2 ? (unsigned char *)malloc(2 * bytes) : NULL;
   hfy_net slice = *net;
@@ -315,18 +316,19 @@ STORE_API hfy_status store_both(const store *s, const hfy_net *net, const hfy_re
   slice.index = NULL, slice.count = net->count - first, slice.keys += first * net->dim;
   if (slice.bias) slice.bias += first;
   if (!status) status = hfy_shard_find(&slice, first, queries, n, 0, partials + bytes, bytes, work);
-  if (!status) status = hfy_shard_merge(partials, bytes, partials + bytes, hfy_shard_used(partials + bytes, bytes), work);
+  if (!status)
+    status = hfy_shard_merge(partials, bytes, partials + bytes, hfy_shard_used(partials + bytes, bytes), work);
   if (!status) status = hfy_shard_finish(net, queries, n, partials, bytes, out, report, work);
   free(partials);
   return status;
 }
 
 /* For each of n queries the `top` heaviest rows, heaviest first: their ids, scores and weights (n x top each; then
-   STORE_NONE, -INFINITY and 0), and the answer, the mixture of rows that the memory recalls (answers, n x dim). Each may
+   STORE_NONE, -INFINITY and 0), and the answer, the mixture of rows that is recalled (answers, n x dim). Each may
    be NULL. Errors: as hfy_retrieve; ARG (nothing is stored). A query without an answer has no ids and leaves its row of
    answers as it was; the others are answered. */
-STORE_API hfy_status store_recall(store *s, const hfy_real *queries, size_t n, size_t top, uint64_t *ids, hfy_real *scores,
-                               hfy_real *weights, hfy_real *answers, hfy_work *work) {
+STORE_API hfy_status store_recall(store *s, const hfy_real *queries, size_t n, size_t top, uint64_t *ids,
+                                  hfy_real *scores, hfy_real *weights, hfy_real *answers, hfy_work *work) {
   hfy_net net = s->net;
   hfy_status status = store_ready(s, work), one;
   const size_t listed = n && top <= SIZE_MAX / 16 / n ? n * top : 0;
@@ -350,7 +352,8 @@ STORE_API hfy_status store_recall(store *s, const hfy_real *queries, size_t n, s
     if (beside) one = store_both(s, &net, queries + at * dim, some, out + at * dim, &report, work);
     net.index = s->index.data && s->index.count == s->rows ? &s->index : NULL;
     if (one) one = hfy_retrieve(&net, queries + at * dim, some, out + at * dim, &report, work);
-    if (one && !status) status = store_fail(s, one, work && *work->message ? work->message : hfy_status_text(one), NULL);
+    if (one && !status)
+      status = store_fail(s, one, work && *work->message ? work->message : hfy_status_text(one), NULL);
   }
   for (i = 0; index && more && i < listed && store_count(s); i++) {
     if (ids) ids[i] = index[i] < s->rows ? s->ids[index[i]] : STORE_NONE;
@@ -374,8 +377,8 @@ typedef struct store_shape {
 #define STORE_SUM (8 + sizeof STORE_FIRST - 1) /* where its 16 digits stand */
 #define STORE_HEAD 4096                        /* bytes that no header reaches */
 
-/* Four lanes of 8 bytes; every step can be undone, so a change within one word always shows. n: a multiple of 32, but for
-   the last time. */
+/* Four lanes of 8 bytes; every step can be undone, so a change within one word always shows. n: a multiple of 32, but
+   for the last time. */
 STORE_API void store_hash(uint64_t *lane, const unsigned char *bytes, size_t n) {
   const uint64_t prime = UINT64_C(0x9E3779B185EBCA87);
   uint64_t word;
@@ -414,8 +417,8 @@ STORE_API size_t store_header(const hfy_net *net, const store_shape *shape, unsi
                STORE_FIRST, 0, store_seps[net->sep.kind], net->beta, store_sims[net->sim]);
   for (i = 0; i < 6; i++) {
     const unsigned long long rows = i == 2 ? STORE_NET : i == 1 || i == 4 ? shape->rows : bytes[i];
-    n += snprintf(text + n, (size_t)(STORE_HEAD - 8 - n), ",\"%s\":{\"dtype\":\"%s\",\"shape\":[%llu", names[i], types[i],
-                  rows);
+    n += snprintf(text + n, (size_t)(STORE_HEAD - 8 - n), ",\"%s\":{\"dtype\":\"%s\",\"shape\":[%llu", names[i],
+                  types[i], rows);
     if (i == 1) n += snprintf(text + n, (size_t)(STORE_HEAD - 8 - n), ",%llu", (unsigned long long)shape->dim);
     n += snprintf(text + n, (size_t)(STORE_HEAD - 8 - n), "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)from,
                   (unsigned long long)(from + bytes[i]));
@@ -479,7 +482,7 @@ STORE_API void store_write(const store *s, const store_shape *shape, store_write
   w->failed |= fseek(w->file, (long)STORE_SUM, SEEK_SET) || fwrite(digits, 1, 16, w->file) != 16;
 }
 
-/* Saves the store, with an index if one helps. Errors: IO, NOMEM, UNSUPPORTED (a big-endian machine): the old file stays
+/* Saves the store, with an index if one helps. Errors: IO, NOMEM, UNSUPPORTED (big-endian machines): the old file stays
    as it was. */
 STORE_API hfy_status store_save(store *s, const char *path) {
   store_writer *w = (store_writer *)calloc(1, sizeof *w);
@@ -551,7 +554,7 @@ STORE_API hfy_status store_intact(store *s, const char *path) {
   unsigned char *block;
   char digits[16];
   if (!store_little()) return store_fail(s, HFY_ERR_UNSUPPORTED, "read on little-endian machines only", path);
-  if (s->file_bytes < 1024 || memcmp(file + 8, begins, version - 8))
+  if (s->file_bytes < 600 || memcmp(file + 8, begins, version - 8))
     return store_fail(s, HFY_ERR_FORMAT, "not a memory that `hfy store` saved, or cut off", path);
   if (memcmp(file + version, &begins[version - 8], STORE_SUM - version))
     return store_fail(s, HFY_ERR_FORMAT, "saved by another version, or damaged", path);
@@ -585,15 +588,18 @@ STORE_API hfy_status store_read_head(store *s, const char *path, store_shape *sh
   const size_t bytes = s->file_bytes;
   size_t length = 0, i, left;
   for (i = 0; i < 8; i++) length |= (size_t)s->file[i] << 8 * i;
-  if (length > STORE_HEAD - 8 || length > bytes - 8) return store_fail(s, HFY_ERR_FORMAT, "its header is too long", path);
+  if (length > STORE_HEAD - 8 || length > bytes - 8)
+    return store_fail(s, HFY_ERR_FORMAT, "its header is too long", path);
   memcpy(text, s->file + 8, length);
   memset(text + STORE_SUM - 8, '0', 16);
   text[length] = 0;
   shape->index = store_number(text, "\"index\":{\"dtype\":\"U8\",\"shape\":[", 0);
   keys = strstr(text, ",\"keys\":{\"dtype\":\"");
   if (keys && memcmp(keys + 18, STORE_REAL, 3))
-    return store_fail(s, HFY_ERR_FORMAT, sizeof(hfy_real) == 8 ? "its keys are F32; this build reads F64"
-                                                              : "its keys are F64; this build reads F32", path);
+    return store_fail(s, HFY_ERR_FORMAT,
+                      sizeof(hfy_real) == 8 ? "its keys are F32; this build reads F64"
+                                            : "its keys are F64; this build reads F32",
+                      path);
   shape->rows = keys ? store_number(keys, "\"shape\":[", 0) : SIZE_MAX;
   shape->dim = keys ? store_number(keys, "\"shape\":[", 1) : SIZE_MAX;
   shape->text = store_number(text, "\"labels\":{\"dtype\":\"U8\",\"shape\":[", 0);
@@ -612,7 +618,7 @@ STORE_API hfy_status store_read_head(store *s, const char *path, store_shape *sh
   return HFY_OK;
 }
 
-/* Opens what store_save wrote: the keys and the index stay in the file, which may be replaced meanwhile by another save.
+/* Opens what store_save wrote: the keys and the index stay in the file, which another save may replace meanwhile.
    Errors: IO, FORMAT (another version, damaged, cut off), NOMEM, UNSUPPORTED; s is then closed, with its message. */
 STORE_API hfy_status store_open(store *s, const char *path) {
   const unsigned char *at = NULL;
@@ -648,7 +654,8 @@ STORE_API hfy_status store_open(store *s, const char *path) {
     s->text_used = s->text_room = shape.text;
     for (i = row = 0; i < shape.text && row < shape.rows; row++) {
       s->labels[row] = i;
-      while (i < shape.text && s->text[i++]) {}
+      while (i < shape.text && s->text[i++]) {
+      }
     }
     if (row < shape.rows || i < shape.text || (i && s->text[i - 1]))
       status = store_fail(s, HFY_ERR_FORMAT, "its labels are not one a row", path);
