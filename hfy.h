@@ -3459,7 +3459,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_pairs_(const hfy_simd_all_ *al
         for (r = 0; r < tall; r++) t.x[r] = x + hfy_base_min_(r, left - 1) * row;
         for (j = j0; j < j1; j += broad * t.tiles) {
           const size_t width = hfy_base_min_(broad, j1 - j), full = width < broad ? 1 : (j1 - j) / broad;
-          t.tiles = left < tall ? 1 : hfy_base_min_(full, 256 / (t.n + 1) + 1);
+          t.tiles = left < tall || broad == 1 ? 1 : hfy_base_min_(full, 256 / (t.n + 1) + 1); /* one query: x moves */
           for (end = hfy_base_min_(end + share * t.tiles, lines); at < end; at++)
             for (r = 0; r < tall; r++) HFY_PREFETCH_L2_(x + (tall + r) * row + at * 64);
           if (width == 1 && broad > 1) {
@@ -16008,7 +16008,7 @@ HFY_COLD_ hfy_status hfy_file_parse_(const unsigned char *bytes, size_t size, co
   hfy_file_cursor_ c = {bytes, bytes + size, from, work, bytes};
   hfy_npy found;
   hfy_status status;
-  size_t end, length = 0, k;
+  size_t end = 0, length = 0, k;
   int seen[3] = {0, 0, 0}, more = 1;
   memset(&found, 0, sizeof found);
   status = hfy_file_preamble_(&c, &end);
