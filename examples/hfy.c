@@ -36,36 +36,38 @@ static const struct command {
   const char *line, *more, *example;
 } commands[] = {
     {"recall", "KEYS QUERIES", RECALL, 2, 2, "ask a memory: which rows of KEYS each query recalls",
-     "KEYS is an array, whose rows have the ids 0, 1, ..., or a memory that `hfy store` made.\n"
-     "Prints id, score and weight of a row per line, the heaviest first, and its label if there is one; with more "
-     "than\n"
-     "one query the query's number comes first. Rows of weight 0 are not listed, so a sparse separation may list "
-     "fewer\n"
-     "than --top. The score is beta times the similarity.\n",
+     "KEYS is an array, whose rows have the ids 0, 1, ..., or a memory that\n"
+     "`hfy store` made. Prints id, score and weight of a row per line, the\n"
+     "heaviest first, and its label if there is one; with more than one query\n"
+     "the query's number comes first. Rows of weight 0 are not listed, so a\n"
+     "sparse separation may list fewer than --top. The score is beta times the\n"
+     "similarity.\n",
      "seq 1 64 | hfy recall keys.npy - --top 3"},
-    {"store", "MEMORY [ROWS]", STORE, 1, 2, "keep a memory in a file: add rows, remove rows, change settings",
-     "MEMORY is made if it is not there. Rows get the ids after the largest there is. The file is a safetensors file "
-     "with\n"
-     "a checksum; it is replaced only once the new one is complete.\n",
-     "hfy store words.memory vectors.npy --labels words.txt --sep sparsemax --beta 2"},
+    {"store", "MEMORY [ROWS]", STORE, 1, 2, "keep a memory in a file: add and remove rows, change settings",
+     "MEMORY is made if it is not there. Rows get the ids after the largest\n"
+     "there is. The file is a safetensors file with a checksum; it is replaced\n"
+     "only once the new one is complete.\n",
+     "hfy store words.memory vectors.npy --labels words.txt --beta 2"},
     {"info", "FILE", INFO, 1, 1, "what an array or a memory holds", "", "hfy info words.memory"},
     {"index", "KEYS", INDEX, 1, 1, "prepare a memory: what an index weighs, and how well it fits",
-     "A memory of 4096 rows and more that can use an index gets one when it is saved; this makes one now, whatever "
-     "the\n"
-     "size, and saves it. Of an array it only tells what an index would be.\n",
+     "A memory of 4096 rows or more that can use an index gets one when it is\n"
+     "saved; this makes one now, whatever the size, and saves it. Of an array\n"
+     "it only tells what an index would be.\n",
      "hfy index words.memory"},
     {"beta", "KEYS", BETA, 1, 1, "suggest beta from the gaps between rows",
-     "The gap of a row is how much more similar it is to itself than any other row is. Sparse separations recall a "
-     "row\n"
-     "exactly from beta = margin / gap on; softmax gives it 0.99 of the weight at ln(99 (N-1)) / gap. Listed is the "
-     "beta\n"
-     "that serves so many of the rows; suggested is twice that of 95 %, which leaves half of a gap to noise.\n",
+     "The gap of a row is how much more similar it is to itself than any other\n"
+     "row is. Sparse separations recall a row exactly from beta = margin / gap\n"
+     "on; softmax gives it 0.99 of the weight at ln(99 (N-1)) / gap. Listed is\n"
+     "the beta that serves so many of the rows; suggested is twice that of\n"
+     "95 %, which leaves half of a gap to noise.\n",
      "hfy beta keys.npy --sep sparsemax --sim euclidean"},
-    {"radius", "KEYS", RADIUS, 1, 1, "what is promised: from how far each row is recalled exactly, in one step",
-     "For dot and euclidean, and separations with a margin. Every query within the radius of a row recalls that row.\n",
+    {"radius", "KEYS", RADIUS, 1, 1, "what is promised: from how far a row is recalled exactly",
+     "For dot and euclidean, and separations with a margin. One step takes every\n"
+     "query within the radius of a row to that row.\n",
      "hfy radius keys.npy --beta 2"},
     {"bench", "KEYS [QUERIES]", BENCH, 1, 2, "how long a query takes on this machine",
-     "Without QUERIES rows of KEYS are asked for, with noise of a tenth of their spread.\n",
+     "Without QUERIES rows of KEYS are asked for, with noise of a tenth of their\n"
+     "spread.\n",
      "hfy bench keys.npy --sep sparsemax --beta 2"},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
@@ -88,8 +90,8 @@ static const struct option {
     {"--top", "N", RECALL, 'z', &set.top, 1, "rows to list per query (5)"},
     {"--sim", "NAME", MEMORY, 's', &set.sim, 0, "similarity: dot cosine euclidean manhattan (dot)"},
     {"--sep", "NAME", MEMORY, 's', &set.sep, 0,
-     "separation: softmax sparsemax entmax normmax ksubsets argmax exp ...\n"
-     "                    (softmax; beta, radius: sparsemax)"},
+     "separation: softmax sparsemax entmax normmax ksubsets\n"
+     "                  argmax exp ... (softmax; beta, radius: sparsemax)"},
     {"--beta", "B", MEMORY & ~BETA, 'o', &set.beta, 0, "inverse temperature (dot: 1/sqrt(dim), else 1)"},
     {"--alpha", "A", MEMORY, 'o', &set.alpha, 0, "index of entmax (1.5)"},
     {"--gamma", "G", MEMORY, 'd', &set.gamma, 1, "index of normmax (2)"},
@@ -98,8 +100,8 @@ static const struct option {
     {"--labels", "FILE", STORE, 's', &set.labels, 0, "labels of ROWS, a line each (or an IDX file of bytes)"},
     {"--remove", "IDS", STORE, 's', &set.remove, 0, "remove these rows: 3,17"},
     {"--sample", "N", BETA | RADIUS, 'z', &set.sample, 1, "rows that are looked at, evenly spread (1000)"},
-    {"--out", "FILE", RECALL, 's', &set.out, 0, "write what is recalled, a row per query: .npy, .csv, .png, .pgm"},
-    {"--shape", "HxW", RECALL, 's', &set.shape, 0, "of a row as a picture (as the file says, or as square as can be)"},
+    {"--out", "FILE", RECALL, 's', &set.out, 0, "write what is recalled, as .npy, .csv, .png or .pgm"},
+    {"--shape", "HxW", RECALL, 's', &set.shape, 0, "of a row as a picture (28x28; as square as can be)"},
     {"--json", NULL, ~0, 'f', &set.json, 0, "JSON, one object per line"},
     {"--help", NULL, ~0, 'f', &set.help, 0, "this text (-h too)"},
 };
@@ -132,17 +134,17 @@ static void *need(size_t count, size_t size) {
 
 static void help_all(void) {
   size_t i;
-  puts("usage: hfy COMMAND FILES [OPTIONS]\n\nAssociative memories: stored rows, recalled from broken or similar "
-       "ones.\n\ncommands");
+  puts("usage: hfy COMMAND FILES [OPTIONS]\n\n"
+       "Associative memories: stored rows, recalled from broken or similar ones.\n\ncommands, each with an example");
   for (i = 0; i < COMMANDS; i++)
-    printf("  %-7s %-15s %s\n%26s%s\n", commands[i].name, commands[i].arguments, commands[i].line, "",
+    printf("  %s %s\n      %s\n      %s\n", commands[i].name, commands[i].arguments, commands[i].line,
            commands[i].example);
-  puts("\nFILES are arrays (.npy; IDX, whose bytes become -1 .. 1; numbers in text, a row per line, separated by "
-       "blanks,\n"
-       "commas or semicolons) or memories that `hfy store` made; - is the standard input. Numbers that are a column or "
-       "a\n"
-       "line are cut into rows of the memory's length.\n"
-       "`hfy COMMAND --help` tells more; `hfy --version` prints the version and the instruction set.\n"
+  puts("\nFILES are arrays (.npy; IDX, whose bytes become -1 .. 1; numbers in text,\n"
+       "a row per line, separated by blanks, commas or semicolons) or memories\n"
+       "that `hfy store` made; - is the standard input. Numbers that are a column\n"
+       "or a line are cut into rows of the memory's length.\n"
+       "`hfy COMMAND --help` tells more; `hfy --version` prints the version and\n"
+       "the instruction set.\n"
        "Exit status: 0; 1 a file or a failure; 2 a wrong command line.");
 }
 
@@ -152,7 +154,7 @@ static void help_one(void) {
          command->more);
   for (i = 0; i < OPTIONS; i++)
     if (options[i].commands & command->bit)
-      printf("  %-8s %-6s   %s\n", options[i].name, options[i].value ? options[i].value : "", options[i].help);
+      printf("  %-8s %-5s  %s\n", options[i].name, options[i].value ? options[i].value : "", options[i].help);
   printf("\nexample\n  %s\n", command->example);
 }
 
