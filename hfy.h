@@ -228,8 +228,9 @@
      >>rate        graded attractor networks: are they stable?       >>rate.impl
 
      A room calls only rooms above it. Public names are hfy_<room>_<verb>; shorter are the net's (hfy_retrieve,
-     hfy_energy), base's (hfy_status_, hfy_work_, hfy_rng_), linalg's hfy_eigenvalues, hfy_eigenvectors, file's
-     hfy_param_ and layer's hfy_dense_, hfy_block_, hfy_optimiser_. Private names end in an underscore.
+     hfy_energy), base's (hfy_status_, hfy_work_, hfy_rng_, hfy_version, hfy_layout), linalg's hfy_eigenvalues and
+     hfy_eigenvectors, file's hfy_param_ and layer's hfy_dense_, hfy_block_, hfy_optimiser_. Private names end in an
+     underscore.
 
    FURTHER   examples/, docs/guide.md (by tasks), docs/math.md (every equation and its function), docs/design.md (why it
              is built so), docs/porting.md

@@ -296,6 +296,12 @@ run 0 hfy recall "$keys" "$keys" --sim=euclidean --beta 1 --sep sparsemax --json
 says '^{"query": 2, "rows": \[{"id": 2, "score": -\?0, "weight": 1}\]}$'
 run 0 hfy recall "$keys" "$keys" --top 1
 says "^3${tab}3${tab}32${tab}1$"
+if mkfifo "$build/check.fifo" 2>/dev/null; then # pipes by name, read once
+    cat "$keys" >"$build/check.fifo" &
+    run 0 hfy recall "$build/check.fifo" - --top 1 <"$keys"
+    says "^3${tab}3${tab}32${tab}1$"
+    rm -f "$build/check.fifo"
+fi
 printf 'a,b\n1,2\n3,4\n' >"$query"
 run 0 hfy info "$query"
 says '^rows  *2$'

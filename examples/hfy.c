@@ -289,25 +289,40 @@ static unsigned char *slurp(const char *path, size_t most, size_t *size) {
   return bytes;
 }
 
+/* A file that may be opened again: no pipe. */
+static int is_regular(const char *path) {
+#ifdef STORE_POSIX
+  struct stat about;
+  return strcmp(path, "-") && !stat(path, &about) && S_ISREG(about.st_mode);
+#else
+  return strcmp(path, "-") != 0;
+#endif
+}
+
 static int is_memory(const char *path) {
   size_t size;
   unsigned char *bytes;
   int is;
-  if (!strcmp(path, "-")) return 0;
+  if (!is_regular(path)) return 0;
   bytes = slurp(path, 64, &size);
   is = size > 40 && !memcmp(bytes + 8, STORE_FIRST, 25);
   free(bytes);
   return is;
 }
 
+/* bytes NULL: from the file itself. */
 static void from_npy(array *a, const unsigned char *bytes, size_t size, const char *path) {
   hfy_work work;
   hfy_npy info;
   size_t i;
   memset(&work, 0, sizeof work);
-  stop_on(hfy_file_npy_parse(bytes, size, &info, &work), path, work.message);
+  stop_on(bytes ? hfy_file_npy_parse(bytes, size, &info, &work) : hfy_file_npy_info(path, &info, &work), path,
+          work.message);
   a->x = (hfy_real *)need(info.count, sizeof *a->x);
-  stop_on(hfy_file_npy_decode(bytes, size, a->x, info.count, &info, &work), path, work.message);
+  stop_on(bytes ? hfy_file_npy_decode(bytes, size, a->x, info.count, &info, &work)
+                : hfy_file_npy_read(path, a->x, info.count, &info, &work),
+          path, work.message);
+  hfy_work_free(&work);
   a->rows = info.rank > 1 ? info.shape[0] : info.count > 0;
   a->dim = info.rank > 1 ? 1 : info.count;
   for (i = 1; i < info.rank; i++) a->dim *= info.shape[i];
@@ -380,13 +395,19 @@ static void from_text(array *a, char *text, size_t size, const char *path) {
 static array read_array(const char *path, size_t dim) {
   array a;
   size_t size, i;
-  unsigned char *bytes = slurp(path, SIZE_MAX, &size);
+  const int regular = is_regular(path);
+  unsigned char *bytes = slurp(path, regular ? 6 : SIZE_MAX, &size);
+  const int npy = size > 5 && !memcmp(bytes, "\x93NUMPY", 6), direct = npy && regular;
   memset(&a, 0, sizeof a);
+  if (regular && !direct) {
+    free(bytes);
+    bytes = slurp(path, SIZE_MAX, &size);
+  }
   if (size > 1 && bytes[0] == 0x1F && bytes[1] == 0x8B)
     stop(1, "%s: compressed by gzip; unpack it first (gunzip)", path);
   if (size > 40 && !memcmp(bytes + 8, STORE_FIRST, 25)) stop(1, "%s: a memory; it should be an array here", path);
-  if (size > 5 && !memcmp(bytes, "\x93NUMPY", 6))
-    from_npy(&a, bytes, size, path);
+  if (npy)
+    from_npy(&a, direct ? NULL : bytes, size, path);
   else if (size > 4 && !bytes[0] && !bytes[1])
     from_idx(&a, bytes, size, path);
   else
