@@ -370,6 +370,7 @@ STORE_API hfy_status store_recall(store *s, const hfy_real *queries, size_t n, s
    ------------------------------------------------------------------------------------------------------------------ */
 typedef struct store_shape {
   size_t rows, dim, index, text; /* bytes of index: a multiple of 64 */
+  size_t head;                   /* sizeof(hfy_index) of who saved it */
 } store_shape;
 
 #define STORE_REAL (sizeof(hfy_real) == 8 ? "F64" : "F32")
@@ -412,7 +413,7 @@ STORE_API size_t store_header(const hfy_net *net, const store_shape *shape, unsi
   int n;
   char *text = (char *)head + 8;
   bytes[0] = shape->index, bytes[1] = shape->rows * shape->dim * sizeof(hfy_real), bytes[2] = STORE_NET * 8;
-  bytes[3] = sizeof(hfy_index), bytes[4] = shape->rows * 8, bytes[5] = shape->text;
+  bytes[3] = shape->head, bytes[4] = shape->rows * 8, bytes[5] = shape->text;
   n = snprintf(text, STORE_HEAD - 8, "%s%016d\",\"separation\":\"%s\",\"beta\":\"%.17g\",\"similarity\":\"%s\"}",
                STORE_FIRST, 0, store_seps[net->sep.kind], net->beta, store_sims[net->sim]);
   for (i = 0; i < 6; i++) {
@@ -495,6 +496,7 @@ STORE_API hfy_status store_save(store *s, const char *path) {
   if (!status && store_indexable(s) && s->rows >= from && s->index.count < s->rows) status = store_index(s, NULL);
   if (!status) {
     shape.rows = s->rows, shape.dim = s->net.dim, shape.text = s->text_used;
+    shape.head = sizeof(hfy_index);
     shape.index = s->index.data && s->index.count == s->rows ? (s->index.bytes + 63) / 64 * 64 : 0;
     sprintf(part, "%s.part", path);
     w->file = fopen(part, "wb");
@@ -603,10 +605,12 @@ STORE_API hfy_status store_read_head(store *s, const char *path, store_shape *sh
   shape->rows = keys ? store_number(keys, "\"shape\":[", 0) : SIZE_MAX;
   shape->dim = keys ? store_number(keys, "\"shape\":[", 1) : SIZE_MAX;
   shape->text = store_number(text, "\"labels\":{\"dtype\":\"U8\",\"shape\":[", 0);
+  shape->head = store_number(text, "\"index.head\":{\"dtype\":\"U8\",\"shape\":[", 0);
   left = bytes - 8 - length;
-  if (!shape->dim || shape->index > left || shape->text > left || shape->rows > left / 8 || shape->dim > left ||
+  if (!shape->dim || shape->index > left || shape->text > left || shape->head > left || shape->rows > left / 8 ||
+      shape->dim > left ||
       shape->index % 64 || (shape->rows && shape->dim > left / sizeof(hfy_real) / shape->rows) ||
-      left != shape->index + shape->rows * shape->dim * sizeof(hfy_real) + sizeof net + sizeof(hfy_index) +
+      left != shape->index + shape->rows * shape->dim * sizeof(hfy_real) + sizeof net + shape->head +
                   shape->rows * 8 + shape->text)
     return store_fail(s, HFY_ERR_FORMAT, "its tensors do not fill it", path);
   *data = s->file + 8 + length;
@@ -643,12 +647,13 @@ STORE_API hfy_status store_open(store *s, const char *path) {
   if (!status) {
     if (shape.index) {
       const void *data = s->index.data;
-      memcpy(&s->index, at, sizeof s->index);
+      memcpy(&s->index, at, shape.head < sizeof s->index ? shape.head : sizeof s->index);
       s->index.data = data, s->index.generation = 0;
-      if (s->index.bytes > shape.index || hfy_index_check(&s->index, s->keys, shape.rows, shape.dim, 0, NULL))
+      if (shape.head != sizeof s->index || s->index.bytes > shape.index ||
+          hfy_index_check(&s->index, s->keys, shape.rows, shape.dim, 0, NULL))
         store_drop_index(s); /* of another build: made again when it is needed */
     }
-    at += sizeof s->index;
+    at += shape.head;
     memcpy(s->ids, at, shape.rows * sizeof *s->ids);
     memcpy(s->text, at + shape.rows * 8, shape.text);
     s->text_used = s->text_room = shape.text;
