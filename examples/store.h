@@ -60,6 +60,7 @@ typedef struct store {
   void *index_memory;              /* ours, or NULL: in the file */
   unsigned char *file, *file_base; /* its bytes; what to free where it is not mapped */
   size_t file_bytes;
+  size_t beside; /* queries that the index and the rows behind it answered together */
 } store;
 #define STORE_GONE SIZE_MAX
 
@@ -350,6 +351,7 @@ STORE_API hfy_status store_recall(store *s, const hfy_real *queries, size_t n, s
     }
     one = HFY_ERR_NOMEM;
     if (beside) one = store_both(s, &net, queries + at * dim, some, out + at * dim, &report, work);
+    if (!one) s->beside += some;
     net.index = s->index.data && s->index.count == s->rows ? &s->index : NULL;
     if (one) one = hfy_retrieve(&net, queries + at * dim, some, out + at * dim, &report, work);
     if (one && !status)

@@ -146,6 +146,7 @@ static void any_order(hfy_sep_kind kind, hfy_sim sim, uint64_t seed) {
     for (i = 0; i < ASKED * TOP; i++) plain.id[i] = index[i] < n ? ids[index[i]] : STORE_NONE;
     check(!memcmp(&mine, &plain, sizeof mine), "the bits of a plain retrieval", j);
   }
+  check((seen > 2) == (s.beside > 0), "the index answers, and what is behind it", s.beside);
   check((seen > 2) == (sim == HFY_SIM_DOT && kind != HFY_SEP_SOFTMAX), "an index with rows behind it", seen);
   store_close(&s);
 }
