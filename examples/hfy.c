@@ -137,8 +137,7 @@ static void help_all(void) {
   puts("usage: hfy COMMAND FILES [OPTIONS]\n\n"
        "Associative memories: stored rows, recalled from broken or similar ones.\n\ncommands, each with an example");
   for (i = 0; i < COMMANDS; i++)
-    printf("  %s %s\n      %s\n      %s\n", commands[i].name, commands[i].arguments, commands[i].line,
-           commands[i].example);
+    printf("  %s %s\n      %s\n      %s\n", commands[i].name, commands[i].arguments, commands[i].line, commands[i].example);
   puts("\nFILES are arrays (.npy; IDX, whose bytes become -1 .. 1; numbers in text,\n"
        "a row per line, separated by blanks, commas or semicolons) or memories\n"
        "that `hfy store` made; - is the standard input. Numbers that are a column\n"
@@ -338,8 +337,8 @@ static void from_idx(array *a, const unsigned char *bytes, size_t size, const ch
   char *dict;
   size_t i, n;
   if (type > 6 || type == 2 || !axes || axes > HFY_FILE_RANK || size < head)
-    stop(1, "%s: IDX of type %d with %d axes; it should be a type of 8, 9 or 11 to 14, and 1 to 8 axes",
-         path, bytes[2], bytes[3]);
+    stop(1, "%s: IDX of type %d with %d axes; it should be a type of 8, 9 or 11 to 14, and 1 to 8 axes", path, bytes[2],
+         bytes[3]);
   npy = (unsigned char *)need(400 + size, 1), dict = (char *)npy + 10;
   n = (size_t)sprintf(dict, "{'descr':'>%.2s','fortran_order':False,'shape':(", types + 2 * type);
   for (i = 0; i < axes; i++)
@@ -502,7 +501,7 @@ static void print_text(const char *text) { /* as JSON */
 }
 
 /* "name: value", or a member of an object that "{" began and "}" ends. */
-static void tell(const char *name, const char *words, ...) {
+static void say(const char *name, const char *words, ...) {
   static int members;
   va_list list;
   char value[300];
@@ -711,11 +710,11 @@ static void keep(const char *const *files, int n) {
   }
   progress(rows.rows, rows.rows, "rows");
   stop_on(store_save(&s, files[0]), files[0], s.message);
-  tell("memory", "%s", files[0]);
-  tell("rows", "%lu", (unsigned long)s.rows);
-  tell("added", "%lu", (unsigned long)rows.rows);
-  tell("removed", "%lu", (unsigned long)removed);
-  tell("}", "%s", "");
+  say("memory", "%s", files[0]);
+  say("rows", "%lu", (unsigned long)s.rows);
+  say("added", "%lu", (unsigned long)rows.rows);
+  say("removed", "%lu", (unsigned long)removed);
+  say("}", "%s", "");
   store_close(&s);
   free(rows.x);
 }
@@ -732,20 +731,20 @@ static void tell_rows(const hfy_real *x, size_t rows, size_t dim) {
     }
     norm += square, longest = square > longest ? square : longest;
   }
-  tell("rows", "%lu", (unsigned long)rows);
-  tell("dim", "%lu", (unsigned long)dim);
-  tell("least", "%g", lo);
-  tell("largest", "%g", hi);
-  tell("mean", "%g", sum / (double)(rows * dim));
-  tell("norm", "%g", sqrt(norm / (double)rows)); /* root mean square */
-  tell("longest", "%g", sqrt(longest));
+  say("rows", "%lu", (unsigned long)rows);
+  say("dim", "%lu", (unsigned long)dim);
+  say("least", "%g", lo);
+  say("largest", "%g", hi);
+  say("mean", "%g", sum / (double)(rows * dim));
+  say("norm", "%g", sqrt(norm / (double)rows)); /* root mean square */
+  say("longest", "%g", sqrt(longest));
 }
 
 static void tell_index(const hfy_index *index) {
-  tell("index", "%lu bytes", (unsigned long)index->bytes);
-  tell("prefix", "%lu", (unsigned long)index->prefix);
-  tell("residual", "%.3g", index->residual);
-  tell("error", "%.3g", index->error);
+  say("index", "%lu bytes", (unsigned long)index->bytes);
+  say("prefix", "%lu", (unsigned long)index->prefix);
+  say("residual", "%.3g", index->residual);
+  say("error", "%.3g", index->error);
 }
 
 static void info(const char *path) {
@@ -754,28 +753,28 @@ static void info(const char *path) {
     size_t i, labels = 0;
     hfy_net net;
     stop_on(store_open(&s, path), "cannot use it", s.message);
-    tell("kind", "memory, hfy store 1");
+    say("kind", "memory, hfy store 1");
     net = s.net, net.keys = s.keys, net.count = s.rows ? s.rows : 1;
     (void)hfy_net_check(&net, &net, NULL);
-    tell("similarity", "%s", store_sims[s.net.sim]);
-    tell("separation", "%s", store_seps[s.net.sep.kind]);
-    tell("beta", "%g", net.beta);
-    tell("steps", "%lu", (unsigned long)net.max_steps);
+    say("similarity", "%s", store_sims[s.net.sim]);
+    say("separation", "%s", store_seps[s.net.sep.kind]);
+    say("beta", "%g", net.beta);
+    say("steps", "%lu", (unsigned long)net.max_steps);
     for (i = 0; i < s.rows; i++) labels += *store_label(&s, i) != 0;
-    tell("labels", "%lu", (unsigned long)labels);
+    say("labels", "%lu", (unsigned long)labels);
     if (s.index.data)
       tell_index(&s.index);
     else
-      tell("index", "none");
+      say("index", "none");
     if (s.rows) tell_rows(s.keys, s.rows, s.net.dim);
     store_close(&s);
   } else {
     array a = read_array(path, 0);
-    tell("kind", "%s", a.kind);
+    say("kind", "%s", a.kind);
     tell_rows(a.x, a.rows, a.dim);
     free(a.x);
   }
-  tell("}", "%s", "");
+  say("}", "%s", "");
 }
 
 static void make_index(const char *path) {
@@ -796,11 +795,11 @@ static void make_index(const char *path) {
   began = now();
   stop_on(store_index(&s, &work), path, s.message);
   tell_index(&s.index);
-  tell("keys", "%lu bytes", (unsigned long)(s.rows * s.net.dim * sizeof(hfy_real)));
-  tell("seconds", "%.3g", now() - began);
+  say("keys", "%lu bytes", (unsigned long)(s.rows * s.net.dim * sizeof(hfy_real)));
+  say("seconds", "%.3g", now() - began);
   s.index_from = 1;
   if (stored) stop_on(store_save(&s, path), path, s.message);
-  tell("}", "%s", "");
+  say("}", "%s", "");
   store_close(&s);
   hfy_work_free(&work);
 }
@@ -823,8 +822,7 @@ static size_t find_gaps(const hfy_net *net, double **gaps) {
     const size_t row = (size_t)((double)i * (double)net->count / (double)n);
     const hfy_real *x = net->keys + row * net->dim;
     double best = -HUGE_VAL;
-    stop_on(hfy_sim_scores(net->sim, 1, net->keys, net->count, net->dim, 0, x, 1, scores, &work), "scores",
-            work.message);
+    stop_on(hfy_sim_scores(net->sim, 1, net->keys, net->count, net->dim, 0, x, 1, scores, &work), "scores", work.message);
     for (j = 0; j < net->count; j++)
       if (j != row && (double)scores[j] > best) best = (double)scores[j];
     (*gaps)[i] = (double)scores[row] - best;
@@ -856,17 +854,17 @@ static void suggest_beta(const char *path) {
     sprintf(name, "%d%%", shares[i]);
     if (at >= none && shares[i] <= 95) serves = beta;
     if (at >= none)
-      tell(name, set.json ? "%g" : "of the rows from beta %g on", beta);
+      say(name, set.json ? "%g" : "of the rows from beta %g on", beta);
     else
-      tell(name, "at no beta");
+      say(name, "at no beta");
   }
   if (none)
-    tell("confused", "%g%% of the rows: another is as similar to them as they are", 100.0 * (double)none / (double)n);
+    say("confused", "%g%% of the rows: another is as similar to them as they are", 100.0 * (double)none / (double)n);
   if (serves > 0)
-    tell("beta", "%g", 2 * serves);
+    say("beta", "%g", 2 * serves);
   else
-    tell("beta", "none: half of the rows are confused; try another --sim");
-  tell("}", "%s", "");
+    say("beta", "none: half of the rows are confused; try another --sim");
+  say("}", "%s", "");
   free(gaps), free(m.keys.x);
   if (m.stored) store_close(&m.s);
 }
@@ -913,19 +911,19 @@ static void tell_radius(const char *path) {
   find_radii(&net, margin, radius, n);
   for (i = 0; i < n; i++) exact += radius[i] >= 0;
   qsort(radius, n, sizeof *radius, ascending);
-  tell("rows", "%lu", (unsigned long)n);
-  tell("beta", "%g", net.beta);
-  tell("exact", set.json ? "%g" : "%g%% of the rows stay as they are", 100.0 * (double)exact / (double)n);
+  say("rows", "%lu", (unsigned long)n);
+  say("beta", "%g", net.beta);
+  say("exact", set.json ? "%g" : "%g%% of the rows stay as they are", 100.0 * (double)exact / (double)n);
   for (i = 0; i < 5; i++) {
     const double r = radius[(n - 1) * (size_t)shares[i] / 100];
     char name[20];
     sprintf(name, "radius %d%%", shares[i]);
     if (r < 0)
-      tell(name, "none");
+      say(name, "none");
     else
-      tell(name, "%g", r);
+      say(name, "%g", r);
   }
-  tell("}", "%s", "");
+  say("}", "%s", "");
   free(radius), free(m.keys.x);
   if (m.stored) store_close(&m.s);
 }
@@ -943,7 +941,7 @@ static void time_queries(const char *name, const hfy_net *net, const hfy_real *q
     done += batch < n ? batch : n;
     took = now() - began;
   } while (took < 0.5);
-  tell(name, set.json ? "%.4g" : "%.4g ms per query", 1000 * took / (double)done);
+  say(name, set.json ? "%.4g" : "%.4g ms per query", 1000 * took / (double)done);
   free(out);
 }
 
@@ -971,9 +969,9 @@ static void bench(const char *const *files, int n) {
     }
   }
   m.net.index = NULL;
-  tell("rows", "%lu", (unsigned long)m.net.count);
-  tell("dim", "%lu", (unsigned long)m.net.dim);
-  tell("kernels", "%s", hfy_simd_text(hfy_simd_isa(NULL)));
+  say("rows", "%lu", (unsigned long)m.net.count);
+  say("dim", "%lu", (unsigned long)m.net.dim);
+  say("kernels", "%s", hfy_simd_text(hfy_simd_isa(NULL)));
   time_queries("one", &m.net, q.x, q.rows, 1, &work);
   time_queries("64 at once", &m.net, q.x, q.rows, 64, &work);
   if (m.net.sim == HFY_SIM_DOT && hfy_sep_margin(&m.net.sep) < HUGE_VAL) {
@@ -981,12 +979,12 @@ static void bench(const char *const *files, int n) {
     const double began = now();
     if (!m.stored) s->net.dim = m.net.dim, s->rows = m.net.count, s->keys = m.keys.x, m.keys.x = NULL, m.stored = 1;
     stop_on(store_index(s, &work), files[0], s->message);
-    tell("build index", set.json ? "%.4g" : "%.4g ms", 1000 * (now() - began));
+    say("build index", set.json ? "%.4g" : "%.4g ms", 1000 * (now() - began));
     m.net.index = &s->index;
     time_queries("index, one", &m.net, q.x, q.rows, 1, &work);
     time_queries("index, 64", &m.net, q.x, q.rows, 64, &work);
   }
-  tell("}", "%s", "");
+  say("}", "%s", "");
   free(q.x), free(m.keys.x);
   if (m.stored) store_close(&m.s);
   hfy_work_free(&work);
