@@ -137,7 +137,8 @@ static void help_all(void) {
   puts("usage: hfy COMMAND FILES [OPTIONS]\n\n"
        "Associative memories: stored rows, recalled from broken or similar ones.\n\ncommands, each with an example");
   for (i = 0; i < COMMANDS; i++)
-    printf("  %s %s\n      %s\n      %s\n", commands[i].name, commands[i].arguments, commands[i].line, commands[i].example);
+    printf("  %s %s\n      %s\n      %s\n", commands[i].name, commands[i].arguments, commands[i].line,
+           commands[i].example);
   puts("\nFILES are arrays (.npy; IDX, whose bytes become -1 .. 1; numbers in text,\n"
        "a row per line, separated by blanks, commas or semicolons) or memories\n"
        "that `hfy store` made; - is the standard input. Numbers that are a column\n"
@@ -822,7 +823,8 @@ static size_t find_gaps(const hfy_net *net, double **gaps) {
     const size_t row = (size_t)((double)i * (double)net->count / (double)n);
     const hfy_real *x = net->keys + row * net->dim;
     double best = -HUGE_VAL;
-    stop_on(hfy_sim_scores(net->sim, 1, net->keys, net->count, net->dim, 0, x, 1, scores, &work), "scores", work.message);
+    stop_on(hfy_sim_scores(net->sim, 1, net->keys, net->count, net->dim, 0, x, 1, scores, &work), "scores",
+            work.message);
     for (j = 0; j < net->count; j++)
       if (j != row && (double)scores[j] > best) best = (double)scores[j];
     (*gaps)[i] = (double)scores[row] - best;
