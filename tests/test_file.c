@@ -216,7 +216,7 @@ TEST(numpy_files) {
   CHECK_EQ(x[0], (hfy_real)-123456789);
   info = both_ways(numpy_f2, sizeof numpy_f2 - 1, x, 6);
   CHECK(info.rank == 1 && info.count == 6 && info.type == 'f' && info.item_size == 2);
-  CHECK(x[0] == 1 && x[1] == -2.5 && x[2] == 65504 && x[5] == (hfy_real)0.0999755859375);
+  CHECK(x[0] == 1 && x[1] == (hfy_real)-2.5 && x[2] == 65504 && x[5] == (hfy_real)0.0999755859375);
   CHECK_EQ(x[3], ldexp(1, -24)); /* a subnormal there */
   CHECK(hfy_base_is_pos_inf_((double)x[4]));
   info = both_ways(numpy_b1, sizeof numpy_b1 - 1, x, 4);
