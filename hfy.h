@@ -128,6 +128,7 @@
                                                                  granted, never what a caller gives
 
      hfy.h itself defines HFY_VERSION ("0.1.0") and HFY_VERSION_NUMBER (major * 10000 + minor * 100 + patch).
+     hfy_version() and hfy_layout("hfy_net") tell what a compiled library has.
      HFY_STATIC together with HFY_API, or one of HFY_MALLOC and HFY_FREE alone, stops the compiler with an #error.
 
    -----------------------------------------------------------------------------------------------------------------
@@ -227,8 +228,9 @@
      >>rate        graded attractor networks: are they stable?       >>rate.impl
 
      A room calls only rooms above it. Public names are hfy_<room>_<verb>; shorter are the net's (hfy_retrieve,
-     hfy_energy), base's (hfy_status_, hfy_work_, hfy_rng_), linalg's hfy_eigenvalues, hfy_eigenvectors, file's
-     hfy_param_ and layer's hfy_dense_, hfy_block_, hfy_optimiser_. Private names end in an underscore.
+     hfy_energy), base's (hfy_status_, hfy_work_, hfy_rng_, hfy_version, hfy_layout), linalg's hfy_eigenvalues and
+     hfy_eigenvectors, file's hfy_param_ and layer's hfy_dense_, hfy_block_, hfy_optimiser_. Private names end in an
+     underscore.
 
    FURTHER   examples/, docs/guide.md (by tasks), docs/math.md (every equation and its function), docs/design.md (why it
              is built so), docs/porting.md
@@ -389,6 +391,8 @@ typedef double hfy_real;
 #define hfy_binary hfy_binary_d
 /* every function */
 #define hfy_status_text hfy_status_text_d
+#define hfy_version hfy_version_d
+#define hfy_layout hfy_layout_d
 #define hfy_work_free hfy_work_free_d
 #define hfy_rng_seed hfy_rng_seed_d
 #define hfy_rng_u64 hfy_rng_u64_d
@@ -436,10 +440,14 @@ typedef double hfy_real;
 #define hfy_energy_constant hfy_energy_constant_d
 #define hfy_file_npy_parse hfy_file_npy_parse_d
 #define hfy_file_npy_decode hfy_file_npy_decode_d
+#define hfy_file_npy_decode_double hfy_file_npy_decode_double_d
 #define hfy_file_npy_header hfy_file_npy_header_d
+#define hfy_file_npy_header_double hfy_file_npy_header_double_d
 #define hfy_file_npy_info hfy_file_npy_info_d
 #define hfy_file_npy_read hfy_file_npy_read_d
+#define hfy_file_npy_read_double hfy_file_npy_read_double_d
 #define hfy_file_npy_write hfy_file_npy_write_d
+#define hfy_file_npy_write_double hfy_file_npy_write_double_d
 #define hfy_param_init hfy_param_init_d
 #define hfy_file_safetensors_decode hfy_file_safetensors_decode_d
 #define hfy_file_safetensors_encode hfy_file_safetensors_encode_d
@@ -568,6 +576,12 @@ typedef enum hfy_status {
 
 /* A few words for a status, never NULL ("unknown status" for a number that is none). */
 HFY_API const char *hfy_status_text(hfy_status status);
+
+/* HFY_VERSION of the bodies. hfy_layout: sizeof the public struct of this name ("hfy_net", in a double build too; also
+   "hfy_real", and "hfy_status" for enums) there; 0 for a name that the build does not have. What was not compiled with
+   this header (a binding) can so refuse a library whose structs it would misread. */
+HFY_API const char *hfy_version(void);
+HFY_API size_t hfy_layout(const char *type);
 
 /* The instruction sets a kernel can be written for; hfy_work.isa picks one, HFY_ISA_BEST (0): the library chooses. */
 typedef enum hfy_isa {
@@ -1227,29 +1241,34 @@ typedef struct hfy_npy {
   size_t rank;                  /* axes, 0 .. HFY_FILE_RANK */
   size_t shape[HFY_FILE_RANK];  /* their lengths, first axis first; 1 beyond rank */
   size_t count;                 /* product of the lengths: elements */
-  size_t item_size;             /* bytes an element: 1, 4 or 8 */
+  size_t item_size;             /* bytes per element: 1, 2, 4 or 8 */
   size_t data_offset;           /* where the elements start: bytes from the beginning of the file */
-  char type;                    /* 'f', 'i' or 'u' */
+  char type;                    /* 'f', 'i', 'u', or 'b' for truth values */
   char swapped;                 /* 1: the other byte order than this machine's */
   char fortran;                 /* 1: first axis fastest */
 } hfy_npy;
 
 /* Reads the header in the first `size` bytes of a .npy file (the whole file, or at least its header).
-   Errors: ARG (NULL), FORMAT (not .npy, truncated, a type other than f4 f8 u1 i1 i4 i8, more than HFY_FILE_RANK axes, a
-   shape whose bytes overflow size_t); info is untouched then. */
+   Errors: ARG (NULL), FORMAT (not .npy, truncated, a type other than f2 f4 f8 b1 u1 u2 u4 u8 i1 i2 i4 i8, more than
+   HFY_FILE_RANK axes, a shape whose bytes overflow size_t); info is untouched then. */
 HFY_API hfy_status hfy_file_npy_parse(const void *bytes, size_t size, hfy_npy *info, hfy_work *work);
 
 /* Decodes a whole .npy file in memory to row-major hfy_real. capacity: elements that out has room for. info may be
    NULL.
    Errors: as hfy_file_npy_parse; FORMAT (fewer bytes than the shape needs); ARG (capacity too small: the message says
-   how much is needed). Values beyond the range of hfy_real become infinite; i8 is rounded to hfy_real. */
+   how much is needed). What hfy_real does not hold is rounded once; beyond its range it becomes infinite. b1: 0 or 1.
+   _double: the same to double in every build (as the numbers of the module rate are). */
 HFY_API hfy_status hfy_file_npy_decode(const void *bytes, size_t size, hfy_real *out, size_t capacity, hfy_npy *info,
                                        hfy_work *work);
+HFY_API hfy_status hfy_file_npy_decode_double(const void *bytes, size_t size, double *out, size_t capacity,
+                                              hfy_npy *info, hfy_work *work);
 
 /* Writes the header of a row-major .npy array of hfy_real in this machine's byte order into `bytes` and its length into
    *size (a multiple of 64; at most 256). bytes: capacity of at least 256. The elements follow it as they are. */
 HFY_API hfy_status hfy_file_npy_header(const size_t *shape, size_t rank, void *bytes, size_t capacity, size_t *size,
                                        hfy_work *work);
+HFY_API hfy_status hfy_file_npy_header_double(const size_t *shape, size_t rank, void *bytes, size_t capacity,
+                                              size_t *size, hfy_work *work);
 
 #ifndef HFY_NO_STDIO
 /* The same on files. hfy_file_npy_info reads the header only, so that the caller can make room; hfy_file_npy_read
@@ -1261,8 +1280,12 @@ HFY_API hfy_status hfy_file_npy_header(const size_t *shape, size_t rank, void *b
    Errors: ARG, IO (open, read, write), FORMAT, NOMEM. */
 HFY_API hfy_status hfy_file_npy_info(const char *path, hfy_npy *info, hfy_work *work);
 HFY_API hfy_status hfy_file_npy_read(const char *path, hfy_real *out, size_t capacity, hfy_npy *info, hfy_work *work);
+HFY_API hfy_status hfy_file_npy_read_double(const char *path, double *out, size_t capacity, hfy_npy *info,
+                                            hfy_work *work);
 HFY_API hfy_status hfy_file_npy_write(const char *path, const hfy_real *data, const size_t *shape, size_t rank,
                                       hfy_work *work);
+HFY_API hfy_status hfy_file_npy_write_double(const char *path, const double *data, const size_t *shape, size_t rank,
+                                             hfy_work *work);
 #endif
 
 /* --- parameters: named arrays, side by side in one flat array of yours --- */
@@ -2606,6 +2629,68 @@ HFY_API HFY_SMALL_ const char *hfy_status_text(hfy_status status) {
 };
   size_t i = (size_t)status;
   return i < sizeof text / sizeof text[0] ? text[i] : "unknown status";
+}
+
+HFY_API HFY_SMALL_ const char *hfy_version(void) { return HFY_VERSION; }
+
+HFY_API HFY_SMALL_ size_t hfy_layout(const char *type) {
+#define HFY_SIZE_(name) {#name, (uint16_t)sizeof(hfy_##name)},
+  static const struct {
+    char name[22]; /* no pointers: nothing to relocate */
+    uint16_t size;
+  } sizes[] = {
+    HFY_SIZE_(real) HFY_SIZE_(status) HFY_SIZE_(work) HFY_SIZE_(rng) HFY_SIZE_(index_options) HFY_SIZE_(index)
+    HFY_SIZE_(structure)
+#ifdef HFY_HAS_STRUCTURE_
+    HFY_SIZE_(structure_answer)
+#endif
+    HFY_SIZE_(sep)
+#ifdef HFY_HAS_SEP_
+    HFY_SIZE_(sep_grad)
+#endif
+    HFY_SIZE_(post)
+#ifdef HFY_HAS_POST_
+    HFY_SIZE_(post_grad)
+#endif
+    HFY_SIZE_(net) HFY_SIZE_(report)
+#ifdef HFY_HAS_NET_
+    HFY_SIZE_(heads) HFY_SIZE_(grad)
+#endif
+#ifdef HFY_HAS_FILE_
+    HFY_SIZE_(npy) HFY_SIZE_(param)
+#endif
+#ifdef HFY_HAS_LAYER_
+    HFY_SIZE_(layer) HFY_SIZE_(layer_input) HFY_SIZE_(layer_report) HFY_SIZE_(layer_grad) HFY_SIZE_(dense)
+    HFY_SIZE_(block) HFY_SIZE_(optimiser)
+#endif
+#ifdef HFY_HAS_THEORY_
+    HFY_SIZE_(theory_separation) HFY_SIZE_(theory_sphere) HFY_SIZE_(theory_exact) HFY_SIZE_(theory_softmax)
+    HFY_SIZE_(theory_convergence) HFY_SIZE_(theory_metastability) HFY_SIZE_(theory_jacobian_norm)
+    HFY_SIZE_(theory_association)
+#endif
+#ifdef HFY_HAS_RECALL_
+    HFY_SIZE_(recall) HFY_SIZE_(recall_state)
+#endif
+#ifdef HFY_HAS_BINARY_
+    HFY_SIZE_(binary) HFY_SIZE_(binary_report)
+#endif
+#ifdef HFY_HAS_KERNEL_
+    HFY_SIZE_(kernel) HFY_SIZE_(kernel_progress) HFY_SIZE_(kernel_training) HFY_SIZE_(kernel_result)
+    HFY_SIZE_(kernel_report) HFY_SIZE_(kernel_census) HFY_SIZE_(kernel_geometry) HFY_SIZE_(kernel_spectrum)
+    HFY_SIZE_(kernel_fisher) HFY_SIZE_(kernel_path)
+#endif
+#ifdef HFY_HAS_RATE_
+    HFY_SIZE_(rate) HFY_SIZE_(rate_rows) HFY_SIZE_(rate_modes) HFY_SIZE_(rate_search) HFY_SIZE_(rate_averages)
+    HFY_SIZE_(rate_load) HFY_SIZE_(rate_grid) HFY_SIZE_(rate_replica) HFY_SIZE_(rate_disc) HFY_SIZE_(rate_options)
+    HFY_SIZE_(rate_outcome) HFY_SIZE_(rate_basin_options)
+#endif
+  };
+#undef HFY_SIZE_
+  size_t i;
+  if (!type || strncmp(type, "hfy_", 4)) return 0;
+  for (i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+    if (!strcmp(type + 4, sizes[i].name)) return sizes[i].size;
+  return 0;
 }
 
 /* --- kinds of numbers --- */
@@ -15872,7 +15957,7 @@ HFY_COLD_ int hfy_file_list_(hfy_file_cursor_ *c, const char *open, const char *
 
 /* The value of 'descr': type, item_size, swapped. */
 HFY_COLD_ hfy_status hfy_file_descr_(hfy_file_cursor_ *c, hfy_npy *info) {
-  static const char known[] = "f4f8u1i1i4i8";
+  static const char known[] = "f2f4f8b1u1u2u4u8i1i2i4i8";
   size_t length = 0, i;
   char shown[16];
   const char *text = hfy_file_string_(c, &length);
@@ -15892,7 +15977,8 @@ HFY_COLD_ hfy_status hfy_file_descr_(hfy_file_cursor_ *c, hfy_npy *info) {
   memcpy(shown, text, length);
   shown[length] = 0;
   return hfy_base_fail_(c->work, HFY_ERR_FORMAT,
-                        "descr is '%s'; it should be <, > or = and one of f4 f8 u1 i1 i4 i8: %s", shown, c->from);
+                        "descr is '%s'; it should be <, > or = and one of f2 f4 f8 b1 u1 u2 u4 u8 i1 i2 i4 i8: %s",
+                        shown, c->from);
 }
 
 /* The value of 'shape', a tuple of whole numbers; (3) is none. */
@@ -15935,7 +16021,7 @@ HFY_COLD_ hfy_status hfy_file_parse_(const unsigned char *bytes, size_t size, co
   hfy_file_cursor_ c = {bytes, bytes + size, from, work, bytes};
   hfy_npy found;
   hfy_status status;
-  size_t end, length = 0, k;
+  size_t end = 0, length = 0, k;
   int seen[3] = {0, 0, 0}, more = 1;
   memset(&found, 0, sizeof found);
   status = hfy_file_preamble_(&c, &end);
@@ -15979,44 +16065,54 @@ HFY_COLD_ hfy_real hfy_file_narrow_(double x) {
   return (hfy_real)x;
 }
 
-HFY_COLD_ hfy_real hfy_file_element_(const hfy_npy *info, const unsigned char *bytes) {
+/* One element of the file to out[at], of `item` bytes: doubles for 8, else hfy_real. */
+HFY_COLD_ void hfy_file_element_(const hfy_npy *info, const unsigned char *bytes, void *out, size_t at, size_t item) {
   const int big = hfy_file_is_big_endian_() != info->swapped; /* in the file */
   size_t i, n = info->item_size;
   uint64_t bits = 0, sign = UINT64_C(1) << (8 * n - 1);
   uint32_t word;
   float f4;
-  double f8;
+  double x;
   for (i = 0; i < n; i++) bits = bits << 8 | bytes[big ? i : n - 1 - i];
-  if (info->type == 'f' && n == 2) { /* 1 + 5 + 10 bits */
-    int exponent = (int)(bits >> 10 & 31), hidden = exponent ? 1024 : 0;
-    f8 = ldexp((double)(hidden + (int)(bits & 1023)), (exponent ? exponent : 1) - 25);
-    if (exponent == 31) f8 = bits & 1023 ? hfy_base_nan_() : HUGE_VAL;
-    return (hfy_real)(bits & sign ? -f8 : f8);
+  word = (uint32_t)(info->type == 'b' && n == 2 ? bits << 16 : bits); /* bfloat16: the upper half of a float */
+  memcpy(&f4, &word, sizeof f4);
+  if (info->type == 'f' && n == item) {
+    memcpy((unsigned char *)out + at * n, n == 4 ? (const void *)&word : (const void *)&bits, n);
+    return;
   }
-  if (info->type == 'b' || (info->type == 'f' && n == 4)) { /* bfloat16: the upper half of a float */
-    word = (uint32_t)(info->type == 'b' ? bits << 16 : bits);
-    memcpy(&f4, &word, sizeof f4);
-    return (hfy_real)f4;
+  if (info->type == 'f' && n == 8) {
+    memcpy(&x, &bits, sizeof x);
+  } else if (n == 4 ? info->type == 'f' : n == 2 && info->type == 'b') {
+    x = (double)f4;
+  } else if (info->type == 'f') { /* 1 + 5 + 10 bits: to 1 + 11 + 52 */
+    const uint64_t exponent = bits >> 10 & 31, rest = bits & 1023;
+    uint64_t wide = (exponent == 31 ? 2047 : exponent + 1008) << 52 | rest << 42;
+    memcpy(&x, &wide, sizeof x);
+    if (!exponent) x = (double)rest / 16777216;
+    if (bits & sign) x = -x;
+  } else {
+    const int negative = info->type == 'i' && bits & sign;
+    bits = info->type == 'b' ? bits != 0 : negative ? 2 * sign - bits : bits;
+    x = item == 8 ? (double)bits : (double)(float)bits; /* 8 bytes to float in one step */
+    if (negative) x = -x;
   }
-  if (info->type == 'f') {
-    memcpy(&f8, &bits, sizeof f8);
-    return hfy_file_narrow_(f8);
-  }
-  return info->type == 'i' && bits & sign ? -(hfy_real)(2 * sign - bits) : (hfy_real)bits;
+  if (item == 8)
+    ((double *)out)[at] = x;
+  else
+    ((hfy_real *)out)[at] = hfy_file_narrow_(x);
 }
 
 /* Are the file's bytes out's bytes? */
-HFY_COLD_ int hfy_file_is_verbatim_(const hfy_npy *info) {
-  return info->type == 'f' && info->item_size == sizeof(hfy_real) && !info->swapped &&
-         (!info->fortran || info->rank < 2);
+HFY_COLD_ int hfy_file_is_verbatim_(const hfy_npy *info, size_t item) {
+  return info->type == 'f' && info->item_size == item && !info->swapped && (!info->fortran || info->rank < 2);
 }
 
-/* Takes elements first .. first+count-1 of the file to their places in out. */
-HFY_COLD_ void hfy_file_fill_(const hfy_npy *info, const unsigned char *bytes, size_t first, size_t count,
-                              hfy_real *out) {
+/* Takes elements first .. first+count-1 of the file to their places in out, each of `item` bytes. */
+HFY_COLD_ void hfy_file_fill_(const hfy_npy *info, const unsigned char *bytes, size_t first, size_t count, void *out,
+                              size_t item) {
   size_t i, axis, at, rest;
-  if (count && hfy_file_is_verbatim_(info)) {
-    memcpy(out + first, bytes, count * sizeof *out);
+  if (count && hfy_file_is_verbatim_(info, item)) {
+    memcpy((unsigned char *)out + first * item, bytes, count * item);
     return;
   }
   for (i = 0; i < count; i++) {
@@ -16025,12 +16121,12 @@ HFY_COLD_ void hfy_file_fill_(const hfy_npy *info, const unsigned char *bytes, s
       at = (axis ? at * info->shape[axis] : 0) + rest % info->shape[axis];
       rest /= info->shape[axis];
     }
-    out[at] = hfy_file_element_(info, bytes + i * info->item_size);
+    hfy_file_element_(info, bytes + i * info->item_size, out, at, item);
   }
 }
 
 /* Is there room for what the header promises? */
-HFY_COLD_ hfy_status hfy_file_room_(const hfy_npy *info, const hfy_real *out, size_t capacity, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_file_room_(const hfy_npy *info, const void *out, size_t capacity, hfy_work *work) {
   if (capacity < info->count)
     return hfy_base_fail_(work, HFY_ERR_ARG, "capacity is %z; the array has %z elements", capacity, info->count);
   return hfy_base_null_(work, !out && info->count ? "out" : NULL);
@@ -16044,8 +16140,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_npy_parse(const void *bytes, size_t size,
   return status ? status : hfy_file_parse_((const unsigned char *)bytes, size, "bytes", info, w);
 }
 
-HFY_API HFY_SMALL_ hfy_status hfy_file_npy_decode(const void *bytes, size_t size, hfy_real *out, size_t capacity,
-                                                  hfy_npy *info, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_file_decode_(const void *bytes, size_t size, void *out, size_t item, size_t capacity,
+                                      hfy_npy *info, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   const unsigned char *data = (const unsigned char *)bytes;
   hfy_npy found;
@@ -16057,24 +16153,34 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_npy_decode(const void *bytes, size_t size
                           size - found.data_offset, found.count * found.item_size);
   status = hfy_file_room_(&found, out, capacity, w);
   if (status) return status;
-  hfy_file_fill_(&found, data + found.data_offset, 0, found.count, out);
+  hfy_file_fill_(&found, data + found.data_offset, 0, found.count, out, item);
   if (info) *info = found;
   return HFY_OK;
 }
 
+HFY_API HFY_SMALL_ hfy_status hfy_file_npy_decode(const void *bytes, size_t size, hfy_real *out, size_t capacity,
+                                                  hfy_npy *info, hfy_work *work) {
+  return hfy_file_decode_(bytes, size, out, sizeof *out, capacity, info, work);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_file_npy_decode_double(const void *bytes, size_t size, double *out, size_t capacity,
+                                                         hfy_npy *info, hfy_work *work) {
+  return hfy_file_decode_(bytes, size, out, sizeof *out, capacity, info, work);
+}
+
 /* The header for hfy_file_npy_header; 256 bytes are more than the lengths of an array that can exist ever need. */
-HFY_COLD_ hfy_status hfy_file_header_(const size_t *shape, size_t rank, unsigned char *text, size_t *size,
-                                      hfy_work *work) {
+HFY_COLD_ hfy_status hfy_file_header_(const size_t *shape, size_t rank, size_t item, unsigned char *text,
+                                      size_t *size, hfy_work *work) {
   char *dict = (char *)text + 10;
   const size_t room = 256 - 10;
   size_t axis, at, total, count;
   if (rank > HFY_FILE_RANK)
     return hfy_base_fail_(work, HFY_ERR_ARG, "rank is %z; it should be at most %z", rank, (size_t)HFY_FILE_RANK);
   if (!shape && rank) return hfy_base_null_(work, "shape");
-  if (!hfy_file_count_(shape, rank, sizeof(hfy_real), &count))
+  if (!hfy_file_count_(shape, rank, item, &count))
     return hfy_base_fail_(work, HFY_ERR_ARG, "shape: an array of that size cannot exist");
   at = hfy_base_put_(dict, room, 0, hfy_file_is_big_endian_() ? "{'descr': '>f" : "{'descr': '<f");
-  at = hfy_base_put_whole_(dict, room, at, sizeof(hfy_real));
+  at = hfy_base_put_whole_(dict, room, at, item);
   at = hfy_base_put_(dict, room, at, "', 'fortran_order': False, 'shape': (");
   for (axis = 0; axis < rank; axis++) {
     at = hfy_base_put_(dict, room, at, axis ? " " : "");
@@ -16092,12 +16198,22 @@ HFY_COLD_ hfy_status hfy_file_header_(const size_t *shape, size_t rank, unsigned
   return HFY_OK;
 }
 
-HFY_API HFY_SMALL_ hfy_status hfy_file_npy_header(const size_t *shape, size_t rank, void *bytes, size_t capacity,
-                                                  size_t *size, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_file_head_(const size_t *shape, size_t rank, size_t item, void *bytes, size_t capacity,
+                                    size_t *size, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   if (!bytes || !size) return hfy_base_null_(w, !bytes ? "bytes" : "size");
   if (capacity < 256) return hfy_base_fail_(w, HFY_ERR_ARG, "capacity is %z; it should be at least 256", capacity);
-  return hfy_file_header_(shape, rank, (unsigned char *)bytes, size, w);
+  return hfy_file_header_(shape, rank, item, (unsigned char *)bytes, size, w);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_file_npy_header(const size_t *shape, size_t rank, void *bytes, size_t capacity,
+                                                  size_t *size, hfy_work *work) {
+  return hfy_file_head_(shape, rank, sizeof(hfy_real), bytes, capacity, size, work);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_file_npy_header_double(const size_t *shape, size_t rank, void *bytes, size_t capacity,
+                                                         size_t *size, hfy_work *work) {
+  return hfy_file_head_(shape, rank, sizeof(double), bytes, capacity, size, work);
 }
 
 /* --- parameter tables --- */
@@ -16294,7 +16410,8 @@ HFY_COLD_ hfy_status hfy_file_place_(const unsigned char *bytes, size_t size, co
   }
   for (k = 0; k < entries; k++)
     if (found[k].count) /* or it may be said to start anywhere */
-      hfy_file_fill_(found + k, c.end + found[k].data_offset, 0, found[k].count, params + table[k].offset);
+      hfy_file_fill_(found + k, c.end + found[k].data_offset, 0, found[k].count, params + table[k].offset,
+                     sizeof *params);
   return HFY_OK;
 }
 
@@ -16406,7 +16523,8 @@ HFY_COLD_ hfy_status hfy_file_holds_(FILE *file, const hfy_npy *info, const char
 }
 
 /* The elements of what cannot be sought in, all at once. */
-HFY_COLD_ hfy_status hfy_file_pour_(FILE *file, const hfy_npy *info, const char *path, hfy_real *out, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_file_pour_(FILE *file, const hfy_npy *info, const char *path, void *out, size_t item,
+                                    hfy_work *work) {
   const size_t size = info->count * info->item_size;
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   unsigned char *bytes = NULL;
@@ -16417,7 +16535,7 @@ HFY_COLD_ hfy_status hfy_file_pour_(FILE *file, const hfy_npy *info, const char 
   got = fread(bytes, 1, size, file);
   if (ferror(file)) return hfy_base_fail_(work, HFY_ERR_IO, "reading failed midway: %s", path);
   if (got < size) return hfy_file_lacks_(size - got, info, path, work);
-  hfy_file_fill_(info, bytes, 0, info->count, out);
+  hfy_file_fill_(info, bytes, 0, info->count, out, item);
   return HFY_OK;
 }
 
@@ -16462,37 +16580,47 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_npy_info(const char *path, hfy_npy *info,
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_COLD_ hfy_status hfy_file_read_(FILE *file, const char *path, hfy_real *out, size_t capacity, hfy_npy *info,
-                                    hfy_work *work) {
+HFY_COLD_ hfy_status hfy_file_elements_(FILE *file, const char *path, void *out, size_t item, size_t capacity,
+                                        hfy_npy *info, hfy_work *work) {
   unsigned char *chunk = NULL;
   size_t at = 0, got = 0, want = 0;
   hfy_status status = hfy_file_begin_(file, path, info, &chunk, work);
   if (!status) status = hfy_file_room_(info, out, capacity, work);
-  if (!status && fseek(file, 0, SEEK_END)) return hfy_file_pour_(file, info, path, out, work);
+  if (!status && fseek(file, 0, SEEK_END)) return hfy_file_pour_(file, info, path, out, item, work);
   if (!status) status = hfy_file_holds_(file, info, path, chunk, work);
   if (status) return status;
-  if (info->count && hfy_file_is_verbatim_(info)) {
+  if (info->count && hfy_file_is_verbatim_(info, item)) {
     at = want = info->count;
-    got = fread(out, sizeof *out, want, file);
+    got = fread(out, item, want, file);
   }
   for (; at < info->count && got == want; at += got) {
     want = hfy_base_min_(info->count - at, HFY_FILE_CHUNK_ / info->item_size);
     got = fread(chunk, info->item_size, want, file);
-    hfy_file_fill_(info, chunk, at, got, out);
+    hfy_file_fill_(info, chunk, at, got, out, item);
   }
   return got < want ? hfy_base_fail_(work, HFY_ERR_IO, "reading failed midway: %s", path) : HFY_OK;
 }
 
-HFY_API HFY_SMALL_ hfy_status hfy_file_npy_read(const char *path, hfy_real *out, size_t capacity, hfy_npy *info,
-                                                hfy_work *work) {
+HFY_COLD_ hfy_status hfy_file_read_(const char *path, void *out, size_t item, size_t capacity, hfy_npy *info,
+                                    hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   FILE *file;
   hfy_npy found;
   hfy_status status = hfy_file_open_(path, &file, w);
-  if (!status) status = hfy_file_read_(file, path, out, capacity, &found, w);
+  if (!status) status = hfy_file_elements_(file, path, out, item, capacity, &found, w);
   if (file) fclose(file);
   if (!status && info) *info = found;
   return hfy_base_close_(w, &local, status);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_file_npy_read(const char *path, hfy_real *out, size_t capacity, hfy_npy *info,
+                                                hfy_work *work) {
+  return hfy_file_read_(path, out, sizeof *out, capacity, info, work);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_file_npy_read_double(const char *path, double *out, size_t capacity, hfy_npy *info,
+                                                       hfy_work *work) {
+  return hfy_file_read_(path, out, sizeof *out, capacity, info, work);
 }
 
 #define HFY_FILE_PART_ ".part"
@@ -16521,21 +16649,31 @@ HFY_COLD_ hfy_status hfy_file_replace_(const char *path, char *part, const void 
   return hfy_base_fail_(work, HFY_ERR_IO, "writing failed: %s", path);
 }
 
-HFY_API HFY_SMALL_ hfy_status hfy_file_npy_write(const char *path, const hfy_real *data, const size_t *shape,
-                                                 size_t rank, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_file_write_(const char *path, const void *data, size_t item, const size_t *shape, size_t rank,
+                                     hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   unsigned char header[256];
   size_t size = 0, count = 0;
   char *part = NULL;
   hfy_status status = hfy_base_null_(w, !path ? "path" : NULL);
-  if (!status) status = hfy_file_header_(shape, rank, header, &size, w);
+  if (!status) status = hfy_file_header_(shape, rank, item, header, &size, w);
   if (status) return status;
-  hfy_file_count_(shape, rank, sizeof *data, &count);
+  hfy_file_count_(shape, rank, item, &count);
   if (!data && count) return hfy_base_null_(w, "data");
   while (hfy_base_layout_(&arena, w, &status)) part = HFY_TAKE_(&arena, char, strlen(path) + sizeof HFY_FILE_PART_);
-  if (!status) status = hfy_file_replace_(path, part, header, size, data, count * sizeof *data, w);
+  if (!status) status = hfy_file_replace_(path, part, header, size, data, count * item, w);
   return hfy_base_close_(w, &local, status);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_file_npy_write(const char *path, const hfy_real *data, const size_t *shape,
+                                                 size_t rank, hfy_work *work) {
+  return hfy_file_write_(path, data, sizeof *data, shape, rank, work);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_file_npy_write_double(const char *path, const double *data, const size_t *shape,
+                                                        size_t rank, hfy_work *work) {
+  return hfy_file_write_(path, data, sizeof *data, shape, rank, work);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_read(const char *path, const hfy_param *table, size_t entries,

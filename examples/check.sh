@@ -273,6 +273,161 @@ says '^   0.003  *[4-9]  *1.00  *0.00  *0.00  *0.00  *0.00  *0.9[0-9] .* 0.99 '
 run 0 landscape 1 10
 run 2 landscape 0
 
+# --- a memory that is kept: two processes, kills, damaged files ---
+mkdir -p "$build/check.store"
+run 0 store_check write "$build/check.store"
+run 0 store_check read "$build/check.store"
+says '^store read: [1-9][0-9]* passed, 0 failed'
+run 0 store_check rest "$build/check.store"
+says '^store rest: [1-9][0-9]* passed, 0 failed'
+rm -rf "$build/check.store"
+
+# --- the tool ---
+keys=$build/check.keys query=$build/check.query memory=$build/check.memory
+printf '# a comment\n8 0 0 0\n0,8,0,0\n0; 0; 8; 0\n\n0\t0\t0\t8' >"$keys"
+printf '7\n1\n0\n0\n' >"$query"
+tab=$(printf '\t')
+run 0 hfy recall "$keys" "$query" --top 3 --beta 1
+says "^0${tab}56${tab}1$"
+[ "$(wc -l <"$out")" -eq 3 ]; result $? "$last: a line per row"
+run 0 hfy recall "$keys" - --top 3 --beta 1 --sep sparsemax <"$query"
+[ "$(cat "$out")" = "0${tab}56${tab}1" ]; result $? "$last: one row has all the weight"
+run 0 hfy recall "$keys" "$keys" --sim=euclidean --beta 1 --sep sparsemax --json
+says '^{"query": 2, "rows": \[{"id": 2, "score": -\?0, "weight": 1}\]}$'
+run 0 hfy recall "$keys" "$keys" --top 1
+says "^3${tab}3${tab}32${tab}1$"
+if mkfifo "$build/check.fifo" 2>/dev/null; then # pipes by name, read once
+    cat "$keys" >"$build/check.fifo" &
+    run 0 hfy recall "$build/check.fifo" - --top 1 <"$keys"
+    says "^3${tab}3${tab}32${tab}1$"
+    rm -f "$build/check.fifo"
+fi
+printf 'a,b\n1,2\n3,4\n' >"$query"
+run 0 hfy info "$query"
+says '^rows  *2$'
+says '^longest  *5$'
+printf '1 2\n3\n' >"$query"; run 1 hfy info "$query"
+says 'line 2 has 1 numbers; it should have 2'
+printf '1 2\n3 x\n' >"$query"; run 1 hfy info "$query"
+says 'line 2: "x" should be a finite number'
+printf '1 2\n3 inf\n' >"$query"; run 1 hfy info "$query"
+printf '1 2\001\n' >"$query"; run 1 hfy info "$query"
+says 'byte 3 is 1'
+printf '1 2 3\n4 5 6\n' >"$query"; run 1 hfy recall "$keys" "$query"
+says 'rows of 3 numbers; they should be 4'
+printf '' >"$query"; run 1 hfy info "$query"
+says 'holds no numbers'
+printf '\037\213\010' >"$query"; run 1 hfy info "$query"
+says 'gunzip'
+run 1 hfy info "$build/no-such-file"
+says 'cannot be opened'
+{ npy_of '<f2' '(2, 2)'; printf '\000\074\000\000\000\000\000\300'; } >"$query" # 1 0, 0 -2
+run 0 hfy info "$query" --json
+says '^{"kind": ".npy of f2, 2 axes", "rows": 2, "dim": 2, "least": -2, "largest": 1, '
+{ printf '\000\000\013\002\000\000\000\001\000\000\000\002'; printf '\001\000\377\377'; } >"$query" # 256, -1
+run 0 hfy info "$query"
+says '^largest  *256$'
+says '^least  *-1$'
+printf '\000\000\012\001\000\000\000\001a' >"$query"; run 1 hfy info "$query"
+says 'IDX of type 10'
+{ head_of 3; printf 'short'; } >"$query"; run 1 hfy info "$query"
+
+printf 'one\ntwo "2"\nthree\nfour\n' >"$query"
+rm -f "$memory"
+run 0 hfy store "$memory" "$keys" --labels "$query" --sep sparsemax --beta 1
+says '^rows  *4$'
+run 0 hfy store "$memory" --remove 0,2
+says '^removed  *2$'
+run 0 hfy store "$memory" "$keys" --json
+says '"rows": 6, "added": 4, "removed": 0}$'
+run 0 hfy recall "$memory" "$keys" --json
+says '^{"query": 1, "rows": \[{"id": 1, "score": 64, "weight": 0.5, "label": "two \\"2\\""}, {"id": 5, '
+says '^{"query": 0, "rows": \[{"id": 4, '
+run 0 hfy info "$memory"
+says '^separation  *sparsemax$'
+says '^labels  *2$'
+run 0 hfy index "$memory"
+says '^prefix  *0$'
+run 0 hfy recall "$memory" "$keys"
+says "^3${tab}3${tab}64${tab}0.5${tab}four$"
+run 1 hfy store "$memory" --remove 0
+says 'there is no row of this id: 0'
+run 2 hfy store "$memory" --remove 1,
+run 2 hfy store "$memory" --labels "$query"
+run 2 hfy store "$build/no-such-memory"
+run 1 hfy store "$memory" "$keys" --labels "$keys"
+says '6 labels; there should be 4'
+printf 'x' >>"$memory"; run 1 hfy recall "$memory" "$keys"
+says 'damaged or cut off'
+run 1 hfy recall "$keys" "$memory"
+says 'a memory; it should be an array here'
+
+printf '2 0\n0 2\n' >"$keys"
+run 0 hfy beta "$keys"
+says '^100%  *of the rows from beta 0.25 on$'
+says '^beta  *0.5$'
+run 0 hfy beta "$keys" --sim euclidean --json
+says '"95%": 0.25, .*"beta": 0.5}$'
+run 0 hfy beta "$keys" --sep softmax
+says '^beta  *2.29756$' # 2 ln(99) / 4
+run 1 hfy beta "$keys" --sep identity
+for sim in dot euclidean; do
+    run 0 hfy radius "$keys" --sim $sim --beta 1
+    says '^exact  *100% '
+    says '^radius 0%  *1.06066$' # (4 - 1) / sqrt(8)
+done
+run 1 hfy radius "$keys" --sep softmax
+run 1 hfy radius "$keys" --sim cosine
+run 0 hfy bench "$keys" --sep sparsemax
+says '^index, 64  *[0-9.e-]* ms per query$'
+
+for kind in npy csv png pgm; do
+    run 0 hfy recall "$keys" "$keys" --sep sparsemax --beta 2 --shape 1x2 --out "$build/check.$kind"
+done
+run 0 hfy info "$build/check.npy"
+says '^norm  *2$'
+run 0 hfy info "$build/check.csv"
+says '^norm  *2$'
+png "$build/check.png" 22 8
+[ "$(head -n 2 "$build/check.pgm" | tail -n 1)" = '22 8' ]; result $? "$last: 22 x 8 pixels"
+run 2 hfy recall "$keys" "$keys" --shape 2x2
+run 2 hfy recall "$keys" "$keys" --out a.gif
+says 'it should end in .npy, .csv, .png or .pgm'
+run 1 hfy recall "$keys" "$keys" --out "$build/no-such-folder/a.npy"
+
+run 0 hfy --version
+run 0 hfy --help
+for command in recall store info index beta radius bench; do
+    run 0 hfy --help
+    says "^  $command "
+    says "hfy $command .*\(keys\|words\)"
+    run 0 hfy $command -h
+    says "^usage: hfy $command "
+    says "^  .*hfy $command "
+    run 2 hfy $command
+    says "files missing; it should be: hfy $command "
+    run 2 hfy $command a b c
+    run 2 hfy $command a --none
+    says 'there is no option "--none" here'
+done
+run 2 hfy
+says 'it should be one of recall store'
+run 2 hfy recal
+says 'there is no command "recal"'
+run 2 hfy recall "$keys" "$keys" --top 0
+says '--top is "0"; it should be a whole number, 1 or more'
+run 2 hfy recall "$keys" "$keys" --beta=-1
+run 2 hfy recall "$keys" "$keys" --top
+says '--top needs a value: N'
+run 2 hfy recall "$keys" "$keys" --sim angle
+says '--sim is "angle"; it should be one of dot cosine euclidean manhattan'
+run 2 hfy recall "$keys" "$keys" --remove 1
+if [ -c /dev/full ]; then
+    "$build/hfy" --help >/dev/full 2>/dev/null
+    [ $? = 1 ]; result $? "hfy --help to a full disk: exit status 1"
+fi
+rm -f "$keys" "$query" "$memory" "$build"/check.npy "$build"/check.csv "$build"/check.png "$build"/check.pgm
+
 run 0 bit_pattern --latch --seeds 1 --epochs 1 --only 2
 says '^pooling  *1.0000 .* epoch 1 '
 run 2 bit_pattern --epoch

@@ -9,6 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __GNUC__
+#define IMAGES_API static __attribute__((unused))
+#else
+#define IMAGES_API static
+#endif
+
 /* ------------------------------------------------------------------------------------------------------------------
    IDX: bytes 0 0 TYPE AXES, then each axis as four bytes, the highest first, then the elements
    ------------------------------------------------------------------------------------------------------------------ */
@@ -19,14 +25,14 @@ typedef struct images {
   size_t in_file; /* how many the file holds */
 } images;
 
-static size_t images_big_endian(const unsigned char *b) {
+IMAGES_API size_t images_big_endian(const unsigned char *b) {
   return (size_t)b[0] << 24 | (size_t)b[1] << 16 | (size_t)b[2] << 8 | (size_t)b[3];
 }
 
 /* Reads the first `limit` pictures (0: all) of an IDX file of unsigned bytes with three axes; a byte v becomes
    2 v/255 - 1. The length of the file is held against its header before anything is allocated.
    Returns 0, or 1 with what is wrong in message. */
-static int images_read_idx(images *out, const char *path, size_t limit, char *message, size_t room) {
+IMAGES_API int images_read_idx(images *out, const char *path, size_t limit, char *message, size_t room) {
   unsigned char head[16], *row = NULL;
   size_t got, dim, i, d;
   long length;
@@ -106,8 +112,8 @@ fail:
    ------------------------------------------------------------------------------------------------------------------ */
 
 /* Mean of the pixels of a block as a brightness from 0 (lo) to 1 (hi). */
-static double images_brightness(const hfy_real *picture, size_t height, size_t width, size_t y, size_t x, size_t scale,
-                                double lo, double hi) {
+IMAGES_API double images_brightness(const hfy_real *picture, size_t height, size_t width, size_t y, size_t x,
+                                    size_t scale, double lo, double hi) {
   double sum = 0, mean;
   size_t n = 0, i, j;
   for (i = y; i < y + scale && i < height; i++)
@@ -117,7 +123,7 @@ static double images_brightness(const hfy_real *picture, size_t height, size_t w
 }
 
 /* One character of a picture: half blocks where upper and lower pixel differ, else a shade (UTF-8), or ASCII. */
-static const char *images_character(double upper, double lower, int ascii) {
+IMAGES_API const char *images_character(double upper, double lower, int ascii) {
   static const char *const plain[] = {" ", ".", ":", "-", "=", "+", "*", "#", "%", "@"};
   static const char *const shade[] = {" ", "\xE2\x96\x91", "\xE2\x96\x92", "\xE2\x96\x93", "\xE2\x96\x88"};
   double mean = (upper + lower) / 2;
@@ -128,7 +134,7 @@ static const char *images_character(double upper, double lower, int ascii) {
 }
 
 /* n pictures side by side, each in a column of `column` characters, at least as many as it is wide. */
-static void images_print(const hfy_real *const *pictures, size_t n, size_t height, size_t width, size_t scale,
+IMAGES_API void images_print(const hfy_real *const *pictures, size_t n, size_t height, size_t width, size_t scale,
                          size_t column, double lo, double hi, int ascii) {
   size_t y, x, i, used, blanks;
   for (y = 0; y < height; y += 2 * scale) {
@@ -156,7 +162,7 @@ typedef struct images_sheet {
   size_t height, width;
 } images_sheet;
 
-static int images_sheet_open(images_sheet *sheet, size_t height, size_t width, int grey) {
+IMAGES_API int images_sheet_open(images_sheet *sheet, size_t height, size_t width, int grey) {
   sheet->height = height, sheet->width = width;
   sheet->grey = width && height <= SIZE_MAX / width ? (unsigned char *)malloc(height * width) : NULL;
   if (sheet->grey) memset(sheet->grey, grey, height * width);
@@ -165,7 +171,7 @@ static int images_sheet_open(images_sheet *sheet, size_t height, size_t width, i
 
 /* The picture with its upper left corner at (top, left), every pixel `scale` x `scale`, lo black and hi white. What
    would stick out is left out. */
-static void images_sheet_put(images_sheet *sheet, size_t top, size_t left, const hfy_real *picture, size_t height,
+IMAGES_API void images_sheet_put(images_sheet *sheet, size_t top, size_t left, const hfy_real *picture, size_t height,
                              size_t width, size_t scale, double lo, double hi) {
   size_t y, x;
   for (y = 0; y < height * scale && top + y < sheet->height; y++)
@@ -175,13 +181,13 @@ static void images_sheet_put(images_sheet *sheet, size_t top, size_t left, const
 }
 
 /* Can the file be written? What it holds stays. Ask before long work: returns 0, or 1 if not. */
-static int images_sheet_ask(const char *path) {
+IMAGES_API int images_sheet_ask(const char *path) {
   FILE *file = fopen(path, "ab");
   return !file || fclose(file) != 0;
 }
 
 /* Bytes to the file and into the CRC-32 of the chunk that they are in. */
-static void images_png_bytes(FILE *file, uint32_t *crc, const unsigned char *bytes, size_t count) {
+IMAGES_API void images_png_bytes(FILE *file, uint32_t *crc, const unsigned char *bytes, size_t count) {
   size_t i;
   int bit;
   fwrite(bytes, 1, count, file);
@@ -189,23 +195,23 @@ static void images_png_bytes(FILE *file, uint32_t *crc, const unsigned char *byt
     for (*crc ^= bytes[i], bit = 0; bit < 8; bit++) *crc = *crc >> 1 ^ (*crc & 1 ? 0xEDB88320u : 0);
 }
 
-static void images_png_number(FILE *file, uint32_t *crc, size_t v) {
+IMAGES_API void images_png_number(FILE *file, uint32_t *crc, size_t v) {
   unsigned char b[4];
   b[0] = v >> 24 & 255, b[1] = v >> 16 & 255, b[2] = v >> 8 & 255, b[3] = v & 255;
   images_png_bytes(file, crc, b, 4);
 }
 
 /* A chunk up to its bytes, and what follows them. */
-static void images_png_begin(FILE *file, uint32_t *crc, const char *type, size_t length) {
+IMAGES_API void images_png_begin(FILE *file, uint32_t *crc, const char *type, size_t length) {
   images_png_number(file, crc, length);
   *crc = 0xFFFFFFFF;
   images_png_bytes(file, crc, (const unsigned char *)type, 4);
 }
-static void images_png_end(FILE *file, uint32_t *crc) { images_png_number(file, crc, *crc ^ 0xFFFFFFFF); }
+IMAGES_API void images_png_end(FILE *file, uint32_t *crc) { images_png_number(file, crc, *crc ^ 0xFFFFFFFF); }
 
 /* Writes it as PNG, 8 bits a pixel, one stored (not compressed) block of deflate a row: at most 65534 pixels wide.
    Returns 0, or 1 if it cannot be written. */
-static int images_sheet_write(const images_sheet *sheet, const char *path) {
+IMAGES_API int images_sheet_write(const images_sheet *sheet, const char *path) {
   static const unsigned char form[] = {8, 0, 0, 0, 0}, zlib[] = {0x78, 1}, filter = 0;
   const size_t row = sheet->width + 1; /* a filter byte first */
   size_t y, x, a = 1, b = 0;           /* Adler-32 */

@@ -50,6 +50,31 @@ static const char numpy_i4_scalar_v3[] =
     "\223NUMPY\003\000t\000\000\000{'descr': '>i4', 'fortran_order': False, 'shape': (), }                         "
     "                                   \012\370\2442\353";
 
+static const char numpy_f2[] =
+    "\223NUMPY\001\000v\000{'descr': '<f2', 'fortran_order': False, 'shape': (6,), }                          "
+    "                                  \012\000<\000\301\377{\001\000\000|f.";
+
+static const char numpy_b1[] =
+    "\223NUMPY\001\000v\000{'descr': '|b1', 'fortran_order': False, 'shape': (2, 2), }                        "
+    "                                  \012\001\000\000\001";
+
+static const char numpy_u2_big[] =
+    "\223NUMPY\001\000v\000{'descr': '>u2', 'fortran_order': False, 'shape': (4,), }                          "
+    "                                  \012\000\000\000\001\001\000\377\377";
+
+static const char numpy_i2_fortran[] =
+    "\223NUMPY\001\000v\000{'descr': '<i2', 'fortran_order': True, 'shape': (2, 2), }                         "
+    "                                  \012\000\000\377\177\377\377\000\200";
+
+static const char numpy_u4[] =
+    "\223NUMPY\001\000v\000{'descr': '<u4', 'fortran_order': False, 'shape': (3,), }                          "
+    "                                  \012\000\000\000\000\001\000\000\000\377\377\377\377";
+
+static const char numpy_u8[] =
+    "\223NUMPY\001\000v\000{'descr': '<u8', 'fortran_order': False, 'shape': (3,), }                          "
+    "                                  \012\000\000\000\000\000\000\000\200\377\377\377\377\377\377\377\377"
+    "\001\000\000\001\000\000\000\000";
+
 static const char numpy_empty[] =
     "\223NUMPY\001\000v\000{'descr': '<f8', 'fortran_order': False, 'shape': (0, 7), }                             "
     "                             \012";
@@ -82,7 +107,9 @@ static unsigned char *build(int version, const char *dict, const void *data, siz
 }
 
 static void write_file(const void *bytes, size_t size) {
-  FILE *file = fopen(PATH, "wb");
+  FILE *file;
+  remove(PATH); /* some disks are waited for where a file is cut to nothing and written again */
+  file = fopen(PATH, "wb");
   if (!file || fwrite(bytes, 1, size, file) != size || fclose(file)) abort();
 }
 
@@ -136,6 +163,7 @@ static hfy_npy both_ways(const void *bytes, size_t size, hfy_real *out, size_t c
   unsigned char *copy = exact(bytes, size);
   hfy_npy info, on_disk, peeked;
   hfy_real again[64];
+  double doubles[64], memory[64];
   size_t i;
   memset(&info, 0, sizeof info);
   memset(&on_disk, 0, sizeof on_disk);
@@ -146,6 +174,11 @@ static hfy_npy both_ways(const void *bytes, size_t size, hfy_real *out, size_t c
   CHECK(hfy_file_npy_read(PATH, again, 64, &on_disk, NULL) == HFY_OK);
   CHECK(same_info(&info, &on_disk) && same_info(&info, &peeked));
   for (i = 0; i < info.count; i++) CHECK(!memcmp(again + i, out + i, sizeof *out));
+  memset(&on_disk, 0, sizeof on_disk);
+  CHECK(hfy_file_npy_read_double(PATH, doubles, 64, &on_disk, NULL) == HFY_OK && same_info(&info, &on_disk));
+  CHECK(hfy_file_npy_decode_double(copy, size, memory, capacity, &on_disk, NULL) == HFY_OK);
+  CHECK(same_info(&info, &on_disk) && !memcmp(memory, doubles, info.count * sizeof *memory));
+  for (i = 0; i < info.count; i++) CHECK_EQ(out[i], (double)(hfy_real)doubles[i]);
   remove(PATH);
   free(copy);
   return info;
@@ -181,6 +214,23 @@ TEST(numpy_files) {
   info = both_ways(numpy_i4_scalar_v3, sizeof numpy_i4_scalar_v3 - 1, x, 1);
   CHECK(info.rank == 0 && info.count == 1 && info.shape[0] == 1 && info.item_size == 4);
   CHECK_EQ(x[0], (hfy_real)-123456789);
+  info = both_ways(numpy_f2, sizeof numpy_f2 - 1, x, 6);
+  CHECK(info.rank == 1 && info.count == 6 && info.type == 'f' && info.item_size == 2);
+  CHECK(x[0] == 1 && x[1] == (hfy_real)-2.5 && x[2] == 65504 && x[5] == (hfy_real)0.0999755859375);
+  CHECK_EQ(x[3], ldexp(1, -24)); /* a subnormal there */
+  CHECK(hfy_base_is_pos_inf_((double)x[4]));
+  info = both_ways(numpy_b1, sizeof numpy_b1 - 1, x, 4);
+  CHECK(info.rank == 2 && info.type == 'b' && info.item_size == 1);
+  CHECK(x[0] == 1 && x[1] == 0 && x[2] == 0 && x[3] == 1);
+  info = both_ways(numpy_u2_big, sizeof numpy_u2_big - 1, x, 4);
+  CHECK(info.type == 'u' && info.item_size == 2 && x[0] == 0 && x[1] == 1 && x[2] == 256 && x[3] == 65535);
+  info = both_ways(numpy_i2_fortran, sizeof numpy_i2_fortran - 1, x, 4);
+  CHECK(info.type == 'i' && info.fortran && x[0] == 0 && x[1] == -1 && x[2] == 32767 && x[3] == -32768);
+  info = both_ways(numpy_u4, sizeof numpy_u4 - 1, x, 3);
+  CHECK(info.type == 'u' && info.item_size == 4 && x[0] == 0 && x[1] == 1 && x[2] == (hfy_real)4294967295.0);
+  info = both_ways(numpy_u8, sizeof numpy_u8 - 1, x, 3);
+  CHECK(info.type == 'u' && x[0] == (hfy_real)9223372036854775808.0 && x[1] == (hfy_real)18446744073709551616.0);
+  CHECK_EQ(x[2], sizeof(hfy_real) == 8 ? 16777217 : 16777216);
   info = both_ways(numpy_empty, sizeof numpy_empty - 1, x, 0);
   CHECK(info.rank == 2 && info.shape[0] == 0 && info.shape[1] == 7 && info.count == 0);
 }
@@ -207,11 +257,11 @@ TEST(dicts_that_are_fine) {
     const uint16_t probe = 1;
     unsigned char first;
     int little;
-    static const char *const types[] = {"f4", "f8", "i4", "i8", "u1", "i1"};
+    static const char *const types[] = {"f4", "f8", "i4", "i8", "f2", "u2", "i2", "u4", "u8", "u1", "i1", "b1"};
     memcpy(&first, &probe, 1);
     little = first == 1;
-    for (i = 0; i < 6; i++) {
-      const char wide = i < 4;
+    for (i = 0; i < 12; i++) {
+      const char wide = i < 9;
       sprintf(text, "{'descr': '<%s', 'fortran_order': False, 'shape': (1,)}", types[i]);
       CHECK(parse_dict(text).swapped == (wide && !little));
       sprintf(text, "{'descr': '>%s', 'fortran_order': False, 'shape': (1,)}", types[i]);
@@ -250,10 +300,14 @@ TEST(dicts_that_are_not) {
     {"{'descr': '<f4', 'fortran_order': false, 'shape': (1,)}", "fortran_order is neither"},
     {"{'descr': '<f4', 'fortran_order': 0, 'shape': (1,)}", "fortran_order is neither"},
     {"{'descr': '<f4', 'fortran_order': , 'shape': (1,)}", "fortran_order is neither"},
-    {"{'descr': '|b1', 'fortran_order': False, 'shape': (1,)}", "descr is '|b1'; it should be"},
-    {"{'descr': '<f2', 'fortran_order': False, 'shape': (1,)}", "descr is '<f2'"},
-    {"{'descr': '<u4', 'fortran_order': False, 'shape': (1,)}", "descr is '<u4'"},
-    {"{'descr': '<i2', 'fortran_order': False, 'shape': (1,)}", "descr is '<i2'"},
+    {"{'descr': '|f1', 'fortran_order': False, 'shape': (1,)}", "descr is '|f1'; it should be"},
+    {"{'descr': '<b2', 'fortran_order': False, 'shape': (1,)}", "descr is '<b2'"},
+    {"{'descr': '|u2', 'fortran_order': False, 'shape': (1,)}", "descr is '|u2'"},
+    {"{'descr': '<U4', 'fortran_order': False, 'shape': (1,)}", "descr is '<U4'"},
+    {"{'descr': '|S4', 'fortran_order': False, 'shape': (1,)}", "descr is '|S4'"},
+    {"{'descr': '<V2', 'fortran_order': False, 'shape': (1,)}", "descr is '<V2'"},
+    {"{'descr': '<2f', 'fortran_order': False, 'shape': (1,)}", "descr is '<2f'"},
+    {"{'descr': '<i3', 'fortran_order': False, 'shape': (1,)}", "descr is '<i3'"},
     {"{'descr': '<c8', 'fortran_order': False, 'shape': (1,)}", "descr is '<c8'"},
     {"{'descr': '<f16', 'fortran_order': False, 'shape': (1,)}", "descr is '<f16'"},
     {"{'descr': '|O', 'fortran_order': False, 'shape': (1,)}", "descr is '|O'"},
@@ -379,13 +433,31 @@ static int machine_is_little(void) {
   return first == 1;
 }
 
+/* The lower bits of `any` as an element in this machine's order, and what it is worth. */
+static double of_bits(const char *type, uint64_t any, unsigned char *raw) {
+  const uint16_t u2 = (uint16_t)(any & 65535);
+  const uint32_t u4 = (uint32_t)(any >> 32);
+  const int32_t i2 = (int32_t)u2 - 32768;
+  const int exponent = u2 >> 10 & 31, mantissa = u2 & 1023;
+  const uint64_t u8 = any >> 11;
+  const int16_t v = (int16_t)i2;
+  if (!strcmp(type, "u2")) return memcpy(raw, &u2, 2), (double)u2;
+  if (!strcmp(type, "i2")) return memcpy(raw, &v, 2), (double)v;
+  if (!strcmp(type, "u4")) return memcpy(raw, &u4, 4), (double)u4;
+  if (!strcmp(type, "u8")) return memcpy(raw, &u8, 8), (double)u8;
+  if (!strcmp(type, "b1")) return raw[0] = (unsigned char)(any & 2), any & 2 ? 1 : 0; /* 2 is true, too */
+  memcpy(raw, &u2, 2);
+  if (exponent == 31) return (u2 >> 15 ? -1 : 1) * (mantissa ? HUGE_VAL - HUGE_VAL : HUGE_VAL);
+  return (u2 >> 15 ? -1 : 1) * ldexp(mantissa + (exponent ? 1024 : 0), (exponent ? exponent : 1) - 25);
+}
+
 /* Every type, both byte orders, C and Fortran order, ranks 0 to 5, against an encoder that thinks in indices. */
 TEST(every_type_and_order) {
-  static const char *const types[] = {"f4", "f8", "u1", "i1", "i4", "i8"};
+  static const char *const types[] = {"f4", "f8", "u1", "i1", "i4", "i8", "f2", "u2", "i2", "u4", "u8", "b1"};
   hfy_rng rng = hfy_rng_seed(21);
   int round, type, big, fortran;
   for (round = 0; round < 24; round++)
-    for (type = 0; type < 6; type++)
+    for (type = 0; type < 12; type++)
       for (big = 0; big < 2; big++)
         for (fortran = 0; fortran < 2; fortran++) {
           const size_t rank = (size_t)round % 6, item = (size_t)(types[type][1] - '0');
@@ -393,6 +465,7 @@ TEST(every_type_and_order) {
           unsigned char data[8 * 1024], *bytes;
           double want[1024];
           hfy_real got[1024], disk[1024];
+          double doubles[1024];
           char dict[200];
           int at;
           hfy_npy info;
@@ -430,10 +503,13 @@ TEST(every_type_and_order) {
               int32_t v = (int32_t)((int64_t)(hfy_rng_u64(&rng) >> 32) - INT64_C(2147483648));
               memcpy(raw, &v, 4);
               want[i] = v;
-            } else {
+            } else if (type == 5) {
               int64_t v = (int64_t)(hfy_rng_u64(&rng) >> 11) - INT64_C(4503599627370496);
               memcpy(raw, &v, 8);
               want[i] = (double)v;
+            } else {
+              const uint64_t any = hfy_rng_u64(&rng);
+              want[i] = of_bits(types[type], any, raw);
             }
             for (b = 0; b < item; b++)
               data[place * item + b] = raw[big == !machine_is_little() ? b : item - 1 - b];
@@ -442,8 +518,13 @@ TEST(every_type_and_order) {
           if (CHECK(hfy_file_npy_decode(bytes, size, got, count, &info, NULL) == HFY_OK)) {
             CHECK(info.rank == rank && info.count == count && info.fortran == fortran);
             for (axis = 0; axis < rank; axis++) CHECK(info.shape[axis] == shape[axis]);
-            for (i = 0; i < count; i++) CHECK_EQ(got[i], (double)(hfy_real)want[i]);
+            for (i = 0; i < count; i++)
+              if (!hfy_base_is_nan_(want[i]) || !hfy_base_is_nan_((double)got[i]))
+                CHECK_EQ(got[i], (double)(hfy_real)want[i]);
           }
+          if (CHECK(hfy_file_npy_decode_double(bytes, size, doubles, count, NULL, NULL) == HFY_OK))
+            for (i = 0; i < count; i++)
+              if (!hfy_base_is_nan_(want[i]) || !hfy_base_is_nan_(doubles[i])) CHECK_EQ(doubles[i], want[i]);
           if (round < 6) {
             write_file(bytes, size);
             CHECK(hfy_file_npy_read(PATH, disk, count, NULL, NULL) == HFY_OK);
@@ -457,11 +538,12 @@ TEST(every_type_and_order) {
 TEST(bits_and_ranges) {
   static const char f4[] = "{'descr': '=f4', 'fortran_order': False, 'shape': (3,)}";
   static const char f8[] = "{'descr': '=f8', 'fortran_order': False, 'shape': (8,)}";
-  static const char i8[] = "{'descr': '=i8', 'fortran_order': False, 'shape': (3,)}";
+  static const char i8[] = "{'descr': '=i8', 'fortran_order': False, 'shape': (4,)}";
   const uint32_t raw[3] = {UINT32_C(0x80000000), UINT32_C(0x7FC12345), UINT32_C(0xFF800000)}; /* -0, NaN, -infinity */
   const double edge = ldexp(1.0, 128) - ldexp(1.0, 103); /* half way from FLT_MAX to the next power of two */
   const double wide[8] = {1e300, -1e300, (double)FLT_MAX, edge, edge * (1 - 1e-16), -edge, 1e-300, -HUGE_VAL};
-  const int64_t whole[3] = {INT64_MAX, INT64_MIN, INT64_C(16777217)};
+  /* the last: just above the middle of two floats, in the middle of two once it is a double */
+  const int64_t whole[4] = {INT64_MAX, INT64_MIN, INT64_C(16777217), -((INT64_C(1) << 60) + (INT64_C(1) << 36) + 1)};
   hfy_real x[8];
   size_t size;
   unsigned char *bytes = build(1, f4, raw, sizeof raw, &size);
@@ -483,11 +565,35 @@ TEST(bits_and_ranges) {
 #endif
   free(bytes);
   bytes = build(1, i8, whole, sizeof whole, &size);
-  CHECK(hfy_file_npy_decode(bytes, size, x, 3, NULL, NULL) == HFY_OK);
+  CHECK(hfy_file_npy_decode(bytes, size, x, 4, NULL, NULL) == HFY_OK);
   CHECK_EQ(x[0], 9223372036854775808.0);
   CHECK_EQ(x[1], -9223372036854775808.0);
   CHECK_EQ(x[2], sizeof(hfy_real) == 8 ? 16777217 : 16777216); /* rounded to even */
+  CHECK_EQ(x[3], -ldexp(1, 60) - ldexp(1, sizeof(hfy_real) == 8 ? 36 : 37));
   free(bytes);
+}
+
+/* Every float16 there is: as `of_bits` says, the sign of zero included. */
+TEST(every_half) {
+  static const char dict[] = "{'descr': '=f2', 'fortran_order': False, 'shape': (65536,)}";
+  uint16_t *raw = (uint16_t *)malloc(65536 * sizeof *raw);
+  double *wide = (double *)malloc(65536 * sizeof *wide);
+  hfy_real *got = (hfy_real *)malloc(65536 * sizeof *got);
+  unsigned char *bytes, two[2];
+  size_t size, i, wrong = 0;
+  if (!raw || !got || !wide) abort();
+  for (i = 0; i < 65536; i++) raw[i] = (uint16_t)i;
+  bytes = build(1, dict, raw, 65536 * sizeof *raw, &size);
+  CHECK(hfy_file_npy_decode(bytes, size, got, 65536, NULL, NULL) == HFY_OK);
+  CHECK(hfy_file_npy_decode_double(bytes, size, wide, 65536, NULL, NULL) == HFY_OK);
+  for (i = 0; i < 65536; i++) {
+    const double want = of_bits("f2", i, two);
+    const int nan = hfy_base_is_nan_(want);
+    wrong += nan ? !hfy_base_is_nan_(wide[i]) : hfy_base_bits_(wide[i]) != hfy_base_bits_(want);
+    wrong += nan ? !hfy_base_is_nan_((double)got[i]) : hfy_base_bits_((double)got[i]) != hfy_base_bits_(want);
+  }
+  CHECK(wrong == 0);
+  free(raw), free(wide), free(got), free(bytes);
 }
 
 /* --- writing --- */
@@ -557,6 +663,26 @@ TEST(round_trips) {
     memcpy(file + size, data, count * sizeof *data);
     CHECK(hfy_file_npy_decode(file, size + count * sizeof *data, memory, count, NULL, NULL) == HFY_OK);
     CHECK(!memcmp(memory, data, count * sizeof *data));
+  }
+  { /* in double, whatever the build: no digit is lost */
+    const double wide[6] = {0.1, -1e300, 5e-324, 1.0 / 3, HUGE_VAL, -0.0};
+    double again[6];
+    unsigned char head[256], own[256 + sizeof wide];
+    size_t size = 0;
+    hfy_work work = {0};
+    CHECK(hfy_file_npy_write_double(PATH, wide, shape, 2, NULL) == HFY_OK);
+    CHECK(hfy_file_npy_read_double(PATH, again, 6, &info, NULL) == HFY_OK && info.item_size == 8 && info.shape[1] == 3);
+    CHECK(!memcmp(wide, again, sizeof wide));
+    CHECK(hfy_file_npy_header_double(shape, 2, head, 256, &size, NULL) == HFY_OK && size == info.data_offset);
+    memcpy(own, head, size), memcpy(own + size, wide, sizeof wide);
+    CHECK(is_intact(PATH, (const char *)own, size + sizeof wide));
+    CHECK(hfy_file_npy_read(PATH, back, 6, NULL, NULL) == HFY_OK && back[3] == (hfy_real)wide[3]);
+    CHECK_FAILS(hfy_file_npy_read_double(PATH, again, 5, NULL, &work), HFY_ERR_ARG, &work, "capacity is 5");
+    CHECK_FAILS(hfy_file_npy_write_double(PATH, NULL, shape, 2, &work), HFY_ERR_ARG, &work, "data is NULL");
+    CHECK_FAILS(hfy_file_npy_header_double(shape, 2, head, 9, &size, &work), HFY_ERR_ARG, &work, "capacity is 9");
+    axis = (size_t)PTRDIFF_MAX / 8 + 1;
+    CHECK_FAILS(hfy_file_npy_header_double(&axis, 1, head, 256, &size, &work), HFY_ERR_ARG, &work, "cannot exist");
+    hfy_work_free(&work);
   }
   axis = 0; /* an empty array needs no data and no room */
   CHECK(hfy_file_npy_write(PATH, NULL, &axis, 1, NULL) == HFY_OK);
@@ -747,17 +873,17 @@ TEST(writes_that_fail) {
 }
 
 /* Each bit of a file flipped: an answer or a refusal, alike from memory, from disk and from a pipe. */
-TEST(bits_that_flip) {
-  unsigned char bytes[sizeof numpy_i8_big - 1];
+static void flip_bits(const char *file, size_t size) {
+  unsigned char *bytes = exact(file, size);
   hfy_real x[3][8];
   hfy_status status[3];
   size_t bit, i, way;
-  for (bit = 0; bit < 8 * sizeof bytes; bit++) {
-    memcpy(bytes, numpy_i8_big, sizeof bytes);
+  for (bit = 0; bit < 8 * size; bit++) {
+    memcpy(bytes, file, size);
     bytes[bit / 8] = (unsigned char)(bytes[bit / 8] ^ (1u << bit % 8));
     for (i = 0; i < 24; i++) x[i / 8][i % 8] = 77;
-    status[0] = hfy_file_npy_decode(bytes, sizeof bytes, x[0], 8, NULL, NULL);
-    write_file(bytes, sizeof bytes);
+    status[0] = hfy_file_npy_decode(bytes, size, x[0], 8, NULL, NULL);
+    write_file(bytes, size);
     for (way = 1; way < 3; way++) {
       seek_fails = way == 2;
       status[way] = hfy_file_npy_read(PATH, x[way], 8, NULL, NULL);
@@ -766,7 +892,13 @@ TEST(bits_that_flip) {
     seek_fails = 0;
     CHECK(status[0] == HFY_OK ? x[0][7] >= 77 : x[0][0] >= 77);
   }
+  free(bytes);
   remove(PATH);
+}
+
+TEST(bits_that_flip) {
+  flip_bits(numpy_i8_big, sizeof numpy_i8_big - 1);
+  flip_bits(numpy_f2, sizeof numpy_f2 - 1);
 }
 
 /* Whatever is done to a header: an answer, and nothing read that is not there. */
@@ -775,7 +907,7 @@ TEST(bytes_that_lie) {
                                       "{\"shape\": (3, 2), 'descr': '>i8', 'fortran_order': True}\n",
                                       "{'descr': '|u1', 'fortran_order': True, 'shape': (6,)}",
                                       "{'descr': '=i4','fortran_order': False, 'shape': (1, 1, 2, 3L)}"};
-  static const unsigned char spice[] = "{}()[]:,'\"\\<>|=fiu014689LTrueFalse \n\t\0\x93\xff-+._";
+  static const unsigned char spice[] = "{}()[]:,'\"\\<>|=fiub0124689LTrueFalse \n\t\0\x93\xff-+._";
   hfy_rng rng = hfy_rng_seed(41);
   const unsigned char data[48] = {1, 2, 3};
   hfy_real out[48];
@@ -835,6 +967,7 @@ int main(int argc, char **argv) {
   RUN(longest_header);
   RUN(every_type_and_order);
   RUN(bits_and_ranges);
+  RUN(every_half);
   RUN(headers_written);
   RUN(round_trips);
   RUN(long_files);

@@ -722,6 +722,12 @@ static hfy_status run_rate_basin(hfy_work *w) {
 
 static hfy_status run_npy_parse(hfy_work *w) { return hfy_file_npy_parse(file, file_size, &out.npy, w); }
 static hfy_status run_npy_decode(hfy_work *w) { return hfy_file_npy_decode(file, file_size, out.real, 6, &out.npy, w); }
+static hfy_status run_npy_decode_double(hfy_work *w) {
+  return hfy_file_npy_decode_double(file, file_size, out.number, 6, &out.npy, w);
+}
+static hfy_status run_npy_header_double(hfy_work *w) {
+  return hfy_file_npy_header_double(six, 2, out.bytes, sizeof out.bytes, &out.size, w);
+}
 static hfy_status run_npy_header(hfy_work *w) {
   return hfy_file_npy_header(six, 2, out.bytes, sizeof out.bytes, &out.size, w);
 }
@@ -742,6 +748,10 @@ static hfy_status run_safe_decode(hfy_work *w) {
 static hfy_status run_safe_write(hfy_work *w) { return hfy_file_safetensors_write(path, &a_param, 1, keys, w); }
 static hfy_status run_safe_read(hfy_work *w) { return hfy_file_safetensors_read(path, &a_param, 1, out.real, w); }
 static hfy_status run_npy_write(hfy_work *w) { return hfy_file_npy_write(path, keys, six, 2, w); }
+static hfy_status run_npy_write_double(hfy_work *w) { return hfy_file_npy_write_double(path, upper, six, 2, w); }
+static hfy_status run_npy_read_double(hfy_work *w) {
+  return hfy_file_npy_read_double(path, out.number, 6, &out.npy, w);
+}
 static hfy_status run_npy_info(hfy_work *w) { return hfy_file_npy_info(path, &out.npy, w); }
 static hfy_status run_npy_read(hfy_work *w) { return hfy_file_npy_read(path, out.real, 6, &out.npy, w); }
 
@@ -965,6 +975,10 @@ static size_t each_call(void (*judge)(run_call *run, const char *name)) {
   if (hfy_file_npy_write(path, keys, six, 2, NULL)) check_report(0, __FILE__, __LINE__, "a file to read");
   judge(run_npy_info, "npy_info");
   judge(run_npy_read, "npy_read");
+  judge(run_npy_decode_double, "npy_decode_double");
+  judge(run_npy_header_double, "npy_header_double");
+  judge(run_npy_read_double, "npy_read_double");
+  judge(run_npy_write_double, "npy_write_double");
   judge(run_param_init, "param_init");
   judge(run_safe_encode, "safetensors_encode");
   judge(run_safe_decode, "safetensors_decode");

@@ -85,10 +85,13 @@ static void npy(bytes b) {
           b.size - said.data_offset >= count * said.item_size);
   else
     CHECK(!said.item_size || said.count > room || (b.size - said.data_offset) / said.item_size < said.count);
+  (void)FUZZ_KEPT(hfy_file_npy_decode_double, (b.at, b.size, (double *)fuzz_output(room * sizeof(double)), room, info,
+                                              &fuzz_work));
 }
 
 static bytes some_npy(void) {
-  static const char *const types[] = {"<f4", "<f8", ">f4", ">f8", "|u1", "|i1", "<i4", ">i8", "=f4", "f8"};
+  static const char *const types[] = {"<f4", "<f8", ">f4", ">f8", "|u1", "|i1", "<i4", ">i8", "=f4", "f8",
+                                      "<f2", ">f2", "|b1", ">u2", "<i2", "<u4", ">u8"};
   static unsigned char file[2000];
   size_t shape[HFY_FILE_RANK], rank = fuzz_below(5), size = 0, length = 0, i, count = 1;
   bytes b;
