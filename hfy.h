@@ -128,6 +128,7 @@
                                                                  granted, never what a caller gives
 
      hfy.h itself defines HFY_VERSION ("0.1.0") and HFY_VERSION_NUMBER (major * 10000 + minor * 100 + patch).
+     hfy_version() and hfy_layout("hfy_net") tell what a compiled library has.
      HFY_STATIC together with HFY_API, or one of HFY_MALLOC and HFY_FREE alone, stops the compiler with an #error.
 
    -----------------------------------------------------------------------------------------------------------------
@@ -389,6 +390,8 @@ typedef double hfy_real;
 #define hfy_binary hfy_binary_d
 /* every function */
 #define hfy_status_text hfy_status_text_d
+#define hfy_version hfy_version_d
+#define hfy_layout hfy_layout_d
 #define hfy_work_free hfy_work_free_d
 #define hfy_rng_seed hfy_rng_seed_d
 #define hfy_rng_u64 hfy_rng_u64_d
@@ -568,6 +571,12 @@ typedef enum hfy_status {
 
 /* A few words for a status, never NULL ("unknown status" for a number that is none). */
 HFY_API const char *hfy_status_text(hfy_status status);
+
+/* HFY_VERSION of the bodies. hfy_layout: sizeof the public struct of this name ("hfy_net", in a double build too; also
+   "hfy_real", and "hfy_status" for enums) there; 0 for a name that the build does not have. What was not compiled with
+   this header (a binding) can so refuse a library whose structs it would misread. */
+HFY_API const char *hfy_version(void);
+HFY_API size_t hfy_layout(const char *type);
 
 /* The instruction sets a kernel can be written for; hfy_work.isa picks one, HFY_ISA_BEST (0): the library chooses. */
 typedef enum hfy_isa {
@@ -2606,6 +2615,68 @@ HFY_API HFY_SMALL_ const char *hfy_status_text(hfy_status status) {
 };
   size_t i = (size_t)status;
   return i < sizeof text / sizeof text[0] ? text[i] : "unknown status";
+}
+
+HFY_API HFY_SMALL_ const char *hfy_version(void) { return HFY_VERSION; }
+
+HFY_API HFY_SMALL_ size_t hfy_layout(const char *type) {
+#define HFY_SIZE_(name) {#name, (uint16_t)sizeof(hfy_##name)},
+  static const struct {
+    char name[22]; /* no pointers: nothing to relocate */
+    uint16_t size;
+  } sizes[] = {
+    HFY_SIZE_(real) HFY_SIZE_(status) HFY_SIZE_(work) HFY_SIZE_(rng) HFY_SIZE_(index_options) HFY_SIZE_(index)
+    HFY_SIZE_(structure)
+#ifdef HFY_HAS_STRUCTURE_
+    HFY_SIZE_(structure_answer)
+#endif
+    HFY_SIZE_(sep)
+#ifdef HFY_HAS_SEP_
+    HFY_SIZE_(sep_grad)
+#endif
+    HFY_SIZE_(post)
+#ifdef HFY_HAS_POST_
+    HFY_SIZE_(post_grad)
+#endif
+    HFY_SIZE_(net) HFY_SIZE_(report)
+#ifdef HFY_HAS_NET_
+    HFY_SIZE_(heads) HFY_SIZE_(grad)
+#endif
+#ifdef HFY_HAS_FILE_
+    HFY_SIZE_(npy) HFY_SIZE_(param)
+#endif
+#ifdef HFY_HAS_LAYER_
+    HFY_SIZE_(layer) HFY_SIZE_(layer_input) HFY_SIZE_(layer_report) HFY_SIZE_(layer_grad) HFY_SIZE_(dense)
+    HFY_SIZE_(block) HFY_SIZE_(optimiser)
+#endif
+#ifdef HFY_HAS_THEORY_
+    HFY_SIZE_(theory_separation) HFY_SIZE_(theory_sphere) HFY_SIZE_(theory_exact) HFY_SIZE_(theory_softmax)
+    HFY_SIZE_(theory_convergence) HFY_SIZE_(theory_metastability) HFY_SIZE_(theory_jacobian_norm)
+    HFY_SIZE_(theory_association)
+#endif
+#ifdef HFY_HAS_RECALL_
+    HFY_SIZE_(recall) HFY_SIZE_(recall_state)
+#endif
+#ifdef HFY_HAS_BINARY_
+    HFY_SIZE_(binary) HFY_SIZE_(binary_report)
+#endif
+#ifdef HFY_HAS_KERNEL_
+    HFY_SIZE_(kernel) HFY_SIZE_(kernel_progress) HFY_SIZE_(kernel_training) HFY_SIZE_(kernel_result)
+    HFY_SIZE_(kernel_report) HFY_SIZE_(kernel_census) HFY_SIZE_(kernel_geometry) HFY_SIZE_(kernel_spectrum)
+    HFY_SIZE_(kernel_fisher) HFY_SIZE_(kernel_path)
+#endif
+#ifdef HFY_HAS_RATE_
+    HFY_SIZE_(rate) HFY_SIZE_(rate_rows) HFY_SIZE_(rate_modes) HFY_SIZE_(rate_search) HFY_SIZE_(rate_averages)
+    HFY_SIZE_(rate_load) HFY_SIZE_(rate_grid) HFY_SIZE_(rate_replica) HFY_SIZE_(rate_disc) HFY_SIZE_(rate_options)
+    HFY_SIZE_(rate_outcome) HFY_SIZE_(rate_basin_options)
+#endif
+  };
+#undef HFY_SIZE_
+  size_t i;
+  if (!type || strncmp(type, "hfy_", 4)) return 0;
+  for (i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+    if (!strcmp(type + 4, sizes[i].name)) return sizes[i].size;
+  return 0;
 }
 
 /* --- kinds of numbers --- */

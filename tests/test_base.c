@@ -31,6 +31,17 @@ TEST(version) {
   snprintf(text, sizeof text, "%d.%d.%d", HFY_VERSION_NUMBER / 10000, HFY_VERSION_NUMBER / 100 % 100,
            HFY_VERSION_NUMBER % 100);
   CHECK(strcmp(text, HFY_VERSION) == 0);
+  CHECK(strcmp(hfy_version(), HFY_VERSION) == 0);
+}
+
+TEST(layout) { /* compile/check.sh: no public struct is left out */
+  CHECK(hfy_layout("hfy_real") == sizeof(hfy_real) && hfy_layout("hfy_status") == sizeof(hfy_status));
+  CHECK(hfy_layout("hfy_work") == sizeof(hfy_work) && hfy_layout("hfy_net") == sizeof(hfy_net));
+  CHECK(hfy_layout("hfy_sep") == sizeof(hfy_sep) && hfy_layout("hfy_report") == sizeof(hfy_report));
+  CHECK(hfy_layout("hfy_rate_basin_options") == sizeof(hfy_rate_basin_options)); /* the last */
+  CHECK(hfy_layout("hfy_theory_metastability") == sizeof(hfy_theory_metastability));
+  CHECK(hfy_layout("hfy_ne") == 0 && hfy_layout("hfy_net_d") == 0 && hfy_layout("net") == 0 && hfy_layout("") == 0);
+  CHECK(hfy_layout("hfy_") == 0 && hfy_layout(NULL) == 0);
 }
 
 /* --- random numbers --- */
@@ -216,6 +227,7 @@ int main(int argc, char **argv) {
   RUN(every_status_has_its_text);
   RUN(status_list_is_the_enum);
   RUN(version);
+  RUN(layout);
   RUN(row_rng_integers);
   RUN(row_rng_uniforms);
   RUN(row_rng_normals_and_signs);
