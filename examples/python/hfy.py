@@ -15,8 +15,8 @@ Environment (or use(), before anything else):
     HFY_CC, HFY_CFLAGS                   compiler (else CC, else cc) and more flags, such as -fopenmp
     HFY_CACHE                            directory of compiled libraries (else ~/.cache/hfy)
 
-Arrays are passed as they are: C-contiguous (keys: rows may be apart) and of the memory's dtype, nothing is copied. Others
-are converted first. Calls release the GIL, and each has scratch memory of its own, so threads may share a memory.
+Arrays that are C-contiguous (keys: rows may be apart) and of the memory's dtype are passed as they are, never copied;
+others are converted first. Calls release the GIL, and each has scratch of its own, so threads may share a memory.
 """
 import ctypes
 import hashlib
@@ -74,7 +74,7 @@ _DTYPES = {"unsigned char": np.uint8, "signed char": np.int8, "int": np.intc, "s
 
 
 class _Type(SimpleNamespace):
-    """A declared type: base, stars, const, length (of an array; 0 = none), function (of a pointer to one: its types)."""
+    """A declared type: base, stars, const, length (of an array; 0 = none), function (of a pointer to one: types)."""
 
 
 def _declarator(text):
@@ -140,8 +140,8 @@ class Declarations:
 
 
 class _Struct(ctypes.Structure):
-    """A public struct. Members that are pointers take arrays, structs, and functions; those that are enums take names in
-    lower case ("sparsemax"). What a member points at lives as long as the struct."""
+    """A public struct. Members that are pointers take arrays, structs and functions; those that are enums take names
+    in lower case ("sparsemax"). What a member points at lives as long as the struct."""
     _types = _library = None
 
     def __setattr__(self, name, value):
@@ -352,7 +352,8 @@ def _compile(header, double):
     try:
         compiler = subprocess.run([command[0], "--version"], capture_output=True, check=False).stdout
     except OSError as error:
-        raise LibraryError(f"no compiler {command[0]} ({error}); HFY_CC names one, HFY_LIBRARY a compiled library") from None
+        raise LibraryError(f"no compiler {command[0]} ({error}); HFY_CC names one, HFY_LIBRARY a compiled library"
+                           ) from None
     with open(header, "rb") as file:
         text = file.read()
     key = hashlib.sha256(b"\0".join([text, compiler, " ".join(command).encode(), platform.machine().encode()]))
@@ -363,8 +364,8 @@ def _compile(header, double):
     with tempfile.TemporaryDirectory(dir=os.path.dirname(path)) as folder:
         with open(os.path.join(folder, "hfy.h"), "wb") as file:
             file.write(text)  # what was hashed
-        made = subprocess.run(command + ["-fPIC", "-shared", "-DHFY_IMPLEMENTATION", "-x", "c", "hfy.h", "-o", "hfy.so", "-lm"],
-                              cwd=folder, capture_output=True, check=False)
+        command += ["-fPIC", "-shared", "-DHFY_IMPLEMENTATION", "-x", "c", "hfy.h", "-o", "hfy.so", "-lm"]
+        made = subprocess.run(command, cwd=folder, capture_output=True, check=False)
         if made.returncode:
             raise LibraryError(f"{' '.join(command)} failed:\n{made.stderr.decode(errors='replace')[-2000:]}")
         os.replace(os.path.join(folder, "hfy.so"), path)
@@ -465,7 +466,8 @@ class _Settings:
                 raise ArgumentError(f"{name} is 0; it should be above 0, or left out")
 
     def __repr__(self):
-        return f"{type(self).__name__}({', '.join([repr(self.kind)] + [f'{n}={v!r}' for n, v in self.members.items()])})"
+        members = "".join(f", {name}={value!r}" for name, value in self.members.items())
+        return f"{type(self).__name__}({self.kind!r}{members})"
 
     @classmethod
     def of(cls, given):
@@ -502,14 +504,14 @@ class _Settings:
     @classmethod
     def restored(cls, numbers, name, tensors):
         numbers = {m: cls.restored(v, f"{name}.{m}", tensors) if isinstance(v, dict) else v for m, v in numbers.items()}
-        arrays = {k[len(name) + 1:]: v for k, v in tensors.items() if k.startswith(name + ".") and "." not in k[len(name) + 1:]}
+        arrays = {t.rpartition(".")[2]: array for t, array in tensors.items() if t.rpartition(".")[0] == name}
         return cls(**numbers, **arrays)
 
 
 class Separation(_Settings):
     """From scores to weights. kind: softmax, sparsemax, entmax (alpha), normmax (gamma), ksubsets (k, rho),
-    sequence_ksubsets (k, transition or transitions), sparsemap (structure), identity, power, rectified, even (degree), exp,
-    argmax (k), uniform. upper, lower: bounds of sparsemax and ksubsets. plus: another Separation that is added."""
+    sequence_ksubsets (k, transition or transitions), sparsemap (structure), identity, power, rectified, even (degree),
+    exp, argmax (k), uniform. upper, lower: bounds of sparsemax and ksubsets. plus: another Separation that is added."""
     _struct = "hfy_sep"
     _never_zero = ("k", "alpha", "gamma", "degree", "rho")
 
@@ -578,8 +580,8 @@ class Separation(_Settings):
 
 
 class Post(_Settings):
-    """Post-transformation. kind: none, tanh (beta), sign, l2 (radius, eps), layernorm (eta or gain, delta, eps, dof_minus),
-    linear (matrix), rectified_power (power, sigma, theta)."""
+    """Post-transformation. kind: none, tanh (beta), sign, l2 (radius, eps), layernorm (eta or gain, delta, eps,
+    dof_minus), linear (matrix), rectified_power (power, sigma, theta)."""
     _struct = "hfy_post"
     _never_zero = ("beta", "radius", "eta", "power")
 
@@ -628,7 +630,7 @@ class Structure:
             states = np.require(sizes[0], np.uintp, "CA")
             sizes = (len(states), states)
         if "hfy_structure_" + str(self.kind) not in lib.declared.functions:
-            raise ArgumentError(f"structure is {self.kind!r}; it should be ksubsets, at_most, sequence, chain or matching")
+            raise ArgumentError(f"structure is {self.kind!r}; it should be ksubsets, at_most, sequence, ...")
         made = getattr(lib, f"hfy_structure_{self.kind}")(*sizes)
         for name, value in self.members.items():
             setattr(made, name, value)
@@ -647,25 +649,28 @@ _TENSORS = {"F64": np.float64, "F32": np.float32, "U64": np.uint64, "I64": np.in
 def _write(path, what, settings, tensors):
     """path becomes a safetensors file; what: such as "memory". A write that fails leaves the old file as it was."""
     names = sorted(tensors, key=lambda name: (name != "index.data", -tensors[name].dtype.itemsize, name))
-    head, at, checksum = {}, 0, hashlib.sha256()
-    arrays = [np.ascontiguousarray(tensors[name]) for name in names]
-    for name, array in zip(names, arrays):
-        kind = next(k for k, d in _TENSORS.items() if array.dtype == d)
+    head, body = {"__metadata__": {"format": f"hfy.{what} 1", "version": version(), "settings": json.dumps(settings),
+                                   "sha256": "0" * 64}}, []
+    at = 0
+    for name in names:
+        array = np.ascontiguousarray(tensors[name])
+        kind = next(kind for kind, dtype in _TENSORS.items() if array.dtype == dtype)
         head[name] = {"dtype": kind, "shape": list(array.shape), "data_offsets": [at, at + array.nbytes]}
+        body.append(array.astype(array.dtype.newbyteorder("<"), copy=False))
         at += array.nbytes
-    settings = json.dumps(settings, sort_keys=True)
-    checksum.update(json.dumps([what, settings, head], sort_keys=True).encode())
-    for array in arrays:
+    head = json.dumps(head).encode()
+    head += b" " * (-(len(head) + 8) % 64)  # elements from a multiple of 64 on
+    head = len(head).to_bytes(8, "little") + head
+    checksum = hashlib.sha256(head)
+    for array in body:
         checksum.update(array.data)
-    meta = {"format": f"hfy.{what} 1", "settings": settings, "sha256": checksum.hexdigest(), "version": version()}
-    text = json.dumps({"__metadata__": meta, **head}).encode()
-    text += b" " * (-(len(text) + 8) % 64)  # elements from a multiple of 64 on
+    head = head.replace(b"0" * 64, checksum.hexdigest().encode(), 1)
     part = f"{os.path.realpath(path)}.{os.getpid()}.part"
     try:
         with open(part, "wb") as file:
-            file.write(len(text).to_bytes(8, "little") + text)
-            for array in arrays:
-                file.write(array.astype(array.dtype.newbyteorder("<"), copy=False).data)
+            file.write(head)
+            for array in body:
+                file.write(array.data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, os.path.realpath(path))
@@ -678,31 +683,34 @@ def _read(path, what, check=True):
     """(settings, tensors by name, mapped from the file). check: its checksum, which reads all of it."""
     data = np.memmap(path, np.uint8, "r") if os.path.getsize(path) else np.empty(0, np.uint8)
     try:
-        size = int.from_bytes(data[:8].tobytes(), "little")
-        if len(data) < 8 or size > len(data) - 8:
+        start = 8 + int.from_bytes(data[:8].tobytes(), "little")
+        if len(data) < 8 or start > len(data):
             raise ValueError("truncated")
-        head = json.loads(data[8:8 + size].tobytes())
-        meta, body = head.pop("__metadata__"), data[8 + size:]
+        body, raw = data[start:], data[:start].tobytes()
+        head = json.loads(raw[8:])
+        meta = head.pop("__metadata__")
         if meta["format"] != f"hfy.{what} 1":
             raise ValueError(f"it is {meta['format']!r}, not 'hfy.{what} 1'")
         tensors, end = {}, 0
         for name, tensor in sorted(head.items(), key=lambda item: item[1]["data_offsets"]):
             first, last = tensor["data_offsets"]
             dtype = np.dtype(_TENSORS[tensor["dtype"]]).newbyteorder("<")
-            if first != end or last - first != math.prod(tensor["shape"]) * dtype.itemsize or min(tensor["shape"], default=1) < 0:
+            size = math.prod(tensor["shape"]) * dtype.itemsize
+            if first != end or last - first != size or min(tensor["shape"], default=1) < 0:
                 raise ValueError(f"tensor {name}: its bytes are not where they should be")
             end = last
             tensors[name] = body[first:last].view(dtype).reshape(tensor["shape"])
         if end != len(body):
             raise ValueError(f"{len(body)} bytes of tensors, not {end}")
         if check:
-            found = hashlib.sha256(json.dumps([what, meta["settings"], head], sort_keys=True).encode())
-            found.update(body.data)
-            if found.hexdigest() != meta["sha256"]:
+            checksum = hashlib.sha256(raw.replace(meta["sha256"].encode(), b"0" * 64, 1))
+            checksum.update(body.data)
+            if checksum.hexdigest() != meta["sha256"]:
                 raise ValueError("its checksum is wrong: it has changed since it was written")
-        return json.loads(meta["settings"]), {n: np.asarray(t) if sys.byteorder == "little" else t.astype(t.dtype.newbyteorder("="))
-                                              for n, t in tensors.items()}
-    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:  # UnicodeDecodeError, JSONDecodeError too
+        if sys.byteorder == "big":
+            tensors = {name: tensor.astype(tensor.dtype.newbyteorder("=")) for name, tensor in tensors.items()}
+        return json.loads(meta["settings"]), {name: np.asarray(tensor) for name, tensor in tensors.items()}
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:  # broken JSON: a ValueError
         raise FormatError(f"{path}: {error}") from None
 
 
@@ -713,10 +721,10 @@ def _read(path, what, check=True):
 
 class Answer(SimpleNamespace):
     """What a recall can tell. One entry a query (for one query that entry itself):
-    out; ok, status ("OK", or why there is no answer: out is NaN then); best, best_score; steps, residual, cycle; support
-    (not for softmax and exp unless top or weights are asked for); with top=k: ids, scores, top_weights (n x k, -1 where
-    there are fewer); with weights=True: weights (n x N); with energy=True: energy (n x (steps + 1)); with a null_score:
-    null_weight."""
+    out; ok, status ("OK", or why there is no answer: out is NaN then); best, best_score; steps, residual, cycle;
+    support (not for softmax and exp unless more is asked for); with top=k: ids, scores, top_weights (n x k, ids are -1
+    where there are fewer); with weights=True: weights (n x N); with energy=True: energy (n x (steps + 1)); with a
+    null_score: null_weight."""
 
 
 def _restored(keys, made_of, indexed):
@@ -725,8 +733,8 @@ def _restored(keys, made_of, indexed):
 
 
 _QUERY = ("bias", "visible", "betas", "alphas", "gammas", "ks")
-_WRT = ("queries", "keys", "values", "readout", "bias", "self_coupling", "beta", "alpha", "gamma", "transition", "transitions",
-        "upper", "lower", "betas", "alphas", "gammas", "null_score")
+_WRT = ("queries", "keys", "values", "readout", "bias", "self_coupling", "beta", "alpha", "gamma", "transition",
+        "transitions", "upper", "lower", "betas", "alphas", "gammas", "null_score")
 
 
 class Memory:
@@ -738,8 +746,8 @@ class Memory:
     null_score: a null pattern with this score, so that a query may abstain. dtype: float32 or float64; None: float64
     where the keys are that."""
 
-    def __init__(self, keys, separation="softmax", beta=None, similarity="dot", post="none", *, values=None, readout=None,
-                 bias=None, self_coupling=None, step=None, steps=1, tol=0.0, null_score=None, dtype=None):
+    def __init__(self, keys, separation="softmax", beta=None, similarity="dot", post="none", *, values=None,
+                 readout=None, bias=None, self_coupling=None, step=None, steps=1, tol=0.0, null_score=None, dtype=None):
         self.dtype = _dtype(keys, dtype)
         lib = self._lib = library(self.dtype)
         self.separation, self.post, self.similarity = Separation.of(separation), Post.of(post), similarity
@@ -761,7 +769,8 @@ class Memory:
         if self.readout is not None:
             net.readout_dim = self.readout.shape[1]
         if self_coupling is not None:
-            self.self_coupling = net.self_coupling = self._array(self_coupling, self.dtype, (self.dim,), "self_coupling")
+            self.self_coupling = self._array(self_coupling, self.dtype, (self.dim,), "self_coupling")
+            net.self_coupling = self.self_coupling
         if bias is not None:
             self.bias = net.bias = self._array(bias, self.dtype, (self.count,), "bias")
         for name, given in (("beta", beta), ("step", step)):
@@ -851,16 +860,18 @@ class Memory:
             if n:
                 self._run("hfy_retrieve", net, q, n, out, None)
             return result[0] if single and result.ndim == 2 else result
-        whole = weights or top or energy or self.separation.kind not in ("softmax", "exp")
-        ids = (n, top)
+        whole, ids, none = weights or top or energy or self.separation.kind not in ("softmax", "exp"), (n, top), None
+        sizes = {name: np.zeros(n, np.uintp) for name in ("best", "steps", "cycle")}
         arrays = dict(
-            status=np.full(n, -1, np.intc), best=np.zeros(n, np.uintp), support=np.zeros(n, np.uintp) if whole else None,
-            steps=np.zeros(n, np.uintp), residual=np.full(n, np.nan), cycle=np.zeros(n, np.uintp),
-            energy=np.full((n, max(1, net.max_steps) + 1), np.nan) if energy else None,
-            top_index=np.full(ids, ctypes.c_size_t(-1).value, np.uintp) if top else None,
-            top_weight=np.zeros(ids, self.dtype) if top else None, top_score=np.full(ids, np.nan, self.dtype) if top else None,
-            weights=np.full((n, self.count), np.nan, self.dtype) if weights else None,
-            best_score=np.full(n, np.nan, self.dtype), null_weight=np.zeros(n, self.dtype) if net.null_pattern else None)
+            sizes, status=np.full(n, -1, np.intc), residual=np.full(n, np.nan),
+            best_score=np.full(n, np.nan, self.dtype),
+            support=np.zeros(n, np.uintp) if whole else none,
+            energy=np.full((n, max(1, net.max_steps) + 1), np.nan) if energy else none,
+            top_index=np.full(ids, ctypes.c_size_t(-1).value, np.uintp) if top else none,
+            top_weight=np.zeros(ids, self.dtype) if top else none,
+            top_score=np.full(ids, np.nan, self.dtype) if top else none,
+            weights=np.full((n, self.count), np.nan, self.dtype) if weights else none,
+            null_weight=np.zeros(n, self.dtype) if net.null_pattern else none)
         told = _outputs(self._lib, "hfy_report", **arrays)
         told.top = top
         try:
@@ -907,8 +918,8 @@ class Memory:
 
     def vjp(self, queries, cotangent, wrt=("queries",), implicit=False, **options):
         """Gradients of sum(cotangent * recall(queries)) by each of `wrt`: queries, keys, values, readout, bias,
-        self_coupling, beta, alpha, gamma, betas, ..., and "post.gain" and the like (hfy_retrieve_vjp). Of numbers: floats.
-        implicit: through the fixed point; "residual" is then told, too."""
+        self_coupling, beta, alpha, gamma, betas, ..., and "post.gain" and the like (hfy_retrieve_vjp); of numbers
+        they are floats. implicit: through the fixed point; "residual" is then told, too."""
         q, single = self._queries(queries)
         n, net = len(q), self._with(len(q), **options)
         width = net.readout_dim if self.readout is not None else self.dim
@@ -917,10 +928,10 @@ class Memory:
             raise ArgumentError(f"cotangent: the shape is {d.shape}; it should be {(n, width)}")
         lib, grad, arrays = self._lib, self._lib.hfy_grad(implicit=int(implicit)), {}
         bounds = {name: np.shape(self.separation.members.get(name, ())) for name in ("upper", "lower", "transitions")}
-        shapes = dict(queries=(n, self.dim), keys=(self.count, net.key_stride or self.dim), values=(self.count, net.value_stride),
-                      readout=(self.count, net.readout_stride), self_coupling=(self.dim,),
-                      bias=(n, self.count) if net.bias_stride else (self.count,), **{s: (n,) for s in ("betas", "alphas", "gammas")},
-                      **bounds)
+        shapes = dict(bounds, queries=(n, self.dim), betas=(n,), alphas=(n,), gammas=(n,),
+                      keys=(self.count, net.key_stride), values=(self.count, net.value_stride),
+                      readout=(self.count, net.readout_stride),
+                      self_coupling=(self.dim,), bias=(n, self.count) if net.bias_stride else (self.count,))
         for name in tuple(wrt) + ("residual",) * bool(implicit):
             part, _, member = name.rpartition(".")
             if name not in _WRT + ("residual",) and part != "post":
@@ -929,7 +940,8 @@ class Memory:
             if member not in struct._types:
                 raise ArgumentError(f"wrt: hfy.h has no gradient by {name!r}")
             if part:
-                shape = np.shape(self.post.members.get(member, ())) or ((self.dim,) if member in ("gain", "delta") else (1,))
+                whole = (self.dim,) if member in ("gain", "delta") else (1,)
+                shape = np.shape(self.post.members.get(member, ())) or whole
             else:
                 shape = (n,) if name == "residual" else shapes.get(member, (1,))
             arrays[name] = np.zeros(shape, lib._dtypes[struct._types[member].base])
@@ -946,8 +958,8 @@ class Memory:
         return arrays
 
     def index(self, prefix=None, sample=None):
-        """Prepares the keys: recalls with a margin then read 4 to 40 times fewer bytes, for the same bits. Build it again
-        once keys have changed. prefix: directions in front (None: the library chooses; 0: none). Returns self."""
+        """Prepares the keys: recalls with a margin then read 4 to 40 times fewer bytes, for the same bits. Build it
+        again once keys have changed. prefix: directions in front (None: the library chooses; 0: none). Returns self."""
         lib, net = self._lib, self._net
         options = lib.hfy_index_options(sample=sample or 0)
         options.prefix = 0 if prefix is None else prefix or ctypes.c_size_t(-1).value
@@ -962,10 +974,11 @@ class Memory:
         return self
 
     def radius(self):
-        """What is promised of each pattern (hfy_theory_separate): separation, rival, stationary, radius, radius_bound."""
+        """What is promised of each pattern (hfy_theory_separate): separation, rival, stationary, radius, radius_bound.
+        Every query within `radius` of a pattern is answered by it in one step."""
         n = self.count
-        arrays = dict(separation=np.empty(n), rival=np.empty(n, np.uintp), stationary=np.empty(n, np.uint8), radius=np.empty(n),
-                      radius_bound=np.empty(n))
+        arrays = {name: np.empty(n) for name in ("separation", "radius", "radius_bound")}
+        arrays.update(rival=np.empty(n, np.uintp), stationary=np.empty(n, np.uint8))
         self._lib.hfy_theory_separate(self._net, _outputs(self._lib, "hfy_theory_separation", **arrays))
         arrays.update(rival=_size(arrays["rival"]), stationary=arrays["stationary"].astype(bool))
         return SimpleNamespace(**arrays)
@@ -979,7 +992,7 @@ class Memory:
         return _size(items[:int(made[0])])
 
     def save(self, path):
-        """All of it, the index too, as one safetensors file. What stands at path is replaced only when all is written."""
+        """All of it, the index too, as one safetensors file. What stands at path is replaced once all is written."""
         net, tensors = self._net, {"keys": self.keys}
         for name in ("values", "readout", "self_coupling", "bias"):
             if getattr(self, name) is not None:
@@ -990,9 +1003,10 @@ class Memory:
             data = self._index_data[start:start + index.bytes]
             tensors["index.data"] = np.concatenate([data, np.zeros(-len(data) % 64, np.uint8)])
             tensors["index.struct"] = np.frombuffer(bytes(index), np.uint8)
-        settings = {"similarity": self.similarity, "beta": net.beta or None, "step": net.step or None, "steps": max(1, net.max_steps),
-                    "tol": net.tol, "null_score": net.null_score if net.null_pattern else None,
-                    "separation": self.separation.described("separation", tensors), "post": self.post.described("post", tensors)}
+        settings = {"similarity": self.similarity, "beta": net.beta or None, "step": net.step or None,
+                    "steps": net.max_steps, "tol": net.tol, "null_score": net.null_score if net.null_pattern else None,
+                    "separation": self.separation.described("separation", tensors),
+                    "post": self.post.described("post", tensors)}
         _write(path, "memory", settings, tensors)
 
     @classmethod
@@ -1038,7 +1052,7 @@ def _signs(array, name):
 
 
 class KernelMemory:
-    """A kernel memory of +1 and -1 (hfy_kernel): P rows of N bits, each answered with itself or with its row of `targets`.
+    """A kernel memory of +1 and -1 (hfy_kernel): P rows of N bits, each answered with itself or its row of `targets`.
     kind: rbf, polynomial, linear; members: gamma, degree, offset, nearest, order, seed, max_steps, no_self as in hfy.h.
     Rows of +1 and -1 or of bools go in, int8 comes out."""
 
@@ -1084,8 +1098,8 @@ class KernelMemory:
 
     def train(self, trainer="exact", *, progress=None, warm=False, **members):
         """Fits alpha (P x target bits) and returns what came of it (hfy_kernel_result). trainer: exact, paper, ridge,
-        projection, raw; members: lambda_, tol, max_iterations, eta, unpenalised. progress(iteration, residual) may return
-        True to stop. warm: from the alpha there is."""
+        projection, raw; members: lambda_, tol, max_iterations, eta, unpenalised. progress(iteration, residual) may
+        return True to stop. warm: from the alpha there is."""
         lib, failed = self._lib, []
         members = {name.rstrip("_"): value for name, value in members.items()}
         how = lib.hfy_kernel_training(trainer=trainer, **members)
@@ -1150,8 +1164,8 @@ class KernelMemory:
         """Share of patterns that come back from so many flipped bits, for each of `flips` (hfy_kernel_basins)."""
         flips = np.require(np.atleast_1d(flips), np.uintp, "CA")
         recovered = np.empty(len(flips))
-        self._lib.hfy_kernel_basins(self._kernel, patterns or self.count, flips, len(flips), self._lib.hfy_rng_seed(seed),
-                                    recovered, None)
+        rng = self._lib.hfy_rng_seed(seed)
+        self._lib.hfy_kernel_basins(self._kernel, patterns or self.count, flips, len(flips), rng, recovered, None)
         return recovered
 
     def explore(self, n, seed=0):
@@ -1204,7 +1218,7 @@ class KernelMemory:
 
 class RateMemory:
     """A graded attractor network (hfy_rate): rows of rates >= 0, all of which its weights make fixed points.
-    theta: the threshold; None: the one at which the patterns are most stable (hfy_rate_threshold), which takes its time.
+    theta: the threshold; None: the one at which the patterns are most stable (hfy_rate_threshold, which takes a while).
     Rows with zeros are sparse (sigma 0; margin: how far silent units stay below their threshold)."""
 
     def __init__(self, patterns, power, sigma=0.0, theta=None, self_coupling=False, margin=0.05):
@@ -1270,14 +1284,15 @@ class RateMemory:
         return out
 
     def basin(self, pattern, seed=0, **options):
-        """The noise at which half of the starts come back (hfy_rate_basin). options: trials, most, success, bisections."""
-        noise = np.empty(1)
-        self._lib.hfy_rate_basin(self._rate, self.weights, self.patterns[pattern], self.dim, self._lib.hfy_rng_seed(seed),
-                                 self._lib.hfy_rate_basin_options(**options), noise)
+        """The noise at which half of the starts come back (hfy_rate_basin): trials, most, success, bisections."""
+        lib, noise = self._lib, np.empty(1)
+        lib.hfy_rate_basin(self._rate, self.weights, self.patterns[pattern], self.dim, lib.hfy_rng_seed(seed),
+                           lib.hfy_rate_basin_options(**options), noise)
         return float(noise[0])
 
     def save(self, path):
-        _write(path, "rate", dict(self._settings, theta=self.theta), {"patterns": self.patterns, "weights": self.weights})
+        tensors = {"patterns": self.patterns, "weights": self.weights}
+        _write(path, "rate", dict(self._settings, theta=self.theta), tensors)
 
     @classmethod
     def load(cls, path, check=True):
@@ -1289,7 +1304,9 @@ class RateMemory:
             memory.count, memory.dim = memory.patterns.shape
             memory.weights = Memory._array(tensors["weights"], np.float64, (memory.dim, memory.dim), "weights")
             memory.sparse = bool((memory.patterns == 0).any())
-            memory._rate = memory._lib.hfy_rate(theta=settings.pop("theta"), power=settings["power"], sigma=settings["sigma"])
+            unit = {name: settings[name] for name in ("theta", "power", "sigma")}
+            memory._rate = memory._lib.hfy_rate(**unit)
+            del settings["theta"]
             memory._settings = settings
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise FormatError(f"{path}: {error}") from None
@@ -1314,7 +1331,7 @@ class _Bags:
             self.shape, self.bags = (None,), len(arrays)
         else:
             if arrays.ndim not in (2, 3):
-                raise ArgumentError(f"{name}: the shape is {arrays.shape}; it should be rows x width or bags x rows x width")
+                raise ArgumentError(f"{name}: the shape is {arrays.shape}; it should be (bags x) rows x width")
             self.shape, self.bags = arrays.shape[:-1], 1 if arrays.ndim == 2 else len(arrays)
             self.counts, flat = np.full(self.bags, arrays.shape[-2], np.uintp), arrays.reshape(-1, arrays.shape[-1])
         self.rows = np.require(flat, dtype, "CA")
@@ -1360,8 +1377,8 @@ class _Tape(SimpleNamespace):
 
 
 class Layer(_Trained):
-    """A Hopfield layer (hfy_layer): the public Hopfield(input_size=width), and what its members make of it: queries=1 for
-    pooling, memories=n for a lookup, heads, extra_steps, beta, dropout, ... flags: names such as "no_bias connected"."""
+    """A Hopfield layer (hfy_layer): the public Hopfield(input_size=width), and what its members make of it: queries=1
+    for pooling, memories=n for a lookup, heads, extra_steps, beta, dropout, ... flags: such as "no_bias connected"."""
     _params = "hfy_layer_params"
 
     def __init__(self, width, separation="softmax", post="none", *, flags="", dtype=np.float32, seed=0, **members):
@@ -1369,13 +1386,10 @@ class Layer(_Trained):
 
     @staticmethod
     def _made(lib, width, separation, post, flags, members):
-        known = {name[10:].lower(): value for name, value in lib.declared.constants.items() if name.startswith("HFY_LAYER_")}
-        bits = 0
-        for flag in flags.split():
-            if flag not in known:
-                raise ArgumentError(f"flags: {flag!r}; there are {', '.join(known)}")
-            bits |= known[flag]
-        layer = lib.hfy_layer(width=width, flags=bits, sep=Separation.of(separation).struct(lib), post=Post.of(post).struct(lib))
+        known = {n: bit for n, bit in lib.declared.constants.items()
+                 if n.startswith("HFY_LAYER_") and n not in lib.declared.enums["hfy_layer_norm"]}
+        layer = lib.hfy_layer(width=width, flags=sum({_choice(known, flag, "flags") for flag in flags.split()}),
+                              sep=Separation.of(separation).struct(lib), post=Post.of(post).struct(lib))
         for name, value in members.items():
             if name == "betas":
                 value = np.require(value, np.float64, "CA")
@@ -1387,16 +1401,18 @@ class Layer(_Trained):
 
     def _input(self, stored, state, projected, mask, padding, causal, training, seed):
         lib, struct = self._lib, getattr(self, "_layer", self._struct)
-        given = {name: _Bags(a, self.dtype, name) for name, a in (("stored", stored), ("state", state), ("projected", projected))
-                 if a is not None}
+        given = dict(stored=stored, state=state, projected=projected)
+        given = {name: _Bags(array, self.dtype, name) for name, array in given.items() if array is not None}
         lead = given.get("stored") or given.get("state")
         if lead is None:
             raise ArgumentError("neither stored nor state rows are given")
         for name, bags in given.items():
             want = {"stored": struct.stored_width, "projected": struct.projected_width}.get(name) or struct.width
-            if bags.bags != lead.bags or bags.rows.shape[1] != want or name == "projected" and (bags.counts != lead.counts).any():
-                raise ArgumentError(f"{name}: {bags.bags} bags of rows of {bags.rows.shape[1]}; they should be {lead.bags} of {want}"
-                                    + (", as many as are stored" if name == "projected" else ""))
+            if bags.bags != lead.bags or bags.rows.shape[1] != want:
+                raise ArgumentError(f"{name}: {bags.bags} bags of rows of {bags.rows.shape[1]}; "
+                                    f"it should be {lead.bags} of {want}")
+            if name == "projected" and (bags.counts != lead.counts).any():
+                raise ArgumentError("projected: each bag should have as many rows as it has stored ones")
         source = lib.hfy_layer_input(bags=lead.bags, causal=int(causal), training=int(training), seed=seed)
         for name, bags in given.items():
             setattr(source, name, bags.rows)
@@ -1411,18 +1427,19 @@ class Layer(_Trained):
             need = int((stored_rows * state_rows).sum())
             mask = np.require(mask, self.dtype, "CA")
             if mask.size not in (need, need * struct.heads):
-                raise ArgumentError(f"mask: {mask.size} numbers; it should be {need}, or that for each of {struct.heads} heads")
+                raise ArgumentError(f"mask: {mask.size} numbers; it should be {need}, or {struct.heads} times that")
             source.mask, source.mask_heads = mask, mask.size // need
         if padding is not None:
             padding = np.require(padding, np.uint8, "CA")
             if padding.size != len(lead.rows):
-                raise ArgumentError(f"padding: {padding.size} marks; it should be one for each of {len(lead.rows)} stored rows")
+                raise ArgumentError(f"padding: {padding.size} marks for {len(lead.rows)} stored rows")
             source.padding = padding
         return source, given, states, mask
 
-    def forward(self, stored=None, state=None, projected=None, *, mask=None, padding=None, causal=False, training=False, seed=0):
-        """(out, tape). Rows of bags: rows x width, bags x rows x width, or a list of arrays. out: one row a state row, or
-        `queries` rows a bag."""
+    def forward(self, stored=None, state=None, projected=None, *, mask=None, padding=None, causal=False,
+                training=False, seed=0):
+        """(out, tape). Rows of bags: rows x width, bags x rows x width, or a list of arrays. out: one row per state
+        row, or `queries` rows per bag."""
         lib, struct = self._lib, self._struct
         source, given, states, mask = self._input(stored, state, projected, mask, padding, causal, training, seed)
         reals = np.zeros(1, np.uintp)
@@ -1449,6 +1466,12 @@ class Layer(_Trained):
         dout = np.concatenate(dout) if isinstance(dout, (list, tuple)) else np.asarray(dout)
         return np.require(dout.reshape(shape), self.dtype, "CA")
 
+    def _zeros(self, kept):
+        arrays = {name: np.zeros_like(bags.rows) for name, bags in kept.given.items()}
+        if kept.mask is not None:
+            arrays["mask"] = np.zeros_like(kept.mask)
+        return dict(arrays, params=np.zeros_like(self.params))
+
     def _gradients(self, kept, arrays):
         found = {"params": arrays["params"]}
         for name, bags in kept.given.items():
@@ -1459,27 +1482,24 @@ class Layer(_Trained):
         return found
 
     def backward(self, kept, dout):
-        """Gradients at dout, of the shape of out: params (flat; see named), and stored, state, projected, mask as given."""
-        lib = self._lib
-        arrays = {"params": np.zeros_like(self.params), **{name: np.zeros_like(b.rows) for name, b in kept.given.items()}}
+        """Gradients at dout, of the shape of out: params (flat; see named), and stored, state, projected, mask."""
+        lib, arrays = self._lib, self._zeros(kept)
         if self._struct.memories:
             arrays.pop("stored", None)
         if self._struct.queries:
             arrays.pop("state", None)
-        if kept.mask is not None:
-            arrays["mask"] = np.zeros_like(kept.mask)
         lib.hfy_layer_backward(self._struct, self.params, kept.source, kept.tape, self._cotangent(dout, kept.shape),
                                lib.hfy_layer_grad(**arrays))
         return self._gradients(kept, arrays)
 
 
 class Block(Layer):
-    """A transformer's block (hfy_block): the public HopfieldEncoderLayer, with cross=True HopfieldDecoderLayer. members: of
-    the layer(s); inner, kind ("relu", "gelu", ...), dropout of the block."""
+    """A transformer's block (hfy_block): the public HopfieldEncoderLayer, with cross=True HopfieldDecoderLayer.
+    members: of the layer(s); inner, kind ("relu", "gelu", ...), dropout of the block."""
     _params = "hfy_block_params"
 
-    def __init__(self, width, separation="softmax", post="none", *, cross=False, inner=0, kind="linear", dropout=0.0, flags="",
-                 dtype=np.float32, seed=0, **members):
+    def __init__(self, width, separation="softmax", post="none", *, cross=False, inner=0, kind="relu", dropout=0.0,
+                 flags="", dtype=np.float32, seed=0, **members):
         lib = library(dtype)
         self._layer = self._made(lib, width, separation, post, flags, members)
         self.cross = cross
@@ -1508,15 +1528,13 @@ class Block(Layer):
 
     def backward(self, kept, dout):
         """As Layer.backward, once for a forward pass; memory: the gradient by a decoder's memory."""
-        lib = self._lib
-        arrays = {"params": np.zeros_like(self.params), **{name: np.zeros_like(b.rows) for name, b in kept.given.items()}}
-        if kept.mask is not None:
-            arrays["mask"] = np.zeros_like(kept.mask)
+        lib, arrays = self._lib, self._zeros(kept)
         if kept.tape is None:
             raise ArgumentError("backward: this pass has been used; it works on its tape")
         tape, kept.tape = kept.tape, None
         grad = lib.hfy_layer_grad(**{"projected" if name == "memory" else name: a for name, a in arrays.items()})
-        lib.hfy_block_backward(self._struct, self.params, kept.source, kept.other, tape, self._cotangent(dout, kept.shape), grad)
+        dout = self._cotangent(dout, kept.shape)
+        lib.hfy_block_backward(self._struct, self.params, kept.source, kept.other, tape, dout, grad)
         return self._gradients(kept, arrays)
 
 

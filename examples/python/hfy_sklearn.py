@@ -4,7 +4,8 @@
     HopfieldClassifier(separation="sparsemax", beta=4).fit(X, y).predict(X_new)
 """
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, OneToOneFeatureMixin, RegressorMixin, TransformerMixin
+from sklearn.base import (BaseEstimator, ClassifierMixin, MultiOutputMixin, OneToOneFeatureMixin, RegressorMixin,
+                          TransformerMixin)
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
@@ -20,7 +21,7 @@ _REALS = {"dtype": [np.float64, np.float32], "order": "C"}
 
 
 class _Hopfield(BaseEstimator):
-    """What the estimators share: rows of X are stored, similarity and separation say how much each counts for a query."""
+    """What the estimators share: rows of X are stored, similarity and separation say what each counts for a query."""
 
     def __init__(self, separation="sparsemax", beta="scale", similarity="euclidean", steps=1):
         self.separation = separation

@@ -1,5 +1,5 @@
-"""hfy.h in PyTorch, on the CPU: retrieve() with gradients by queries, keys, values, readout, bias, beta, alpha and gamma, and
-Retrieval, an nn.Module around it. float32 or float64; tensors are not copied where they are contiguous.
+"""hfy.h in PyTorch, on the CPU: retrieve() with gradients by queries, keys, values, readout, bias, beta, alpha, gamma,
+and Retrieval, an nn.Module around it. float32 or float64; tensors are not copied where they are contiguous.
 
     from hfy_torch import Retrieval
     memory = Retrieval(keys, separation="sparsemax", beta=8)
@@ -48,15 +48,15 @@ class _Retrieve(torch.autograd.Function):
         wrt = [name for name, needed in zip(_NAMES, ctx.needs_input_grad[1:]) if needed]
         rows = _array("the gradient", dout).reshape(len(ctx.rows), -1)
         found = ctx.memory.vjp(ctx.rows, rows, wrt=wrt, implicit=ctx.implicit, bias=ctx.bias)
-        return (None, *(None if name not in wrt else
-                        torch.as_tensor(found[name], dtype=t.dtype).reshape(t.shape) for name, t in zip(_NAMES, tensors)))
+        return (None, *(torch.as_tensor(found[name], dtype=t.dtype).reshape(t.shape) if name in wrt else None
+                        for name, t in zip(_NAMES, tensors)))
 
 
-def retrieve(queries, keys, values=None, readout=None, *, bias=None, beta=None, alpha=None, gamma=None, separation="softmax",
-             **options):
-    """hfy.Memory(keys, ...).recall(queries) with gradients. queries: ... x D; keys: N x D, or batch x N x D with queries of
-    batch x ... x D (values, readout likewise). beta, alpha, gamma: numbers or tensors of one. options: similarity, post,
-    step, steps, tol, null_score; implicit=True: gradients through the fixed point."""
+def retrieve(queries, keys, values=None, readout=None, *, bias=None, beta=None, alpha=None, gamma=None,
+             separation="softmax", **options):
+    """hfy.Memory(keys, ...).recall(queries) with gradients. queries: ... x D; keys: N x D, or batch x N x D with
+    queries of batch x ... x D (values, readout likewise). beta, alpha, gamma: numbers or tensors of one. options:
+    similarity, post, step, steps, tol, null_score; implicit=True: gradients through the fixed point."""
     if keys.dim() == 3:
         parts = [[None] * len(keys) if t is None else t for t in (values, readout)]
         return torch.stack([retrieve(q, k, v, r, bias=bias, beta=beta, alpha=alpha, gamma=gamma, separation=separation,
@@ -67,8 +67,8 @@ def retrieve(queries, keys, values=None, readout=None, *, bias=None, beta=None, 
 
 
 class Retrieval(torch.nn.Module):
-    """A memory as a module. keys (N x D) and, if given, values and readout are its parameters (requires_grad_(False) keeps
-    one as it is). learn_beta: log_beta is one too. options: as retrieve()."""
+    """A memory as a module. keys (N x D) and, if given, values and readout are its parameters (requires_grad_(False)
+    keeps one as it is). learn_beta: log_beta is one too. options: as retrieve()."""
 
     def __init__(self, keys, values=None, readout=None, *, beta=None, learn_beta=False, **options):
         super().__init__()
@@ -77,7 +77,8 @@ class Retrieval(torch.nn.Module):
             self.register_parameter(name, None if given is None else torch.nn.Parameter(given))
         self.options = options
         if beta is None and learn_beta:
-            beta = hfy.Memory(keys.detach().numpy(), **{n: v for n, v in options.items() if n in ("separation", "similarity")}).beta
+            plain = {name: options[name] for name in ("separation", "similarity") if name in options}
+            beta = hfy.Memory(keys.detach().numpy(), **plain).beta
         self.beta = beta
         log = torch.nn.Parameter(torch.tensor(float(beta), dtype=keys.dtype).log()) if learn_beta else None
         self.register_parameter("log_beta", log)
