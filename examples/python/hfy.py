@@ -393,7 +393,7 @@ def library(dtype=None):
 
 
 def version():
-    """Of the library: "0.1.0"."""
+    """Of the library, such as "0.2.0"."""
     return library().hfy_version()
 
 
