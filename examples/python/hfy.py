@@ -498,7 +498,7 @@ class _Settings:
             elif np.ndim(value):
                 tensors[f"{name}.{member}"] = np.asarray(value)
             else:
-                numbers[member] = value if isinstance(value, str) else float(value)
+                numbers[member] = np.asarray(value).item()
         return numbers
 
     @classmethod
@@ -680,7 +680,7 @@ def _write(path, what, settings, tensors):
 
 
 def _read(path, what, check=True):
-    """(settings, tensors by name, mapped from the file). check: its checksum, which reads all of it."""
+    """(settings, or None for a store; tensors by name, mapped from the file). check: its checksum, which reads all."""
     data = np.memmap(path, np.uint8, "r") if os.path.getsize(path) else np.empty(0, np.uint8)
     try:
         start = 8 + int.from_bytes(data[:8].tobytes(), "little")
@@ -689,7 +689,8 @@ def _read(path, what, check=True):
         body, raw = data[start:], data[:start].tobytes()
         head = json.loads(raw[8:])
         meta = head.pop("__metadata__")
-        if meta["format"] != f"hfy.{what} 1":
+        store = what == "memory" and meta["format"] == "hfy store 1"  # by examples/store.h: its checksum is its own
+        if not store and meta["format"] != f"hfy.{what} 1":
             raise ValueError(f"it is {meta['format']!r}, not 'hfy.{what} 1'")
         tensors, end = {}, 0
         for name, tensor in sorted(head.items(), key=lambda item: item[1]["data_offsets"]):
@@ -702,14 +703,15 @@ def _read(path, what, check=True):
             tensors[name] = body[first:last].view(dtype).reshape(tensor["shape"])
         if end != len(body):
             raise ValueError(f"{len(body)} bytes of tensors, not {end}")
-        if check:
+        if check and not store:
             checksum = hashlib.sha256(raw.replace(meta["sha256"].encode(), b"0" * 64, 1))
             checksum.update(body.data)
             if checksum.hexdigest() != meta["sha256"]:
                 raise ValueError("its checksum is wrong: it has changed since it was written")
         if sys.byteorder == "big":
             tensors = {name: tensor.astype(tensor.dtype.newbyteorder("=")) for name, tensor in tensors.items()}
-        return json.loads(meta["settings"]), {name: np.asarray(tensor) for name, tensor in tensors.items()}
+        settings = None if store else json.loads(meta["settings"])
+        return settings, {name: np.asarray(tensor) for name, tensor in tensors.items()}
     except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:  # broken JSON: a ValueError
         raise FormatError(f"{path}: {error}") from None
 
@@ -991,6 +993,27 @@ class Memory:
         self._lib.hfy_recall_all(self._net, self._lib.hfy_recall(kind=kind, **how), q, count, items, made)
         return _size(items[:int(made[0])])
 
+    @staticmethod
+    def _of_store(tensors):
+        """The settings in the 24 numbers of a store (store_numbers in examples/store.h)."""
+        numbers, enums = tensors["net"].tolist(), library().declared.enums
+        index, struct = tensors.pop("index"), tensors.pop("index.head")
+        if len(index):
+            tensors.update({"index.data": index, "index.struct": struct})
+
+        def kind(enum, names, at):
+            name = next((name for name, value in enums[enum].items() if value == numbers[at]), None)
+            members = {member: value for member, value in zip(names, numbers[at + 1:]) if value}
+            if "dof_minus" in members:
+                members["dof_minus"] = int(members["dof_minus"])
+            return {"kind": name[len(enum) + (-4 if enum.endswith("kind") else 1):].lower(), **members}
+
+        separation = kind("hfy_sep_kind", ("k", "alpha", "gamma", "degree", "rho", "transition"), 2)
+        post = kind("hfy_post_kind", ("beta", "radius", "eta", "eps", "power", "sigma", "theta", "dof_minus"), 9)
+        return {"similarity": kind("hfy_sim", (), 0)["kind"], "beta": numbers[1] or None, "separation": separation,
+                "post": post, "step": numbers[18] or None, "tol": numbers[19], "steps": max(1, int(numbers[20])),
+                "null_score": numbers[22] if numbers[21] else None}
+
     def save(self, path):
         """All of it, the index too, as one safetensors file. What stands at path is replaced once all is written."""
         net, tensors = self._net, {"keys": self.keys}
@@ -1011,14 +1034,20 @@ class Memory:
 
     @classmethod
     def load(cls, path, check=True):
-        """A memory from a file of save(). Arrays are mapped, not read; check: the checksum (which reads all once)."""
+        """A memory from a file of save(), or of examples/store.h and `hfy store`: these come with `ids` and `labels`,
+        and their checksum is not looked at. Arrays are mapped, not read; check: the checksum (which reads all once)."""
         settings, tensors = _read(path, "memory", check)
         try:
+            if settings is None:
+                settings = cls._of_store(tensors)
             separation = Separation.restored(settings.pop("separation"), "separation", tensors)
             post = Post.restored(settings.pop("post"), "post", tensors)
             arrays = {name: tensors[name] for name in ("values", "readout", "self_coupling", "bias") if name in tensors}
             memory = cls(tensors["keys"], separation, post=post, dtype=tensors["keys"].dtype, **arrays, **settings)
-        except (KeyError, TypeError, AttributeError) as error:
+            if "ids" in tensors:
+                memory.ids = tensors["ids"]
+                memory.labels = tensors["labels"].tobytes().decode(errors="replace").split("\0")[:-1]
+        except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise FormatError(f"{path}: {error}") from None
         if "index.data" in tensors:
             lib, struct = memory._lib, tensors["index.struct"].tobytes()

@@ -17,6 +17,7 @@ import hfy
 
 DTYPES = (np.float32, np.float64)
 HEADER = hfy._header()
+STORE = os.path.join(os.path.dirname(hfy.__file__), "..", "store.h")
 CC = os.environ.get("HFY_CC", "cc").split()
 
 
@@ -477,7 +478,7 @@ class Files(unittest.TestCase):
             sparse = hfy.Separation("ksubsets", k=2, upper=np.full(9, .8), plus=hfy.Separation("entmax", alpha=np.inf))
             for m in (hfy.Memory(keys), hfy.Memory(keys, sparse, 3, readout=keys[:, :3], bias=np.arange(9)),
                       hfy.Memory(keys, "identity", .5, values=keys * 2, self_coupling=np.ones(5), step=.5, steps=4, tol=.01,
-                                 post=hfy.Post("layernorm", gain=np.arange(1, 6), eps=.5)),
+                                 post=hfy.Post("layernorm", gain=np.arange(1, 6), eps=.5, dof_minus=1)),
                       hfy.Memory(keys, "sparsemax", 3, null_score=-2.5).index()):
                 m.save(self.path)
                 again = hfy.Memory.load(self.path)
@@ -495,6 +496,40 @@ class Files(unittest.TestCase):
         with mock.patch.object(hfy.Library, "hfy_index_check", create=True, side_effect=hfy.ArgumentError):
             m.save(self.path)
             self.assertIsNotNone(hfy.Memory.load(self.path)._index_data)
+
+    @unittest.skipUnless(os.path.exists(STORE), "no examples/store.h")
+    def test_what_a_store_saved(self):
+        """examples/store.h writes, Python reads: the same answers, ids, labels."""
+        source = f"""#define HFY_IMPLEMENTATION
+            #define HFY_NO_SIMD
+            #include "{os.path.abspath(HEADER)}"
+            #include "{os.path.abspath(STORE)}"
+            int main(int count, char **path) {{
+              store s; hfy_net net = {{0}}; hfy_real x[5], out[5]; int i, d;
+              net.dim = 5, net.beta = 3, net.sim = HFY_SIM_EUCLIDEAN;
+              net.sep.kind = HFY_SEP_ENTMAX, net.sep.alpha = 1.25, net.max_steps = 2;
+              net.post.kind = HFY_POST_LAYERNORM, net.post.eps = .5, net.post.dof_minus = 1;
+              if (store_begin(&s, &net)) return 1;
+              for (i = 0; i < 9; i++) {{
+                for (d = 0; d < 5; d++) x[d] = (hfy_real)((i + 1) * (d + 2) % 7);
+                if (store_add(&s, (uint64_t)(100 + i), x, i % 2 ? "odd" : "even")) return 2;
+              }}
+              if (store_remove(&s, 103) || store_save(&s, path[1]) || count < 2) return 3;
+              if (store_recall(&s, x, 1, 0, NULL, NULL, NULL, out, NULL)) return 4;
+              for (d = 0; d < 5; d++) printf("%.17g ", out[d]);
+              store_close(&s);
+              return 0; }}"""
+        for double in (False, True):
+            program = os.path.join(self.folder.name, "program")
+            subprocess.run(CC + ["-O0", "-x", "c", "-", "-o", program, "-lm"] + ["-DHFY_DOUBLE"] * double, input=source, text=True,
+                           check=True)
+            said = subprocess.run([program, self.path], capture_output=True, check=True, text=True).stdout
+            m = hfy.Memory.load(self.path)
+            self.assertEqual((m.count, m.dtype, m.similarity), (8, np.float64 if double else np.float32, "euclidean"))
+            self.assertEqual(sorted(m.ids.tolist()), [100, 101, 102, 104, 105, 106, 107, 108])
+            self.assertEqual([m.labels[i] for i in np.argsort(m.ids)], ["even", "odd", "even"] + ["even", "odd"] * 2 + ["even"])
+            x = [9 * (d + 2) % 7 for d in range(5)]
+            np.testing.assert_allclose(m.recall(x), [float(n) for n in said.split()], rtol=1e-12 if double else 1e-6)
 
     def test_damage_is_seen(self):
         memory(np.float32, 3, 4).save(self.path)
