@@ -339,7 +339,10 @@ def _cache():
     """A directory that nobody else can write to: what lies there is loaded into this process."""
     path = os.environ.get("HFY_CACHE") or os.path.join(
         os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache"), "hfy")
-    os.makedirs(path, mode=0o700, exist_ok=True)
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise LibraryError(f"no cache at {path} ({error}); HFY_CACHE names another directory") from None
     if hasattr(os, "getuid") and (os.stat(path).st_uid != os.getuid() or os.stat(path).st_mode & 0o022):
         raise LibraryError(f"{path} can be written by others; HFY_CACHE names another directory")
     return path

@@ -148,6 +148,9 @@ class Interface(unittest.TestCase):
                 os.chmod(cache, 0o777)
                 with self.assertRaisesRegex(hfy.LibraryError, "written by others"):
                     hfy._compile(header, False)
+            with mock.patch.dict(os.environ, {"HFY_CACHE": header}):
+                with self.assertRaisesRegex(hfy.LibraryError, "no cache at .*; HFY_CACHE names another"):
+                    hfy._compile(header, False)
             with mock.patch.dict(os.environ, {"HFY_CC": "no-such-compiler"}):
                 with self.assertRaisesRegex(hfy.LibraryError, "no compiler no-such-compiler"):
                     hfy._compile(header, False)
@@ -316,10 +319,9 @@ class Recall(unittest.TestCase):
         for i in range(3):
             alone = hfy.Memory(m.keys, hfy.Separation("entmax", alpha=alphas[i]), betas[i])
             np.testing.assert_array_equal(found[i], alone.recall(q[i]))
-        bias = np.zeros((3, 20))
-        bias[:, 4:] = -np.inf
-        np.testing.assert_array_equal(m.recall(q, bias=bias), m.recall(q, visible=4))
-        np.testing.assert_array_equal(m.recall(q, bias=bias[0]), m.recall(q, visible=[4, 4, 4]))
+        bias = np.where(np.arange(20) < [[2], [7], [20]], 0, -np.inf)
+        np.testing.assert_array_equal(m.recall(q, bias=bias), m.recall(q, visible=[2, 7, 20]))
+        np.testing.assert_array_equal(m.recall(q, bias=bias[1]), m.recall(q, visible=7))
         np.testing.assert_array_equal(m.recall(q, steps=9, tol=1e-3), hfy.Memory(m.keys, "entmax", 2, steps=9, tol=1e-3).recall(q))
         with self.assertRaisesRegex(hfy.ArgumentError, "bias: the shape"):
             m.recall(q, bias=bias[:2])
@@ -539,8 +541,9 @@ class Files(unittest.TestCase):
         for length in range(len(whole)):
             with open(cut, "wb") as file:
                 file.write(whole[:length])
-            with self.assertRaises(hfy.FormatError, msg=length):
-                hfy.Memory.load(cut)
+            for check in (True, False):
+                with self.assertRaises(hfy.FormatError, msg=length):
+                    hfy.Memory.load(cut, check)
         for at in range(len(whole)):
             with open(cut, "wb") as file:
                 file.write(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1:])
