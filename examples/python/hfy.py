@@ -1451,8 +1451,6 @@ class Layer(_Trained):
             if name != "projected":
                 setattr(source, name + "_rows", bags.counts)
         states = given.get("state", lead)
-        if state is None:
-            source.state_rows = lead.counts
         if mask is not None:
             stored_rows = np.full(lead.bags, struct.memories) if struct.memories else lead.counts.astype(int)
             state_rows = np.full(lead.bags, struct.queries) if struct.queries else states.counts.astype(int)

@@ -1,4 +1,4 @@
-"""hfy.h in scikit-learn (1.2 and later): memories as estimators. beta="scale" is 1 / (features x variance of X).
+"""hfy.h in scikit-learn (tested with 1.2): memories as estimators. beta="scale" is 1 / (features x variance of X).
 
     from hfy_sklearn import HopfieldClassifier
     HopfieldClassifier(separation="sparsemax", beta=4).fit(X, y).predict(X_new)

@@ -33,6 +33,9 @@ class Sklearn(unittest.TestCase):
         np.testing.assert_allclose(p.sum(1), 1)
         self.assertGreaterEqual(model.score(x_test, y_test), KNeighborsClassifier(1).fit(x, y).score(x_test, y_test) - .01)
         np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict_proba(x_test), p)
+        x_again, x[:] = x.copy(), 0  # what was fitted stays
+        np.testing.assert_array_equal(model.predict_proba(x_test), p)
+        x[:] = x_again
         search = GridSearchCV(hfy_sklearn.HopfieldClassifier(), {"beta": [.01, .1], "separation": ["softmax", "sparsemax"]}, cv=2)
         self.assertGreater(search.fit(x[:200], y[:200]).best_score_, .8)
         recall = hfy_sklearn.HopfieldRecall(beta=1.0).fit(x)

@@ -40,6 +40,9 @@ class Torch(unittest.TestCase):
         self.assertTrue(gradcheck(lambda q, k: hfy_torch.retrieve(q, k), (self.normal(2, 3, 5), self.normal(2, 4, 5))))
         self.assertTrue(gradcheck(lambda k: hfy_torch.retrieve(q.detach(), k, beta=.2, steps=500, tol=1e-14, implicit=True),
                                   (k,), atol=1e-4))
+        how = dict(beta=.2, steps=500, tol=1e-14)
+        starts = [torch.autograd.grad(hfy_torch.retrieve(q, k, implicit=i, **how).sum(), q)[0] for i in (False, True)]
+        self.assertTrue((starts[0] != 0).any() and (starts[1] == 0).all())  # a fixed point does not know its start
 
     def test_as_attention(self):
         q, k, v = (torch.randn(n, 8, generator=self.random) for n in (3, 9, 9))
