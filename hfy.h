@@ -1,4 +1,4 @@
-/* hfy.h 0.1.0   associative memory in one C99 header: store patterns, hand it a broken one, get the whole one back
+/* hfy.h 0.2.0   associative memory in one C99 header: store patterns, hand it a broken one, get the whole one back
    SPDX-License-Identifier: MIT OR Unlicense   (your choice; both texts stand at the end of this file)
 
    DO THIS
@@ -127,7 +127,7 @@
      HFY_ASSERT(condition)     nothing         implementation    for debugging, such as assert: what the bodies take for
                                                                  granted, never what a caller gives
 
-     hfy.h itself defines HFY_VERSION ("0.1.0") and HFY_VERSION_NUMBER (major * 10000 + minor * 100 + patch).
+     hfy.h itself defines HFY_VERSION ("0.2.0") and HFY_VERSION_NUMBER (major * 10000 + minor * 100 + patch).
      hfy_version() and hfy_layout("hfy_net") tell what a compiled library has.
      HFY_STATIC together with HFY_API, or one of HFY_MALLOC and HFY_FREE alone, stops the compiler with an #error.
 
@@ -246,11 +246,12 @@
                    https://arxiv.org/abs/2507.10383
              Equation numbers in comments are theirs; "mended" marks a misprint that docs/math.md explains.
 
-   HISTORY
+   HISTORY   (docs/changelog.md tells more)
 
-     0.1.0   base, simd, linalg, sim, index, structure, sep, post, net, file, shard: the walk, its energies and its
-             gradients; layer: networks that train around it; theory, recall; binary, kernel: classical, dense and
-             kernel memories; rate
+     0.2.0   layer, safetensors, heads, implicit gradients, null patterns, settings of each query, HFY_ONLY_<ROOM>,
+             hfy_version and hfy_layout; HFY_KERNEL_NEWTON is now HFY_KERNEL_EXACT
+     0.1.0   base, simd, linalg, sim, index, structure, sep, post, net, file, shard, theory, recall, binary, kernel,
+             rate
    ----------------------------------------------------------------------------------------------------------------- */
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -339,8 +340,8 @@
 #ifndef HFY_H
 #define HFY_H
 
-#define HFY_VERSION "0.1.0"
-#define HFY_VERSION_NUMBER 100 /* major * 10000 + minor * 100 + patch */
+#define HFY_VERSION "0.2.0"
+#define HFY_VERSION_NUMBER 200 /* major * 10000 + minor * 100 + patch */
 
 #include <math.h>
 #include <stddef.h>
