@@ -405,6 +405,8 @@ typedef double hfy_real;
 #define hfy_sim_scores hfy_sim_scores_d
 #define hfy_index_size hfy_index_size_d
 #define hfy_index_build hfy_index_build_d
+#define hfy_index_update hfy_index_update_d
+#define hfy_index_remove hfy_index_remove_d
 #define hfy_index_check hfy_index_check_d
 #define hfy_structure_ksubsets hfy_structure_ksubsets_d
 #define hfy_structure_at_most hfy_structure_at_most_d
@@ -698,6 +700,7 @@ typedef struct hfy_index_options {
   size_t prefix; /* principal directions in front of the rows. 0: up to 128, as many as pay, none where the keys have no
                     low-dimensional structure or dim < 128; SIZE_MAX: none; else this many, at most dim */
   size_t sample; /* rows from which the mean and the directions are estimated; 0 = 2048 */
+  size_t capacity; /* rows to leave room for, so that the memory can grow (hfy_index_update); 0, or less = count */
 } hfy_index_options;
 
 /* A prepared memory: every key in one byte an element with a certified bound on what that leaves out, so that a
@@ -716,13 +719,12 @@ typedef struct hfy_index {
   const void *data;     /* in the caller's memory, aligned to 64 bytes */
   size_t bytes;         /* of data in use */
   size_t count, dim;    /* shape of the keys */
+  size_t capacity;      /* rows that data has room for */
   size_t prefix;        /* directions in front of the rows; 0 = none */
   double residual;      /* share of the keys' norm, their mean direction apart, that the directions leave; or 1 */
-  double error;         /* root mean square of |key - its int8 row| over that of |key| */
+  double error;         /* root mean square of |key - its int8 row| over that of |key|; both as of the build */
   uint64_t format;      /* version and precision of the build; anything else is refused */
-  uint64_t fingerprint; /* of every byte of the keys */
-  uint64_t sampled;     /* of a fixed sample of the keys' rows: looked at before every retrieval */
-  uint64_t content;     /* of every byte of data: looked at by hfy_index_check */
+  uint64_t content;     /* of every byte of data that says something: looked at by hfy_index_check */
   uint64_t seal;        /* of the members but data and generation: looked at before every retrieval */
   double mean_norm, basis_norm, largest; /* bounds: the mean row, the directions as a matrix, the longest key */
   int exponent; /* inside, keys are divided by 2^exponent: the largest element is then in [1/2, 1) */
@@ -730,7 +732,7 @@ typedef struct hfy_index {
 } hfy_index;
 
 #ifdef HFY_HAS_INDEX_
-/* Bytes of memory that hfy_index_build needs, whatever the alignment: about dim + 16 a key, and up to 148 more with a
+/* Bytes of memory that hfy_index_build needs, whatever the alignment: about dim + 20 a key, and up to 148 more with a
    prefix; SIZE_MAX if there is no such size (0, overflow, dim above 2^24, count above 2^32 - 1, prefix above dim). */
 HFY_API size_t hfy_index_size(size_t count, size_t dim, const hfy_index_options *options);
 
@@ -745,6 +747,30 @@ HFY_API size_t hfy_index_size(size_t count, size_t dim, const hfy_index_options 
 HFY_API hfy_status hfy_index_build(const hfy_real *keys, size_t count, size_t dim, size_t key_stride,
                                    const hfy_index_options *options, void *memory, size_t bytes, hfy_index *index,
                                    hfy_work *work);
+
+/* Follows keys that have changed, without a new build: the keys are now `count` rows (at most index->capacity), of
+   which rows first .. first+n-1 are new or have changed, and all others are as they were. So rows are appended (first =
+   index->count), replaced (count as before) and taken from the end (n = 0); to remove row i in no time, put the last in
+   its place and say so (first = i, n = 1, count one less). Writes the caller's memory at index->data; neither that nor
+   *index changes on an error. Retrievals then answer as with a new build, to the bit. The bytes are those of a build
+   with this index's mean, directions and scale, whatever the order of the changes (but for `largest`, which never falls,
+   residual and error): so bounds are a little looser where the keys have drifted. Build again when the memory has grown
+   a few times over. The other rows are looked at as before a retrieval, 16 of them on either side; a row that has
+   changed unsaid is found later as before. Then set index->generation to what you count net->generation up to.
+   Cost: that of a build for n rows, without the estimates: a few passes over them, 2 n dim prefix multiply-adds.
+   Errors: ARG (NULL, shape, first, n, count above the capacity, what a retrieval refuses; a key with an element 2^32
+   times the largest at the build), NOMEM (scratch: about dim (274 + 4 prefix) bytes with a prefix, 10 dim without),
+   NONFINITE.
+   EXAMPLE  hfy_index_options room = { .capacity = 100000 };   for hfy_index_size and hfy_index_build of 1000 keys
+            ... write key 1000 ...
+            status = hfy_index_update(&index, keys, 1001, dim, 0, 1000, 1, &work); */
+HFY_API hfy_status hfy_index_update(hfy_index *index, const hfy_real *keys, size_t count, size_t dim,
+                                    size_t key_stride, size_t first, size_t n, hfy_work *work);
+
+/* Takes out rows first .. first+n-1; those behind move up, as you then move the keys (order and ties stay what they
+   are). At least one row stays. Bytes and answers: as after hfy_index_update. Cost: moves what lies behind, about a
+   quarter of the keys' own bytes, and reads no keys. Errors, nothing changed: ARG (NULL, first, n, a member). */
+HFY_API hfy_status hfy_index_remove(hfy_index *index, size_t first, size_t n, hfy_work *work);
 
 /* The full check that an index belongs to these keys and is whole: reads every byte of both. (A retrieval looks at
    less: see hfy_index.) Errors: ARG (NULL, another version, precision or shape, keys or data that have changed). */
@@ -7671,7 +7697,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy
    Numerics: every slack is proved in docs/math.md 13. Keys and queries are scaled by powers of two to a largest element
    in [1/2, 1), so that nothing overflows; row constants are floats rounded up; bounds are added up in double.
    ------------------------------------------------------------------------------------------------------------------ */
-#define HFY_INDEX_FORMAT_ (UINT64_C(0x4846594958000100) + sizeof(hfy_real))
+#define HFY_INDEX_FORMAT_ (UINT64_C(0x4846594958000200) + sizeof(hfy_real))
+#define HFY_INDEX_GROWTH_ 4294967296.0        /* 2^32: how much larger than at the build an element may become */
 #define HFY_INDEX_TINY_ 8.271806125530277e-25 /* 2^-80: what underflow can add to a prefix's norms, with room */
 #define HFY_INDEX_SPEC_ 0.001953125           /* 2^-9: share of |c^| that stands for |B q'| / |y| */
 enum {
@@ -7694,6 +7721,7 @@ typedef struct hfy_index_view_ {
   signed char *rows;             /* count x dim */
   float *scale, *error, *spread; /* x^ = scale * row; |x - x^| with all slack; |x^ - mean| */
   int32_t *sum;                  /* of the row's integers */
+  uint32_t *print;               /* of the key's bytes */
   float *mean;                   /* dim */
   signed char *coef;             /* count x prefix */
   float *c_scale, *c_mean;       /* c^ = c_scale * coef; v */
@@ -7709,6 +7737,7 @@ HFY_COLD_ void hfy_index_layout_(hfy_base_arena_ *arena, size_t count, size_t di
   v->error = HFY_TAKE_(arena, float, n);
   v->spread = HFY_TAKE_(arena, float, n);
   v->sum = HFY_TAKE_(arena, int32_t, n);
+  v->print = HFY_TAKE_(arena, uint32_t, n);
   v->mean = HFY_TAKE_(arena, float, dim);
   if (!prefix) return;
   v->coef = HFY_TAKE_(arena, signed char, hfy_base_plus_(hfy_base_times_(count, prefix), HFY_SIMD_PAD_));
@@ -7784,27 +7813,63 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_quantise_(const double *x, size
 
 /* --- fingerprints --- */
 
-/* Of `rows` rows at most, first and last among them. */
-HFY_COLD_ uint64_t hfy_index_hash_rows_(size_t rows, const hfy_real *keys, size_t count, size_t dim, size_t stride) {
-  uint64_t h = hfy_base_mix_(count) ^ dim, i, n = hfy_base_min_(count, rows);
-  for (i = 0; i < n; i++)
-    h = hfy_base_hash_(h, keys + (n > 1 ? (size_t)(i * (count - 1) / (n - 1)) : 0) * stride, dim * sizeof *keys);
-  return h;
+HFY_PRIVATE_ uint32_t hfy_index_print_(const hfy_real *x, size_t dim) {
+  return (uint32_t)hfy_base_hash_(0, x, dim * sizeof *x);
+}
+
+/* What a row has in each array. */
+typedef struct hfy_index_part_ {
+  void *at;
+  size_t width; /* bytes a row */
+} hfy_index_part_;
+
+enum { HFY_INDEX_PARTS_ = 12 };
+
+HFY_COLD_ size_t hfy_index_parts_(const hfy_index_view_ *v, size_t dim, size_t prefix, hfy_index_part_ *part) {
+  void *const four[HFY_INDEX_PARTS_ - 2] = {v->scale, v->error, v->spread, v->sum, v->print, v->c_scale, v->c_mean,
+                                            v->c_error, v->c_rest, v->c_sum};
+  size_t i, n = prefix ? (size_t)HFY_INDEX_PARTS_ : 6;
+  part[0].at = v->rows;
+  part[0].width = dim;
+  for (i = 1; i < n; i++) {
+    part[i].at = i < HFY_INDEX_PARTS_ - 1 ? four[i - 1] : v->coef;
+    part[i].width = i < HFY_INDEX_PARTS_ - 1 ? sizeof(float) : prefix;
+  }
+  return n;
+}
+
+/* What rows from .. to-1 add to `content`. */
+HFY_COLD_ uint64_t hfy_index_content_(const hfy_index_view_ *v, const hfy_index *x, size_t from, size_t to) {
+  hfy_index_part_ part[HFY_INDEX_PARTS_];
+  uint64_t sum = 0;
+  size_t i, n = hfy_index_parts_(v, x->dim, x->prefix, part);
+  for (; from < to; from++) {
+    uint64_t h = 0;
+    for (i = 0; i < n; i++)
+      h = hfy_base_hash_(h, (const unsigned char *)part[i].at + from * part[i].width, part[i].width);
+    sum += h;
+  }
+  return sum;
+}
+
+/* And what all of them share. */
+HFY_COLD_ uint64_t hfy_index_frame_(const hfy_index_view_ *v, const hfy_index *x) {
+  const uint64_t h = hfy_base_hash_(0, v->mean, x->dim * sizeof *v->mean);
+  return x->prefix ? hfy_base_hash_(h, v->basis, x->prefix * x->dim * sizeof *v->basis) : h;
 }
 
 HFY_COLD_ uint64_t hfy_index_seal_(const hfy_index *x) {
-  const uint64_t member[14] = {x->bytes, x->count, x->dim, x->prefix, hfy_base_bits_(x->residual),
-                               hfy_base_bits_(x->error), x->format, x->fingerprint, x->sampled, x->content,
+  const uint64_t member[13] = {x->bytes, x->count, x->dim, x->capacity, x->prefix, hfy_base_bits_(x->residual),
+                               hfy_base_bits_(x->error), x->format, x->content,
                                hfy_base_bits_(x->mean_norm), hfy_base_bits_(x->basis_norm),
                                hfy_base_bits_(x->largest), (uint64_t)(int64_t)x->exponent};
   return hfy_base_hash_(0, member, sizeof member);
 }
 
-/* Is this an index of such keys? Its members, the shape, a few rows; no member makes a view reach beyond `bytes`. */
-HFY_COLD_ hfy_status hfy_index_matches_(const hfy_index *index, const hfy_real *keys, size_t count, size_t dim,
-                                        size_t stride, hfy_work *work) {
+/* Is this an index of such a shape? Its members; none makes a view reach beyond `bytes`. */
+HFY_COLD_ hfy_status hfy_index_open_(const hfy_index *index, size_t count, size_t dim, hfy_index_view_ *view,
+                                     hfy_work *work) {
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
-  hfy_index_view_ view;
   if (!index->data || index->format != HFY_INDEX_FORMAT_)
     return hfy_base_fail_(work, HFY_ERR_ARG, "index was not built by hfy_index_build of this version and precision");
   if (index->count != count || index->dim != dim)
@@ -7813,12 +7878,29 @@ HFY_COLD_ hfy_status hfy_index_matches_(const hfy_index *index, const hfy_real *
   if ((uintptr_t)index->data & 63)
     return hfy_base_fail_(work, HFY_ERR_ARG, "index->data is %z bytes behind a multiple of 64; it should be at one",
                           (size_t)((uintptr_t)index->data & 63));
-  hfy_index_layout_(&arena, count, dim, index->prefix, &view);
+  hfy_index_layout_(&arena, index->capacity, dim, index->prefix, view);
   if (index->seal != hfy_index_seal_(index) || arena.used != index->bytes || index->prefix > dim ||
-      index->exponent < -1100 || index->exponent > 1100)
+      index->count > index->capacity || index->exponent < -1100 || index->exponent > 1100)
     return hfy_base_fail_(work, HFY_ERR_ARG, "a member of index has changed since it was built");
-  if (index->sampled != hfy_index_hash_rows_(HFY_INDEX_SAMPLES_, keys, count, dim, stride))
-    return hfy_base_fail_(work, HFY_ERR_ARG, "index is of other keys, or they have changed since: build it again");
+  arena.base = (unsigned char *)index->data;
+  arena.room = SIZE_MAX;
+  arena.used = 0;
+  hfy_index_layout_(&arena, index->capacity, dim, index->prefix, view);
+  return HFY_OK;
+}
+
+/* Are rows from .. to-1 the keys that it is of? Looks at `most` of them, first and last among them. */
+HFY_COLD_ hfy_status hfy_index_matches_(const hfy_index_view_ *v, const hfy_real *keys, size_t from, size_t to,
+                                        size_t dim, size_t stride, size_t most, hfy_work *work) {
+  const uint64_t last = from < to ? to - from - 1 : 0;
+  const size_t n = from < to ? hfy_base_min_(to - from, most) : 0;
+  size_t i;
+  for (i = 0; i < n; i++) {
+    const size_t row = from + (n > 1 ? (size_t)(i * last / (n - 1)) : 0);
+    if (v->print[row] != hfy_index_print_(keys + row * stride, dim))
+      return hfy_base_fail_(work, HFY_ERR_ARG, "index is of other keys, or they or the bytes at index->data have "
+                            "changed since (row %z): build it again", row);
+  }
   return HFY_OK;
 }
 
@@ -7833,12 +7915,16 @@ HFY_COLD_ size_t hfy_index_prefix_(size_t count, size_t dim, const hfy_index_opt
   return dim < 128 || count < 1024 ? 0 : hfy_base_min_(128, dim / 4 / 32 * 32);
 }
 
+HFY_COLD_ size_t hfy_index_capacity_(size_t count, const hfy_index_options *options) {
+  return options && options->capacity > count ? options->capacity : count;
+}
+
 HFY_API HFY_SMALL_ size_t hfy_index_size(size_t count, size_t dim, const hfy_index_options *options) {
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_index_view_ view;
-  size_t prefix = hfy_index_prefix_(count, dim, options);
-  if (prefix == SIZE_MAX) return SIZE_MAX;
-  hfy_index_layout_(&arena, count, dim, prefix, &view);
+  const size_t prefix = hfy_index_prefix_(count, dim, options), capacity = hfy_index_capacity_(count, options);
+  if (prefix == SIZE_MAX || capacity / 65536 > 65535) return SIZE_MAX;
+  hfy_index_layout_(&arena, capacity, dim, prefix, &view);
   return arena.used < (size_t)PTRDIFF_MAX ? arena.used + 63 : SIZE_MAX;
 }
 
@@ -7846,7 +7932,7 @@ HFY_API HFY_SMALL_ size_t hfy_index_size(size_t count, size_t dim, const hfy_ind
 
 typedef struct hfy_index_build_ {
   const hfy_real *keys;
-  size_t count, dim, stride, prefix, samples;
+  size_t count, dim, stride, prefix, samples; /* samples 0: mean and directions are there */
   const hfy_simd_ *simd;
   hfy_index *index;      /* what is made */
   hfy_index_view_ view;  /* and its arrays */
@@ -7862,11 +7948,11 @@ typedef struct hfy_index_build_ {
 } hfy_index_build_;
 
 HFY_COLD_ void hfy_index_plan_build_(hfy_base_arena_ *arena, hfy_index_build_ *b) {
-  size_t r = b->prefix, all = hfy_base_times_(r, b->dim);
+  size_t r = b->prefix, all = b->samples ? hfy_base_times_(r, b->dim) : 0;
   b->norm = HFY_TAKE_(arena, double, b->samples);
   b->sorted = HFY_TAKE_(arena, double, b->samples);
   b->wide = HFY_TAKE_(arena, double, b->dim);
-  b->total = HFY_TAKE_(arena, double, b->dim);
+  b->total = HFY_TAKE_(arena, double, b->samples ? b->dim : 0);
   b->whole = HFY_TAKE_(arena, int16_t, b->dim);
   b->directions = HFY_TAKE_(arena, double, all);
   b->block = HFY_TAKE_(arena, hfy_real, all);
@@ -7910,10 +7996,15 @@ HFY_COLD_ void hfy_index_mean_(hfy_index_build_ *b) {
   for (d = 0; d < b->dim; d++) {
     float mean = (float)(b->total[d] / (double)used);
     if (fabs((double)mean) < 1e-18) mean = 0;
-    b->mean_square += (double)mean * (double)mean;
     b->view.mean[d] = mean;
   }
-  b->index->mean_norm = hfy_sim_norm_(b->mean_square, b->dim);
+}
+
+HFY_COLD_ double hfy_index_mean_square_(const float *mean, size_t dim) {
+  double sum = 0;
+  size_t d;
+  for (d = 0; d < dim; d++) sum += (double)mean[d] * (double)mean[d];
+  return sum;
 }
 
 /* Row i in int8 with its bounds. Returns its squared distance from the key; *norm is at least the key's. */
@@ -7931,6 +8022,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_put_row_(const hfy_index_build_
   *norm = hfy_sim_norm_(squares, dim);
   distance = hfy_sim_norm_(error, dim);
   b->view.scale[i] = (float)scale;
+  b->view.print[i] = hfy_index_print_(b->keys + i * b->stride, dim);
   b->view.error[i] = hfy_sim_up_(distance + hfy_sim_slack_(dim) * *norm + 1.2e-13 * (*norm + distance));
   b->view.spread[i] = hfy_sim_up_(hfy_sim_norm_(away, dim));
   return error;
@@ -8053,13 +8145,13 @@ HFY_COLD_ double hfy_index_put_coefficients_(const hfy_index_build_ *b, size_t a
   return moved + (2 * (double)r + 4) * HFY_REAL_EPS_ * (start + size * frobenius) + HFY_INDEX_TINY_;
 }
 
-/* The prefix of all keys in the directions of view.basis. */
-HFY_COLD_ void hfy_index_fill_prefix_(hfy_index_build_ *b) {
+/* The prefix of keys from .. to-1 in the directions of view.basis. */
+HFY_COLD_ void hfy_index_fill_prefix_(const hfy_index_build_ *b, size_t from, size_t to) {
   const hfy_index_view_ *view = &b->view;
-  size_t from, n, t, dim = b->dim, r = b->index->prefix;
+  size_t n, t, dim = b->dim, r = b->index->prefix;
   double norm[HFY_INDEX_BUILD_], along[HFY_INDEX_BUILD_], start[HFY_INDEX_BUILD_];
-  for (from = 0; from < b->count; from += n) {
-    n = hfy_base_min_(HFY_INDEX_BUILD_, b->count - from);
+  for (; from < to; from += n) {
+    n = hfy_base_min_(HFY_INDEX_BUILD_, to - from);
     for (t = 0; t < n; t++) {
       hfy_real *y = b->tile + t * dim;
       along[t] = hfy_index_deflate_(b, from + t, view->c_mean + from + t, y);
@@ -8094,8 +8186,10 @@ HFY_COLD_ void hfy_index_make_(hfy_index_build_ *b, int forced, hfy_base_arena_ 
   hfy_index *made = b->index;
   double squares = 0, errors = 0, norm;
   size_t i;
-  hfy_index_layout_(&place, b->count, b->dim, 0, &b->view);
+  hfy_index_layout_(&place, made->capacity, b->dim, 0, &b->view);
   hfy_index_mean_(b);
+  b->mean_square = hfy_index_mean_square_(b->view.mean, b->dim);
+  made->mean_norm = hfy_sim_norm_(b->mean_square, b->dim);
   for (i = 0; i < b->count; i++) {
     errors += hfy_index_put_row_(b, i, &norm);
     squares += norm * norm;
@@ -8105,12 +8199,24 @@ HFY_COLD_ void hfy_index_make_(hfy_index_build_ *b, int forced, hfy_base_arena_ 
   made->residual = 1;
   if (b->prefix) made->prefix = hfy_index_choose_(b, hfy_index_directions_(b), forced);
   place.used = 0;
-  hfy_index_layout_(&place, b->count, b->dim, made->prefix, &b->view);
+  hfy_index_layout_(&place, made->capacity, b->dim, made->prefix, &b->view);
   made->bytes = place.used;
   if (!made->prefix) return;
   memcpy(b->view.basis, b->block, made->prefix * b->dim * sizeof *b->block);
   made->basis_norm = hfy_index_basis_norm_(b->view.basis, made->prefix, b->dim);
-  hfy_index_fill_prefix_(b);
+  hfy_index_fill_prefix_(b, 0, b->count);
+}
+
+/* The largest element of rows from .. to-1, all of which should be finite. */
+HFY_COLD_ hfy_status hfy_index_range_(const hfy_index_build_ *b, size_t from, size_t to, double *largest,
+                                      hfy_work *work) {
+  for (*largest = 0; from < to; from++) {
+    const double most = hfy_index_largest_(b->keys + from * b->stride, b->dim);
+    if (!hfy_base_is_finite_(most))
+      return hfy_base_fail_(work, HFY_ERR_NONFINITE, "keys: NaN or infinity in row %z; all should be finite", from);
+    *largest = most > *largest ? most : *largest;
+  }
+  return HFY_OK;
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_index_build(const hfy_real *keys, size_t count, size_t dim, size_t key_stride,
@@ -8118,8 +8224,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_build(const hfy_real *keys, size_t count
                                               hfy_index *index, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0, 0}, place = {NULL, 0, 0, 0};
-  size_t i, need = hfy_index_size(count, dim, options), stride = key_stride ? key_stride : dim;
-  double largest = 0;
+  size_t need = hfy_index_size(count, dim, options), stride = key_stride ? key_stride : dim;
+  double largest;
   hfy_index made;
   hfy_index_build_ b;
   hfy_status status = hfy_base_null_(w, !keys ? "keys" : !memory ? "memory" : !index ? "index" : NULL);
@@ -8141,17 +8247,13 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_build(const hfy_real *keys, size_t count
   b.index = &made;
   b.keys = keys;
   b.count = made.count = count;
+  made.capacity = hfy_index_capacity_(count, options);
   b.dim = made.dim = dim;
   b.stride = stride;
   b.prefix = hfy_index_prefix_(count, dim, options);
   b.samples = hfy_base_min_(count, options && options->sample ? options->sample : 2048);
   while (hfy_base_layout_(&arena, w, &status)) hfy_index_plan_build_(&arena, &b);
-  for (i = 0; i < count && !status; i++) {
-    double most = hfy_index_largest_(keys + i * stride, dim);
-    if (!hfy_base_is_finite_(most))
-      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "keys: NaN or infinity in row %z; all should be finite", i);
-    largest = most > largest ? most : largest;
-  }
+  if (!status) status = hfy_index_range_(&b, 0, count, &largest, w);
   if (status) return hfy_base_close_(w, &local, status);
   (void)frexp(largest, &made.exponent);
   b.unit = hfy_index_power_of_(-made.exponent);
@@ -8160,12 +8262,116 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_build(const hfy_real *keys, size_t count
   memset(place.base, 0, need - 63);
   made.data = place.base;
   made.format = HFY_INDEX_FORMAT_;
-  made.fingerprint = hfy_index_hash_rows_(SIZE_MAX, keys, count, dim, stride);
-  made.sampled = hfy_index_hash_rows_(HFY_INDEX_SAMPLES_, keys, count, dim, stride);
   hfy_index_make_(&b, options && options->prefix, place);
-  made.content = hfy_base_hash_(0, made.data, made.bytes);
+  made.content = hfy_index_frame_(&b.view, &made) + hfy_index_content_(&b.view, &made, 0, count);
   made.seal = hfy_index_seal_(&made);
   *index = made;
+  return hfy_base_close_(w, &local, HFY_OK);
+}
+
+/* --- changes --- */
+
+/* Do the arguments say what may have become of the keys? */
+HFY_COLD_ hfy_status hfy_index_follows_(const hfy_index *index, const hfy_index_build_ *b, size_t first, size_t n,
+                                        hfy_work *work) {
+  if (b->stride < b->dim)
+    return hfy_base_fail_(work, HFY_ERR_ARG, "key_stride is %z; it should be 0 or at least dim, %z", b->stride, b->dim);
+  if (!b->count || b->count > index->capacity)
+    return hfy_base_fail_(work, HFY_ERR_ARG, "count is %z; it should be at least 1 and at most index->capacity, %z",
+                          b->count, index->capacity);
+  if (!hfy_base_fits_(b->count, b->stride, sizeof *b->keys))
+    return hfy_base_fail_(work, HFY_ERR_ARG, "count %z, key_stride %z: such an array cannot exist", b->count,
+                          b->stride);
+  if (first > b->count || n > b->count - first)
+    return hfy_base_fail_(work, HFY_ERR_ARG, "first is %z and n %z; rows should be below count, %z", first, n,
+                          b->count);
+  if (b->count > index->count && (first > index->count || first + n < b->count))
+    return hfy_base_fail_(work, HFY_ERR_ARG, "first is %z and n %z; rows %z to count, %z, are all new", first, n,
+                          index->count, b->count);
+  return HFY_OK;
+}
+
+/* Rows from .. to-1 as behind the last one. */
+HFY_COLD_ void hfy_index_blank_(const hfy_index_view_ *v, const hfy_index *x, size_t from, size_t to) {
+  hfy_index_part_ part[HFY_INDEX_PARTS_];
+  size_t n = hfy_index_parts_(v, x->dim, x->prefix, part);
+  while (n-- && from < to)
+    memset((unsigned char *)part[n].at + from * part[n].width, 0, (to - from) * part[n].width);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_index_update(hfy_index *index, const hfy_real *keys, size_t count, size_t dim,
+                                               size_t key_stride, size_t first, size_t n, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
+  hfy_index made;
+  hfy_index_build_ b;
+  double largest, norm;
+  size_t i, old;
+  hfy_status status = hfy_base_null_(w, !index ? "index" : !keys ? "keys" : NULL);
+  memset(&b, 0, sizeof b);
+  b.simd = hfy_simd_choose_(w);
+  if (!b.simd) return HFY_ERR_UNSUPPORTED;
+  if (status) return status;
+  made = *index;
+  old = made.count;
+  b.index = &made;
+  b.keys = keys;
+  b.count = count;
+  b.dim = dim;
+  b.stride = key_stride ? key_stride : dim;
+  b.prefix = made.prefix;
+  status = hfy_index_open_(index, old, dim, &b.view, w);
+  if (!status) status = hfy_index_follows_(index, &b, first, n, w);
+  if (!status)
+    status = hfy_index_matches_(&b.view, keys, 0, hfy_base_min_(first, old), dim, b.stride, HFY_INDEX_SAMPLES_, w);
+  if (!status)
+    status = hfy_index_matches_(&b.view, keys, first + n, hfy_base_min_(count, old), dim, b.stride,
+                                HFY_INDEX_SAMPLES_, w);
+  while (hfy_base_layout_(&arena, w, &status)) hfy_index_plan_build_(&arena, &b);
+  if (!status) status = hfy_index_range_(&b, first, first + n, &largest, w);
+  if (status) return hfy_base_close_(w, &local, status);
+  b.unit = hfy_index_power_of_(-made.exponent);
+  if (!(largest * b.unit.a * b.unit.b <= HFY_INDEX_GROWTH_)) {
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "rows %z to %z: an element is 2^32 times the largest that index was built "
+                            "of: build it again", first, first + n - 1);
+    return hfy_base_close_(w, &local, status);
+  }
+  b.mean_square = hfy_index_mean_square_(b.view.mean, dim);
+  made.content -= hfy_index_content_(&b.view, &made, first, hfy_base_min_(first + n, old)) +
+                  hfy_index_content_(&b.view, &made, count, old);
+  hfy_index_blank_(&b.view, &made, count, old);
+  for (i = first; i < first + n; i++) {
+    (void)hfy_index_put_row_(&b, i, &norm);
+    made.largest = norm > made.largest ? norm : made.largest;
+  }
+  if (made.prefix) hfy_index_fill_prefix_(&b, first, first + n);
+  made.content += hfy_index_content_(&b.view, &made, first, first + n);
+  made.count = count;
+  made.seal = hfy_index_seal_(&made);
+  *index = made;
+  return hfy_base_close_(w, &local, HFY_OK);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_index_remove(hfy_index *index, size_t first, size_t n, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_index_part_ part[HFY_INDEX_PARTS_];
+  hfy_index_view_ view;
+  size_t left, parts;
+  hfy_status status = hfy_base_null_(w, !index ? "index" : NULL);
+  if (!status) status = hfy_index_open_(index, index->count, index->dim, &view, w);
+  if (status) return status;
+  if (first > index->count || n > index->count - first || n == index->count)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "first is %z and n %z; rows should be below %z, and one should stay", first,
+                          n, index->count);
+  index->content -= hfy_index_content_(&view, index, first, first + n);
+  left = index->count - first - n;
+  for (parts = hfy_index_parts_(&view, index->dim, index->prefix, part); parts--;) {
+    unsigned char *to = (unsigned char *)part[parts].at + first * part[parts].width;
+    memmove(to, to + n * part[parts].width, left * part[parts].width);
+  }
+  hfy_index_blank_(&view, index, first + left, index->count);
+  index->count -= n;
+  index->seal = hfy_index_seal_(index);
   return hfy_base_close_(w, &local, HFY_OK);
 }
 
@@ -8173,13 +8379,13 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_check(const hfy_index *index, const hfy_
                                               size_t key_stride, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   size_t stride = key_stride ? key_stride : dim;
+  hfy_index_view_ view;
   hfy_status status = hfy_base_null_(w, !index ? "index" : !keys ? "keys" : NULL);
   if (!status && stride < dim)
     status = hfy_base_fail_(w, HFY_ERR_ARG, "key_stride is %z; it should be 0 or at least dim, %z", key_stride, dim);
-  if (!status) status = hfy_index_matches_(index, keys, count, dim, stride, w);
-  if (!status && index->fingerprint != hfy_index_hash_rows_(SIZE_MAX, keys, count, dim, stride))
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "keys have changed since the index was built: build it again");
-  if (!status && index->content != hfy_base_hash_(0, index->data, index->bytes))
+  if (!status) status = hfy_index_open_(index, count, dim, &view, w);
+  if (!status) status = hfy_index_matches_(&view, keys, 0, count, dim, stride, count, w);
+  if (!status && index->content != hfy_index_frame_(&view, index) + hfy_index_content_(&view, index, 0, count))
     status = hfy_base_fail_(w, HFY_ERR_ARG, "the bytes at index->data have changed since they were built");
   return hfy_base_close_(w, &local, status);
 }
@@ -8305,13 +8511,12 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ int hfy_index_holds_(const hfy_index_seek_ *seek
 HFY_COLD_ hfy_status hfy_index_begin_(const hfy_index *index, const hfy_simd_ *simd, const hfy_real *keys,
                                       size_t count, size_t dim, size_t key_stride, hfy_index_seek_ *seek,
                                       hfy_work *work) {
-  hfy_base_arena_ arena = {NULL, 0, 0, 0};
-  hfy_status status = hfy_index_matches_(index, keys, count, dim, key_stride, work);
-  if (status) return status;
+  hfy_status status;
   memset(seek, 0, sizeof *seek);
-  arena.base = (unsigned char *)index->data;
-  arena.room = SIZE_MAX;
-  hfy_index_layout_(&arena, count, dim, index->prefix, &seek->view);
+  status = hfy_index_open_(index, count, dim, &seek->view, work);
+  if (!status)
+    status = hfy_index_matches_(&seek->view, keys, 0, count, dim, key_stride, HFY_INDEX_SAMPLES_, work);
+  if (status) return status;
   seek->index = index;
   seek->unit = hfy_index_power_of_(-index->exponent);
   seek->simd = simd;
@@ -8673,6 +8878,7 @@ HFY_PRIVATE_ size_t hfy_index_listed_(const hfy_index_seek_ *seek, size_t j, siz
 }
 
 #undef HFY_INDEX_FORMAT_
+#undef HFY_INDEX_GROWTH_
 #undef HFY_INDEX_TINY_
 #undef HFY_INDEX_SPEC_
 

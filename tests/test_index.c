@@ -272,7 +272,7 @@ TEST(same_bits_as_the_full_scan) {
   for (kind = 0; kind < KINDS; kind++)
     for (a = 0; a < sizeof dims / sizeof *dims; a++) {
       memory_of m;
-      hfy_index_options options = {0, 0};
+      hfy_index_options options = {0, 0, 0};
       if (!MINE(kind + a)) continue;
       m.dim = dims[a], m.count = counts[(a + kind) % 7], m.stride = m.dim + (a % 3 == 2 ? 5 : 0);
       m.keys = (hfy_real *)malloc(m.count * m.stride * sizeof *m.keys);
@@ -310,7 +310,7 @@ TEST(long_rows) {
   hfy_rng rng = hfy_rng_seed(8);
   size_t dim = 70001, i, nq = 5, d;
   memory_of m;
-  hfy_index_options options = {3, 0};
+  hfy_index_options options = {3, 0, 0};
   m.dim = dim, m.count = 9, m.stride = dim;
   m.keys = (hfy_real *)malloc(m.count * dim * sizeof *m.keys);
   make_keys(GAUSS, &rng, m.count, dim, dim, m.keys);
@@ -478,7 +478,7 @@ TEST(bounds_hold) {
     for (a = 0; a < sizeof dims / sizeof *dims; a++) {
       memory_of m;
       hfy_work work;
-      hfy_index_options options = {0, 0};
+      hfy_index_options options = {0, 0, 0};
       hfy_real *q;
       if (!MINE(kind + a)) continue;
       memset(&work, 0, sizeof work);
@@ -531,7 +531,7 @@ TEST(any_directions_will_do) {
   hfy_rng rng = hfy_rng_seed(77);
   const hfy_simd_int8_ *list[4];
   size_t n = kernels(list), count = 60, dim = 30, r = 5, i, d, k;
-  hfy_index_options options = {0, 0};
+  hfy_index_options options = {0, 0, 0};
   hfy_index_build_ b;
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_real q[30];
@@ -560,7 +560,7 @@ TEST(any_directions_will_do) {
     b.mean_square += (double)b.view.mean[d] * (double)b.view.mean[d];
   }
   m.index.basis_norm = hfy_index_basis_norm_(m.run.fast.seek.view.basis, r, dim);
-  hfy_index_fill_prefix_(&b);
+  hfy_index_fill_prefix_(&b, 0, count);
   for (i = 0; i < 60; i++) {
     for (d = 0; d < dim; d++)
       q[d] = i < 30 ? m.keys[i * dim + d]
@@ -588,7 +588,7 @@ TEST(bounds_of_a_batch_hold) {
       for (k = 0; k < n; k++) {
         memory_of m;
         hfy_work work;
-        hfy_index_options options = {SIZE_MAX, 0};
+        hfy_index_options options = {SIZE_MAX, 0, 0};
         hfy_real *q;
         size_t words;
         if (!MINE(kind + a + k)) continue;
@@ -710,7 +710,7 @@ TEST(bounds_follow_a_query) {
     for (a = 0; a < sizeof dims / sizeof *dims; a++)
       for (variant = 0; variant < 6; variant++) {
         memory_of m;
-        hfy_index_options options = {0, 0};
+        hfy_index_options options = {0, 0, 0};
         hfy_net_bounds_ *s = &m.tile.fast.bounds;
         size_t dim = dims[a], row = 0;
         hfy_real *q, *theta, *kept;
@@ -824,7 +824,7 @@ TEST(bounds_follow_over_any_range) {
   for (a = 0; a < sizeof size / sizeof *size; a++)
     for (variant = 0; variant < 2; variant++) {
       memory_of m;
-      hfy_index_options options = {SIZE_MAX, 0};
+      hfy_index_options options = {SIZE_MAX, 0, 0};
       double q[8], theta[200];
       m.dim = m.stride = 8, m.count = 200;
       m.keys = (hfy_real *)malloc(m.count * m.dim * sizeof *m.keys);
@@ -925,7 +925,7 @@ TEST(constants_of_the_proof) {
     const long double v = 0x1p-52L, eps = (long double)REAL_EPS; /* 2u of double, of hfy_real */
     const long double gamma = 0.51L * (long double)(dim + 16) * eps + ((long double)dim / 2048 + 4) * v;
     const hfy_index_view_ *view;
-    hfy_index_options options = {SIZE_MAX, 0};
+    hfy_index_options options = {SIZE_MAX, 0, 0};
     hfy_index_scratch_ *s;
     hfy_index_level_ l;
     long double x[MOST], y[MOST], mean[MOST], q[MOST], m = 0, about, norm, size, rest, along = 0, frobenius, e;
@@ -1312,7 +1312,7 @@ TEST(build_errors) {
   unsigned char memory[4096], kept[sizeof(hfy_index)];
   hfy_index index;
   hfy_work work;
-  hfy_index_options options = {0, 0};
+  hfy_index_options options = {0, 0, 0};
   size_t i, bytes = hfy_index_size(6, 4, NULL);
   memset(&work, 0, sizeof work);
   memset(&index, 7, sizeof index);
@@ -1386,7 +1386,7 @@ typedef struct {
 } victim;
 
 static victim new_victim(hfy_rng *rng, int kind, size_t n, size_t dim, size_t prefix, size_t asked) {
-  hfy_index_options options = {0, 0};
+  hfy_index_options options = {0, 0, 0};
   victim v;
   size_t bytes, j;
   memset(&v, 0, sizeof v);
@@ -1623,6 +1623,192 @@ TEST(replaced_keys) {
   hfy_work_free(&work);
 }
 
+/* --- changes --- */
+
+/* A copy of an index, data and all, in `raw` of at least bytes + 63. */
+static hfy_index copy_index(const hfy_index *of, unsigned char *raw) {
+  hfy_index copy = *of;
+  unsigned char *at = raw + ((64 - (size_t)((uintptr_t)raw & 63)) & 63);
+  copy.data = memcpy(at, of->data, of->bytes);
+  return copy;
+}
+
+/* The members of two indices and their bytes; `largest` may have been larger, the two shares are of other keys. */
+static int same_index(const hfy_index *a, const hfy_index *b) {
+  return a->count == b->count && a->dim == b->dim && a->capacity == b->capacity && a->prefix == b->prefix &&
+         a->format == b->format && a->content == b->content && a->exponent == b->exponent && a->bytes == b->bytes &&
+         !(a->mean_norm < b->mean_norm) && !(a->mean_norm > b->mean_norm) && !(a->basis_norm < b->basis_norm) &&
+         !(a->basis_norm > b->basis_norm) && same_bits(a->data, b->data, a->bytes);
+}
+
+/* With each of two indices as without one, to the bit: one query alone, many, several steps. */
+static void same_answers(hfy_rng *rng, const hfy_real *keys, size_t n, size_t dim, const hfy_index *a,
+                         const hfy_index *b) {
+  enum { ASKED = 18 };
+  const hfy_index *of[3];
+  hfy_real *q = (hfy_real *)malloc(4 * ASKED * dim * sizeof *q);
+  size_t i, j, asked = below(rng, 2) ? 1 : ASKED;
+  memory_of m;
+  hfy_net net;
+  hfy_status status[3];
+  hfy_work work;
+  memset(&work, 0, sizeof work), memset(&net, 0, sizeof net);
+  of[0] = NULL, of[1] = a, of[2] = b;
+  for (j = 0; j < ASKED; j++) make_query(rng, keys, n, dim, dim, j % 3 ? 0.4 : 0, q + j * dim);
+  m.keys = (hfy_real *)(uintptr_t)keys, m.count = n, m.dim = m.stride = dim;
+  net.dim = dim, net.count = n, net.keys = keys, net.max_steps = 1 + below(rng, 3);
+  net.sep.kind = below(rng, 2) ? HFY_SEP_SPARSEMAX : HFY_SEP_ARGMAX;
+  net.beta = pow(10, 4 * hfy_rng_uniform(rng) - 1) / typical_score(&m, q);
+  if (!(net.beta < 1e30)) net.beta = 1e30;
+  work.isa = (hfy_isa)below(rng, HFY_ISA_NEON);
+  if (!hfy_simd_choose_(&work)) work.isa = HFY_ISA_BEST;
+  for (i = 0; i < 3; i++) {
+    net.index = of[i];
+    fill(q + (i + 1) * ASKED * dim, asked * dim, -777);
+    status[i] = hfy_retrieve(&net, q, asked, q + (i + 1) * ASKED * dim, NULL, &work);
+  }
+  for (i = 1; i < 3; i++)
+    if (!CHECK(status[0] == status[i] &&
+               same_bits(q + ASKED * dim, q + (i + 1) * ASKED * dim, asked * dim * sizeof *q)))
+      printf("    index %zu, %zu x %zu, %zu asked, beta %g: %s\n", i, n, dim, asked, net.beta, work.message);
+  hfy_work_free(&work);
+  free(q);
+}
+
+/* Any changes in any order: the bytes of one update of all rows, with the same answers as a new build; and where mean,
+   directions and scale are those of a new build (row 0 alone says what they are) its very bytes. */
+TEST(updates) {
+  static const size_t dims[] = {1, 3, 17, 64, 130};
+  hfy_rng rng = hfy_rng_seed(61);
+  size_t round, k, d;
+  hfy_work work;
+  memset(&work, 0, sizeof work);
+  for (round = 0; round < 60 / FEWER; round++) {
+    const int kind = (int)below(&rng, HUGE_KEYS), alike = round % 2 == 0 || kind == DENORMAL;
+    const size_t dim = dims[below(&rng, COUNT(dims))], room = 20 + below(&rng, 150), bytes_of_row = dim * sizeof(hfy_real);
+    size_t n = 1 + below(&rng, room), bytes;
+    hfy_real *keys = (hfy_real *)malloc(2 * room * bytes_of_row), *more = keys + room * dim;
+    hfy_index_options options = {0, 0, 0};
+    unsigned char *raw, *again, *anew;
+    hfy_index index, all, built;
+    options.prefix = round % 3 ? 1 + below(&rng, dim < 9 ? dim : 9) : SIZE_MAX;
+    options.sample = alike ? 1 : 0;
+    options.capacity = room;
+    bytes = hfy_index_size(n, dim, &options);
+    raw = (unsigned char *)malloc(3 * bytes), again = raw + bytes, anew = again + bytes;
+    make_keys(kind, &rng, room, dim, dim, keys);
+    make_keys((int)below(&rng, HUGE_KEYS), &rng, room, dim, dim, more);
+    for (k = 0; alike && k < room * dim; k++) /* row 0 has the largest element there is */
+      more[k] = (hfy_real)(fabs((double)more[k]) < 1e6 ? (double)more[k] : 0);
+    if (alike) keys[0] = (hfy_real)(1 << 24);
+    CHECK(hfy_index_build(keys, n, dim, 0, &options, raw, bytes, &index, &work) == HFY_OK);
+    CHECK(index.capacity == room && index.bytes + 63 == bytes);
+    for (k = 0; k < 12; k++) {
+      const size_t first = n > 1 ? 1 + below(&rng, n - 1) : 0, some = below(&rng, n - first + 1);
+      size_t now = n;
+      if (k % 4 == 0) { /* others behind them, the last of them new too */
+        const size_t from = n - (n > 1 ? below(&rng, 2) : 0);
+        now = n + below(&rng, room - n + 1);
+        memcpy(keys + from * dim, more + from * dim, (now - from) * bytes_of_row);
+        CHECK(hfy_index_update(&index, keys, now, dim, 0, from, now - from, &work) == HFY_OK);
+      } else if (k % 4 == 1 && n > 1) { /* one goes, the last takes its place */
+        now = n - 1;
+        if (first < now) memcpy(keys + first * dim, keys + now * dim, bytes_of_row);
+        CHECK(hfy_index_update(&index, keys, now, dim, 0, first < now ? first : 0, first < now, &work) == HFY_OK);
+      } else if (k % 4 == 2) { /* others in their place */
+        memcpy(keys + first * dim, more + below(&rng, room - some + 1) * dim, some * bytes_of_row * (n > 1));
+        CHECK(hfy_index_update(&index, keys, n, dim, 0, first, n > 1 ? some : 0, &work) == HFY_OK);
+      } else if (n > 1) {
+        memmove(keys + first * dim, keys + (first + some) * dim, (n - first - some) * bytes_of_row);
+        now = n - some;
+        CHECK(hfy_index_remove(&index, first, some, &work) == HFY_OK);
+      }
+      n = now;
+      CHECK(index.count == n && hfy_index_check(&index, keys, n, dim, 0, &work) == HFY_OK);
+      all = copy_index(&index, again);
+      CHECK(hfy_index_update(&all, keys, n, dim, 0, 0, n, &work) == HFY_OK && same_index(&index, &all));
+      CHECK(hfy_index_build(keys, n, dim, 0, &options, anew, bytes, &built, &work) == HFY_OK);
+      if (alike && built.exponent == index.exponent) CHECK(same_index(&index, &built));
+      CHECK(!alike || built.exponent == index.exponent);
+      same_answers(&rng, keys, n, dim, &index, &built);
+    }
+    d = below(&rng, n); /* a change that nobody told of: seen by the full check, and by chance or in the end by others */
+    keys[d * dim] += keys[d * dim] < 1 && keys[d * dim] > -1 ? 1 : keys[d * dim];
+    CHECK_FAILS(hfy_index_check(&index, keys, n, dim, 0, &work), HFY_ERR_ARG, &work, "changed");
+    if (d == 0 || d == n - 1 || n <= 16)
+      CHECK_FAILS(hfy_index_update(&index, keys, n, dim, 0, n, 0, &work), HFY_ERR_ARG, &work, "changed");
+    if (n > 1 && d && hfy_index_update(&index, keys, n, dim, 0, 0, 1, &work) == HFY_OK)
+      CHECK_FAILS(hfy_index_check(&index, keys, n, dim, 0, &work), HFY_ERR_ARG, &work, "changed");
+    free(keys), free(raw);
+  }
+  hfy_work_free(&work);
+}
+
+/* What an update and a removal refuse, with index, bytes and keys as they were. */
+TEST(update_errors) {
+  hfy_real keys[9 * 4];
+  unsigned char memory[4096], kept[4096];
+  hfy_index index, whole, other;
+  hfy_work work;
+  hfy_index_options options = {2, 0, 9};
+  size_t i, bytes = hfy_index_size(6, 4, &options);
+  memset(&work, 0, sizeof work);
+  for (i = 0; i < 36; i++) keys[i] = (hfy_real)(1 + i % 7);
+  CHECK(bytes > hfy_index_size(6, 4, NULL) && bytes < sizeof memory);
+  options.capacity = 5; /* less than count is count */
+  CHECK(hfy_index_size(6, 4, &options) < bytes);
+  options.capacity = 9;
+  CHECK(hfy_index_build(keys, 6, 4, 0, &options, memory, bytes, &index, &work) == HFY_OK);
+  whole = index;
+  memcpy(kept, memory, sizeof memory);
+  CHECK_FAILS(hfy_index_update(NULL, keys, 7, 4, 0, 6, 1, &work), HFY_ERR_ARG, &work, "index is NULL");
+  CHECK_FAILS(hfy_index_update(&index, NULL, 7, 4, 0, 6, 1, &work), HFY_ERR_ARG, &work, "keys is NULL");
+  CHECK_FAILS(hfy_index_update(&index, keys, 7, 3, 0, 6, 1, &work), HFY_ERR_ARG, &work, "dim 3");
+  CHECK_FAILS(hfy_index_update(&index, keys, 7, 4, 3, 6, 1, &work), HFY_ERR_ARG, &work, "key_stride is 3");
+  CHECK_FAILS(hfy_index_update(&index, keys, 10, 4, 0, 6, 4, &work), HFY_ERR_ARG, &work, "capacity, 9");
+  CHECK_FAILS(hfy_index_update(&index, keys, 0, 4, 0, 0, 0, &work), HFY_ERR_ARG, &work, "count is 0");
+  CHECK_FAILS(hfy_index_update(&index, keys, 7, 4, SIZE_MAX / 8, 6, 1, &work), HFY_ERR_ARG, &work, "cannot exist");
+  CHECK_FAILS(hfy_index_update(&index, keys, 7, 4, 0, 8, 0, &work), HFY_ERR_ARG, &work, "first is 8");
+  CHECK_FAILS(hfy_index_update(&index, keys, 7, 4, 0, 6, SIZE_MAX, &work), HFY_ERR_ARG, &work, "first is 6");
+  CHECK_FAILS(hfy_index_update(&index, keys, 8, 4, 0, 6, 1, &work), HFY_ERR_ARG, &work, "all new");
+  CHECK_FAILS(hfy_index_update(&index, keys, 8, 4, 0, 7, 1, &work), HFY_ERR_ARG, &work, "all new");
+  CHECK_FAILS(hfy_index_remove(NULL, 0, 1, &work), HFY_ERR_ARG, &work, "index is NULL");
+  CHECK_FAILS(hfy_index_remove(&index, 0, 6, &work), HFY_ERR_ARG, &work, "one should stay");
+  CHECK_FAILS(hfy_index_remove(&index, 7, 0, &work), HFY_ERR_ARG, &work, "first is 7");
+  CHECK_FAILS(hfy_index_remove(&index, 5, 2, &work), HFY_ERR_ARG, &work, "n 2");
+  for (i = 0; i < 2; i++) {
+    keys[25] = (hfy_real)(i ? HUGE_VAL : (double)NAN);
+    CHECK_FAILS(hfy_index_update(&index, keys, 7, 4, 0, 6, 1, &work), HFY_ERR_NONFINITE, &work, "row 6");
+  }
+  keys[25] = (hfy_real)(8.1 * 4294967296.0);
+  CHECK_FAILS(hfy_index_update(&index, keys, 7, 4, 0, 6, 1, &work), HFY_ERR_ARG, &work, "2^32");
+  keys[25] = 1, keys[3] += 1;
+  CHECK_FAILS(hfy_index_update(&index, keys, 7, 4, 0, 6, 1, &work), HFY_ERR_ARG, &work, "row 0");
+  keys[3] -= 1, keys[23] += 1; /* the last of them, behind what has changed */
+  CHECK_FAILS(hfy_index_update(&index, keys, 6, 4, 0, 0, 1, &work), HFY_ERR_ARG, &work, "row 5");
+  keys[23] -= 1;
+  for (i = 0; i < 2; i++) {
+    other = index;
+    other.largest *= 2;
+    CHECK_FAILS(i ? hfy_index_remove(&other, 0, 1, &work) : hfy_index_update(&other, keys, 6, 4, 0, 0, 1, &work),
+                HFY_ERR_ARG, &work, "member");
+    other = index;
+    other.capacity = 3, other.seal = hfy_index_seal_(&other);
+    CHECK_FAILS(i ? hfy_index_remove(&other, 0, 1, &work) : hfy_index_update(&other, keys, 6, 4, 0, 0, 1, &work),
+                HFY_ERR_ARG, &work, "member");
+  }
+  hfy_work_free(&work);
+  work.buffer = keys, work.capacity = 8, work.owned = 0;
+  CHECK_FAILS(hfy_index_update(&index, keys, 7, 4, 0, 6, 1, &work), HFY_ERR_NOMEM, &work, "capacity is 8");
+  CHECK(same_bits(&index, &whole, sizeof index) && same_bits(memory, kept, sizeof memory));
+  memset(&work, 0, sizeof work);
+  keys[25] = (hfy_real)(7.9 * 4294967296.0); /* just small enough; the bounds hold for it, too */
+  CHECK(hfy_index_update(&index, keys, 7, 4, 0, 6, 1, &work) == HFY_OK && index.generation == 0);
+  CHECK(index.largest > 4294967296.0);
+  CHECK(hfy_index_check(&index, keys, 7, 4, 0, &work) == HFY_OK);
+  hfy_work_free(&work);
+}
+
 int main(int argc, char **argv) {
   CHECK_BEGIN(argc, argv);
   RUN(kernels_agree);
@@ -1653,5 +1839,7 @@ int main(int argc, char **argv) {
   RUN(damaged_members);
   RUN(damaged_bytes);
   RUN(replaced_keys);
+  RUN(updates);
+  RUN(update_errors);
   return CHECK_END();
 }

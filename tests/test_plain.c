@@ -290,7 +290,7 @@ TEST(every_fast_way_is_the_definition) {
 #ifdef HFY_HAS_INDEX_
     if (below(&rng, 3) == 0) {
       static hfy_index index;
-      hfy_index_options options = {0, 0};
+      hfy_index_options options = {0, 0, 0};
       size_t bytes;
       options.prefix = below(&rng, 2) ? 0 : 1 + below(&rng, net.dim);
       bytes = hfy_index_size(net.count, net.dim, &options);
