@@ -701,11 +701,12 @@ typedef struct hfy_index_options {
                     low-dimensional structure or dim < 128; SIZE_MAX: none; else this many, at most dim */
   size_t sample; /* rows from which the mean and the directions are estimated; 0 = 2048 */
   size_t capacity; /* rows to leave room for, so that the memory can grow (hfy_index_update); 0, or less = count */
+  hfy_sim sim;   /* EUCLIDEAN, COSINE: for nets of that similarity as well as for dots, four bytes a key; 0 = dots */
 } hfy_index_options;
 
 /* A prepared memory: every key in one byte an element with a certified bound on what that leaves out, so that a
-   retrieval with a margin (sparsemax, entmax, normmax, k-subsets, argmax over dots) reads 4 to 40 times fewer bytes and
-   returns the bits of the full scan. Where a sample shows that many rows will get weight, the keys are scanned. A call
+   retrieval with a margin (sparsemax, entmax, normmax, k-subsets, argmax; over dots, or the distances or cosines that it
+   was built for) reads 4 to 40 times fewer bytes and returns the bits of the full scan. Where a sample shows that many rows will get weight, the keys are scanned. A call
    that is sooner without the index (one query and short rows in a cache; KSUBSETS and ARGMAX of k > 32, 16 queries or
    more, no prefix) checks it and does without: then no row is held against its copy, and the answer is that of the keys
    as they are. It borrows the caller's memory; the keys must stay as they are. Plain data: struct and the bytes at
@@ -721,6 +722,7 @@ typedef struct hfy_index {
   size_t count, dim;    /* shape of the keys */
   size_t capacity;      /* rows that data has room for */
   size_t prefix;        /* directions in front of the rows; 0 = none */
+  size_t sim;           /* the hfy_sim that it is for, besides DOT */
   double residual;      /* share of the keys' norm, their mean direction apart, that the directions leave; or 1 */
   double error;         /* root mean square of |key - its int8 row| over that of |key|; both as of the build */
   uint64_t format;      /* version and precision of the build; anything else is refused */
@@ -753,8 +755,8 @@ HFY_API hfy_status hfy_index_build(const hfy_real *keys, size_t count, size_t di
    index->count), replaced (count as before) and taken from the end (n = 0); to remove row i in no time, put the last in
    its place and say so (first = i, n = 1, count one less). Writes the caller's memory at index->data; neither that nor
    *index changes on an error. Retrievals then answer as with a new build, to the bit. The bytes are those of a build
-   with this index's mean, directions and scale, whatever the order of the changes (but for `largest`, which never falls,
-   residual and error): so bounds are a little looser where the keys have drifted. Build again when the memory has grown
+   with this index's mean, directions and scale, whatever the order of the changes (but for `largest`, which never
+   falls, residual and error): so bounds are a little looser where the keys have drifted. Build again when the memory has grown
    a few times over. The other rows are looked at as before a retrieval, 16 of them on either side; a row that has
    changed unsaid is found later as before. Then set index->generation to what you count net->generation up to.
    Cost: that of a build for n rows, without the estimates: a few passes over them, 2 n dim prefix multiply-adds.
@@ -1075,8 +1077,9 @@ typedef struct hfy_net {
   size_t dim, count;            /* D: length of a pattern; N: how many; both >= 1 */
   const hfy_real *keys;         /* N rows of dim */
   size_t key_stride;            /* from one row to the next; 0 = dim */
-  const struct hfy_index *index; /* the keys prepared by hfy_index_build: DOT with a margin then reads far fewer bytes
-                                    for the same bits; ignored where it cannot help; or NULL */
+  const struct hfy_index *index; /* the keys prepared by hfy_index_build: a separation with a margin (DOT, or the sim
+                                    that it was built for) then reads far fewer bytes for the same bits; ignored where
+                                    it cannot help; or NULL */
   const hfy_real *values;       /* N rows of dim, used in every step; NULL = keys */
   size_t value_stride;          /* 0 = dim (key_stride while values is NULL) */
   const hfy_real *self_coupling; /* dim: z <- z - self_coupling o q (classical nets without self-coupling); or NULL */
@@ -7722,6 +7725,7 @@ typedef struct hfy_index_view_ {
   float *scale, *error, *spread; /* x^ = scale * row; |x - x^| with all slack; |x^ - mean| */
   int32_t *sum;                  /* of the row's integers */
   uint32_t *print;               /* of the key's bytes */
+  float *own;                    /* EUCLIDEAN: |x - mean|^2 / 2, or less; COSINE: |x|, or less; -1: x = 0; 0: unknown */
   float *mean;                   /* dim */
   signed char *coef;             /* count x prefix */
   float *c_scale, *c_mean;       /* c^ = c_scale * coef; v */
@@ -7730,8 +7734,10 @@ typedef struct hfy_index_view_ {
   hfy_real *basis;               /* prefix x dim */
 } hfy_index_view_;
 
-HFY_COLD_ void hfy_index_layout_(hfy_base_arena_ *arena, size_t count, size_t dim, size_t prefix, hfy_index_view_ *v) {
+HFY_COLD_ void hfy_index_layout_(hfy_base_arena_ *arena, size_t count, size_t dim, size_t prefix, int own,
+                                 hfy_index_view_ *v) {
   size_t n = hfy_base_plus_(count, 8);
+  memset(v, 0, sizeof *v);
   v->rows = HFY_TAKE_(arena, signed char, hfy_base_plus_(hfy_base_times_(count, dim), HFY_SIMD_PAD_));
   v->scale = HFY_TAKE_(arena, float, n);
   v->error = HFY_TAKE_(arena, float, n);
@@ -7739,6 +7745,7 @@ HFY_COLD_ void hfy_index_layout_(hfy_base_arena_ *arena, size_t count, size_t di
   v->sum = HFY_TAKE_(arena, int32_t, n);
   v->print = HFY_TAKE_(arena, uint32_t, n);
   v->mean = HFY_TAKE_(arena, float, dim);
+  if (own) v->own = HFY_TAKE_(arena, float, n);
   if (!prefix) return;
   v->coef = HFY_TAKE_(arena, signed char, hfy_base_plus_(hfy_base_times_(count, prefix), HFY_SIMD_PAD_));
   v->c_scale = HFY_TAKE_(arena, float, n);
@@ -7823,17 +7830,16 @@ typedef struct hfy_index_part_ {
   size_t width; /* bytes a row */
 } hfy_index_part_;
 
-enum { HFY_INDEX_PARTS_ = 12 };
+enum { HFY_INDEX_PARTS_ = 13 };
 
 HFY_COLD_ size_t hfy_index_parts_(const hfy_index_view_ *v, size_t dim, size_t prefix, hfy_index_part_ *part) {
-  void *const four[HFY_INDEX_PARTS_ - 2] = {v->scale, v->error, v->spread, v->sum, v->print, v->c_scale, v->c_mean,
-                                            v->c_error, v->c_rest, v->c_sum};
-  size_t i, n = prefix ? (size_t)HFY_INDEX_PARTS_ : 6;
-  part[0].at = v->rows;
-  part[0].width = dim;
-  for (i = 1; i < n; i++) {
-    part[i].at = i < HFY_INDEX_PARTS_ - 1 ? four[i - 1] : v->coef;
-    part[i].width = i < HFY_INDEX_PARTS_ - 1 ? sizeof(float) : prefix;
+  void *const at[HFY_INDEX_PARTS_] = {v->rows, v->coef, v->scale, v->error, v->spread, v->sum, v->print, v->own,
+                                      v->c_scale, v->c_mean, v->c_error, v->c_rest, v->c_sum};
+  size_t i, n = 0;
+  for (i = 0; i < HFY_INDEX_PARTS_; i++) {
+    part[n].at = at[i];
+    part[n].width = i > 1 ? sizeof(float) : i ? prefix : dim;
+    n += at[i] != NULL;
   }
   return n;
 }
@@ -7859,7 +7865,7 @@ HFY_COLD_ uint64_t hfy_index_frame_(const hfy_index_view_ *v, const hfy_index *x
 }
 
 HFY_COLD_ uint64_t hfy_index_seal_(const hfy_index *x) {
-  const uint64_t member[13] = {x->bytes, x->count, x->dim, x->capacity, x->prefix, hfy_base_bits_(x->residual),
+  const uint64_t member[14] = {x->bytes, x->count, x->dim, x->capacity, x->prefix, x->sim, hfy_base_bits_(x->residual),
                                hfy_base_bits_(x->error), x->format, x->content,
                                hfy_base_bits_(x->mean_norm), hfy_base_bits_(x->basis_norm),
                                hfy_base_bits_(x->largest), (uint64_t)(int64_t)x->exponent};
@@ -7878,14 +7884,14 @@ HFY_COLD_ hfy_status hfy_index_open_(const hfy_index *index, size_t count, size_
   if ((uintptr_t)index->data & 63)
     return hfy_base_fail_(work, HFY_ERR_ARG, "index->data is %z bytes behind a multiple of 64; it should be at one",
                           (size_t)((uintptr_t)index->data & 63));
-  hfy_index_layout_(&arena, index->capacity, dim, index->prefix, view);
+  hfy_index_layout_(&arena, index->capacity, dim, index->prefix, index->sim != HFY_SIM_DOT, view);
   if (index->seal != hfy_index_seal_(index) || arena.used != index->bytes || index->prefix > dim ||
       index->count > index->capacity || index->exponent < -1100 || index->exponent > 1100)
     return hfy_base_fail_(work, HFY_ERR_ARG, "a member of index has changed since it was built");
   arena.base = (unsigned char *)index->data;
   arena.room = SIZE_MAX;
   arena.used = 0;
-  hfy_index_layout_(&arena, index->capacity, dim, index->prefix, view);
+  hfy_index_layout_(&arena, index->capacity, dim, index->prefix, index->sim != HFY_SIM_DOT, view);
   return HFY_OK;
 }
 
@@ -7924,7 +7930,7 @@ HFY_API HFY_SMALL_ size_t hfy_index_size(size_t count, size_t dim, const hfy_ind
   hfy_index_view_ view;
   const size_t prefix = hfy_index_prefix_(count, dim, options), capacity = hfy_index_capacity_(count, options);
   if (prefix == SIZE_MAX || capacity / 65536 > 65535) return SIZE_MAX;
-  hfy_index_layout_(&arena, capacity, dim, prefix, &view);
+  hfy_index_layout_(&arena, capacity, dim, prefix, options && options->sim, &view);
   return arena.used < (size_t)PTRDIFF_MAX ? arena.used + 63 : SIZE_MAX;
 }
 
@@ -8007,6 +8013,23 @@ HFY_COLD_ double hfy_index_mean_square_(const float *mean, size_t dim) {
   return sum;
 }
 
+/* What a row has for its similarity: w and n of math 13.10. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ float hfy_index_own_(const hfy_index_build_ *b, size_t i, double norm) {
+  const double length = norm / b->unit.a / b->unit.b;
+  double away = 0;
+  size_t d;
+  if (b->index->sim == HFY_SIM_COSINE) {
+    const int lost = ((double)b->dim + 64) * HFY_REAL_MIN_ > 1e-4 * length * length;
+    if (!(hfy_index_largest_(b->keys + i * b->stride, b->dim) > 0)) return -1;
+    return norm < 9.1e-13 || lost ? 0 : (float)(norm * (1 - 2.5e-4));
+  }
+  for (d = 0; d < b->dim; d++) {
+    const double off = b->wide[d] - (double)b->view.mean[d];
+    away += off * off;
+  }
+  return (float)((0.5 * away - 1e-36) * (1 - 3e-7));
+}
+
 /* Row i in int8 with its bounds. Returns its squared distance from the key; *norm is at least the key's. */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_put_row_(const hfy_index_build_ *b, size_t i, double *norm) {
   size_t d, dim = b->dim;
@@ -8023,6 +8046,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_put_row_(const hfy_index_build_
   distance = hfy_sim_norm_(error, dim);
   b->view.scale[i] = (float)scale;
   b->view.print[i] = hfy_index_print_(b->keys + i * b->stride, dim);
+  if (b->view.own) b->view.own[i] = hfy_index_own_(b, i, *norm);
   b->view.error[i] = hfy_sim_up_(distance + hfy_sim_slack_(dim) * *norm + 1.2e-13 * (*norm + distance));
   b->view.spread[i] = hfy_sim_up_(hfy_sim_norm_(away, dim));
   return error;
@@ -8186,7 +8210,7 @@ HFY_COLD_ void hfy_index_make_(hfy_index_build_ *b, int forced, hfy_base_arena_ 
   hfy_index *made = b->index;
   double squares = 0, errors = 0, norm;
   size_t i;
-  hfy_index_layout_(&place, made->capacity, b->dim, 0, &b->view);
+  hfy_index_layout_(&place, made->capacity, b->dim, 0, made->sim != HFY_SIM_DOT, &b->view);
   hfy_index_mean_(b);
   b->mean_square = hfy_index_mean_square_(b->view.mean, b->dim);
   made->mean_norm = hfy_sim_norm_(b->mean_square, b->dim);
@@ -8199,7 +8223,7 @@ HFY_COLD_ void hfy_index_make_(hfy_index_build_ *b, int forced, hfy_base_arena_ 
   made->residual = 1;
   if (b->prefix) made->prefix = hfy_index_choose_(b, hfy_index_directions_(b), forced);
   place.used = 0;
-  hfy_index_layout_(&place, made->capacity, b->dim, made->prefix, &b->view);
+  hfy_index_layout_(&place, made->capacity, b->dim, made->prefix, made->sim != HFY_SIM_DOT, &b->view);
   made->bytes = place.used;
   if (!made->prefix) return;
   memcpy(b->view.basis, b->block, made->prefix * b->dim * sizeof *b->block);
@@ -8236,6 +8260,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_build(const hfy_real *keys, size_t count
   if (status) return status;
   if (!count || !dim)
     return hfy_base_fail_(w, HFY_ERR_ARG, "count is %z and dim %z; both should be at least 1", count, dim);
+  if (options && (unsigned)options->sim > HFY_SIM_EUCLIDEAN)
+    return hfy_base_should_(w, "options->", "sim", (double)options->sim, "HFY_SIM_DOT, _COSINE or _EUCLIDEAN");
   if (options && options->prefix != SIZE_MAX && options->prefix > dim)
     return hfy_base_fail_(w, HFY_ERR_ARG, "options->prefix is %z; it should be at most dim, %z, or SIZE_MAX for none",
                           options->prefix, dim);
@@ -8248,6 +8274,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_build(const hfy_real *keys, size_t count
   b.keys = keys;
   b.count = made.count = count;
   made.capacity = hfy_index_capacity_(count, options);
+  made.sim = options ? (size_t)options->sim : 0;
   b.dim = made.dim = dim;
   b.stride = stride;
   b.prefix = hfy_index_prefix_(count, dim, options);
@@ -8400,6 +8427,8 @@ typedef struct hfy_index_seek_ {
   const hfy_simd_ *simd;
   const hfy_simd_int8_ *int8;
   size_t workers; /* that share one query's search */
+  hfy_sim sim;    /* DOT, or what the index is for */
+  double slack;   /* of a squared distance, relative */
   double beta;    /* > 0 */
   double width;   /* >= 0: how far below the kth best theta a candidate may lie */
   size_t kth;     /* >= 1 */
@@ -8410,6 +8439,8 @@ typedef struct hfy_index_one_ {
   hfy_simd_bound_ bound;
   double about;  /* the bound's slack that is not in row constants */
   double middle; /* the bound's shift without it */
+  double rest;   /* what a row's spread counts */
+  double own;    /* and its own */
   hfy_index_power_ unit;
   double top;                  /* the kth best lower bound of theta */
   double best[HFY_INDEX_FEW_]; /* the best of them, descending */
@@ -8434,7 +8465,8 @@ typedef struct hfy_index_scratch_ {
   int16_t *whole;            /* dim, padded */
   unsigned char *high, *low; /* dim, padded */
   int exponent;              /* q is divided by 2^exponent */
-  double norm, about;        /* |q|; what underflow can add */
+  double norm, about;        /* |q|; what underflow, and the rounding of what is beside the dot, can add */
+  double beside, own;        /* that, and what a row's own counts */
   double *dots;              /* workers x CHUNK */
   hfy_real *off, *y;         /* dim, prefix: the query beside the directions and along them */
   double *wide;              /* prefix: y again */
@@ -8521,27 +8553,89 @@ HFY_COLD_ hfy_status hfy_index_begin_(const hfy_index *index, const hfy_simd_ *s
   seek->unit = hfy_index_power_of_(-index->exponent);
   seek->simd = simd;
   seek->int8 = hfy_simd_int8_of_(simd->isa);
+  seek->slack = 2 * hfy_sim_slack_(dim) + 4 * HFY_REAL_EPS_ + 8 * DBL_EPSILON;
   if (!hfy_index_holds_(seek, keys, 0) || !hfy_index_holds_(seek, keys + count / 2 * key_stride, count / 2) ||
       !hfy_index_holds_(seek, keys + (count - 1) * key_stride, count - 1))
     return hfy_base_fail_(work, HFY_ERR_ARG, "index->data is not what was built of these keys");
   return HFY_OK;
 }
 
-/* The query times 2^-exponent into s->q, its largest element then in [1/2, 1). 0: it is not finite, the canonical dot
-   might leave its range for some row, or its underflow would be of weight. */
+/* Is what the similarity makes of a dot in range for all rows? Else there are no bounds.   (math 13.10) */
+HFY_COLD_ int hfy_index_aim_sim_(const hfy_index_seek_ *seek, const hfy_real *q, hfy_index_scratch_ *s) {
+  const double unit = ldexp(1, seek->index->exponent);
+  const size_t dim = seek->index->dim;
+  const int apart = s->exponent - seek->index->exponent;
+  double along = 0, half;
+  size_t d;
+  if (seek->sim == HFY_SIM_COSINE) {
+    hfy_sim_inverse_norms_(seek->simd, q, dim, 1, dim, &s->own);
+    half = s->own / unit;
+    s->own = ldexp(s->own, s->exponent);
+    return half * 1.1e12 < HFY_REAL_EPS_ / HFY_REAL_MIN_ / 2 && half * 2.8e-14 > 8 / HFY_REAL_MAX_;
+  }
+  if (apart > 100 || apart < -100) return 0;
+  for (d = 0; d < dim; d++) along += (double)seek->view.mean[d] * s->q[d];
+  half = 0.5 * s->norm * s->norm * ldexp(1, apart);
+  s->own = ldexp(1, -apart);
+  s->beside = -along - half;
+  s->about += ((double)dim + 64) * 8 * DBL_EPSILON * (half + seek->index->mean_norm * s->norm);
+  half = (seek->index->largest + seek->index->mean_norm + ldexp(s->norm, apart)) * unit;
+  return half * half <= HFY_REAL_MAX_ / 4;
+}
+
+/* The query times 2^-exponent (EUCLIDEAN: less the mean) into s->q, its largest element then in [1/2, 1). 0: it is not
+   finite, the canonical dot might leave its range for some row, or its underflow would be of weight. */
 HFY_PRIVATE_ int hfy_index_aim_(const hfy_index_seek_ *seek, const hfy_real *q, hfy_index_scratch_ *s) {
   size_t d, dim = seek->index->dim;
   double largest = hfy_index_largest_(q, dim);
   hfy_index_power_ unit;
-  int both;
+  int both, moved = 0;
+  s->beside = 0;
   if (!hfy_base_is_finite_(largest)) return 0;
+  if (seek->sim == HFY_SIM_EUCLIDEAN) {
+    for (d = 0, largest = 0; d < dim; d++) {
+      s->q[d] = (double)q[d] * seek->unit.a * seek->unit.b - (double)seek->view.mean[d];
+      if (!(fabs(s->q[d]) <= largest)) largest = fabs(s->q[d]);
+    }
+    if (!hfy_base_is_finite_(largest)) return 0;
+    moved = seek->index->exponent;
+  }
   (void)frexp(largest, &s->exponent);
   unit = hfy_index_power_of_(-s->exponent);
-  for (d = 0; d < dim; d++) s->q[d] = (double)q[d] * unit.a * unit.b;
+  for (d = 0; d < dim; d++)
+    s->q[d] = (seek->sim == HFY_SIM_EUCLIDEAN ? s->q[d] : (double)q[d]) * unit.a * unit.b;
+  s->exponent += moved;
   s->norm = hfy_sim_norm_(hfy_index_square_(s->q, dim), dim);
   both = seek->index->exponent + s->exponent;
   s->about = ldexp(4 * ((double)dim + 64) * HFY_REAL_MIN_, -both);
+  if (seek->sim != HFY_SIM_DOT && !hfy_index_aim_sim_(seek, q, s)) return 0;
   return ldexp(seek->index->largest * s->norm, both) <= HFY_REAL_MAX_ / 4 && s->about < 1e9;
+}
+
+/* theta of a row from an upper (side 1) or lower (-1) bound of its dot in scaled numbers; own: what its own counts. */
+HFY_PRIVATE_ hfy_real hfy_index_theta_(const hfy_index_seek_ *seek, double bound, double own, int side,
+                                       const hfy_index_power_ *unit, const hfy_real *bias, size_t row) {
+  if (seek->sim == HFY_SIM_DOT) {
+    bound = bound * unit->a * unit->b;
+  } else if (seek->sim == HFY_SIM_EUCLIDEAN) {
+    double half = (double)seek->view.own[row];
+    if (side < 0) half = half * (1 + 8e-7) + 4e-36;
+    bound = (bound - own * half) * unit->a * unit->b;
+    bound = bound < 0 ? bound * (1 - side * seek->slack) : 0;
+  } else {
+    const double norm = (double)seek->view.own[row];
+    if (norm < 0) {
+      bound = 0;
+    } else if (!(norm > 0)) { /* may be infinite or NaN: to be looked at in any case */
+      bound = side * HUGE_VAL;
+    } else {
+      const int outer = (bound > 0) == (side > 0);
+      bound *= own / norm;
+      if (side > 0 && !outer) bound = 0;
+      bound = bound * (outer || side > 0 ? 1 + 1e-14 : 1 - 5e-4) + side * 1e-300;
+    }
+  }
+  return hfy_sim_theta_(seek->beta, bound, bias, row);
 }
 
 /* The most steps on either side of 0 whose dots fit in 32 bits. */
@@ -8573,7 +8667,7 @@ typedef struct hfy_index_level_ {
   const float *scale, *a, *b, *c; /* c: the prefix's v */
   const int32_t *sum;
   hfy_simd_wide_ q;
-  double step, A, B, C, shift, planes;
+  double step, A, B, C, shift, planes, own;
   hfy_index_power_ unit;
 } hfy_index_level_;
 
@@ -8595,6 +8689,7 @@ HFY_COLD_ void hfy_index_begin_level_(const hfy_index_seek_ *seek, const double 
   l->q.high = s->high;
   l->q.low = s->low;
   l->planes = seek->int8->planes ? 32768 : 0;
+  l->own = s->own;
   l->unit = hfy_index_power_of_(seek->index->exponent + s->exponent);
 }
 
@@ -8624,7 +8719,8 @@ HFY_PRIVATE_ void hfy_index_span_(void *context, size_t task) {
                   ((double)l->a[row] * l->A + ((double)l->b[row] * l->B + l->shift));
       hfy_real theta;
       if (l->c) up += (double)l->c[row] * l->C;
-      theta = hfy_sim_theta_(t->seek->beta, up * l->unit.a * l->unit.b, t->bias, row);
+      theta = t->seek->sim ? hfy_index_theta_(t->seek, up, l->own, 1, &l->unit, t->bias, row)
+                           : hfy_sim_theta_(t->seek->beta, up * l->unit.a * l->unit.b, t->bias, row);
       if (!t->list || theta < t->upper[row]) t->upper[row] = theta;
     }
   }
@@ -8649,7 +8745,7 @@ HFY_COLD_ void hfy_index_level_rows_(const hfy_index_seek_ *seek, hfy_index_scra
   l->a = seek->view.error;
   l->b = seek->view.spread;
   l->A = s->norm * (1 + 1e-13);
-  l->shift = middle + off + s->about;
+  l->shift = middle + off + s->about + s->beside;
 }
 
 /* Those of the prefix.   (math 13.4) */
@@ -8690,29 +8786,40 @@ HFY_COLD_ void hfy_index_level_prefix_(const hfy_index_seek_ *seek, hfy_index_sc
   l->A *= 1 + 1e-12;
   l->B = (rest + moved) * (1 + 1e-12);
   l->C = along;
-  l->shift = s->about;
+  l->shift = s->about + s->beside;
 }
 
 /* --- batches --- */
 
-/* A score below which no theta matters while the kth best is at least top; no bias. Verified: rounding does no harm. */
+/* A score (of a dot: in scaled numbers) below which no theta matters while the kth best is at least top; no bias.
+   Verified: rounding does no harm. */
 HFY_COLD_ double hfy_index_least_(const hfy_index_seek_ *seek, const hfy_index_one_ *one) {
+  const hfy_index_power_ plain = {1, 1}, *unit = seek->sim ? &plain : &one->unit;
   double goal = (one->top - seek->width) / seek->beta,
          slack = 4 * HFY_REAL_EPS_ * (fabs(one->top) + seek->width) / seek->beta;
   int tries;
   if (!hfy_base_is_finite_(goal)) return -HUGE_VAL;
   for (tries = 0; tries < 8; tries++, slack *= 8) {
-    double least = (goal - slack) / one->unit.a / one->unit.b;
-    double theta = (double)hfy_sim_theta_(seek->beta, least * one->unit.a * one->unit.b, NULL, 0);
+    double least = (goal - slack) / unit->a / unit->b;
+    double theta = (double)hfy_sim_theta_(seek->beta, least * unit->a * unit->b, NULL, 0);
     if (hfy_base_is_finite_(least) && !hfy_sim_matters_(one->top, seek->width, theta)) return least;
   }
   return -HUGE_VAL;
 }
 
 HFY_PRIVATE_ void hfy_index_bar_(const hfy_index_seek_ *seek, hfy_index_one_ *one, double top) {
+  double least;
   if (!(top > one->top)) return;
   one->top = top;
-  if (!one->bias) one->bound.least = hfy_index_least_(seek, one);
+  if (one->bias) return;
+  least = hfy_index_least_(seek, one);
+  if (seek->sim == HFY_SIM_COSINE) { /* the score times |x| |q| */
+    one->bound.rest = least > 1e-280 ? -least / one->own * (1 - 1e-13) : 0;
+    least = least > 1e-280 ? 0 : -HUGE_VAL;
+  } else if (seek->sim == HFY_SIM_EUCLIDEAN) {
+    least = least < 0 ? least / (1 - seek->slack) * (1 + 1e-13) / one->unit.a / one->unit.b : -HUGE_VAL;
+  }
+  one->bound.least = least;
 }
 
 /* A lower bound of one more row's theta: may raise the bar. */
@@ -8778,8 +8885,8 @@ HFY_PRIVATE_ void hfy_index_hits_(const hfy_index_seek_ *seek, hfy_index_one_ *o
     hfy_real up;
     if (!(mask & 1)) continue;
     middle = (double)(*dots - one->bound.offset) * (double)v->scale[row] * one->bound.scale + one->middle;
-    reach = (double)v->error[row] * one->bound.near + (double)v->spread[row] * one->bound.rest + one->about;
-    up = hfy_sim_theta_(seek->beta, (middle + reach) * one->unit.a * one->unit.b, one->bias, row);
+    reach = (double)v->error[row] * one->bound.near + (double)v->spread[row] * one->rest + one->about;
+    up = hfy_index_theta_(seek, middle + reach, one->own, 1, &one->unit, one->bias, row);
     if (!hfy_sim_matters_(one->top, seek->width, (double)up) || hfy_base_is_neg_inf_((double)up)) continue;
     if (one->count >= one->next) {
       hfy_index_thin_(seek, one, raise);
@@ -8790,7 +8897,7 @@ HFY_PRIVATE_ void hfy_index_hits_(const hfy_index_seek_ *seek, hfy_index_one_ *o
     }
     one->listed[one->count] = (uint32_t)row;
     one->above[one->count] = up;
-    up = hfy_sim_theta_(seek->beta, (middle - reach) * one->unit.a * one->unit.b, one->bias, row);
+    up = hfy_index_theta_(seek, middle - reach, one->own, -1, &one->unit, one->bias, row);
     one->below[one->count++] = up;
     hfy_index_raise_(seek, one, (double)up);
   }
@@ -8815,7 +8922,10 @@ HFY_PRIVATE_ void hfy_index_enter_(const hfy_index_seek_ *seek, size_t j, int em
     memcpy(word + d % step * (4 / step), step == 4 ? (const void *)&byte : s->whole + d, 4 / step);
     one->bound.offset += s->whole[d] * seek->int8->offset;
   }
-  hfy_index_rest_(seek, one->bound.scale, s, &one->middle, &off, &one->bound.rest);
+  hfy_index_rest_(seek, one->bound.scale, s, &one->middle, &off, &one->rest);
+  one->middle += s->beside;
+  one->own = s->own;
+  one->bound.rest = seek->sim == HFY_SIM_DOT ? one->rest : seek->sim == HFY_SIM_EUCLIDEAN ? -one->own : 0;
   one->count = 0;
   one->next = s->raise.to ? (size_t)HFY_INDEX_LOOKED_ : (size_t)HFY_INDEX_LIST_;
   one->about = off + s->about;
@@ -8827,21 +8937,40 @@ HFY_PRIVATE_ void hfy_index_enter_(const hfy_index_seek_ *seek, size_t j, int em
   for (k = 0; k < HFY_INDEX_FEW_; k++) one->best[k] = -HUGE_VAL;
 }
 
+/* What stands in the place of errors and spreads where rows count by what is their own: room for n <= TILE errors that
+   hold both, `ratio` the spread's part. Returns the rows that always pass. */
+HFY_PRIVATE_ uint32_t hfy_index_merge_(const hfy_index_seek_ *seek, size_t from, size_t n, double ratio, float *both) {
+  const hfy_index_view_ *v = &seek->view;
+  uint32_t always = 0;
+  size_t i;
+  for (i = 0; i < n; i++) {
+    both[i] = hfy_sim_up_((double)v->error[from + i] + ratio * (double)v->spread[from + i]);
+    always |= (uint32_t)(seek->sim == HFY_SIM_COSINE && !(v->own[from + i] > 0)) << i;
+  }
+  return always;
+}
+
 /* One pass over the rows for nq queries that share it (at most what hfy_index_plan_ was told; q, bias and visible of
    s->one are set): lists the rows that none of them can rule out. */
 HFY_PRIVATE_ void hfy_index_scan_(const hfy_index_seek_ *seek, size_t nq, hfy_index_scratch_ *s) {
   const hfy_index_view_ *v = &seek->view;
   const hfy_simd_int8_ *int8 = seek->int8;
   size_t dim = seek->index->dim, words = (dim + int8->step - 1) / int8->step, from, j, l, n, doubt, limit = 0;
+  float both[HFY_SIMD_TILE_] = {0};
+  double ratio = 0;
+  uint32_t always = 0;
   for (j = 0; j < nq || j % HFY_SIMD_GROUP_; j++) { /* whole groups */
     hfy_index_enter_(seek, j, j >= nq, words, s);
     s->slot[j] = j;
-    if (s->one[j].count != SIZE_MAX && s->one[j].visible > limit) limit = s->one[j].visible;
+    if (s->one[j].count == SIZE_MAX) continue;
+    if (s->one[j].visible > limit) limit = s->one[j].visible;
+    if (s->one[j].rest > ratio * s->one[j].bound.near) ratio = s->one[j].rest / s->one[j].bound.near * (1 + 1e-15);
   }
   doubt = limit / HFY_INDEX_DOUBT_ < 256 ? 256 : limit / HFY_INDEX_DOUBT_;
   for (from = 0; from < limit; from += n) {
     n = hfy_base_min_(int8->rows, limit - from);
     int8->pack(v->rows + from * dim, dim, n, dim, s->tile);
+    if (seek->sim) always = hfy_index_merge_(seek, from, n, ratio, both);
     for (j = 0; j < nq; j += HFY_SIMD_GROUP_) {
       for (l = j; l < nq && l < j + HFY_SIMD_GROUP_ && s->one[l].count == SIZE_MAX;) l++;
       if (l == nq || l == j + HFY_SIMD_GROUP_) continue;
@@ -8856,7 +8985,8 @@ HFY_PRIVATE_ void hfy_index_scan_(const hfy_index_seek_ *seek, size_t nq, hfy_in
         if (one->bias)
           mask = rows < 32 ? ((uint32_t)1 << rows) - 1 : ~(uint32_t)0;
         else
-          mask = int8->pass(dots, v->scale + from, v->error + from, v->spread + from, rows, &one->bound);
+          mask = int8->pass(dots, v->scale + from, seek->sim ? both : v->error + from,
+                            (seek->sim ? v->own : v->spread) + from, rows, &one->bound) | always;
         if (mask) hfy_index_hits_(seek, one, mask, dots, from, &s->raise);
       }
     }
@@ -13068,7 +13198,7 @@ HFY_PRIVATE_ size_t hfy_net_few_rows_(const hfy_net *net) {
 /* What COSINE needs of keys and queries. */
 HFY_COLD_ void hfy_net_prepare_(hfy_net_run_ *run) {
   size_t h;
-  for (h = 0; run->net.sim == HFY_SIM_COSINE && h < hfy_net_heads_(run); h++)
+  for (h = 0; run->inverse_norms && h < hfy_net_heads_(run); h++)
     hfy_sim_inverse_norms_(run->simd, run->net.keys + (h ? h * run->heads->keys : 0), run->net.key_stride,
                            run->net.count, run->net.dim, run->inverse_norms + h * run->net.count);
 }
@@ -13241,8 +13371,19 @@ HFY_PRIVATE_ void hfy_net_scores_(const hfy_net_run_ *run, const hfy_real *q, si
   const hfy_net *net = &run->net;
   hfy_sim_rows_ x = {net->keys + from * net->key_stride, net->key_stride, n, NULL};
   hfy_sim_rows_ side = {q, net->dim, nq, inverse_q};
-  x.inverse = run->inverse_norms ? run->inverse_norms + from : NULL;
-  hfy_sim_tile_(run->simd, net->sim, net->beta, &x, &side, net->dim, scores, stride);
+  double inverse[64];
+  size_t i;
+  if (run->inverse_norms || net->sim != HFY_SIM_COSINE) {
+    x.inverse = run->inverse_norms ? run->inverse_norms + from : NULL;
+    hfy_sim_tile_(run->simd, net->sim, net->beta, &x, &side, net->dim, scores, stride);
+    return;
+  }
+  x.inverse = inverse;
+  for (i = 0; i < n; i += 64, x.at += 64 * x.stride) { /* with an index: of the rows that are scored */
+    x.count = hfy_base_min_(64, n - i);
+    hfy_sim_inverse_norms_(run->simd, x.at, x.stride, x.count, net->dim, inverse);
+    hfy_sim_tile_(run->simd, net->sim, net->beta, &x, &side, net->dim, scores + i, stride);
+  }
 }
 
 /* How many of n rows from `from` on a query sees. */
@@ -13722,6 +13863,7 @@ HFY_COLD_ void hfy_net_swap_places_(const hfy_net_run_ *run, size_t i, size_t j,
   hfy_net_place_(run, i, s);
   hfy_net_place_(run, j, s);
   hfy_base_swap_(s->walk[i].q, s->walk[j].q, row);
+  if (s->inverse_q) hfy_base_swap_(s->inverse_q + i, s->inverse_q + j, sizeof *s->inverse_q);
   if (s->mark) hfy_base_swap_(s->walk[i].mark, s->walk[j].mark, row);
 }
 
@@ -13758,21 +13900,24 @@ HFY_PRIVATE_ void hfy_net_exact_(const hfy_net_run_ *run, const hfy_net_walk_ *w
   enum { GROUP = HFY_NET_GROUP_ };
   const hfy_index_seek_ *seek = &run->fast.seek;
   const size_t dim = run->net.dim;
-  const hfy_sim_rows_ x = {b->rows, dim, GROUP, NULL}, q = {w->q, dim, 1, NULL};
+  double inverse[GROUP], inverse_q = 1;
+  const hfy_sim_rows_ x = {b->rows, dim, GROUP, inverse}, q = {w->q, dim, 1, &inverse_q};
   hfy_real score[64 + GROUP];
   size_t i, l, m;
   int over = 0;
+  hfy_net_norms_(run, w->q, 1, &inverse_q);
   for (i = 0; i < n; i += m) {
     for (m = 1; i + m < n && row[i + m] == row[i] + m;) m++;
     if (m >= GROUP || !b->rows) {
-      hfy_net_scores_(run, w->q, 1, NULL, row[i], m, score + i, m);
+      hfy_net_scores_(run, w->q, 1, &inverse_q, row[i], m, score + i, m);
       continue;
     }
     m = hfy_base_min_(GROUP, n - i);
     for (l = i + m; l < n && l < i + 2 * m; l++) hfy_net_fetch_(run, row[l]);
     for (l = 0; l < m; l++)
       memcpy(b->rows + l * dim, run->net.keys + row[i + l] * run->net.key_stride, dim * sizeof *score);
-    hfy_sim_tile_(run->simd, HFY_SIM_DOT, run->net.beta, &x, &q, dim, score + i, GROUP);
+    hfy_net_norms_(run, b->rows, GROUP, inverse);
+    hfy_sim_tile_(run->simd, run->net.sim, run->net.beta, &x, &q, dim, score + i, GROUP);
   }
   for (i = 0; i < n; i++) {
     hfy_net_mask_(&run->net, w->who, row[i], 1, score + i);
@@ -14041,7 +14186,8 @@ HFY_PRIVATE_ int hfy_net_indexed_(const hfy_net_run_ *run) { return run->fast.se
 HFY_COLD_ hfy_status hfy_net_choose_bounds_(hfy_net_run_ *run, hfy_work *work) {
   const hfy_net *net = &run->net;
   const size_t row = hfy_base_times_(net->dim, sizeof(hfy_real));
-  const int moves = net->max_steps > 1 && !net->bias && !net->visible && row >= HFY_NET_KEPT_ROW_;
+  const int moves = net->max_steps > 1 && !net->bias && !net->visible && row >= HFY_NET_KEPT_ROW_ &&
+                    net->sim == HFY_SIM_DOT;
   hfy_index_seek_ *seek = &run->fast.seek;
   if (net->index) {
     hfy_status status =
@@ -14054,7 +14200,9 @@ HFY_COLD_ hfy_status hfy_net_choose_bounds_(hfy_net_run_ *run, hfy_work *work) {
     seek->width = run->fast.margin;
     seek->kth = run->fast.kth;
     seek->workers = run->fast.workers;
-    if (run->fast.chooses && !hfy_index_pays_(seek, run->tile))
+    seek->sim = net->sim;
+    if ((net->sim != HFY_SIM_DOT && ((size_t)net->sim != net->index->sim || net->beta < 1e-300)) ||
+        (run->fast.chooses && !hfy_index_pays_(seek, run->tile)))
       seek->index = NULL; /* it was checked, and is not used */
     else if (moves && !hfy_index_shares_(seek, run->tile))
       run->tile = 1;
@@ -14328,7 +14476,8 @@ HFY_COLD_ double hfy_net_index_lift_(const hfy_index_lift_ *raise, double top, d
   some.weight = t->scratch;
   some.index = t->some;
   some.power = t->power;
-  for (some.count = 0; some.count < n; some.count++) t->scratch[some.count] = (double)score[some.count];
+  for (some.count = 0; n--; score++)
+    if (*score > -HUGE_VAL) t->scratch[some.count++] = (double)*score;
   return hfy_sep_raise_(&run->net.sep, top, share, &some);
 }
 
@@ -14642,7 +14791,7 @@ HFY_COLD_ hfy_status hfy_net_choose_(hfy_net_run_ *run, size_t n_queries, int ro
 #endif
   if (fast->mode == HFY_NET_ROWS_) run->tile = hfy_net_few_rows_(net);
   /* queries that fill a tile for everyone are shared out, or a few if keys are few; else all share the keys */
-  dots = net->sim == HFY_SIM_DOT && fast->mode == HFY_NET_LISTS_;
+  dots = fast->mode == HFY_NET_LISTS_ && (net->sim == HFY_SIM_DOT || (net->index && net->sim != HFY_SIM_MANHATTAN));
   *walks = fast->workers = 1;
   if (fast->mode == HFY_NET_ROWS_ || n_queries / HFY_NET_TILE_ >= most ||
       (n_queries >= 4 * most && ((net->index && dots) || segments < 2 * most)))
@@ -14700,6 +14849,7 @@ HFY_COLD_ void hfy_net_plan_tile_(hfy_base_arena_ *arena, const hfy_net_run_ *ru
 }
 #else
 #define hfy_net_plan_tile_ hfy_net_plan_
+#define hfy_net_indexed_(run) 0
 #define hfy_net_choose_(run, n_queries, rows, walks, work) ((void)(rows), (void)(work), *(walks) = 1, HFY_OK)
 
 HFY_PRIVATE_ void hfy_net_walk_tile_(const hfy_net_run_ *run, size_t first, size_t last, hfy_net_scratch_ *s) {
@@ -14917,7 +15067,7 @@ HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queri
     call.walks = hfy_base_workers_();
   }
   while (hfy_base_layout_(&arena, w, &status)) {
-    run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net, hfy_net_heads_(&run));
+    if (!hfy_net_indexed_(&run)) run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net, hfy_net_heads_(&run));
     call.scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call.walks);
     for (i = 0; i < call.walks; i++) {
       hfy_net_scratch_ counted;
@@ -19159,7 +19309,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_shard_find(const hfy_net *net, uint64_t first,
   if (first > UINT64_MAX - net->count)
     return hfy_base_fail_(w, HFY_ERR_ARG, "first and net->count %z: there are no such patterns", net->count);
   while (net->count && hfy_base_layout_(&arena, w, &status)) {
-    run->inverse_norms = hfy_net_plan_norms_(&arena, &run->net, 1);
+    if (!hfy_net_indexed_(run)) run->inverse_norms = hfy_net_plan_norms_(&arena, &run->net, 1);
     call.scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call.walks);
     call.score = HFY_TAKE_(&arena, double, b->lists ? hfy_base_times_(2 * call.walks, net->count) : 0);
     visible = HFY_TAKE_(&arena, size_t, net->visible ? n_queries : 0);

@@ -811,6 +811,7 @@ static void put_index(const hfy_index *x) {
   put_number(x->error);
   put_u64(x->format);
   put_u64(x->capacity);
+  put_u64(x->sim);
   put_u64(x->content);
   put_u64(x->seal);
   put_number(x->mean_norm);
@@ -830,6 +831,7 @@ static const hfy_index *index_of(const hfy_real *keys, size_t n, size_t dim, siz
   options.prefix = prefix;
   options.sample = sample;
   options.capacity = 0;
+  options.sim = HFY_SIM_DOT;
   bytes = hfy_index_size(n, dim, &options);
   if (bytes == SIZE_MAX) return NULL;
   memory = take(bytes);
@@ -852,6 +854,7 @@ static void room_index(void) {
     options.prefix = i % 8 ? PICK(prefixes) : 0;
     options.sample = chance(0.3) ? 50 : 0;
     options.capacity = i % 3 ? 0 : n + 5;
+    options.sim = (hfy_sim)(i % 7 / 3);
     if (chance(0.05)) keys[below(n * stride)] = (hfy_real)NAN;
     bytes = hfy_index_size(n, dim, i % 8 ? &options : NULL);
     put_u64(bytes);

@@ -90,7 +90,7 @@ static hfy_param layer_table[16];
 static size_t layer_entries, layer_params;
 static hfy_index an_index;
 static unsigned char index_room[4096], partials[3][8192]; /* of half the keys, of the others, of both */
-static const hfy_index_options with_prefix = {4, 0, 0};
+static const hfy_index_options with_prefix = {4, 0, 0, HFY_SIM_DOT};
 static hfy_net part_of(size_t from, size_t to);
 
 static hfy_net a_net(void) {
