@@ -700,22 +700,24 @@ typedef struct hfy_index_options {
   size_t prefix; /* principal directions in front of the rows. 0: up to 128, as many as pay, none where the keys have no
                     low-dimensional structure or dim < 128; SIZE_MAX: none; else this many, at most dim */
   size_t sample; /* rows from which the mean and the directions are estimated; 0 = 2048 */
-  size_t capacity; /* rows to leave room for, so that the memory can grow (hfy_index_update); 0, or less = count */
-  hfy_sim sim;   /* EUCLIDEAN, COSINE: for nets of that similarity as well as for dots, four bytes a key; 0 = dots */
+  size_t capacity; /* rows to leave room for, so that the memory can grow: see hfy_index_update; below count: count */
+  hfy_sim sim;   /* EUCLIDEAN, COSINE: for nets of that similarity, four bytes a key more, and for dots; 0 = dots */
 } hfy_index_options;
 
 /* A prepared memory: every key in one byte an element with a certified bound on what that leaves out, so that a
-   retrieval with a margin (sparsemax, entmax, normmax, k-subsets, argmax; over dots, or the distances or cosines that it
-   was built for) reads 4 to 40 times fewer bytes and returns the bits of the full scan. Where a sample shows that many rows will get weight, the keys are scanned. A call
-   that is sooner without the index (one query and short rows in a cache; KSUBSETS and ARGMAX of k > 32, 16 queries or
-   more, no prefix) checks it and does without: then no row is held against its copy, and the answer is that of the keys
-   as they are. It borrows the caller's memory; the keys must stay as they are. Plain data: struct and the bytes at
-   `data` may be saved and loaded on the same kind of machine; `data` is then pointed at the copy, aligned to 64 bytes.
-   All members but these two are read-only. A retrieval refuses an index (ARG) whose members, alignment or generation
-   are not right, or whose sampled rows are not those of the keys; and answers no query (ARG) if a row that it scores
-   breaks its bound or, of the first 64 it scores, is not within the bound of its copy. A key that has changed goes
-   unseen where the copy of the old one rules it out: count net->generation up when you change keys, or call
-   hfy_index_check. Bytes at `data` that were damaged can cost the right answer so, never a read outside of them. */
+   retrieval with a margin (sparsemax, entmax, normmax, k-subsets, argmax; over dots, or the distances or cosines that
+   it was built for) reads 4 to 40 times fewer bytes and returns the bits of the full scan. Rows that no query sees
+   (visible, a bias of -INFINITY) cost little, side by side or not. Where a sample shows that
+   many rows will get weight, the keys are scanned. A call that is sooner without the index (one query and short rows
+   in a cache; KSUBSETS and ARGMAX of k > 32, 16 queries or more, no prefix) checks it and does without: then no row is
+   held against its copy, and the answer is that of the keys as they are. It borrows the caller's memory; the keys must
+   stay as they are. Plain data: struct and the bytes at `data` may be saved and loaded on the same kind of machine;
+   `data` is then pointed at the copy, aligned to 64 bytes. All members but these two are read-only. A retrieval
+   refuses an index (ARG) whose members, alignment or generation are not right, or whose sampled rows are not those of
+   the keys; and answers no query (ARG) if a row that it scores breaks its bound or, of the first 64 it scores, is not
+   within the bound of its copy. A key that has changed goes unseen where the copy of the old one rules it out: count
+   net->generation up when you change keys, or call hfy_index_check. Bytes at `data` that were damaged can cost the
+   right answer so, never a read outside of them. */
 typedef struct hfy_index {
   const void *data;     /* in the caller's memory, aligned to 64 bytes */
   size_t bytes;         /* of data in use */
@@ -751,14 +753,15 @@ HFY_API hfy_status hfy_index_build(const hfy_real *keys, size_t count, size_t di
                                    hfy_work *work);
 
 /* Follows keys that have changed, without a new build: the keys are now `count` rows (at most index->capacity), of
-   which rows first .. first+n-1 are new or have changed, and all others are as they were. So rows are appended (first =
-   index->count), replaced (count as before) and taken from the end (n = 0); to remove row i in no time, put the last in
-   its place and say so (first = i, n = 1, count one less). Writes the caller's memory at index->data; neither that nor
-   *index changes on an error. Retrievals then answer as with a new build, to the bit. The bytes are those of a build
-   with this index's mean, directions and scale, whatever the order of the changes (but for `largest`, which never
-   falls, residual and error): so bounds are a little looser where the keys have drifted. Build again when the memory has grown
-   a few times over. The other rows are looked at as before a retrieval, 16 of them on either side; a row that has
-   changed unsaid is found later as before. Then set index->generation to what you count net->generation up to.
+   which rows first .. first+n-1 are new or have changed, and all others are as they were. So rows are appended (first
+   = index->count), replaced (count as before) and taken from the end (n = 0); to remove row i in no time, put the last
+   in its place and say so (first = i, n = 1, count one less). Writes the caller's memory at index->data; neither that
+   nor *index changes on an error. Retrievals then answer as with a new build, to the bit. The bytes are those of a
+   build with this index's mean, directions and scale, whatever the order of the changes (but for `largest`, which
+   never falls, residual and error): so bounds are a little looser where the keys have drifted. Build again when the
+   memory has grown a few times over. The other rows are looked at as before a retrieval, 16 of them on either side; a
+   row that has changed unsaid is found later as before. Then set index->generation to what you count net->generation
+   up to.
    Cost: that of a build for n rows, without the estimates: a few passes over them, 2 n dim prefix multiply-adds.
    Errors: ARG (NULL, shape, first, n, count above the capacity, what a retrieval refuses; a key with an element 2^32
    times the largest at the build), NOMEM (scratch: about dim (274 + 4 prefix) bytes with a prefix, 10 dim without),
@@ -8428,6 +8431,7 @@ typedef struct hfy_index_seek_ {
   const hfy_simd_int8_ *int8;
   size_t workers; /* that share one query's search */
   hfy_sim sim;    /* DOT, or what the index is for */
+  int sparse;     /* masks leave: 1: few rows; 2: so few of a tile that queries are better sought alone */
   double slack;   /* of a squared distance, relative */
   double beta;    /* > 0 */
   double width;   /* >= 0: how far below the kth best theta a candidate may lie */
@@ -8484,7 +8488,8 @@ HFY_PRIVATE_ size_t hfy_index_padded_(size_t n) { return (n + 2 * HFY_SIMD_PAD_ 
 
 /* Do nq queries share a scan? Else they are better sought alone. */
 HFY_PRIVATE_ int hfy_index_shares_(const hfy_index_seek_ *seek, size_t nq) {
-  return nq >= HFY_INDEX_BATCH_ && seek->kth <= HFY_INDEX_FEW_ && seek->index->dim <= HFY_SIMD_SEGMENT_;
+  return nq >= HFY_INDEX_BATCH_ && !(seek->sparse & 2) && seek->kth <= HFY_INDEX_FEW_ &&
+         seek->index->dim <= HFY_SIMD_SEGMENT_;
 }
 
 /* Is a call with nq queries side by side sooner with the index than by products of matrices? (OPTIMUS's question;
@@ -8493,7 +8498,7 @@ HFY_PRIVATE_ int hfy_index_shares_(const hfy_index_seek_ *seek, size_t nq) {
 HFY_COLD_ int hfy_index_pays_(const hfy_index_seek_ *seek, size_t nq) {
   const size_t row = seek->index->dim * sizeof(hfy_real);
   if (hfy_index_shares_(seek, nq)) return 1;
-  if (nq >= HFY_INDEX_BATCH_) return seek->index->prefix > 0;
+  if (nq >= HFY_INDEX_BATCH_) return seek->index->prefix > 0 || seek->sparse > 1;
   return row >= HFY_INDEX_ROW_ || seek->index->count * row > HFY_INDEX_CACHED_;
 }
 
@@ -8791,7 +8796,7 @@ HFY_COLD_ void hfy_index_level_prefix_(const hfy_index_seek_ *seek, hfy_index_sc
 
 /* --- batches --- */
 
-/* A score (of a dot: in scaled numbers) below which no theta matters while the kth best is at least top; no bias.
+/* A score (of a dot: in scaled numbers) below which no theta matters while the kth best is at least top; bias 0.
    Verified: rounding does no harm. */
 HFY_COLD_ double hfy_index_least_(const hfy_index_seek_ *seek, const hfy_index_one_ *one) {
   const hfy_index_power_ plain = {1, 1}, *unit = seek->sim ? &plain : &one->unit;
@@ -8811,7 +8816,6 @@ HFY_PRIVATE_ void hfy_index_bar_(const hfy_index_seek_ *seek, hfy_index_one_ *on
   double least;
   if (!(top > one->top)) return;
   one->top = top;
-  if (one->bias) return;
   least = hfy_index_least_(seek, one);
   if (seek->sim == HFY_SIM_COSINE) { /* the score times |x| |q| */
     one->bound.rest = least > 1e-280 ? -least / one->own * (1 - 1e-13) : 0;
@@ -8950,6 +8954,19 @@ HFY_PRIVATE_ uint32_t hfy_index_merge_(const hfy_index_seek_ *seek, size_t from,
   return always;
 }
 
+/* Which of n <= 32 rows a query may see; *plain: no bias of theirs is anything but 0. */
+HFY_PRIVATE_ uint32_t hfy_index_unmasked_(const hfy_real *bias, size_t n, int *plain) {
+  uint32_t mask = bias ? 0 : n < 32 ? ((uint32_t)1 << n) - 1 : ~(uint32_t)0;
+  size_t i;
+  *plain = 1;
+  for (i = 0; bias && i < n; i++) {
+    const uint32_t seen = !hfy_base_is_neg_inf_((double)bias[i]);
+    mask |= seen << i;
+    *plain &= !seen || !(bias[i] > 0 || bias[i] < 0 || hfy_base_is_nan_((double)bias[i]));
+  }
+  return mask;
+}
+
 /* One pass over the rows for nq queries that share it (at most what hfy_index_plan_ was told; q, bias and visible of
    s->one are set): lists the rows that none of them can rule out. */
 HFY_PRIVATE_ void hfy_index_scan_(const hfy_index_seek_ *seek, size_t nq, hfy_index_scratch_ *s) {
@@ -8957,6 +8974,7 @@ HFY_PRIVATE_ void hfy_index_scan_(const hfy_index_seek_ *seek, size_t nq, hfy_in
   const hfy_simd_int8_ *int8 = seek->int8;
   size_t dim = seek->index->dim, words = (dim + int8->step - 1) / int8->step, from, j, l, n, doubt, limit = 0;
   float both[HFY_SIMD_TILE_] = {0};
+  int packed;
   double ratio = 0;
   uint32_t always = 0;
   for (j = 0; j < nq || j % HFY_SIMD_GROUP_; j++) { /* whole groups */
@@ -8969,25 +8987,36 @@ HFY_PRIVATE_ void hfy_index_scan_(const hfy_index_seek_ *seek, size_t nq, hfy_in
   doubt = limit / HFY_INDEX_DOUBT_ < 256 ? 256 : limit / HFY_INDEX_DOUBT_;
   for (from = 0; from < limit; from += n) {
     n = hfy_base_min_(int8->rows, limit - from);
-    int8->pack(v->rows + from * dim, dim, n, dim, s->tile);
-    if (seek->sim) always = hfy_index_merge_(seek, from, n, ratio, both);
+    packed = 0;
     for (j = 0; j < nq; j += HFY_SIMD_GROUP_) {
-      for (l = j; l < nq && l < j + HFY_SIMD_GROUP_ && s->one[l].count == SIZE_MAX;) l++;
-      if (l == nq || l == j + HFY_SIMD_GROUP_) continue;
+      uint32_t mask[HFY_SIMD_GROUP_] = {0}, any = 0;
+      int plain[HFY_SIMD_GROUP_];
+      for (l = j; l < nq && l < j + HFY_SIMD_GROUP_; l++) {
+        const hfy_index_one_ *one = s->one + l;
+        if (one->count == SIZE_MAX || from >= one->visible) continue;
+        if (l > j && mask[l - j - 1] && one[-1].bias == one->bias && one[-1].visible == one->visible) {
+          mask[l - j] = mask[l - j - 1]; /* they share theirs */
+          plain[l - j] = plain[l - j - 1];
+          continue;
+        }
+        any |= mask[l - j] = hfy_index_unmasked_(one->bias ? one->bias + from : NULL,
+                                                 hfy_base_min_(n, one->visible - from), plain + (l - j));
+      }
+      if (!any) continue;
+      if (!packed++) {
+        int8->pack(v->rows + from * dim, dim, n, dim, s->tile);
+        if (seek->sim) always = hfy_index_merge_(seek, from, n, ratio, both);
+      }
       int8->tile(s->tile, s->panel + j * words, words, s->out);
       for (l = j; l < nq && l < j + HFY_SIMD_GROUP_; l++) {
         hfy_index_one_ *one = s->one + l;
         const int32_t *dots = s->out + (l - j) * int8->rows;
-        size_t rows;
-        uint32_t mask;
-        if (one->count == SIZE_MAX || from >= one->visible) continue;
-        rows = hfy_base_min_(n, one->visible - from);
-        if (one->bias)
-          mask = rows < 32 ? ((uint32_t)1 << rows) - 1 : ~(uint32_t)0;
-        else
-          mask = int8->pass(dots, v->scale + from, seek->sim ? both : v->error + from,
-                            (seek->sim ? v->own : v->spread) + from, rows, &one->bound) | always;
-        if (mask) hfy_index_hits_(seek, one, mask, dots, from, &s->raise);
+        if (!mask[l - j]) continue;
+        if (plain[l - j])
+          mask[l - j] &= int8->pass(dots, v->scale + from, seek->sim ? both : v->error + from,
+                                    (seek->sim ? v->own : v->spread) + from, hfy_base_min_(n, one->visible - from),
+                                    &one->bound) | always;
+        if (mask[l - j]) hfy_index_hits_(seek, one, mask[l - j], dots, from, &s->raise);
       }
     }
     if (from < doubt && from + n >= doubt && !hfy_index_doubt_(seek, nq, from + n, s)) return;
@@ -14181,6 +14210,20 @@ HFY_PRIVATE_ void hfy_net_centre_(const hfy_net_run_ *run, hfy_net_bounds_ *b) {
 
 HFY_PRIVATE_ int hfy_net_indexed_(const hfy_net_run_ *run) { return run->fast.seek.index != NULL; }
 
+/* What masks leave, by some of the first query's: 1 if less than a third of the rows, and 2 if less than a quarter of
+   those tiles that have any. */
+HFY_COLD_ int hfy_net_sparse_(const hfy_net *net) {
+  const size_t rows = HFY_SIMD_TILE_, tiles = net->count / rows;
+  size_t i, l, seen = 0, touched = 0;
+  for (i = 0; net->bias && tiles && i < 64; i++) {
+    const hfy_real *bias = net->bias + (size_t)((double)i / 64 * (double)tiles) * rows;
+    const size_t before = seen;
+    for (l = 0; l < rows; l++) seen += !hfy_base_is_neg_inf_((double)bias[l]);
+    touched += seen > before;
+  }
+  return !net->bias || !tiles ? 0 : (seen * 3 < rows * 64) + (seen * 4 < rows * touched ? 2 : 0);
+}
+
 /* Of dots and lists: recognises the keys of an index, and says whether a query alone takes bounds along. It may if it
    is scored again, by nothing but its own dots, and they cost more than looking after bounds. */
 HFY_COLD_ hfy_status hfy_net_choose_bounds_(hfy_net_run_ *run, hfy_work *work) {
@@ -14201,6 +14244,7 @@ HFY_COLD_ hfy_status hfy_net_choose_bounds_(hfy_net_run_ *run, hfy_work *work) {
     seek->kth = run->fast.kth;
     seek->workers = run->fast.workers;
     seek->sim = net->sim;
+    seek->sparse = hfy_net_sparse_(net);
     if ((net->sim != HFY_SIM_DOT && ((size_t)net->sim != net->index->sim || net->beta < 1e-300)) ||
         (run->fast.chooses && !hfy_index_pays_(seek, run->tile)))
       seek->index = NULL; /* it was checked, and is not used */
@@ -14263,6 +14307,24 @@ HFY_COLD_ int hfy_net_index_pays_(const hfy_net_run_ *run, const hfy_net_walk_ *
   return left <= some / 6; /* rows here and there cost more than a pass does */
 }
 
+/* Upper bounds of rows 0 .. n-1; where most are masked only of the others. */
+HFY_PRIVATE_ void hfy_net_index_bounds_(const hfy_net_run_ *run, const hfy_index_level_ *level, const hfy_real *bias,
+                                        size_t n, hfy_net_scratch_ *s) {
+  hfy_real *upper = s->fast.bounds.upper;
+  size_t i, m = 0, *list = s->sep.index;
+  const int few = (run->fast.seek.sparse & 1) != 0;
+  for (i = 0; few && i < n; i++) {
+    const int seen = !hfy_base_is_neg_inf_((double)bias[i]);
+    list[m] = i;
+    m += (size_t)seen;
+    upper[i] = (hfy_real)(seen ? HUGE_VAL : -HUGE_VAL);
+  }
+  if (!few)
+    hfy_index_bounds_(&run->fast.seek, level, bias, NULL, n, upper, &s->fast.index);
+  else if (m)
+    hfy_index_bounds_(&run->fast.seek, level, bias, list, m, upper, &s->fast.index);
+}
+
 /* Lists the rows that the index cannot rule out: the prefixes say it of most, whole rows of the others. */
 HFY_PRIVATE_ void hfy_net_index_rows_(const hfy_net_run_ *run, size_t live, size_t j, hfy_net_scratch_ *s) {
   const hfy_index_seek_ *seek = &run->fast.seek;
@@ -14285,13 +14347,13 @@ HFY_PRIVATE_ void hfy_net_index_rows_(const hfy_net_run_ *run, size_t live, size
   aimed = hfy_index_aim_(seek, w->q, t);
   if (b->listed == SIZE_MAX && seek->index->prefix) {
     hfy_index_level_prefix_(seek, t, &level);
-    hfy_index_bounds_(seek, &level, bias, NULL, n, b->upper, t);
+    hfy_net_index_bounds_(run, &level, bias, n, s);
     b->listed = hfy_net_reach_(run, w, n, n / 4, s);
   }
   if (b->listed == SIZE_MAX) {
     hfy_net_forget_(run, b);
     hfy_index_level_rows_(seek, t, &level);
-    hfy_index_bounds_(seek, &level, bias, NULL, n, b->upper, t);
+    hfy_net_index_bounds_(run, &level, bias, n, s);
     b->listed = hfy_net_reach_(run, w, n, n, s);
   } else if (aimed && b->listed > 4 * HFY_NET_FIRST_) {
     hfy_net_forget_(run, b);
@@ -14477,7 +14539,7 @@ HFY_COLD_ double hfy_net_index_lift_(const hfy_index_lift_ *raise, double top, d
   some.index = t->some;
   some.power = t->power;
   for (some.count = 0; n--; score++)
-    if (*score > -HUGE_VAL) t->scratch[some.count++] = (double)*score;
+    if ((double)*score > -HUGE_VAL) t->scratch[some.count++] = (double)*score;
   return hfy_sep_raise_(&run->net.sep, top, share, &some);
 }
 

@@ -1508,7 +1508,7 @@ static void any_memory_of(hfy_sim sim, size_t rounds, uint64_t seed) {
     const int kind = (int)below(&rng, KINDS);
     const size_t dim = dims[below(&rng, COUNT(dims))], n = 1 + below(&rng, round % 8 ? 120 : 900);
     const size_t prefix = round % 4 < 2 ? 1 + below(&rng, dim < 20 ? dim : 20) : SIZE_MAX;
-    const size_t asked = round % 3 ? ASKED : 1, turn = below(&rng, 6);
+    const size_t asked = round % 3 ? ASKED : 1, turn = below(&rng, 6), masks = below(&rng, 16);
     hfy_real *bias = (hfy_real *)malloc(n * sizeof *bias);
     size_t visible[ASKED];
     hfy_status of[2][ASKED], status[2];
@@ -1525,7 +1525,12 @@ static void any_memory_of(hfy_sim sim, size_t rounds, uint64_t seed) {
       CHECK(hfy_index_build(v.keys, n, dim, 0, &options, v.raw, bytes, &v.index, NULL) == HFY_OK);
       net->sim = sim;
     }
-    for (i = 0; i < n; i++) bias[i] = (hfy_real)(below(&rng, 4) ? hfy_rng_normal(&rng) : -HUGE_VAL);
+    for (i = 0; i < n; i++) { /* masks of any share, here and there or side by side; with biases beside them or none */
+      const size_t at = round % 3 ? i : i / 40 * 7919;
+      const int biased = round % 4 || i == n / 2 + round % 8;
+      bias[i] = (hfy_real)(biased ? hfy_rng_normal(&rng) : i % 2 ? -0.0 : 0);
+      if ((at * 2654435761u >> 7) % 16 < masks) bias[i] = (hfy_real)-HUGE_VAL;
+    }
     for (i = 0; i < ASKED; i++) visible[i] = below(&rng, n + 3);
     net->sep.kind = turn < 2    ? HFY_SEP_SPARSEMAX
                     : turn == 2 ? HFY_SEP_ENTMAX
@@ -1542,7 +1547,7 @@ static void any_memory_of(hfy_sim sim, size_t rounds, uint64_t seed) {
     }
     if (!(net->beta < 1e30)) net->beta = 1e30;
     net->max_steps = round % 5 ? 1 : 4;
-    net->bias = round % 7 == 1 ? bias : NULL, net->visible = round % 7 == 2 ? visible : NULL;
+    net->bias = round % 7 < 3 ? bias : NULL, net->visible = round % 5 == 2 ? visible : NULL;
     work.isa = (hfy_isa)below(&rng, HFY_ISA_NEON);
     if (!hfy_simd_choose_(&work)) work.isa = HFY_ISA_BEST;
     for (i = 0; i < 2; i++) {
@@ -1564,7 +1569,7 @@ static void any_memory_of(hfy_sim sim, size_t rounds, uint64_t seed) {
     free(bias);
     free_victim(&v);
   }
-  if (!CHECK(answered > rounds / 3 * 2 - 3)) printf("    %zu answered\n", answered);
+  if (!CHECK(answered > rounds / 2)) printf("    %zu answered\n", answered);
   hfy_work_free(&work);
 }
 
@@ -1774,7 +1779,8 @@ TEST(updates) {
   memset(&work, 0, sizeof work);
   for (round = 0; round < 60 / FEWER; round++) {
     const int kind = (int)below(&rng, HUGE_KEYS), alike = round % 2 == 0 || kind == DENORMAL;
-    const size_t dim = dims[below(&rng, COUNT(dims))], room = 20 + below(&rng, 150), bytes_of_row = dim * sizeof(hfy_real);
+    const size_t dim = dims[below(&rng, COUNT(dims))], room = 20 + below(&rng, 150);
+    const size_t bytes_of_row = dim * sizeof(hfy_real);
     size_t n = 1 + below(&rng, room), bytes;
     hfy_real *keys = (hfy_real *)malloc(2 * room * bytes_of_row), *more = keys + room * dim;
     hfy_index_options options = {0, 0, 0, HFY_SIM_DOT};
