@@ -190,7 +190,8 @@
      - print, read the environment, keep global state, or start threads unasked
      - allocate anything but scratch; store, copy or own your patterns
      - choose beta, the separation or the number of steps for your data
-     - approximate: what is left out (patterns beyond the margin, weights below rounding) cannot change the answer
+     - approximate unasked (net.leave_out): what is left out otherwise (patterns beyond the margin, weights below
+       rounding) cannot change the answer
      - run training loops: it gives layers, gradients, losses and an optimiser's step; batches, schedules and stopping
        are yours (what has a convex training or a closed form is trained: hfy_kernel_train, hfy_binary_weights)
      - read images; .npy and safetensors are the only file formats
@@ -1106,6 +1107,11 @@ typedef struct hfy_net {
                             that sees no other pattern has an answer: of p = 0. Not IDENTITY, powers, EXP, structures or
                             bounds: UNSUPPORTED */
   double null_score;     /* its theta, finite; never multiplied by beta */
+  double leave_out;      /* SOFTMAX, EXP in retrievals: patterns whose share of all weights together is at most this may
+                            be left out: 0 <= leave_out < 1; 0 = none. They are those whose score lies log(N (1 -
+                            leave_out) / leave_out) or more below the best: so an index serves, and the bits hang
+                            neither on it nor on batch or threads. For sharp weights: a list of many is slower than all.
+                            All count where the report asks for weights or energies, in gradients and in shards */
 } hfy_net;
 
 /* What a retrieval can tell besides its answer: every pointer is optional, arrays hold one entry a query unless said.
@@ -1130,6 +1136,7 @@ typedef struct hfy_report {
   hfy_real *top_score;  /* n_queries x top: scores of those in top_index; then -INFINITY */
   hfy_real *null_weight; /* what the null pattern took in the last step, 0 without one. All else is of the others: the
                             weights sum to 1 (KSUBSETS, ARGMAX: k) less this */
+  double *left_out;      /* a bound of the share of all weights that the last step left out (net->leave_out); else 0 */
 } hfy_report;
 
 #ifdef HFY_HAS_NET_
@@ -8481,6 +8488,7 @@ typedef struct hfy_index_scratch_ {
   hfy_index_one_ *one;
   size_t *slot;   /* which of them is the query in place j */
   hfy_index_lift_ raise; /* to NULL: nothing does */
+  double ratio;          /* what spreads count beside errors, in any of the queries at most */
 } hfy_index_scratch_;
 
 /* Elements of a query with the zeros behind it. */
@@ -8941,17 +8949,16 @@ HFY_PRIVATE_ void hfy_index_enter_(const hfy_index_seek_ *seek, size_t j, int em
   for (k = 0; k < HFY_INDEX_FEW_; k++) one->best[k] = -HUGE_VAL;
 }
 
-/* What stands in the place of errors and spreads where rows count by what is their own: room for n <= TILE errors that
-   hold both, `ratio` the spread's part. Returns the rows that always pass. */
-HFY_PRIVATE_ uint32_t hfy_index_merge_(const hfy_index_seek_ *seek, size_t from, size_t n, double ratio, float *both) {
+/* What stands in the place of errors and spreads where rows count by what is their own: errors that hold both, `ratio`
+   the spread's part; unknown rows always pass. n <= TILE. */
+HFY_PRIVATE_ void hfy_index_merge_(const hfy_index_seek_ *seek, size_t from, size_t n, double ratio, float *both) {
   const hfy_index_view_ *v = &seek->view;
-  uint32_t always = 0;
   size_t i;
   for (i = 0; i < n; i++) {
+    const double own = (double)v->own[from + i];
     both[i] = hfy_sim_up_((double)v->error[from + i] + ratio * (double)v->spread[from + i]);
-    always |= (uint32_t)(seek->sim == HFY_SIM_COSINE && !(v->own[from + i] > 0)) << i;
+    if (seek->sim == HFY_SIM_COSINE && !(own > 0 || own < 0)) both[i] = (float)1e38;
   }
-  return always;
 }
 
 /* Which of n <= 32 rows a query may see; *plain: no bias of theirs is anything but 0. */
@@ -8975,14 +8982,14 @@ HFY_PRIVATE_ void hfy_index_scan_(const hfy_index_seek_ *seek, size_t nq, hfy_in
   size_t dim = seek->index->dim, words = (dim + int8->step - 1) / int8->step, from, j, l, n, doubt, limit = 0;
   float both[HFY_SIMD_TILE_] = {0};
   int packed;
-  double ratio = 0;
-  uint32_t always = 0;
+  s->ratio = 0;
   for (j = 0; j < nq || j % HFY_SIMD_GROUP_; j++) { /* whole groups */
     hfy_index_enter_(seek, j, j >= nq, words, s);
     s->slot[j] = j;
     if (s->one[j].count == SIZE_MAX) continue;
     if (s->one[j].visible > limit) limit = s->one[j].visible;
-    if (s->one[j].rest > ratio * s->one[j].bound.near) ratio = s->one[j].rest / s->one[j].bound.near * (1 + 1e-15);
+    if (s->one[j].rest > s->ratio * s->one[j].bound.near)
+      s->ratio = s->one[j].rest / s->one[j].bound.near * (1 + 1e-15);
   }
   doubt = limit / HFY_INDEX_DOUBT_ < 256 ? 256 : limit / HFY_INDEX_DOUBT_;
   for (from = 0; from < limit; from += n) {
@@ -9005,7 +9012,7 @@ HFY_PRIVATE_ void hfy_index_scan_(const hfy_index_seek_ *seek, size_t nq, hfy_in
       if (!any) continue;
       if (!packed++) {
         int8->pack(v->rows + from * dim, dim, n, dim, s->tile);
-        if (seek->sim) always = hfy_index_merge_(seek, from, n, ratio, both);
+        if (seek->sim) hfy_index_merge_(seek, from, n, s->ratio, both);
       }
       int8->tile(s->tile, s->panel + j * words, words, s->out);
       for (l = j; l < nq && l < j + HFY_SIMD_GROUP_; l++) {
@@ -9015,7 +9022,7 @@ HFY_PRIVATE_ void hfy_index_scan_(const hfy_index_seek_ *seek, size_t nq, hfy_in
         if (plain[l - j])
           mask[l - j] &= int8->pass(dots, v->scale + from, seek->sim ? both : v->error + from,
                                     (seek->sim ? v->own : v->spread) + from, hfy_base_min_(n, one->visible - from),
-                                    &one->bound) | always;
+                                    &one->bound);
         if (mask[l - j]) hfy_index_hits_(seek, one, mask[l - j], dots, from, &s->raise);
       }
     }
@@ -12903,6 +12910,8 @@ HFY_COLD_ hfy_status hfy_net_resolve_(const hfy_net *net, size_t n_queries, hfy_
   status = hfy_sep_check_(&net->sep, n_queries, net->count, "net->sep.", work);
   if (status) return status;
   full->sep = hfy_sep_resolve_(&net->sep);
+  if (!(net->leave_out >= 0 && net->leave_out < 1))
+    return hfy_base_should_(work, "net->", "leave_out", net->leave_out, "at least 0 and below 1");
   if (net->null_pattern) status = hfy_net_check_null_(full, work);
   if (status) return status;
   return hfy_post_check_(&net->post, net->dim, &full->post, "net->post", work);
@@ -13098,6 +13107,7 @@ typedef struct hfy_net_run_ {
   int latest;
   const hfy_report *report; /* or NULL */
   const hfy_net_drop_ *drop; /* or NULL */
+  int leaves;               /* 1: SOFTMAX, EXP by lists: what is little is left out */
   int moves;                /* 0: a last step, into a readout, leaves the state alone */
   int names;                /* 1: the heaviest row is asked for */
   const hfy_heads *heads;   /* or NULL */
@@ -13115,6 +13125,7 @@ typedef struct hfy_net_walk_ {
   size_t marked, cycle;    /* the step of `mark`; 0, or the length of the cycle it is on */
   size_t single;           /* net.fast: the row whose state q is, or SIZE_MAX */
   double residual;         /* max|f(q) - q| of the last step */
+  double left;             /* share of its weights that was left out, or more */
   double log_scale;        /* of its weights, until they are projected */
   hfy_status status;
   int ended;               /* 1: made its last step; 2: and its last energy is known */
@@ -13148,6 +13159,7 @@ HFY_COLD_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, hfy_ne
   memset(run, 0, sizeof *run);
   status = hfy_net_resolve_(net, n_queries, full, work);
   if (status) return status;
+  full->leave_out = 0; /* but where retrievals take it up */
   run->simd = hfy_simd_choose_(work);
   if (!run->simd) return HFY_ERR_UNSUPPORTED;
   run->values.at = full->values;
@@ -13201,7 +13213,9 @@ HFY_COLD_ double *hfy_net_plan_norms_(hfy_base_arena_ *arena, const hfy_net *net
 HFY_COLD_ void hfy_net_plan_(hfy_base_arena_ *arena, const hfy_net_run_ *run, int energies, hfy_net_scratch_ *s) {
   size_t t = run->tile, dim = run->net.dim, out = run->readout.width, states = hfy_base_times_(t, dim);
   size_t sums = hfy_base_times_(run->whole ? run->whole : 1, dim > out ? dim : out);
-  hfy_sep_plan_(arena, run->simd, &run->net.sep, hfy_net_row_(&run->net), 0, &s->sep);
+  hfy_sep sep = run->net.sep;
+  if (run->leaves) sep.kind = HFY_SEP_SPARSEMAX; /* which has lists */
+  hfy_sep_plan_(arena, run->simd, &sep, hfy_net_row_(&run->net), 0, &s->sep);
   hfy_post_plan_(arena, &run->net.post, dim, energies, &s->post);
   s->failure = HFY_OK;
   s->walk = HFY_TAKE_(arena, hfy_net_walk_, t);
@@ -13655,6 +13669,7 @@ HFY_PRIVATE_ void hfy_net_answer_(const hfy_net_run_ *run, hfy_net_walk_ *w, con
   if (r->steps) r->steps[w->who] = w->step;
   if (r->residual) r->residual[w->who] = w->residual;
   if (r->cycle) r->cycle[w->who] = w->cycle;
+  if (r->left_out) r->left_out[w->who] = w->left;
   hfy_net_report_(run, w, p);
 }
 
@@ -14284,7 +14299,7 @@ HFY_COLD_ int hfy_net_index_pays_(const hfy_net_run_ *run, const hfy_net_walk_ *
   hfy_sep_scratch_ sep;
   hfy_index_level_ level;
   double top;
-  if (!run->fast.cuts || run->fast.kth > 1 || n < 16 * some) return 1;
+  if ((!run->fast.cuts && !run->leaves) || run->fast.kth > 1 || n < 16 * some) return 1;
   for (i = 0; i < some; i++) {
     row[i] = i * (n / some);
     b->upper[row[i]] = (hfy_real)HUGE_VAL;
@@ -14302,7 +14317,8 @@ HFY_COLD_ int hfy_net_index_pays_(const hfy_net_run_ *run, const hfy_net_walk_ *
   sep.weight = t->scratch;
   sep.index = t->some;
   sep.power = t->power;
-  top = hfy_sep_raise_(&run->net.sep, -HUGE_VAL, (double)(n / some), &sep);
+  for (top = -HUGE_VAL, i = 0; i < m && run->leaves; i++) top = t->scratch[i] > top ? t->scratch[i] : top;
+  if (!run->leaves) top = hfy_sep_raise_(&run->net.sep, top, (double)(n / some), &sep);
   for (i = 0; i < some; i++) left += (size_t)hfy_sim_matters_(top, run->fast.margin, (double)b->upper[row[i]]);
   return left <= some / 6; /* rows here and there cost more than a pass does */
 }
@@ -14686,6 +14702,32 @@ HFY_PRIVATE_ size_t hfy_net_leave_(const hfy_net_run_ *run, size_t live, hfy_net
   return kept;
 }
 
+/* SOFTMAX and EXP of the candidates within the margin: weights in their place, returns their log_scale. (math 13.11) */
+HFY_PRIVATE_ double hfy_net_soften_(const hfy_net_run_ *run, hfy_net_walk_ *w, hfy_sep_scratch_ *sep) {
+  const size_t n = run->net.count;
+  const int exponential = run->net.sep.kind == HFY_SEP_EXP;
+  double top = -HUGE_VAL, most, sum = 0, lost = (double)hfy_net_seen_(&run->net, w->who);
+  size_t i, kept = 0;
+  for (i = 0; i < sep->count; i++)
+    if (sep->index[i] < n && sep->weight[i] > top) top = sep->weight[i];
+  most = sep->count && sep->index[sep->count - 1] == n && sep->weight[sep->count - 1] > top
+             ? sep->weight[sep->count - 1]
+             : top;
+  for (i = 0; i < sep->count; i++) {
+    const int null = sep->index[i] == n;
+    if (!null && !hfy_sim_matters_(top, run->fast.margin, sep->weight[i])) continue;
+    sep->index[kept] = sep->index[i];
+    sep->weight[kept] = exp(sep->weight[i] - most);
+    sum += sep->weight[kept++];
+    lost -= !null;
+  }
+  sep->count = kept;
+  lost = lost > 0 ? lost * exp((top - most) - run->fast.margin) * (1 + 1e-9) : 0;
+  w->left = lost / (sum + lost);
+  for (i = 0; !exponential && i < kept; i++) sep->weight[i] /= sum;
+  return exponential ? top : 0;
+}
+
 /* One step of the live queries by lists. */
 HFY_PRIVATE_ void hfy_net_by_lists_(const hfy_net_run_ *run, size_t live, int moves, hfy_net_scratch_ *s) {
   size_t j;
@@ -14693,14 +14735,19 @@ HFY_PRIVATE_ void hfy_net_by_lists_(const hfy_net_run_ *run, size_t live, int mo
   for (j = 0; j < live; j++) {
     hfy_net_walk_ *w = s->walk + j;
     hfy_net_weights_ p;
+    double log_scale = 0;
     w->status = hfy_net_candidates_(run, live, j, s);
     w->status = hfy_net_add_null_(run, w->status, &s->sep);
-    if (!w->status) w->status = hfy_sep_candidates_(&run->net.sep, &s->sep);
+    if (!w->status && run->leaves)
+      log_scale = hfy_net_soften_(run, w, &s->sep);
+    else if (!w->status)
+      w->status = hfy_sep_candidates_(&run->net.sep, &s->sep);
     if (w->status) {
       hfy_net_learn_(run, w, NULL, s);
       continue;
     }
     p = hfy_net_listed_weights_(run, &s->sep);
+    p.log_scale = log_scale;
     hfy_net_settle_(run, j, &p, moves, 0, s);
   }
 }
@@ -14826,6 +14873,13 @@ HFY_COLD_ void hfy_net_mode_of_(hfy_net_run_ *run, int rows) {
   fast->exponential = method == HFY_SEP_BY_SOFTMAX_ || method == HFY_SEP_BY_EXP_;
   fast->mode = HFY_NET_ROWS_;
   if (rows || sep->plus) return;
+  if (fast->exponential && net->leave_out > 0) {
+    fast->mode = HFY_NET_LISTS_;
+    fast->margin = log((double)net->count * (1 - net->leave_out) / net->leave_out);
+    fast->margin = fast->margin > 0 ? fast->margin * (1 + 1e-12) + 1e-12 : 0;
+    run->leaves = 1;
+    return;
+  }
   if (hfy_sep_is_list_(sep)) {
     if (fast->margin < DBL_MAX) fast->mode = HFY_NET_LISTS_;
   } else if (method != HFY_SEP_BY_UNIFORM_ && !(r && (r->support || hfy_net_lists_top_(r)))) {
@@ -14873,7 +14927,7 @@ HFY_COLD_ hfy_status hfy_net_choose_(hfy_net_run_ *run, size_t n_queries, int ro
   run->tile = hfy_base_min_(run->tile, n_queries ? (n_queries - 1) / *walks + 1 : 1);
   run->whole = fast->mode == HFY_NET_ROWS_ ? run->tile : 0;
   run->looks_back |= fast->mode == HFY_NET_SUMS_ && net->readout && net->max_steps > 1;
-  fit = HFY_NET_LISTED_ / run->tile;
+  fit = (run->leaves ? 16 : 1) * (size_t)HFY_NET_LISTED_ / run->tile;
   fast->capacity = hfy_base_min_(fit < HFY_NET_LIST_ ? (size_t)HFY_NET_LIST_ : fit, net->count);
   return dots ? hfy_net_choose_bounds_(run, work) : HFY_OK;
 }
@@ -15116,6 +15170,7 @@ HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queri
   size_t i;
   hfy_status status = hfy_net_begin_(net, part ? part->rows : n_queries, &run, w);
   if (status) return status;
+  run.net.leave_out = net->leave_out;
   if (part) call.n_queries = part->last - part->first;
   hfy_net_call_of_(&run, queries, out, report);
   hfy_net_more_of_(&run, more, more && more->latest);

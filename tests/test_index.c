@@ -657,6 +657,12 @@ TEST(bounds_of_a_batch_hold) {
 }
 
 /* However many share a search: every row's bound is made, that of a listed row only lowered, no other touched. */
+/* got is at least want, and at most `more` of want above it */
+static int is_just_above(double got, long double want, double more) {
+  const long double size = fabsl(want);
+  return (long double)got >= want - size * 1e-18L && (long double)got <= want + size * (long double)more + 1e-18L;
+}
+
 /* Distances and cosines: scores lie between what the levels and a shared pass say, and what a pass leaves out does not
    matter; nor is all of that idle. */
 TEST(bounds_of_other_similarities) {
@@ -679,11 +685,14 @@ TEST(bounds_of_other_similarities) {
         m.dim = m.stride = dim, m.count = ROWS;
         m.keys = (hfy_real *)malloc(m.count * dim * sizeof *m.keys);
         make_keys((int)kind, &rng, m.count, dim, dim, m.keys);
+        for (l = 0; l < ROWS * dim && kind == SPIKES; l++) /* rows that int8 holds exactly, near each other */
+          m.keys[l] = l < dim ? (hfy_real)(l ? (double)below(&rng, 251) - 125 : 127)
+                              : m.keys[l % dim] + (hfy_real)(l % dim ? (double)below(&rng, 3) - 1 : 0);
         options.sim = sim, options.prefix = a % 2 ? 1 + dim / 10 : SIZE_MAX;
         CHECK(prepare(&m, &options, 3 * a) == HFY_OK);
         for (j = 0; j < ASKED; j++) make_query(&rng, m.keys, ROWS, dim, dim, j % 4 ? 0.3 : 0, q[j]);
         for (i = 0; i < n; i++) {
-          const double beta = which ? 1 / typical_score(&m, q[1]) : 3, width = i % 2 ? 0.3 : 0.05;
+          const double beta = which ? 1 / typical_score(&m, q[1]) : 3, width = kind == SPIKES ? 1e-5 : i % 2 ? 0.3 : 0.05;
           CHECK(begin(&m, &m.index, HFY_ISA_BEST, beta < 1e30 ? beta : 1e30, width, 1 + i % 2) == HFY_OK);
           m.run.net.sim = sim;
           seek = &m.run.fast.seek, seek->sim = sim, seek->int8 = list[i];
@@ -704,12 +713,23 @@ TEST(bounds_of_other_similarities) {
               for (size_t row = 0; row < ROWS; row++) CHECK(!(theta[j][row] > upper[row]));
             }
           }
+          for (l = 0; l + 7 < ROWS; l += 7) { /* rows for a pass that knows of no spread */
+            const hfy_index_view_ *view = &seek->view;
+            float both[7];
+            hfy_index_merge_(seek, l, 7, 0.01, both);
+            for (j = 0; j < 7; j++)
+              CHECK(!which && !(fabs((double)view->own[l + j]) > 0)
+                        ? (double)both[j] > 1e37
+                        : is_just_above((double)both[j],
+                                        (long double)view->error[l + j] + 0.01L * (long double)view->spread[l + j], 5e-7));
+          }
           m.tile.fast.index.raise.to = NULL;
           hfy_index_scan_(seek, ASKED, &m.tile.fast.index);
           for (j = 0; j < ASKED; j++) {
             const hfy_index_one_ *one = m.tile.fast.index.one + j;
             size_t row, at = 0;
             if (one->count == SIZE_MAX) continue;
+            CHECK(one->rest <= m.tile.fast.index.ratio * one->bound.near && m.tile.fast.index.ratio < 0.1);
             for (row = 0; row < ROWS; row++) {
               const double score = (double)theta[j][row];
               double above, below;
@@ -977,12 +997,6 @@ TEST(kernels_agree) {
 }
 
 /* --- the constants, each as docs/math.md 13 has it, in long double: not below, and not far above --- */
-
-/* got is at least want, and at most `more` of want above it */
-static int is_just_above(double got, long double want, double more) {
-  const long double size = fabsl(want);
-  return (long double)got >= want - size * 1e-18L && (long double)got <= want + size * (long double)more + 1e-18L;
-}
 
 static long double exact_norm(const long double *x, size_t n) {
   long double squares = 0;
@@ -1522,6 +1536,10 @@ static void any_memory_of(hfy_sim sim, size_t rounds, uint64_t seed) {
       bytes = hfy_index_size(n, dim, &options);
       free(v.raw);
       v.raw = (unsigned char *)malloc(bytes);
+#ifdef HFY_DOUBLE
+      for (i = 0; i < n * dim && kind == SMALL_KEYS && sim == HFY_SIM_COSINE; i++) /* some with a norm of no inverse */
+        v.keys[i] *= i / dim % 20 ? 1e-266 : 1e-279;
+#endif
       CHECK(hfy_index_build(v.keys, n, dim, 0, &options, v.raw, bytes, &v.index, NULL) == HFY_OK);
       net->sim = sim;
     }
@@ -1904,6 +1922,117 @@ TEST(update_errors) {
   hfy_work_free(&work);
 }
 
+/* SOFTMAX and EXP that leave a share out: no more than was allowed, no more than is reported; the same bits with an
+   index, without, alone, in a batch; near the whole answer. */
+TEST(a_share_left_out) {
+  hfy_rng rng = hfy_rng_seed(83);
+  size_t round, i, j, l, some = 0, none = 0, whole = 0;
+  hfy_work work;
+  memset(&work, 0, sizeof work);
+  for (round = 0; round < 90 / FEWER; round++) {
+    enum { ASKED = 18, MOST = 700 };
+    static const double shares[] = {1e-6, 1e-3, 0.05, 0.5, 1e-12, 0.99};
+    static hfy_real theta[MOST], weight[ASKED * 50];
+    static size_t kept[ASKED * 50];
+    const size_t n = 1 + below(&rng, round % 4 ? 40 : MOST), dim = 1 + below(&rng, 70);
+    const hfy_sim sim = (hfy_sim)below(&rng, 3);
+    double left[3][ASKED], largest = 0;
+    size_t support[3][ASKED];
+    hfy_status status[3];
+    hfy_index_options options = {SIZE_MAX, 0, 0, HFY_SIM_DOT};
+    hfy_real *all;
+    victim v = new_victim(&rng, (int)below(&rng, HUGE_KEYS), n, dim, SIZE_MAX, ASKED);
+    hfy_net *net = &v.net;
+    hfy_report report;
+    memory_of m;
+    size_t bytes, visible[ASKED];
+    memset(&report, 0, sizeof report);
+    all = (hfy_real *)malloc(2 * ASKED * dim * sizeof *all);
+    options.sim = sim, options.prefix = round % 3 ? SIZE_MAX : 1 + dim / 9;
+    bytes = hfy_index_size(n, dim, &options);
+    free(v.raw);
+    v.raw = (unsigned char *)malloc(bytes);
+    CHECK(hfy_index_build(v.keys, n, dim, 0, &options, v.raw, bytes, &v.index, NULL) == HFY_OK);
+    m.keys = v.keys, m.count = n, m.dim = m.stride = dim;
+    net->sim = sim, net->sep.kind = round % 3 == 1 ? HFY_SEP_EXP : round % 3 ? HFY_SEP_SOFTMAX : HFY_SEP_ENTMAX;
+    net->sep.alpha = 1;
+    net->beta = pow(10, 3 * hfy_rng_uniform(&rng) - 0.5) / (sim == HFY_SIM_COSINE ? 1 : typical_score(&m, v.q));
+    if (!(net->beta < 1e30)) net->beta = 1e30;
+    if (net->sep.kind == HFY_SEP_EXP) net->post.kind = HFY_POST_L2; /* of any scale */
+    net->null_pattern = net->sep.kind != HFY_SEP_EXP && round % 5 == 2, net->null_score = round % 2 ? 1 : -2;
+    for (j = 0; j < ASKED; j++) visible[j] = 1 + below(&rng, n + 3);
+    if (round % 7 == 3) net->visible = visible;
+    net->leave_out = shares[round % COUNT(shares)];
+    work.isa = (hfy_isa)below(&rng, HFY_ISA_NEON);
+    if (!hfy_simd_choose_(&work)) work.isa = HFY_ISA_BEST;
+    if (n < 50) report.top = n, report.top_index = kept, report.top_weight = weight;
+    for (i = 0; i < 3; i++) { /* by a scan, by the index, by the index one after another */
+      hfy_real *out = i ? v.out : v.right;
+      net->index = i ? &v.index : NULL;
+      fill(out, ASKED * dim, -777);
+      report.support = support[i], report.left_out = left[i];
+      memset(left[i], 0, sizeof left[i]), memset(support[i], 0, sizeof support[i]);
+      if (i < 2) status[i] = hfy_retrieve(net, v.q, ASKED, out, &report, &work);
+      for (j = 0, status[2] = HFY_OK; i == 2 && j < ASKED; j++) {
+        hfy_net one = *net;
+        hfy_report its = report;
+        hfy_status now;
+        if (one.visible) one.visible += j;
+        its.support += j, its.left_out += j, its.top = 0, its.top_index = NULL, its.top_weight = NULL;
+        now = hfy_retrieve(&one, v.q + j * dim, 1, out + j * dim, &its, &work);
+        if (!status[2]) status[2] = now;
+      }
+      if (!i) continue;
+      if (!CHECK(status[0] == status[i] && same_bits(support[0], support[i], sizeof support[0]) &&
+                 same_bits(left[0], left[i], sizeof left[0]) && same_bits(v.right, v.out, ASKED * dim * sizeof *out)))
+        printf("    round %zu, way %zu, %zu x %zu, sim %d\n", round, i, n, dim, (int)sim);
+    }
+    net->index = &v.index, net->leave_out = 0, report.left_out = left[2], report.top = 0, report.support = NULL;
+    report.top_index = NULL, report.top_weight = NULL;
+    CHECK(hfy_retrieve(net, v.q, ASKED, all, &report, &work) == status[0]);
+    for (i = 0; i < n * dim; i++) largest = fabs((double)v.keys[i]) > largest ? fabs((double)v.keys[i]) : largest;
+    for (j = 0; j < ASKED && !status[0]; j++) {
+      const size_t sees = net->visible ? hfy_base_min_(visible[j], n) : n;
+      double top = net->null_pattern ? net->null_score : -HUGE_VAL, sum = 0, listed = 0;
+      CHECK(!hfy_sim_scores(sim, net->beta, v.keys, n, dim, 0, v.q + j * dim, 1, theta, &work));
+      for (i = 0; i < sees; i++) top = (double)theta[i] > top ? (double)theta[i] : top;
+      for (i = 0; i < sees; i++) sum += exp((double)theta[i] - top);
+      if (net->null_pattern) listed = exp(net->null_score - top), sum += listed;
+      for (l = 0; n < 50 && l < n && kept[j * n + l] != SIZE_MAX; l++) listed += exp((double)theta[kept[j * n + l]] - top);
+      CHECK(left[1][j] >= 0 && left[1][j] <= shares[round % COUNT(shares)] * (1 + 1e-9));
+      CHECK(left[2][j] <= 0);
+      whole += left[1][j] <= 0;
+      if (n < 50) {
+        if (!CHECK(1 - listed / sum <= left[1][j] + 1e-12 && support[1][j] <= l && l <= sees))
+          printf("    round %zu query %zu: %g left out, %g reported\n", round, j, 1 - listed / sum, left[1][j]);
+        some += l < sees, none += l == sees;
+      }
+      for (i = 0; i < dim && net->sep.kind != HFY_SEP_EXP; i++)
+        CHECK(fabs((double)all[j * dim + i] - (double)v.out[j * dim + i]) <=
+              (2 * left[1][j] + 40 * REAL_EPS * (1 + log((double)n))) * largest);
+    }
+    if (!status[0]) { /* gradients are those of all */
+      hfy_grad grad;
+      hfy_real *dq = all + ASKED * dim;
+      memset(&grad, 0, sizeof grad), fill(v.right, ASKED * dim, 0), fill(dq, ASKED * dim, 0);
+      grad.queries = v.right;
+      net->max_steps = 2;
+      status[0] = hfy_retrieve_vjp(net, v.q, ASKED, v.out, &grad, &work);
+      net->leave_out = 0.3, grad.queries = dq;
+      CHECK(hfy_retrieve_vjp(net, v.q, ASKED, v.out, &grad, &work) == status[0]);
+      CHECK(same_bits(dq, v.right, ASKED * dim * sizeof *dq));
+    }
+    for (i = 0; i < 3; i++) {
+      net->leave_out = i == 0 ? 1 : i == 1 ? -0.1 : (double)NAN;
+      CHECK_FAILS(hfy_retrieve(net, v.q, 1, v.out, NULL, &work), HFY_ERR_ARG, &work, "leave_out");
+    }
+    free(all);
+    free_victim(&v);
+  }
+  if (!CHECK(some > 300 / FEWER && none > 100 / FEWER && whole >= none)) printf("    %zu %zu %zu\n", some, none, whole);
+  hfy_work_free(&work);
+}
+
 int main(int argc, char **argv) {
   CHECK_BEGIN(argc, argv);
   RUN(kernels_agree);
@@ -1937,6 +2066,7 @@ int main(int argc, char **argv) {
   RUN(damaged_members);
   RUN(damaged_bytes);
   RUN(replaced_keys);
+  RUN(a_share_left_out);
   RUN(updates);
   RUN(update_errors);
   return CHECK_END();
