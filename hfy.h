@@ -1110,7 +1110,8 @@ typedef struct hfy_net {
   double leave_out;      /* SOFTMAX, EXP in retrievals: patterns whose share of all weights together is at most this may
                             be left out: 0 <= leave_out < 1; 0 = none. They are those whose score lies log(N (1 -
                             leave_out) / leave_out) or more below the best: so an index serves, and the bits hang
-                            neither on it nor on batch or threads. For sharp weights: a list of many is slower than all.
+                            neither on it nor on batch or threads. For sharp weights only: where hundreds of patterns
+                            stay (report.support) it is slower than all, in batches many times.
                             All count where the report asks for weights or energies, in gradients and in shards */
 } hfy_net;
 
