@@ -191,7 +191,8 @@
      - print, read the environment, keep global state, or start threads unasked
      - allocate anything but scratch; store, copy or own your patterns
      - choose beta, the separation or the number of steps for your data
-     - approximate: what is left out (patterns beyond the margin, weights below rounding) cannot change the answer
+     - approximate unasked (net.leave_out): what is left out otherwise (patterns beyond the margin, weights below
+       rounding) cannot change the answer
      - run training loops: it gives layers, gradients, losses and an optimiser's step; batches, schedules and stopping
        are yours (what has a convex training or a closed form is trained: hfy_kernel_train, hfy_binary_weights)
      - read images; .npy and safetensors are the only file formats
@@ -410,6 +411,8 @@ typedef double hfy_real;
 #define hfy_sim_scores hfy_sim_scores_d
 #define hfy_index_size hfy_index_size_d
 #define hfy_index_build hfy_index_build_d
+#define hfy_index_update hfy_index_update_d
+#define hfy_index_remove hfy_index_remove_d
 #define hfy_index_check hfy_index_check_d
 #define hfy_structure_ksubsets hfy_structure_ksubsets_d
 #define hfy_structure_at_most hfy_structure_at_most_d
@@ -713,31 +716,35 @@ typedef struct hfy_index_options {
   size_t prefix; /* principal directions in front of the rows. 0: up to 128, as many as pay, none where the keys have no
                     low-dimensional structure or dim < 128; SIZE_MAX: none; else this many, at most dim */
   size_t sample; /* rows from which the mean and the directions are estimated; 0 = 2048 */
+  size_t capacity; /* rows to leave room for, so that the memory can grow: see hfy_index_update; below count: count */
+  hfy_sim sim;   /* EUCLIDEAN, COSINE: for nets of that similarity, four bytes a key more, and for dots; 0 = dots */
 } hfy_index_options;
 
 /* A prepared memory: every key in one byte an element with a certified bound on what that leaves out, so that a
-   retrieval with a margin (sparsemax, entmax, normmax, k-subsets, argmax over dots) reads 4 to 40 times fewer bytes and
-   returns the bits of the full scan. Where a sample shows that many rows will get weight, the keys are scanned. A call
-   that is sooner without the index (one query and short rows in a cache; KSUBSETS and ARGMAX of k > 32, 16 queries or
-   more, no prefix) checks it and does without: then no row is held against its copy, and the answer is that of the keys
-   as they are. It borrows the caller's memory; the keys must stay as they are. Plain data: struct and the bytes at
-   `data` may be saved and loaded on the same kind of machine; `data` is then pointed at the copy, aligned to 64 bytes.
-   All members but these two are read-only. A retrieval refuses an index (ARG) whose members, alignment or generation
-   are not right, or whose sampled rows are not those of the keys; and answers no query (ARG) if a row that it scores
-   breaks its bound or, of the first 64 it scores, is not within the bound of its copy. A key that has changed goes
-   unseen where the copy of the old one rules it out: count net->generation up when you change keys, or call
-   hfy_index_check. Bytes at `data` that were damaged can cost the right answer so, never a read outside of them. */
+   retrieval with a margin (sparsemax, entmax, normmax, k-subsets, argmax; over dots, or the distances or cosines that
+   it was built for) reads 4 to 40 times fewer bytes and returns the bits of the full scan. Rows that no query sees
+   (visible, a bias of -INFINITY) cost little, side by side or not. Where a sample shows that
+   many rows will get weight, the keys are scanned. A call that is sooner without the index (one query and short rows
+   in a cache; KSUBSETS and ARGMAX of k > 32, 16 queries or more, no prefix) checks it and does without: then no row is
+   held against its copy, and the answer is that of the keys as they are. It borrows the caller's memory; the keys must
+   stay as they are. Plain data: struct and the bytes at `data` may be saved and loaded on the same kind of machine;
+   `data` is then pointed at the copy, aligned to 64 bytes. All members but these two are read-only. A retrieval
+   refuses an index (ARG) whose members, alignment or generation are not right, or whose sampled rows are not those of
+   the keys; and answers no query (ARG) if a row that it scores breaks its bound or, of the first 64 it scores, is not
+   within the bound of its copy. A key that has changed goes unseen where the copy of the old one rules it out: count
+   net->generation up when you change keys, or call hfy_index_check. Bytes at `data` that were damaged can cost the
+   right answer so, never a read outside of them. */
 typedef struct hfy_index {
   const void *data;     /* in the caller's memory, aligned to 64 bytes */
   size_t bytes;         /* of data in use */
   size_t count, dim;    /* shape of the keys */
+  size_t capacity;      /* rows that data has room for */
   size_t prefix;        /* directions in front of the rows; 0 = none */
+  size_t sim;           /* the hfy_sim that it is for, besides DOT */
   double residual;      /* share of the keys' norm, their mean direction apart, that the directions leave; or 1 */
-  double error;         /* root mean square of |key - its int8 row| over that of |key| */
+  double error;         /* root mean square of |key - its int8 row| over that of |key|; both as of the build */
   uint64_t format;      /* version and precision of the build; anything else is refused */
-  uint64_t fingerprint; /* of every byte of the keys */
-  uint64_t sampled;     /* of a fixed sample of the keys' rows: looked at before every retrieval */
-  uint64_t content;     /* of every byte of data: looked at by hfy_index_check */
+  uint64_t content;     /* of every byte of data that says something: looked at by hfy_index_check */
   uint64_t seal;        /* of the members but data and generation: looked at before every retrieval */
   double mean_norm, basis_norm, largest; /* bounds: the mean row, the directions as a matrix, the longest key */
   int exponent; /* inside, keys are divided by 2^exponent: the largest element is then in [1/2, 1) */
@@ -745,7 +752,7 @@ typedef struct hfy_index {
 } hfy_index;
 
 #ifdef HFY_HAS_INDEX_
-/* Bytes of memory that hfy_index_build needs, whatever the alignment: about dim + 16 a key, and up to 148 more with a
+/* Bytes of memory that hfy_index_build needs, whatever the alignment: about dim + 20 a key, and up to 148 more with a
    prefix; SIZE_MAX if there is no such size (0, overflow, dim above 2^24, count above 2^32 - 1, prefix above dim). */
 HFY_API size_t hfy_index_size(size_t count, size_t dim, const hfy_index_options *options);
 
@@ -760,6 +767,31 @@ HFY_API size_t hfy_index_size(size_t count, size_t dim, const hfy_index_options 
 HFY_API hfy_status hfy_index_build(const hfy_real *keys, size_t count, size_t dim, size_t key_stride,
                                    const hfy_index_options *options, void *memory, size_t bytes, hfy_index *index,
                                    hfy_work *work);
+
+/* Follows keys that have changed, without a new build: the keys are now `count` rows (at most index->capacity), of
+   which rows first .. first+n-1 are new or have changed, and all others are as they were. So rows are appended (first
+   = index->count), replaced (count as before) and taken from the end (n = 0); to remove row i in no time, put the last
+   in its place and say so (first = i, n = 1, count one less). Writes the caller's memory at index->data; neither that
+   nor *index changes on an error. Retrievals then answer as with a new build, to the bit. The bytes are those of a
+   build with this index's mean, directions and scale, whatever the order of the changes (but for `largest`, which
+   never falls, residual and error): so bounds are a little looser where the keys have drifted. Build again when the
+   memory has grown a few times over. The other rows are looked at as before a retrieval, 16 of them on either side; a
+   row that has changed unsaid is found later as before. Then set index->generation to what you count net->generation
+   up to.
+   Cost: that of a build for n rows, without the estimates: a few passes over them, 2 n dim prefix multiply-adds.
+   Errors: ARG (NULL, shape, first, n, count above the capacity, what a retrieval refuses; a key with an element 2^32
+   times the largest at the build), NOMEM (scratch: about dim (274 + 4 prefix) bytes with a prefix, 10 dim without),
+   NONFINITE.
+   EXAMPLE  hfy_index_options room = { .capacity = 100000 };   for hfy_index_size and hfy_index_build of 1000 keys
+            ... write key 1000 ...
+            status = hfy_index_update(&index, keys, 1001, dim, 0, 1000, 1, &work); */
+HFY_API hfy_status hfy_index_update(hfy_index *index, const hfy_real *keys, size_t count, size_t dim,
+                                    size_t key_stride, size_t first, size_t n, hfy_work *work);
+
+/* Takes out rows first .. first+n-1; those behind move up, as you then move the keys (order and ties stay what they
+   are). At least one row stays. Bytes and answers: as after hfy_index_update. Cost: moves what lies behind, about a
+   quarter of the keys' own bytes, and reads no keys. Errors, nothing changed: ARG (NULL, first, n, a member). */
+HFY_API hfy_status hfy_index_remove(hfy_index *index, size_t first, size_t n, hfy_work *work);
 
 /* The full check that an index belongs to these keys and is whole: reads every byte of both. (A retrieval looks at
    less: see hfy_index.) Errors: ARG (NULL, another version, precision or shape, keys or data that have changed). */
@@ -1064,8 +1096,9 @@ typedef struct hfy_net {
   size_t dim, count;            /* D: length of a pattern; N: how many; both >= 1 */
   const hfy_real *keys;         /* N rows of dim */
   size_t key_stride;            /* from one row to the next; 0 = dim */
-  const struct hfy_index *index; /* the keys prepared by hfy_index_build: DOT with a margin then reads far fewer bytes
-                                    for the same bits; ignored where it cannot help; or NULL */
+  const struct hfy_index *index; /* the keys prepared by hfy_index_build: a separation with a margin (DOT, or the sim
+                                    that it was built for) then reads far fewer bytes for the same bits; ignored where
+                                    it cannot help; or NULL */
   const hfy_real *values;       /* N rows of dim, used in every step; NULL = keys */
   size_t value_stride;          /* 0 = dim (key_stride while values is NULL) */
   const hfy_real *self_coupling; /* dim: z <- z - self_coupling o q (classical nets without self-coupling); or NULL */
@@ -1089,6 +1122,12 @@ typedef struct hfy_net {
                             that sees no other pattern has an answer: of p = 0. Not IDENTITY, powers, EXP, structures or
                             bounds: UNSUPPORTED */
   double null_score;     /* its theta, finite; never multiplied by beta */
+  double leave_out;      /* SOFTMAX, EXP in retrievals: patterns whose share of all weights together is at most this may
+                            be left out: 0 <= leave_out < 1; 0 = none. They are those whose score lies log(N (1 -
+                            leave_out) / leave_out) or more below the best: so an index serves, and the bits hang
+                            neither on it nor on batch or threads. For sharp weights only: where hundreds of patterns
+                            stay (report.support) it is slower than all, in batches many times.
+                            All count where the report asks for weights or energies, in gradients and in shards */
 } hfy_net;
 
 /* What a retrieval can tell besides its answer: every pointer is optional, arrays hold one entry a query unless said.
@@ -1113,6 +1152,7 @@ typedef struct hfy_report {
   hfy_real *top_score;  /* n_queries x top: scores of those in top_index; then -INFINITY */
   hfy_real *null_weight; /* what the null pattern took in the last step, 0 without one. All else is of the others: the
                             weights sum to 1 (KSUBSETS, ARGMAX: k) less this */
+  double *left_out;      /* a bound of the share of all weights that the last step left out (net->leave_out); else 0 */
 } hfy_report;
 
 #ifdef HFY_HAS_NET_
@@ -7768,7 +7808,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy
    Numerics: every slack is proved in docs/math.md 13. Keys and queries are scaled by powers of two to a largest element
    in [1/2, 1), so that nothing overflows; row constants are floats rounded up; bounds are added up in double.
    ------------------------------------------------------------------------------------------------------------------ */
-#define HFY_INDEX_FORMAT_ (UINT64_C(0x4846594958000100) + sizeof(hfy_real))
+#define HFY_INDEX_FORMAT_ (UINT64_C(0x4846594958000200) + sizeof(hfy_real))
+#define HFY_INDEX_GROWTH_ 4294967296.0        /* 2^32: how much larger than at the build an element may become */
 #define HFY_INDEX_TINY_ 8.271806125530277e-25 /* 2^-80: what underflow can add to a prefix's norms, with room */
 #define HFY_INDEX_SPEC_ 0.001953125           /* 2^-9: share of |c^| that stands for |B q'| / |y| */
 enum {
@@ -7791,6 +7832,8 @@ typedef struct hfy_index_view_ {
   signed char *rows;             /* count x dim */
   float *scale, *error, *spread; /* x^ = scale * row; |x - x^| with all slack; |x^ - mean| */
   int32_t *sum;                  /* of the row's integers */
+  uint32_t *print;               /* of the key's bytes */
+  float *own;                    /* EUCLIDEAN: |x - mean|^2 / 2, or less; COSINE: |x|, or less; -1: x = 0; 0: unknown */
   float *mean;                   /* dim */
   signed char *coef;             /* count x prefix */
   float *c_scale, *c_mean;       /* c^ = c_scale * coef; v */
@@ -7799,14 +7842,18 @@ typedef struct hfy_index_view_ {
   hfy_real *basis;               /* prefix x dim */
 } hfy_index_view_;
 
-HFY_COLD_ void hfy_index_layout_(hfy_base_arena_ *arena, size_t count, size_t dim, size_t prefix, hfy_index_view_ *v) {
+HFY_COLD_ void hfy_index_layout_(hfy_base_arena_ *arena, size_t count, size_t dim, size_t prefix, int own,
+                                 hfy_index_view_ *v) {
   size_t n = hfy_base_plus_(count, 8);
+  memset(v, 0, sizeof *v);
   v->rows = HFY_TAKE_(arena, signed char, hfy_base_plus_(hfy_base_times_(count, dim), HFY_SIMD_PAD_));
   v->scale = HFY_TAKE_(arena, float, n);
   v->error = HFY_TAKE_(arena, float, n);
   v->spread = HFY_TAKE_(arena, float, n);
   v->sum = HFY_TAKE_(arena, int32_t, n);
+  v->print = HFY_TAKE_(arena, uint32_t, n);
   v->mean = HFY_TAKE_(arena, float, dim);
+  if (own) v->own = HFY_TAKE_(arena, float, n);
   if (!prefix) return;
   v->coef = HFY_TAKE_(arena, signed char, hfy_base_plus_(hfy_base_times_(count, prefix), HFY_SIMD_PAD_));
   v->c_scale = HFY_TAKE_(arena, float, n);
@@ -7881,27 +7928,62 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_quantise_(const double *x, size
 
 /* --- fingerprints --- */
 
-/* Of `rows` rows at most, first and last among them. */
-HFY_COLD_ uint64_t hfy_index_hash_rows_(size_t rows, const hfy_real *keys, size_t count, size_t dim, size_t stride) {
-  uint64_t h = hfy_base_mix_(count) ^ dim, i, n = hfy_base_min_(count, rows);
-  for (i = 0; i < n; i++)
-    h = hfy_base_hash_(h, keys + (n > 1 ? (size_t)(i * (count - 1) / (n - 1)) : 0) * stride, dim * sizeof *keys);
-  return h;
+HFY_PRIVATE_ uint32_t hfy_index_print_(const hfy_real *x, size_t dim) {
+  return (uint32_t)hfy_base_hash_(0, x, dim * sizeof *x);
+}
+
+/* What a row has in each array. */
+typedef struct hfy_index_part_ {
+  void *at;
+  size_t width; /* bytes a row */
+} hfy_index_part_;
+
+enum { HFY_INDEX_PARTS_ = 13 };
+
+HFY_COLD_ size_t hfy_index_parts_(const hfy_index_view_ *v, size_t dim, size_t prefix, hfy_index_part_ *part) {
+  void *const at[HFY_INDEX_PARTS_] = {v->rows, v->coef, v->scale, v->error, v->spread, v->sum, v->print, v->own,
+                                      v->c_scale, v->c_mean, v->c_error, v->c_rest, v->c_sum};
+  size_t i, n = 0;
+  for (i = 0; i < HFY_INDEX_PARTS_; i++) {
+    part[n].at = at[i];
+    part[n].width = i > 1 ? sizeof(float) : i ? prefix : dim;
+    n += at[i] != NULL;
+  }
+  return n;
+}
+
+/* What rows from .. to-1 add to `content`. */
+HFY_COLD_ uint64_t hfy_index_content_(const hfy_index_view_ *v, const hfy_index *x, size_t from, size_t to) {
+  hfy_index_part_ part[HFY_INDEX_PARTS_];
+  uint64_t sum = 0;
+  size_t i, n = hfy_index_parts_(v, x->dim, x->prefix, part);
+  for (; from < to; from++) {
+    uint64_t h = 0;
+    for (i = 0; i < n; i++)
+      h = hfy_base_hash_(h, (const unsigned char *)part[i].at + from * part[i].width, part[i].width);
+    sum += h;
+  }
+  return sum;
+}
+
+/* And what all of them share. */
+HFY_COLD_ uint64_t hfy_index_frame_(const hfy_index_view_ *v, const hfy_index *x) {
+  const uint64_t h = hfy_base_hash_(0, v->mean, x->dim * sizeof *v->mean);
+  return x->prefix ? hfy_base_hash_(h, v->basis, x->prefix * x->dim * sizeof *v->basis) : h;
 }
 
 HFY_COLD_ uint64_t hfy_index_seal_(const hfy_index *x) {
-  const uint64_t member[14] = {x->bytes, x->count, x->dim, x->prefix, hfy_base_bits_(x->residual),
-                               hfy_base_bits_(x->error), x->format, x->fingerprint, x->sampled, x->content,
+  const uint64_t member[14] = {x->bytes, x->count, x->dim, x->capacity, x->prefix, x->sim, hfy_base_bits_(x->residual),
+                               hfy_base_bits_(x->error), x->format, x->content,
                                hfy_base_bits_(x->mean_norm), hfy_base_bits_(x->basis_norm),
                                hfy_base_bits_(x->largest), (uint64_t)(int64_t)x->exponent};
   return hfy_base_hash_(0, member, sizeof member);
 }
 
-/* Is this an index of such keys? Its members, the shape, a few rows; no member makes a view reach beyond `bytes`. */
-HFY_COLD_ hfy_status hfy_index_matches_(const hfy_index *index, const hfy_real *keys, size_t count, size_t dim,
-                                        size_t stride, hfy_work *work) {
+/* Is this an index of such a shape? Its members; none makes a view reach beyond `bytes`. */
+HFY_COLD_ hfy_status hfy_index_open_(const hfy_index *index, size_t count, size_t dim, hfy_index_view_ *view,
+                                     hfy_work *work) {
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
-  hfy_index_view_ view;
   if (!index->data || index->format != HFY_INDEX_FORMAT_)
     return hfy_base_fail_(work, HFY_ERR_ARG, "index was not built by hfy_index_build of this version and precision");
   if (index->count != count || index->dim != dim)
@@ -7910,12 +7992,29 @@ HFY_COLD_ hfy_status hfy_index_matches_(const hfy_index *index, const hfy_real *
   if ((uintptr_t)index->data & 63)
     return hfy_base_fail_(work, HFY_ERR_ARG, "index->data is %z bytes behind a multiple of 64; it should be at one",
                           (size_t)((uintptr_t)index->data & 63));
-  hfy_index_layout_(&arena, count, dim, index->prefix, &view);
+  hfy_index_layout_(&arena, index->capacity, dim, index->prefix, index->sim != HFY_SIM_DOT, view);
   if (index->seal != hfy_index_seal_(index) || arena.used != index->bytes || index->prefix > dim ||
-      index->exponent < -1100 || index->exponent > 1100)
+      index->count > index->capacity || index->exponent < -1100 || index->exponent > 1100)
     return hfy_base_fail_(work, HFY_ERR_ARG, "a member of index has changed since it was built");
-  if (index->sampled != hfy_index_hash_rows_(HFY_INDEX_SAMPLES_, keys, count, dim, stride))
-    return hfy_base_fail_(work, HFY_ERR_ARG, "index is of other keys, or they have changed since: build it again");
+  arena.base = (unsigned char *)index->data;
+  arena.room = SIZE_MAX;
+  arena.used = 0;
+  hfy_index_layout_(&arena, index->capacity, dim, index->prefix, index->sim != HFY_SIM_DOT, view);
+  return HFY_OK;
+}
+
+/* Are rows from .. to-1 the keys that it is of? Looks at `most` of them, first and last among them. */
+HFY_COLD_ hfy_status hfy_index_matches_(const hfy_index_view_ *v, const hfy_real *keys, size_t from, size_t to,
+                                        size_t dim, size_t stride, size_t most, hfy_work *work) {
+  const uint64_t last = from < to ? to - from - 1 : 0;
+  const size_t n = from < to ? hfy_base_min_(to - from, most) : 0;
+  size_t i;
+  for (i = 0; i < n; i++) {
+    const size_t row = from + (n > 1 ? (size_t)(i * last / (n - 1)) : 0);
+    if (v->print[row] != hfy_index_print_(keys + row * stride, dim))
+      return hfy_base_fail_(work, HFY_ERR_ARG, "index is of other keys, or they or the bytes at index->data have "
+                            "changed since (row %z): build it again", row);
+  }
   return HFY_OK;
 }
 
@@ -7930,12 +8029,16 @@ HFY_COLD_ size_t hfy_index_prefix_(size_t count, size_t dim, const hfy_index_opt
   return dim < 128 || count < 1024 ? 0 : hfy_base_min_(128, dim / 4 / 32 * 32);
 }
 
+HFY_COLD_ size_t hfy_index_capacity_(size_t count, const hfy_index_options *options) {
+  return options && options->capacity > count ? options->capacity : count;
+}
+
 HFY_API HFY_SMALL_ size_t hfy_index_size(size_t count, size_t dim, const hfy_index_options *options) {
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_index_view_ view;
-  size_t prefix = hfy_index_prefix_(count, dim, options);
-  if (prefix == SIZE_MAX) return SIZE_MAX;
-  hfy_index_layout_(&arena, count, dim, prefix, &view);
+  const size_t prefix = hfy_index_prefix_(count, dim, options), capacity = hfy_index_capacity_(count, options);
+  if (prefix == SIZE_MAX || capacity / 65536 > 65535) return SIZE_MAX;
+  hfy_index_layout_(&arena, capacity, dim, prefix, options && options->sim, &view);
   return arena.used < (size_t)PTRDIFF_MAX ? arena.used + 63 : SIZE_MAX;
 }
 
@@ -7943,7 +8046,7 @@ HFY_API HFY_SMALL_ size_t hfy_index_size(size_t count, size_t dim, const hfy_ind
 
 typedef struct hfy_index_build_ {
   const hfy_real *keys;
-  size_t count, dim, stride, prefix, samples;
+  size_t count, dim, stride, prefix, samples; /* samples 0: mean and directions are there */
   const hfy_simd_ *simd;
   hfy_index *index;      /* what is made */
   hfy_index_view_ view;  /* and its arrays */
@@ -7959,11 +8062,11 @@ typedef struct hfy_index_build_ {
 } hfy_index_build_;
 
 HFY_COLD_ void hfy_index_plan_build_(hfy_base_arena_ *arena, hfy_index_build_ *b) {
-  size_t r = b->prefix, all = hfy_base_times_(r, b->dim);
+  size_t r = b->prefix, all = b->samples ? hfy_base_times_(r, b->dim) : 0;
   b->norm = HFY_TAKE_(arena, double, b->samples);
   b->sorted = HFY_TAKE_(arena, double, b->samples);
   b->wide = HFY_TAKE_(arena, double, b->dim);
-  b->total = HFY_TAKE_(arena, double, b->dim);
+  b->total = HFY_TAKE_(arena, double, b->samples ? b->dim : 0);
   b->whole = HFY_TAKE_(arena, int16_t, b->dim);
   b->directions = HFY_TAKE_(arena, double, all);
   b->block = HFY_TAKE_(arena, hfy_real, all);
@@ -8007,10 +8110,32 @@ HFY_COLD_ void hfy_index_mean_(hfy_index_build_ *b) {
   for (d = 0; d < b->dim; d++) {
     float mean = (float)(b->total[d] / (double)used);
     if (fabs((double)mean) < 1e-18) mean = 0;
-    b->mean_square += (double)mean * (double)mean;
     b->view.mean[d] = mean;
   }
-  b->index->mean_norm = hfy_sim_norm_(b->mean_square, b->dim);
+}
+
+HFY_COLD_ double hfy_index_mean_square_(const float *mean, size_t dim) {
+  double sum = 0;
+  size_t d;
+  for (d = 0; d < dim; d++) sum += (double)mean[d] * (double)mean[d];
+  return sum;
+}
+
+/* What a row has for its similarity: w and n of math 13.10. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ float hfy_index_own_(const hfy_index_build_ *b, size_t i, double norm) {
+  const double length = norm / b->unit.a / b->unit.b;
+  double away = 0;
+  size_t d;
+  if (b->index->sim == HFY_SIM_COSINE) {
+    const int lost = ((double)b->dim + 64) * HFY_REAL_MIN_ > 1e-4 * length * length;
+    if (!(hfy_index_largest_(b->keys + i * b->stride, b->dim) > 0)) return -1;
+    return norm < 9.1e-13 || lost ? 0 : (float)(norm * (1 - 2.5e-4));
+  }
+  for (d = 0; d < b->dim; d++) {
+    const double off = b->wide[d] - (double)b->view.mean[d];
+    away += off * off;
+  }
+  return (float)((0.5 * away - 1e-36) * (1 - 3e-7));
 }
 
 /* Row i in int8 with its bounds. Returns its squared distance from the key; *norm is at least the key's. */
@@ -8028,6 +8153,8 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_put_row_(const hfy_index_build_
   *norm = hfy_sim_norm_(squares, dim);
   distance = hfy_sim_norm_(error, dim);
   b->view.scale[i] = (float)scale;
+  b->view.print[i] = hfy_index_print_(b->keys + i * b->stride, dim);
+  if (b->view.own) b->view.own[i] = hfy_index_own_(b, i, *norm);
   b->view.error[i] = hfy_sim_up_(distance + hfy_sim_slack_(dim) * *norm + 1.2e-13 * (*norm + distance));
   b->view.spread[i] = hfy_sim_up_(hfy_sim_norm_(away, dim));
   return error;
@@ -8150,13 +8277,13 @@ HFY_COLD_ double hfy_index_put_coefficients_(const hfy_index_build_ *b, size_t a
   return moved + (2 * (double)r + 4) * HFY_REAL_EPS_ * (start + size * frobenius) + HFY_INDEX_TINY_;
 }
 
-/* The prefix of all keys in the directions of view.basis. */
-HFY_COLD_ void hfy_index_fill_prefix_(hfy_index_build_ *b) {
+/* The prefix of keys from .. to-1 in the directions of view.basis. */
+HFY_COLD_ void hfy_index_fill_prefix_(const hfy_index_build_ *b, size_t from, size_t to) {
   const hfy_index_view_ *view = &b->view;
-  size_t from, n, t, dim = b->dim, r = b->index->prefix;
+  size_t n, t, dim = b->dim, r = b->index->prefix;
   double norm[HFY_INDEX_BUILD_], along[HFY_INDEX_BUILD_], start[HFY_INDEX_BUILD_];
-  for (from = 0; from < b->count; from += n) {
-    n = hfy_base_min_(HFY_INDEX_BUILD_, b->count - from);
+  for (; from < to; from += n) {
+    n = hfy_base_min_(HFY_INDEX_BUILD_, to - from);
     for (t = 0; t < n; t++) {
       hfy_real *y = b->tile + t * dim;
       along[t] = hfy_index_deflate_(b, from + t, view->c_mean + from + t, y);
@@ -8191,8 +8318,10 @@ HFY_COLD_ void hfy_index_make_(hfy_index_build_ *b, int forced, hfy_base_arena_ 
   hfy_index *made = b->index;
   double squares = 0, errors = 0, norm;
   size_t i;
-  hfy_index_layout_(&place, b->count, b->dim, 0, &b->view);
+  hfy_index_layout_(&place, made->capacity, b->dim, 0, made->sim != HFY_SIM_DOT, &b->view);
   hfy_index_mean_(b);
+  b->mean_square = hfy_index_mean_square_(b->view.mean, b->dim);
+  made->mean_norm = hfy_sim_norm_(b->mean_square, b->dim);
   for (i = 0; i < b->count; i++) {
     errors += hfy_index_put_row_(b, i, &norm);
     squares += norm * norm;
@@ -8202,12 +8331,24 @@ HFY_COLD_ void hfy_index_make_(hfy_index_build_ *b, int forced, hfy_base_arena_ 
   made->residual = 1;
   if (b->prefix) made->prefix = hfy_index_choose_(b, hfy_index_directions_(b), forced);
   place.used = 0;
-  hfy_index_layout_(&place, b->count, b->dim, made->prefix, &b->view);
+  hfy_index_layout_(&place, made->capacity, b->dim, made->prefix, made->sim != HFY_SIM_DOT, &b->view);
   made->bytes = place.used;
   if (!made->prefix) return;
   memcpy(b->view.basis, b->block, made->prefix * b->dim * sizeof *b->block);
   made->basis_norm = hfy_index_basis_norm_(b->view.basis, made->prefix, b->dim);
-  hfy_index_fill_prefix_(b);
+  hfy_index_fill_prefix_(b, 0, b->count);
+}
+
+/* The largest element of rows from .. to-1, all of which should be finite. */
+HFY_COLD_ hfy_status hfy_index_range_(const hfy_index_build_ *b, size_t from, size_t to, double *largest,
+                                      hfy_work *work) {
+  for (*largest = 0; from < to; from++) {
+    const double most = hfy_index_largest_(b->keys + from * b->stride, b->dim);
+    if (!hfy_base_is_finite_(most))
+      return hfy_base_fail_(work, HFY_ERR_NONFINITE, "keys: NaN or infinity in row %z; all should be finite", from);
+    *largest = most > *largest ? most : *largest;
+  }
+  return HFY_OK;
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_index_build(const hfy_real *keys, size_t count, size_t dim, size_t key_stride,
@@ -8215,8 +8356,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_build(const hfy_real *keys, size_t count
                                               hfy_index *index, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0, 0}, place = {NULL, 0, 0, 0};
-  size_t i, need = hfy_index_size(count, dim, options), stride = key_stride ? key_stride : dim;
-  double largest = 0;
+  size_t need = hfy_index_size(count, dim, options), stride = key_stride ? key_stride : dim;
+  double largest;
   hfy_index made;
   hfy_index_build_ b;
   hfy_status status = hfy_base_null_(w, !keys ? "keys" : !memory ? "memory" : !index ? "index" : NULL);
@@ -8227,6 +8368,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_build(const hfy_real *keys, size_t count
   if (status) return status;
   if (!count || !dim)
     return hfy_base_fail_(w, HFY_ERR_ARG, "count is %z and dim %z; both should be at least 1", count, dim);
+  if (options && (unsigned)options->sim > HFY_SIM_EUCLIDEAN)
+    return hfy_base_should_(w, "options->", "sim", (double)options->sim, "HFY_SIM_DOT, _COSINE or _EUCLIDEAN");
   if (options && options->prefix != SIZE_MAX && options->prefix > dim)
     return hfy_base_fail_(w, HFY_ERR_ARG, "options->prefix is %z; it should be at most dim, %z, or SIZE_MAX for none",
                           options->prefix, dim);
@@ -8238,17 +8381,14 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_build(const hfy_real *keys, size_t count
   b.index = &made;
   b.keys = keys;
   b.count = made.count = count;
+  made.capacity = hfy_index_capacity_(count, options);
+  made.sim = options ? (size_t)options->sim : 0;
   b.dim = made.dim = dim;
   b.stride = stride;
   b.prefix = hfy_index_prefix_(count, dim, options);
   b.samples = hfy_base_min_(count, options && options->sample ? options->sample : 2048);
   while (hfy_base_layout_(&arena, w, &status)) hfy_index_plan_build_(&arena, &b);
-  for (i = 0; i < count && !status; i++) {
-    double most = hfy_index_largest_(keys + i * stride, dim);
-    if (!hfy_base_is_finite_(most))
-      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "keys: NaN or infinity in row %z; all should be finite", i);
-    largest = most > largest ? most : largest;
-  }
+  if (!status) status = hfy_index_range_(&b, 0, count, &largest, w);
   if (status) return hfy_base_close_(w, &local, status);
   (void)frexp(largest, &made.exponent);
   b.unit = hfy_index_power_of_(-made.exponent);
@@ -8257,12 +8397,116 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_build(const hfy_real *keys, size_t count
   memset(place.base, 0, need - 63);
   made.data = place.base;
   made.format = HFY_INDEX_FORMAT_;
-  made.fingerprint = hfy_index_hash_rows_(SIZE_MAX, keys, count, dim, stride);
-  made.sampled = hfy_index_hash_rows_(HFY_INDEX_SAMPLES_, keys, count, dim, stride);
   hfy_index_make_(&b, options && options->prefix, place);
-  made.content = hfy_base_hash_(0, made.data, made.bytes);
+  made.content = hfy_index_frame_(&b.view, &made) + hfy_index_content_(&b.view, &made, 0, count);
   made.seal = hfy_index_seal_(&made);
   *index = made;
+  return hfy_base_close_(w, &local, HFY_OK);
+}
+
+/* --- changes --- */
+
+/* Do the arguments say what may have become of the keys? */
+HFY_COLD_ hfy_status hfy_index_follows_(const hfy_index *index, const hfy_index_build_ *b, size_t first, size_t n,
+                                        hfy_work *work) {
+  if (b->stride < b->dim)
+    return hfy_base_fail_(work, HFY_ERR_ARG, "key_stride is %z; it should be 0 or at least dim, %z", b->stride, b->dim);
+  if (!b->count || b->count > index->capacity)
+    return hfy_base_fail_(work, HFY_ERR_ARG, "count is %z; it should be at least 1 and at most index->capacity, %z",
+                          b->count, index->capacity);
+  if (!hfy_base_fits_(b->count, b->stride, sizeof *b->keys))
+    return hfy_base_fail_(work, HFY_ERR_ARG, "count %z, key_stride %z: such an array cannot exist", b->count,
+                          b->stride);
+  if (first > b->count || n > b->count - first)
+    return hfy_base_fail_(work, HFY_ERR_ARG, "first is %z and n %z; rows should be below count, %z", first, n,
+                          b->count);
+  if (b->count > index->count && (first > index->count || first + n < b->count))
+    return hfy_base_fail_(work, HFY_ERR_ARG, "first is %z and n %z; rows %z to count, %z, are all new", first, n,
+                          index->count, b->count);
+  return HFY_OK;
+}
+
+/* Rows from .. to-1 as behind the last one. */
+HFY_COLD_ void hfy_index_blank_(const hfy_index_view_ *v, const hfy_index *x, size_t from, size_t to) {
+  hfy_index_part_ part[HFY_INDEX_PARTS_];
+  size_t n = hfy_index_parts_(v, x->dim, x->prefix, part);
+  while (n-- && from < to)
+    memset((unsigned char *)part[n].at + from * part[n].width, 0, (to - from) * part[n].width);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_index_update(hfy_index *index, const hfy_real *keys, size_t count, size_t dim,
+                                               size_t key_stride, size_t first, size_t n, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
+  hfy_index made;
+  hfy_index_build_ b;
+  double largest, norm;
+  size_t i, old;
+  hfy_status status = hfy_base_null_(w, !index ? "index" : !keys ? "keys" : NULL);
+  memset(&b, 0, sizeof b);
+  b.simd = hfy_simd_choose_(w);
+  if (!b.simd) return HFY_ERR_UNSUPPORTED;
+  if (status) return status;
+  made = *index;
+  old = made.count;
+  b.index = &made;
+  b.keys = keys;
+  b.count = count;
+  b.dim = dim;
+  b.stride = key_stride ? key_stride : dim;
+  b.prefix = made.prefix;
+  status = hfy_index_open_(index, old, dim, &b.view, w);
+  if (!status) status = hfy_index_follows_(index, &b, first, n, w);
+  if (!status)
+    status = hfy_index_matches_(&b.view, keys, 0, hfy_base_min_(first, old), dim, b.stride, HFY_INDEX_SAMPLES_, w);
+  if (!status)
+    status = hfy_index_matches_(&b.view, keys, first + n, hfy_base_min_(count, old), dim, b.stride,
+                                HFY_INDEX_SAMPLES_, w);
+  while (hfy_base_layout_(&arena, w, &status)) hfy_index_plan_build_(&arena, &b);
+  if (!status) status = hfy_index_range_(&b, first, first + n, &largest, w);
+  if (status) return hfy_base_close_(w, &local, status);
+  b.unit = hfy_index_power_of_(-made.exponent);
+  if (!(largest * b.unit.a * b.unit.b <= HFY_INDEX_GROWTH_)) {
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "rows %z to %z: an element is 2^32 times the largest that index was built "
+                            "of: build it again", first, first + n - 1);
+    return hfy_base_close_(w, &local, status);
+  }
+  b.mean_square = hfy_index_mean_square_(b.view.mean, dim);
+  made.content -= hfy_index_content_(&b.view, &made, first, hfy_base_min_(first + n, old)) +
+                  hfy_index_content_(&b.view, &made, count, old);
+  hfy_index_blank_(&b.view, &made, count, old);
+  for (i = first; i < first + n; i++) {
+    (void)hfy_index_put_row_(&b, i, &norm);
+    made.largest = norm > made.largest ? norm : made.largest;
+  }
+  if (made.prefix) hfy_index_fill_prefix_(&b, first, first + n);
+  made.content += hfy_index_content_(&b.view, &made, first, first + n);
+  made.count = count;
+  made.seal = hfy_index_seal_(&made);
+  *index = made;
+  return hfy_base_close_(w, &local, HFY_OK);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_index_remove(hfy_index *index, size_t first, size_t n, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_index_part_ part[HFY_INDEX_PARTS_];
+  hfy_index_view_ view;
+  size_t left, parts;
+  hfy_status status = hfy_base_null_(w, !index ? "index" : NULL);
+  if (!status) status = hfy_index_open_(index, index->count, index->dim, &view, w);
+  if (status) return status;
+  if (first > index->count || n > index->count - first || n == index->count)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "first is %z and n %z; rows should be below %z, and one should stay", first,
+                          n, index->count);
+  index->content -= hfy_index_content_(&view, index, first, first + n);
+  left = index->count - first - n;
+  for (parts = hfy_index_parts_(&view, index->dim, index->prefix, part); parts--;) {
+    unsigned char *to = (unsigned char *)part[parts].at + first * part[parts].width;
+    memmove(to, to + n * part[parts].width, left * part[parts].width);
+  }
+  hfy_index_blank_(&view, index, first + left, index->count);
+  index->count -= n;
+  index->seal = hfy_index_seal_(index);
   return hfy_base_close_(w, &local, HFY_OK);
 }
 
@@ -8270,13 +8514,13 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_check(const hfy_index *index, const hfy_
                                               size_t key_stride, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   size_t stride = key_stride ? key_stride : dim;
+  hfy_index_view_ view;
   hfy_status status = hfy_base_null_(w, !index ? "index" : !keys ? "keys" : NULL);
   if (!status && stride < dim)
     status = hfy_base_fail_(w, HFY_ERR_ARG, "key_stride is %z; it should be 0 or at least dim, %z", key_stride, dim);
-  if (!status) status = hfy_index_matches_(index, keys, count, dim, stride, w);
-  if (!status && index->fingerprint != hfy_index_hash_rows_(SIZE_MAX, keys, count, dim, stride))
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "keys have changed since the index was built: build it again");
-  if (!status && index->content != hfy_base_hash_(0, index->data, index->bytes))
+  if (!status) status = hfy_index_open_(index, count, dim, &view, w);
+  if (!status) status = hfy_index_matches_(&view, keys, 0, count, dim, stride, count, w);
+  if (!status && index->content != hfy_index_frame_(&view, index) + hfy_index_content_(&view, index, 0, count))
     status = hfy_base_fail_(w, HFY_ERR_ARG, "the bytes at index->data have changed since they were built");
   return hfy_base_close_(w, &local, status);
 }
@@ -8291,6 +8535,9 @@ typedef struct hfy_index_seek_ {
   const hfy_simd_ *simd;
   const hfy_simd_int8_ *int8;
   size_t workers; /* that share one query's search */
+  hfy_sim sim;    /* DOT, or what the index is for */
+  int sparse;     /* masks leave: 1: few rows; 2: so few of a tile that queries are better sought alone */
+  double slack;   /* of a squared distance, relative */
   double beta;    /* > 0 */
   double width;   /* >= 0: how far below the kth best theta a candidate may lie */
   size_t kth;     /* >= 1 */
@@ -8301,6 +8548,8 @@ typedef struct hfy_index_one_ {
   hfy_simd_bound_ bound;
   double about;  /* the bound's slack that is not in row constants */
   double middle; /* the bound's shift without it */
+  double rest;   /* what a row's spread counts */
+  double own;    /* and its own */
   hfy_index_power_ unit;
   double top;                  /* the kth best lower bound of theta */
   double best[HFY_INDEX_FEW_]; /* the best of them, descending */
@@ -8325,7 +8574,8 @@ typedef struct hfy_index_scratch_ {
   int16_t *whole;            /* dim, padded */
   unsigned char *high, *low; /* dim, padded */
   int exponent;              /* q is divided by 2^exponent */
-  double norm, about;        /* |q|; what underflow can add */
+  double norm, about;        /* |q|; what underflow, and the rounding of what is beside the dot, can add */
+  double beside, own;        /* that, and what a row's own counts */
   double *dots;              /* workers x CHUNK */
   hfy_real *off, *y;         /* dim, prefix: the query beside the directions and along them */
   double *wide;              /* prefix: y again */
@@ -8336,6 +8586,7 @@ typedef struct hfy_index_scratch_ {
   hfy_index_one_ *one;
   size_t *slot;   /* which of them is the query in place j */
   hfy_index_lift_ raise; /* to NULL: nothing does */
+  double ratio;          /* what spreads count beside errors, in any of the queries at most */
 } hfy_index_scratch_;
 
 /* Elements of a query with the zeros behind it. */
@@ -8343,7 +8594,8 @@ HFY_PRIVATE_ size_t hfy_index_padded_(size_t n) { return (n + 2 * HFY_SIMD_PAD_ 
 
 /* Do nq queries share a scan? Else they are better sought alone. */
 HFY_PRIVATE_ int hfy_index_shares_(const hfy_index_seek_ *seek, size_t nq) {
-  return nq >= HFY_INDEX_BATCH_ && seek->kth <= HFY_INDEX_FEW_ && seek->index->dim <= HFY_SIMD_SEGMENT_;
+  return nq >= HFY_INDEX_BATCH_ && !(seek->sparse & 2) && seek->kth <= HFY_INDEX_FEW_ &&
+         seek->index->dim <= HFY_SIMD_SEGMENT_;
 }
 
 /* Is a call with nq queries side by side sooner with the index than by products of matrices? (OPTIMUS's question;
@@ -8352,7 +8604,7 @@ HFY_PRIVATE_ int hfy_index_shares_(const hfy_index_seek_ *seek, size_t nq) {
 HFY_COLD_ int hfy_index_pays_(const hfy_index_seek_ *seek, size_t nq) {
   const size_t row = seek->index->dim * sizeof(hfy_real);
   if (hfy_index_shares_(seek, nq)) return 1;
-  if (nq >= HFY_INDEX_BATCH_) return seek->index->prefix > 0;
+  if (nq >= HFY_INDEX_BATCH_) return seek->index->prefix > 0 || seek->sparse > 1;
   return row >= HFY_INDEX_ROW_ || seek->index->count * row > HFY_INDEX_CACHED_;
 }
 
@@ -8402,38 +8654,99 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ int hfy_index_holds_(const hfy_index_seek_ *seek
 HFY_COLD_ hfy_status hfy_index_begin_(const hfy_index *index, const hfy_simd_ *simd, const hfy_real *keys,
                                       size_t count, size_t dim, size_t key_stride, hfy_index_seek_ *seek,
                                       hfy_work *work) {
-  hfy_base_arena_ arena = {NULL, 0, 0, 0};
-  hfy_status status = hfy_index_matches_(index, keys, count, dim, key_stride, work);
-  if (status) return status;
+  hfy_status status;
   memset(seek, 0, sizeof *seek);
-  arena.base = (unsigned char *)index->data;
-  arena.room = SIZE_MAX;
-  hfy_index_layout_(&arena, count, dim, index->prefix, &seek->view);
+  status = hfy_index_open_(index, count, dim, &seek->view, work);
+  if (!status)
+    status = hfy_index_matches_(&seek->view, keys, 0, count, dim, key_stride, HFY_INDEX_SAMPLES_, work);
+  if (status) return status;
   seek->index = index;
   seek->unit = hfy_index_power_of_(-index->exponent);
   seek->simd = simd;
   seek->int8 = hfy_simd_int8_of_(simd->isa);
+  seek->slack = 2 * hfy_sim_slack_(dim) + 4 * HFY_REAL_EPS_ + 8 * DBL_EPSILON;
   if (!hfy_index_holds_(seek, keys, 0) || !hfy_index_holds_(seek, keys + count / 2 * key_stride, count / 2) ||
       !hfy_index_holds_(seek, keys + (count - 1) * key_stride, count - 1))
     return hfy_base_fail_(work, HFY_ERR_ARG, "index->data is not what was built of these keys");
   return HFY_OK;
 }
 
-/* The query times 2^-exponent into s->q, its largest element then in [1/2, 1). 0: it is not finite, the canonical dot
-   might leave its range for some row, or its underflow would be of weight. */
+/* Is what the similarity makes of a dot in range for all rows? Else there are no bounds.   (math 13.10) */
+HFY_COLD_ int hfy_index_aim_sim_(const hfy_index_seek_ *seek, const hfy_real *q, hfy_index_scratch_ *s) {
+  const double unit = ldexp(1, seek->index->exponent);
+  const size_t dim = seek->index->dim;
+  const int apart = s->exponent - seek->index->exponent;
+  double along = 0, half;
+  size_t d;
+  if (seek->sim == HFY_SIM_COSINE) {
+    hfy_sim_inverse_norms_(seek->simd, q, dim, 1, dim, &s->own);
+    half = s->own / unit;
+    s->own = ldexp(s->own, s->exponent);
+    return half * 1.1e12 < HFY_REAL_EPS_ / HFY_REAL_MIN_ / 2 && half * 2.8e-14 > 8 / HFY_REAL_MAX_;
+  }
+  if (apart > 100 || apart < -100) return 0;
+  for (d = 0; d < dim; d++) along += (double)seek->view.mean[d] * s->q[d];
+  half = 0.5 * s->norm * s->norm * ldexp(1, apart);
+  s->own = ldexp(1, -apart);
+  s->beside = -along - half;
+  s->about += ((double)dim + 64) * 8 * DBL_EPSILON * (half + seek->index->mean_norm * s->norm);
+  half = (seek->index->largest + seek->index->mean_norm + ldexp(s->norm, apart)) * unit;
+  return half * half <= HFY_REAL_MAX_ / 4;
+}
+
+/* The query times 2^-exponent (EUCLIDEAN: less the mean) into s->q, its largest element then in [1/2, 1). 0: it is not
+   finite, the canonical dot might leave its range for some row, or its underflow would be of weight. */
 HFY_PRIVATE_ int hfy_index_aim_(const hfy_index_seek_ *seek, const hfy_real *q, hfy_index_scratch_ *s) {
   size_t d, dim = seek->index->dim;
   double largest = hfy_index_largest_(q, dim);
   hfy_index_power_ unit;
-  int both;
+  int both, moved = 0;
+  s->beside = 0;
   if (!hfy_base_is_finite_(largest)) return 0;
+  if (seek->sim == HFY_SIM_EUCLIDEAN) {
+    for (d = 0, largest = 0; d < dim; d++) {
+      s->q[d] = (double)q[d] * seek->unit.a * seek->unit.b - (double)seek->view.mean[d];
+      if (!(fabs(s->q[d]) <= largest)) largest = fabs(s->q[d]);
+    }
+    if (!hfy_base_is_finite_(largest)) return 0;
+    moved = seek->index->exponent;
+  }
   (void)frexp(largest, &s->exponent);
   unit = hfy_index_power_of_(-s->exponent);
-  for (d = 0; d < dim; d++) s->q[d] = (double)q[d] * unit.a * unit.b;
+  for (d = 0; d < dim; d++)
+    s->q[d] = (seek->sim == HFY_SIM_EUCLIDEAN ? s->q[d] : (double)q[d]) * unit.a * unit.b;
+  s->exponent += moved;
   s->norm = hfy_sim_norm_(hfy_index_square_(s->q, dim), dim);
   both = seek->index->exponent + s->exponent;
   s->about = ldexp(4 * ((double)dim + 64) * HFY_REAL_MIN_, -both);
+  if (seek->sim != HFY_SIM_DOT && !hfy_index_aim_sim_(seek, q, s)) return 0;
   return ldexp(seek->index->largest * s->norm, both) <= HFY_REAL_MAX_ / 4 && s->about < 1e9;
+}
+
+/* theta of a row from an upper (side 1) or lower (-1) bound of its dot in scaled numbers; own: what its own counts. */
+HFY_PRIVATE_ hfy_real hfy_index_theta_(const hfy_index_seek_ *seek, double bound, double own, int side,
+                                       const hfy_index_power_ *unit, const hfy_real *bias, size_t row) {
+  if (seek->sim == HFY_SIM_DOT) {
+    bound = bound * unit->a * unit->b;
+  } else if (seek->sim == HFY_SIM_EUCLIDEAN) {
+    double half = (double)seek->view.own[row];
+    if (side < 0) half = half * (1 + 8e-7) + 4e-36;
+    bound = (bound - own * half) * unit->a * unit->b;
+    bound = bound < 0 ? bound * (1 - side * seek->slack) : 0;
+  } else {
+    const double norm = (double)seek->view.own[row];
+    if (norm < 0) {
+      bound = 0;
+    } else if (!(norm > 0)) { /* may be infinite or NaN: to be looked at in any case */
+      bound = side * HUGE_VAL;
+    } else {
+      const int outer = (bound > 0) == (side > 0);
+      bound *= own / norm;
+      if (side > 0 && !outer) bound = 0;
+      bound = bound * (outer || side > 0 ? 1 + 1e-14 : 1 - 5e-4) + side * 1e-300;
+    }
+  }
+  return hfy_sim_theta_(seek->beta, bound, bias, row);
 }
 
 /* The most steps on either side of 0 whose dots fit in 32 bits. */
@@ -8465,7 +8778,7 @@ typedef struct hfy_index_level_ {
   const float *scale, *a, *b, *c; /* c: the prefix's v */
   const int32_t *sum;
   hfy_simd_wide_ q;
-  double step, A, B, C, shift, planes;
+  double step, A, B, C, shift, planes, own;
   hfy_index_power_ unit;
 } hfy_index_level_;
 
@@ -8487,6 +8800,7 @@ HFY_COLD_ void hfy_index_begin_level_(const hfy_index_seek_ *seek, const double 
   l->q.high = s->high;
   l->q.low = s->low;
   l->planes = seek->int8->planes ? 32768 : 0;
+  l->own = s->own;
   l->unit = hfy_index_power_of_(seek->index->exponent + s->exponent);
 }
 
@@ -8516,7 +8830,8 @@ HFY_PRIVATE_ void hfy_index_span_(void *context, size_t task) {
                   ((double)l->a[row] * l->A + ((double)l->b[row] * l->B + l->shift));
       hfy_real theta;
       if (l->c) up += (double)l->c[row] * l->C;
-      theta = hfy_sim_theta_(t->seek->beta, up * l->unit.a * l->unit.b, t->bias, row);
+      theta = t->seek->sim ? hfy_index_theta_(t->seek, up, l->own, 1, &l->unit, t->bias, row)
+                           : hfy_sim_theta_(t->seek->beta, up * l->unit.a * l->unit.b, t->bias, row);
       if (!t->list || theta < t->upper[row]) t->upper[row] = theta;
     }
   }
@@ -8541,7 +8856,7 @@ HFY_COLD_ void hfy_index_level_rows_(const hfy_index_seek_ *seek, hfy_index_scra
   l->a = seek->view.error;
   l->b = seek->view.spread;
   l->A = s->norm * (1 + 1e-13);
-  l->shift = middle + off + s->about;
+  l->shift = middle + off + s->about + s->beside;
 }
 
 /* Those of the prefix.   (math 13.4) */
@@ -8582,29 +8897,39 @@ HFY_COLD_ void hfy_index_level_prefix_(const hfy_index_seek_ *seek, hfy_index_sc
   l->A *= 1 + 1e-12;
   l->B = (rest + moved) * (1 + 1e-12);
   l->C = along;
-  l->shift = s->about;
+  l->shift = s->about + s->beside;
 }
 
 /* --- batches --- */
 
-/* A score below which no theta matters while the kth best is at least top; no bias. Verified: rounding does no harm. */
+/* A score (of a dot: in scaled numbers) below which no theta matters while the kth best is at least top; bias 0.
+   Verified: rounding does no harm. */
 HFY_COLD_ double hfy_index_least_(const hfy_index_seek_ *seek, const hfy_index_one_ *one) {
+  const hfy_index_power_ plain = {1, 1}, *unit = seek->sim ? &plain : &one->unit;
   double goal = (one->top - seek->width) / seek->beta,
          slack = 4 * HFY_REAL_EPS_ * (fabs(one->top) + seek->width) / seek->beta;
   int tries;
   if (!hfy_base_is_finite_(goal)) return -HUGE_VAL;
   for (tries = 0; tries < 8; tries++, slack *= 8) {
-    double least = (goal - slack) / one->unit.a / one->unit.b;
-    double theta = (double)hfy_sim_theta_(seek->beta, least * one->unit.a * one->unit.b, NULL, 0);
+    double least = (goal - slack) / unit->a / unit->b;
+    double theta = (double)hfy_sim_theta_(seek->beta, least * unit->a * unit->b, NULL, 0);
     if (hfy_base_is_finite_(least) && !hfy_sim_matters_(one->top, seek->width, theta)) return least;
   }
   return -HUGE_VAL;
 }
 
 HFY_PRIVATE_ void hfy_index_bar_(const hfy_index_seek_ *seek, hfy_index_one_ *one, double top) {
+  double least;
   if (!(top > one->top)) return;
   one->top = top;
-  if (!one->bias) one->bound.least = hfy_index_least_(seek, one);
+  least = hfy_index_least_(seek, one);
+  if (seek->sim == HFY_SIM_COSINE) { /* the score times |x| |q| */
+    one->bound.rest = least > 1e-280 ? -least / one->own * (1 - 1e-13) : 0;
+    least = least > 1e-280 ? 0 : -HUGE_VAL;
+  } else if (seek->sim == HFY_SIM_EUCLIDEAN) {
+    least = least < 0 ? least / (1 - seek->slack) * (1 + 1e-13) / one->unit.a / one->unit.b : -HUGE_VAL;
+  }
+  one->bound.least = least;
 }
 
 /* A lower bound of one more row's theta: may raise the bar. */
@@ -8670,8 +8995,8 @@ HFY_PRIVATE_ void hfy_index_hits_(const hfy_index_seek_ *seek, hfy_index_one_ *o
     hfy_real up;
     if (!(mask & 1)) continue;
     middle = (double)(*dots - one->bound.offset) * (double)v->scale[row] * one->bound.scale + one->middle;
-    reach = (double)v->error[row] * one->bound.near + (double)v->spread[row] * one->bound.rest + one->about;
-    up = hfy_sim_theta_(seek->beta, (middle + reach) * one->unit.a * one->unit.b, one->bias, row);
+    reach = (double)v->error[row] * one->bound.near + (double)v->spread[row] * one->rest + one->about;
+    up = hfy_index_theta_(seek, middle + reach, one->own, 1, &one->unit, one->bias, row);
     if (!hfy_sim_matters_(one->top, seek->width, (double)up) || hfy_base_is_neg_inf_((double)up)) continue;
     if (one->count >= one->next) {
       hfy_index_thin_(seek, one, raise);
@@ -8682,7 +9007,7 @@ HFY_PRIVATE_ void hfy_index_hits_(const hfy_index_seek_ *seek, hfy_index_one_ *o
     }
     one->listed[one->count] = (uint32_t)row;
     one->above[one->count] = up;
-    up = hfy_sim_theta_(seek->beta, (middle - reach) * one->unit.a * one->unit.b, one->bias, row);
+    up = hfy_index_theta_(seek, middle - reach, one->own, -1, &one->unit, one->bias, row);
     one->below[one->count++] = up;
     hfy_index_raise_(seek, one, (double)up);
   }
@@ -8707,7 +9032,10 @@ HFY_PRIVATE_ void hfy_index_enter_(const hfy_index_seek_ *seek, size_t j, int em
     memcpy(word + d % step * (4 / step), step == 4 ? (const void *)&byte : s->whole + d, 4 / step);
     one->bound.offset += s->whole[d] * seek->int8->offset;
   }
-  hfy_index_rest_(seek, one->bound.scale, s, &one->middle, &off, &one->bound.rest);
+  hfy_index_rest_(seek, one->bound.scale, s, &one->middle, &off, &one->rest);
+  one->middle += s->beside;
+  one->own = s->own;
+  one->bound.rest = seek->sim == HFY_SIM_DOT ? one->rest : seek->sim == HFY_SIM_EUCLIDEAN ? -one->own : 0;
   one->count = 0;
   one->next = s->raise.to ? (size_t)HFY_INDEX_LOOKED_ : (size_t)HFY_INDEX_LIST_;
   one->about = off + s->about;
@@ -8719,37 +9047,81 @@ HFY_PRIVATE_ void hfy_index_enter_(const hfy_index_seek_ *seek, size_t j, int em
   for (k = 0; k < HFY_INDEX_FEW_; k++) one->best[k] = -HUGE_VAL;
 }
 
+/* What stands in the place of errors and spreads where rows count by what is their own: errors that hold both, `ratio`
+   the spread's part; unknown rows always pass. n <= TILE. */
+HFY_PRIVATE_ void hfy_index_merge_(const hfy_index_seek_ *seek, size_t from, size_t n, double ratio, float *both) {
+  const hfy_index_view_ *v = &seek->view;
+  size_t i;
+  for (i = 0; i < n; i++) {
+    const double own = (double)v->own[from + i];
+    both[i] = hfy_sim_up_((double)v->error[from + i] + ratio * (double)v->spread[from + i]);
+    if (seek->sim == HFY_SIM_COSINE && !(own > 0 || own < 0)) both[i] = (float)1e38;
+  }
+}
+
+/* Which of n <= 32 rows a query may see; *plain: no bias of theirs is anything but 0. */
+HFY_PRIVATE_ uint32_t hfy_index_unmasked_(const hfy_real *bias, size_t n, int *plain) {
+  uint32_t mask = bias ? 0 : n < 32 ? ((uint32_t)1 << n) - 1 : ~(uint32_t)0;
+  size_t i;
+  *plain = 1;
+  for (i = 0; bias && i < n; i++) {
+    const uint32_t seen = !hfy_base_is_neg_inf_((double)bias[i]);
+    mask |= seen << i;
+    *plain &= !seen || !(bias[i] > 0 || bias[i] < 0 || hfy_base_is_nan_((double)bias[i]));
+  }
+  return mask;
+}
+
 /* One pass over the rows for nq queries that share it (at most what hfy_index_plan_ was told; q, bias and visible of
    s->one are set): lists the rows that none of them can rule out. */
 HFY_PRIVATE_ void hfy_index_scan_(const hfy_index_seek_ *seek, size_t nq, hfy_index_scratch_ *s) {
   const hfy_index_view_ *v = &seek->view;
   const hfy_simd_int8_ *int8 = seek->int8;
   size_t dim = seek->index->dim, words = (dim + int8->step - 1) / int8->step, from, j, l, n, doubt, limit = 0;
+  float both[HFY_SIMD_TILE_] = {0};
+  int packed;
+  s->ratio = 0;
   for (j = 0; j < nq || j % HFY_SIMD_GROUP_; j++) { /* whole groups */
     hfy_index_enter_(seek, j, j >= nq, words, s);
     s->slot[j] = j;
-    if (s->one[j].count != SIZE_MAX && s->one[j].visible > limit) limit = s->one[j].visible;
+    if (s->one[j].count == SIZE_MAX) continue;
+    if (s->one[j].visible > limit) limit = s->one[j].visible;
+    if (s->one[j].rest > s->ratio * s->one[j].bound.near)
+      s->ratio = s->one[j].rest / s->one[j].bound.near * (1 + 1e-15);
   }
   doubt = limit / HFY_INDEX_DOUBT_ < 256 ? 256 : limit / HFY_INDEX_DOUBT_;
   for (from = 0; from < limit; from += n) {
     n = hfy_base_min_(int8->rows, limit - from);
-    int8->pack(v->rows + from * dim, dim, n, dim, s->tile);
+    packed = 0;
     for (j = 0; j < nq; j += HFY_SIMD_GROUP_) {
-      for (l = j; l < nq && l < j + HFY_SIMD_GROUP_ && s->one[l].count == SIZE_MAX;) l++;
-      if (l == nq || l == j + HFY_SIMD_GROUP_) continue;
+      uint32_t mask[HFY_SIMD_GROUP_] = {0}, any = 0;
+      int plain[HFY_SIMD_GROUP_];
+      for (l = j; l < nq && l < j + HFY_SIMD_GROUP_; l++) {
+        const hfy_index_one_ *one = s->one + l;
+        if (one->count == SIZE_MAX || from >= one->visible) continue;
+        if (l > j && mask[l - j - 1] && one[-1].bias == one->bias && one[-1].visible == one->visible) {
+          mask[l - j] = mask[l - j - 1]; /* they share theirs */
+          plain[l - j] = plain[l - j - 1];
+          continue;
+        }
+        any |= mask[l - j] = hfy_index_unmasked_(one->bias ? one->bias + from : NULL,
+                                                 hfy_base_min_(n, one->visible - from), plain + (l - j));
+      }
+      if (!any) continue;
+      if (!packed++) {
+        int8->pack(v->rows + from * dim, dim, n, dim, s->tile);
+        if (seek->sim) hfy_index_merge_(seek, from, n, s->ratio, both);
+      }
       int8->tile(s->tile, s->panel + j * words, words, s->out);
       for (l = j; l < nq && l < j + HFY_SIMD_GROUP_; l++) {
         hfy_index_one_ *one = s->one + l;
         const int32_t *dots = s->out + (l - j) * int8->rows;
-        size_t rows;
-        uint32_t mask;
-        if (one->count == SIZE_MAX || from >= one->visible) continue;
-        rows = hfy_base_min_(n, one->visible - from);
-        if (one->bias)
-          mask = rows < 32 ? ((uint32_t)1 << rows) - 1 : ~(uint32_t)0;
-        else
-          mask = int8->pass(dots, v->scale + from, v->error + from, v->spread + from, rows, &one->bound);
-        if (mask) hfy_index_hits_(seek, one, mask, dots, from, &s->raise);
+        if (!mask[l - j]) continue;
+        if (plain[l - j])
+          mask[l - j] &= int8->pass(dots, v->scale + from, seek->sim ? both : v->error + from,
+                                    (seek->sim ? v->own : v->spread) + from, hfy_base_min_(n, one->visible - from),
+                                    &one->bound);
+        if (mask[l - j]) hfy_index_hits_(seek, one, mask[l - j], dots, from, &s->raise);
       }
     }
     if (from < doubt && from + n >= doubt && !hfy_index_doubt_(seek, nq, from + n, s)) return;
@@ -8770,6 +9142,7 @@ HFY_PRIVATE_ size_t hfy_index_listed_(const hfy_index_seek_ *seek, size_t j, siz
 }
 
 #undef HFY_INDEX_FORMAT_
+#undef HFY_INDEX_GROWTH_
 #undef HFY_INDEX_TINY_
 #undef HFY_INDEX_SPEC_
 
@@ -12629,6 +13002,8 @@ HFY_COLD_ hfy_status hfy_net_resolve_(const hfy_net *net, size_t n_queries, hfy_
   status = hfy_sep_check_(&net->sep, n_queries, net->count, "net->sep.", work);
   if (status) return status;
   full->sep = hfy_sep_resolve_(&net->sep);
+  if (!(net->leave_out >= 0 && net->leave_out < 1))
+    return hfy_base_should_(work, "net->", "leave_out", net->leave_out, "at least 0 and below 1");
   if (net->null_pattern) status = hfy_net_check_null_(full, work);
   if (status) return status;
   return hfy_post_check_(&net->post, net->dim, &full->post, "net->post", work);
@@ -12830,6 +13205,7 @@ typedef struct hfy_net_run_ {
   int latest;
   const hfy_report *report; /* or NULL */
   const hfy_net_drop_ *drop; /* or NULL */
+  int leaves;               /* 1: SOFTMAX, EXP by lists: what is little is left out */
   int moves;                /* 0: a last step, into a readout, leaves the state alone */
   int names;                /* 1: the heaviest row is asked for */
   const hfy_heads *heads;   /* or NULL */
@@ -12847,6 +13223,7 @@ typedef struct hfy_net_walk_ {
   size_t marked, cycle;    /* the step of `mark`; 0, or the length of the cycle it is on */
   size_t single;           /* net.fast: the row whose state q is, or SIZE_MAX */
   double residual;         /* max|f(q) - q| of the last step */
+  double left;             /* share of its weights that was left out, or more */
   double log_scale;        /* of its weights, until they are projected */
   hfy_status status;
   int ended;               /* 1: made its last step; 2: and its last energy is known */
@@ -12880,6 +13257,7 @@ HFY_COLD_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, hfy_ne
   memset(run, 0, sizeof *run);
   status = hfy_net_resolve_(net, n_queries, full, work);
   if (status) return status;
+  full->leave_out = 0; /* but where retrievals take it up */
   run->simd = hfy_simd_choose_(work);
   if (!run->simd) return HFY_ERR_UNSUPPORTED;
   run->values.at = full->values;
@@ -12933,7 +13311,9 @@ HFY_COLD_ double *hfy_net_plan_norms_(hfy_base_arena_ *arena, const hfy_net *net
 HFY_COLD_ void hfy_net_plan_(hfy_base_arena_ *arena, const hfy_net_run_ *run, int energies, hfy_net_scratch_ *s) {
   size_t t = run->tile, dim = run->net.dim, out = run->readout.width, states = hfy_base_times_(t, dim);
   size_t sums = hfy_base_times_(run->whole ? run->whole : 1, dim > out ? dim : out);
-  hfy_sep_plan_(arena, run->simd, &run->net.sep, hfy_net_row_(&run->net), 0, &s->sep);
+  hfy_sep sep = run->net.sep;
+  if (run->leaves) sep.kind = HFY_SEP_SPARSEMAX; /* which has lists */
+  hfy_sep_plan_(arena, run->simd, &sep, hfy_net_row_(&run->net), 0, &s->sep);
   hfy_post_plan_(arena, &run->net.post, dim, energies, &s->post);
   s->failure = HFY_OK;
   s->walk = HFY_TAKE_(arena, hfy_net_walk_, t);
@@ -12959,7 +13339,7 @@ HFY_PRIVATE_ size_t hfy_net_few_rows_(const hfy_net *net) {
 /* What COSINE needs of keys and queries. */
 HFY_COLD_ void hfy_net_prepare_(hfy_net_run_ *run) {
   size_t h;
-  for (h = 0; run->net.sim == HFY_SIM_COSINE && h < hfy_net_heads_(run); h++)
+  for (h = 0; run->inverse_norms && h < hfy_net_heads_(run); h++)
     hfy_sim_inverse_norms_(run->simd, run->net.keys + (h ? h * run->heads->keys : 0), run->net.key_stride,
                            run->net.count, run->net.dim, run->inverse_norms + h * run->net.count);
 }
@@ -13132,8 +13512,19 @@ HFY_PRIVATE_ void hfy_net_scores_(const hfy_net_run_ *run, const hfy_real *q, si
   const hfy_net *net = &run->net;
   hfy_sim_rows_ x = {net->keys + from * net->key_stride, net->key_stride, n, NULL};
   hfy_sim_rows_ side = {q, net->dim, nq, inverse_q};
-  x.inverse = run->inverse_norms ? run->inverse_norms + from : NULL;
-  hfy_sim_tile_(run->simd, net->sim, net->beta, &x, &side, net->dim, scores, stride);
+  double inverse[64];
+  size_t i;
+  if (run->inverse_norms || net->sim != HFY_SIM_COSINE) {
+    x.inverse = run->inverse_norms ? run->inverse_norms + from : NULL;
+    hfy_sim_tile_(run->simd, net->sim, net->beta, &x, &side, net->dim, scores, stride);
+    return;
+  }
+  x.inverse = inverse;
+  for (i = 0; i < n; i += 64, x.at += 64 * x.stride) { /* with an index: of the rows that are scored */
+    x.count = hfy_base_min_(64, n - i);
+    hfy_sim_inverse_norms_(run->simd, x.at, x.stride, x.count, net->dim, inverse);
+    hfy_sim_tile_(run->simd, net->sim, net->beta, &x, &side, net->dim, scores + i, stride);
+  }
 }
 
 /* How many of n rows from `from` on a query sees. */
@@ -13376,6 +13767,7 @@ HFY_PRIVATE_ void hfy_net_answer_(const hfy_net_run_ *run, hfy_net_walk_ *w, con
   if (r->steps) r->steps[w->who] = w->step;
   if (r->residual) r->residual[w->who] = w->residual;
   if (r->cycle) r->cycle[w->who] = w->cycle;
+  if (r->left_out) r->left_out[w->who] = w->left;
   hfy_net_report_(run, w, p);
 }
 
@@ -13613,6 +14005,7 @@ HFY_COLD_ void hfy_net_swap_places_(const hfy_net_run_ *run, size_t i, size_t j,
   hfy_net_place_(run, i, s);
   hfy_net_place_(run, j, s);
   hfy_base_swap_(s->walk[i].q, s->walk[j].q, row);
+  if (s->inverse_q) hfy_base_swap_(s->inverse_q + i, s->inverse_q + j, sizeof *s->inverse_q);
   if (s->mark) hfy_base_swap_(s->walk[i].mark, s->walk[j].mark, row);
 }
 
@@ -13649,21 +14042,24 @@ HFY_PRIVATE_ void hfy_net_exact_(const hfy_net_run_ *run, const hfy_net_walk_ *w
   enum { GROUP = HFY_NET_GROUP_ };
   const hfy_index_seek_ *seek = &run->fast.seek;
   const size_t dim = run->net.dim;
-  const hfy_sim_rows_ x = {b->rows, dim, GROUP, NULL}, q = {w->q, dim, 1, NULL};
+  double inverse[GROUP], inverse_q = 1;
+  const hfy_sim_rows_ x = {b->rows, dim, GROUP, inverse}, q = {w->q, dim, 1, &inverse_q};
   hfy_real score[64 + GROUP];
   size_t i, l, m;
   int over = 0;
+  hfy_net_norms_(run, w->q, 1, &inverse_q);
   for (i = 0; i < n; i += m) {
     for (m = 1; i + m < n && row[i + m] == row[i] + m;) m++;
     if (m >= GROUP || !b->rows) {
-      hfy_net_scores_(run, w->q, 1, NULL, row[i], m, score + i, m);
+      hfy_net_scores_(run, w->q, 1, &inverse_q, row[i], m, score + i, m);
       continue;
     }
     m = hfy_base_min_(GROUP, n - i);
     for (l = i + m; l < n && l < i + 2 * m; l++) hfy_net_fetch_(run, row[l]);
     for (l = 0; l < m; l++)
       memcpy(b->rows + l * dim, run->net.keys + row[i + l] * run->net.key_stride, dim * sizeof *score);
-    hfy_sim_tile_(run->simd, HFY_SIM_DOT, run->net.beta, &x, &q, dim, score + i, GROUP);
+    hfy_net_norms_(run, b->rows, GROUP, inverse);
+    hfy_sim_tile_(run->simd, run->net.sim, run->net.beta, &x, &q, dim, score + i, GROUP);
   }
   for (i = 0; i < n; i++) {
     hfy_net_mask_(&run->net, w->who, row[i], 1, score + i);
@@ -13927,12 +14323,27 @@ HFY_PRIVATE_ void hfy_net_centre_(const hfy_net_run_ *run, hfy_net_bounds_ *b) {
 
 HFY_PRIVATE_ int hfy_net_indexed_(const hfy_net_run_ *run) { return run->fast.seek.index != NULL; }
 
+/* What masks leave, by some of the first query's: 1 if less than a third of the rows, and 2 if less than a quarter of
+   those tiles that have any. */
+HFY_COLD_ int hfy_net_sparse_(const hfy_net *net) {
+  const size_t rows = HFY_SIMD_TILE_, tiles = net->count / rows;
+  size_t i, l, seen = 0, touched = 0;
+  for (i = 0; net->bias && tiles && i < 64; i++) {
+    const hfy_real *bias = net->bias + (size_t)((double)i / 64 * (double)tiles) * rows;
+    const size_t before = seen;
+    for (l = 0; l < rows; l++) seen += !hfy_base_is_neg_inf_((double)bias[l]);
+    touched += seen > before;
+  }
+  return !net->bias || !tiles ? 0 : (seen * 3 < rows * 64) + (seen * 4 < rows * touched ? 2 : 0);
+}
+
 /* Of dots and lists: recognises the keys of an index, and says whether a query alone takes bounds along. It may if it
    is scored again, by nothing but its own dots, and they cost more than looking after bounds. */
 HFY_COLD_ hfy_status hfy_net_choose_bounds_(hfy_net_run_ *run, hfy_work *work) {
   const hfy_net *net = &run->net;
   const size_t row = hfy_base_times_(net->dim, sizeof(hfy_real));
-  const int moves = net->max_steps > 1 && !net->bias && !net->visible && row >= HFY_NET_KEPT_ROW_;
+  const int moves = net->max_steps > 1 && !net->bias && !net->visible && row >= HFY_NET_KEPT_ROW_ &&
+                    net->sim == HFY_SIM_DOT;
   hfy_index_seek_ *seek = &run->fast.seek;
   if (net->index) {
     hfy_status status =
@@ -13945,7 +14356,10 @@ HFY_COLD_ hfy_status hfy_net_choose_bounds_(hfy_net_run_ *run, hfy_work *work) {
     seek->width = run->fast.margin;
     seek->kth = run->fast.kth;
     seek->workers = run->fast.workers;
-    if (run->fast.chooses && !hfy_index_pays_(seek, run->tile))
+    seek->sim = net->sim;
+    seek->sparse = hfy_net_sparse_(net);
+    if ((net->sim != HFY_SIM_DOT && ((size_t)net->sim != net->index->sim || net->beta < 1e-300)) ||
+        (run->fast.chooses && !hfy_index_pays_(seek, run->tile)))
       seek->index = NULL; /* it was checked, and is not used */
     else if (moves && !hfy_index_shares_(seek, run->tile))
       run->tile = 1;
@@ -13983,7 +14397,7 @@ HFY_COLD_ int hfy_net_index_pays_(const hfy_net_run_ *run, const hfy_net_walk_ *
   hfy_sep_scratch_ sep;
   hfy_index_level_ level;
   double top;
-  if (!HFY_NET_SHORT_(run->fast.cuts) || run->fast.kth > 1 || n < 16 * some) return 1;
+  if ((!run->fast.cuts && !run->leaves) || run->fast.kth > 1 || n < 16 * some) return 1;
   for (i = 0; i < some; i++) {
     row[i] = i * (n / some);
     b->upper[row[i]] = (hfy_real)HUGE_VAL;
@@ -14001,9 +14415,28 @@ HFY_COLD_ int hfy_net_index_pays_(const hfy_net_run_ *run, const hfy_net_walk_ *
   sep.weight = t->scratch;
   sep.index = t->some;
   sep.power = t->power;
-  top = hfy_sep_raise_(&run->net.sep, -HUGE_VAL, (double)(n / some), &sep);
+  for (top = -HUGE_VAL, i = 0; i < m && run->leaves; i++) top = t->scratch[i] > top ? t->scratch[i] : top;
+  if (!run->leaves) top = hfy_sep_raise_(&run->net.sep, top, (double)(n / some), &sep);
   for (i = 0; i < some; i++) left += (size_t)hfy_sim_matters_(top, run->fast.margin, (double)b->upper[row[i]]);
   return left <= some / 6; /* rows here and there cost more than a pass does */
+}
+
+/* Upper bounds of rows 0 .. n-1; where most are masked only of the others. */
+HFY_PRIVATE_ void hfy_net_index_bounds_(const hfy_net_run_ *run, const hfy_index_level_ *level, const hfy_real *bias,
+                                        size_t n, hfy_net_scratch_ *s) {
+  hfy_real *upper = s->fast.bounds.upper;
+  size_t i, m = 0, *list = s->sep.index;
+  const int few = (run->fast.seek.sparse & 1) != 0;
+  for (i = 0; few && i < n; i++) {
+    const int seen = !hfy_base_is_neg_inf_((double)bias[i]);
+    list[m] = i;
+    m += (size_t)seen;
+    upper[i] = (hfy_real)(seen ? HUGE_VAL : -HUGE_VAL);
+  }
+  if (!few)
+    hfy_index_bounds_(&run->fast.seek, level, bias, NULL, n, upper, &s->fast.index);
+  else if (m)
+    hfy_index_bounds_(&run->fast.seek, level, bias, list, m, upper, &s->fast.index);
 }
 
 /* Lists the rows that the index cannot rule out: the prefixes say it of most, whole rows of the others. */
@@ -14028,13 +14461,13 @@ HFY_PRIVATE_ void hfy_net_index_rows_(const hfy_net_run_ *run, size_t live, size
   aimed = hfy_index_aim_(seek, w->q, t);
   if (b->listed == SIZE_MAX && seek->index->prefix) {
     hfy_index_level_prefix_(seek, t, &level);
-    hfy_index_bounds_(seek, &level, bias, NULL, n, b->upper, t);
+    hfy_net_index_bounds_(run, &level, bias, n, s);
     b->listed = hfy_net_reach_(run, w, n, n / 4, s);
   }
   if (b->listed == SIZE_MAX) {
     hfy_net_forget_(run, b);
     hfy_index_level_rows_(seek, t, &level);
-    hfy_index_bounds_(seek, &level, bias, NULL, n, b->upper, t);
+    hfy_net_index_bounds_(run, &level, bias, n, s);
     b->listed = hfy_net_reach_(run, w, n, n, s);
   } else if (aimed && b->listed > 4 * HFY_NET_FIRST_) {
     hfy_net_forget_(run, b);
@@ -14219,7 +14652,8 @@ HFY_COLD_ double hfy_net_index_lift_(const hfy_index_lift_ *raise, double top, d
   some.weight = t->scratch;
   some.index = t->some;
   some.power = t->power;
-  for (some.count = 0; some.count < n; some.count++) t->scratch[some.count] = (double)score[some.count];
+  for (some.count = 0; n--; score++)
+    if ((double)*score > -HUGE_VAL) t->scratch[some.count++] = (double)*score;
   return hfy_sep_raise_(&run->net.sep, top, share, &some);
 }
 
@@ -14366,6 +14800,32 @@ HFY_PRIVATE_ size_t hfy_net_leave_(const hfy_net_run_ *run, size_t live, hfy_net
   return kept;
 }
 
+/* SOFTMAX and EXP of the candidates within the margin: weights in their place, returns their log_scale. (math 13.11) */
+HFY_PRIVATE_ double hfy_net_soften_(const hfy_net_run_ *run, hfy_net_walk_ *w, hfy_sep_scratch_ *sep) {
+  const size_t n = run->net.count;
+  const int exponential = run->net.sep.kind == HFY_SEP_EXP;
+  double top = -HUGE_VAL, most, sum = 0, lost = (double)hfy_net_seen_(&run->net, w->who);
+  size_t i, kept = 0;
+  for (i = 0; i < sep->count; i++)
+    if (sep->index[i] < n && sep->weight[i] > top) top = sep->weight[i];
+  most = sep->count && sep->index[sep->count - 1] == n && sep->weight[sep->count - 1] > top
+             ? sep->weight[sep->count - 1]
+             : top;
+  for (i = 0; i < sep->count; i++) {
+    const int null = sep->index[i] == n;
+    if (!null && !hfy_sim_matters_(top, run->fast.margin, sep->weight[i])) continue;
+    sep->index[kept] = sep->index[i];
+    sep->weight[kept] = exp(sep->weight[i] - most);
+    sum += sep->weight[kept++];
+    lost -= !null;
+  }
+  sep->count = kept;
+  lost = lost > 0 ? lost * exp((top - most) - run->fast.margin) * (1 + 1e-9) : 0;
+  w->left = lost / (sum + lost);
+  for (i = 0; !exponential && i < kept; i++) sep->weight[i] /= sum;
+  return exponential ? top : 0;
+}
+
 /* One step of the live queries by lists. */
 HFY_PRIVATE_ void hfy_net_by_lists_(const hfy_net_run_ *run, size_t live, int moves, hfy_net_scratch_ *s) {
   size_t j;
@@ -14373,14 +14833,19 @@ HFY_PRIVATE_ void hfy_net_by_lists_(const hfy_net_run_ *run, size_t live, int mo
   for (j = 0; j < live; j++) {
     hfy_net_walk_ *w = s->walk + j;
     hfy_net_weights_ p;
+    double log_scale = 0;
     w->status = hfy_net_candidates_(run, live, j, s);
     w->status = hfy_net_add_null_(run, w->status, &s->sep);
-    if (!w->status) w->status = hfy_sep_candidates_(&run->net.sep, &s->sep);
+    if (!w->status && run->leaves)
+      log_scale = hfy_net_soften_(run, w, &s->sep);
+    else if (!w->status)
+      w->status = hfy_sep_candidates_(&run->net.sep, &s->sep);
     if (w->status) {
       hfy_net_learn_(run, w, NULL, s);
       continue;
     }
     p = hfy_net_listed_weights_(run, &s->sep);
+    p.log_scale = log_scale;
     hfy_net_settle_(run, j, &p, moves, 0, s);
   }
 }
@@ -14506,6 +14971,13 @@ HFY_COLD_ void hfy_net_mode_of_(hfy_net_run_ *run, int rows) {
   fast->exponential = method == HFY_SEP_BY_SOFTMAX_ || method == HFY_SEP_BY_EXP_;
   fast->mode = HFY_NET_ROWS_;
   if (rows || sep->plus) return;
+  if (fast->exponential && net->leave_out > 0) {
+    fast->mode = HFY_NET_LISTS_;
+    fast->margin = log((double)net->count * (1 - net->leave_out) / net->leave_out);
+    fast->margin = fast->margin > 0 ? fast->margin * (1 + 1e-12) + 1e-12 : 0;
+    run->leaves = 1;
+    return;
+  }
   if (hfy_sep_is_list_(sep)) {
     if (fast->margin < DBL_MAX) fast->mode = HFY_NET_LISTS_;
   } else if (method != HFY_SEP_BY_UNIFORM_ && !(r && (r->support || hfy_net_lists_top_(r)))) {
@@ -14533,7 +15005,7 @@ HFY_COLD_ hfy_status hfy_net_choose_(hfy_net_run_ *run, size_t n_queries, int ro
 #endif
   if (fast->mode == HFY_NET_ROWS_) run->tile = hfy_net_few_rows_(net);
   /* queries that fill a tile for everyone are shared out, or a few if keys are few; else all share the keys */
-  dots = net->sim == HFY_SIM_DOT && fast->mode == HFY_NET_LISTS_;
+  dots = fast->mode == HFY_NET_LISTS_ && (net->sim == HFY_SIM_DOT || (net->index && net->sim != HFY_SIM_MANHATTAN));
   *walks = fast->workers = 1;
   if (fast->mode == HFY_NET_ROWS_ || n_queries / HFY_NET_TILE_ >= most ||
       (n_queries >= 4 * most && ((net->index && dots) || segments < 2 * most)))
@@ -14553,7 +15025,7 @@ HFY_COLD_ hfy_status hfy_net_choose_(hfy_net_run_ *run, size_t n_queries, int ro
   run->tile = hfy_base_min_(run->tile, n_queries ? (n_queries - 1) / *walks + 1 : 1);
   run->whole = fast->mode == HFY_NET_ROWS_ ? run->tile : 0;
   run->looks_back |= fast->mode == HFY_NET_SUMS_ && net->readout && net->max_steps > 1;
-  fit = HFY_NET_LISTED_ / run->tile;
+  fit = (run->leaves ? 16 : 1) * (size_t)HFY_NET_LISTED_ / run->tile;
   fast->capacity = hfy_base_min_(fit < HFY_NET_LIST_ ? (size_t)HFY_NET_LIST_ : fit, net->count);
   return dots ? hfy_net_choose_bounds_(run, work) : HFY_OK;
 }
@@ -14592,6 +15064,7 @@ HFY_COLD_ void hfy_net_plan_tile_(hfy_base_arena_ *arena, const hfy_net_run_ *ru
 }
 #else
 #define hfy_net_plan_tile_ hfy_net_plan_
+#define hfy_net_indexed_(run) 0
 #define hfy_net_choose_(run, n_queries, rows, walks, work) ((void)(rows), (void)(work), *(walks) = 1, HFY_OK)
 
 HFY_PRIVATE_ void hfy_net_walk_tile_(const hfy_net_run_ *run, size_t first, size_t last, hfy_net_scratch_ *s) {
@@ -14796,6 +15269,7 @@ HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queri
   size_t i;
   hfy_status status = hfy_net_begin_(net, part ? part->rows : n_queries, &run, w);
   if (status) return status;
+  run.net.leave_out = net->leave_out;
   if (part) call.n_queries = part->last - part->first;
   hfy_net_call_of_(&run, queries, out, report);
   hfy_net_more_of_(&run, more, more && more->latest);
@@ -14809,7 +15283,7 @@ HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queri
     call.walks = hfy_base_workers_();
   }
   while (hfy_base_layout_(&arena, w, &status)) {
-    run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net, hfy_net_heads_(&run));
+    if (!hfy_net_indexed_(&run)) run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net, hfy_net_heads_(&run));
     call.scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call.walks);
     for (i = 0; i < call.walks; i++) {
       hfy_net_scratch_ counted;
@@ -19104,7 +19578,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_shard_find(const hfy_net *net, uint64_t first,
   if (first > UINT64_MAX - net->count)
     return hfy_base_fail_(w, HFY_ERR_ARG, "first and net->count %z: there are no such patterns", net->count);
   while (net->count && hfy_base_layout_(&arena, w, &status)) {
-    run->inverse_norms = hfy_net_plan_norms_(&arena, &run->net, 1);
+    if (!hfy_net_indexed_(run)) run->inverse_norms = hfy_net_plan_norms_(&arena, &run->net, 1);
     call.scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call.walks);
     call.score = HFY_TAKE_(&arena, double, b->lists ? hfy_base_times_(2 * call.walks, net->count) : 0);
     visible = HFY_TAKE_(&arena, size_t, net->visible ? n_queries : 0);

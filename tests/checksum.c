@@ -810,8 +810,9 @@ static void put_index(const hfy_index *x) {
   put_number(x->residual);
   put_number(x->error);
   put_u64(x->format);
-  put_u64(x->fingerprint);
-  put_u64(x->sampled);
+  put_u64(x->capacity);
+  put_u64(x->sim);
+  put_u64(x->content);
   put_u64(x->seal);
   put_number(x->mean_norm);
   put_number(x->basis_norm);
@@ -829,6 +830,8 @@ static const hfy_index *index_of(const hfy_real *keys, size_t n, size_t dim, siz
   void *memory;
   options.prefix = prefix;
   options.sample = sample;
+  options.capacity = 0;
+  options.sim = HFY_SIM_DOT;
   bytes = hfy_index_size(n, dim, &options);
   if (bytes == SIZE_MAX) return NULL;
   memory = take(bytes);
@@ -850,6 +853,8 @@ static void room_index(void) {
     keys = rows_of(n, dim, stride, below(7));
     options.prefix = i % 8 ? PICK(prefixes) : 0;
     options.sample = chance(0.3) ? 50 : 0;
+    options.capacity = i % 3 ? 0 : n + 5;
+    options.sim = (hfy_sim)(i % 7 / 3);
     if (chance(0.05)) keys[below(n * stride)] = (hfy_real)NAN;
     bytes = hfy_index_size(n, dim, i % 8 ? &options : NULL);
     put_u64(bytes);
@@ -862,6 +867,11 @@ static void room_index(void) {
     add("hfy_index_build");
     seen(hfy_index_check(&index, keys, n, dim, stride, &work));
     seen(hfy_index_check(&index, keys, n + 1, dim, stride, &work));
+    if (!seen(hfy_index_update(&index, keys, n - n / 3, dim, stride, n / 4, n / 2 - n / 4, &work))) put_index(&index);
+    if (!seen(hfy_index_update(&index, keys, n, dim, stride, n - n / 3, n / 3, &work))) put_index(&index);
+    add("hfy_index_update");
+    if (i % 5 == 4 && !seen(hfy_index_remove(&index, n / 2, n / 3, &work))) put_index(&index);
+    add("hfy_index_remove");
     keys[0] = keys[0] + 1;
     seen(hfy_index_check(&index, keys, n, dim, stride, &work));
     keys[0] = keys[0] - 1;

@@ -272,7 +272,7 @@ TEST(same_bits_as_the_full_scan) {
   for (kind = 0; kind < KINDS; kind++)
     for (a = 0; a < sizeof dims / sizeof *dims; a++) {
       memory_of m;
-      hfy_index_options options = {0, 0};
+      hfy_index_options options = {0, 0, 0, HFY_SIM_DOT};
       if (!MINE(kind + a)) continue;
       m.dim = dims[a], m.count = counts[(a + kind) % 7], m.stride = m.dim + (a % 3 == 2 ? 5 : 0);
       m.keys = (hfy_real *)malloc(m.count * m.stride * sizeof *m.keys);
@@ -310,7 +310,7 @@ TEST(long_rows) {
   hfy_rng rng = hfy_rng_seed(8);
   size_t dim = 70001, i, nq = 5, d;
   memory_of m;
-  hfy_index_options options = {3, 0};
+  hfy_index_options options = {3, 0, 0, HFY_SIM_DOT};
   m.dim = dim, m.count = 9, m.stride = dim;
   m.keys = (hfy_real *)malloc(m.count * dim * sizeof *m.keys);
   make_keys(GAUSS, &rng, m.count, dim, dim, m.keys);
@@ -478,7 +478,7 @@ TEST(bounds_hold) {
     for (a = 0; a < sizeof dims / sizeof *dims; a++) {
       memory_of m;
       hfy_work work;
-      hfy_index_options options = {0, 0};
+      hfy_index_options options = {0, 0, 0, HFY_SIM_DOT};
       hfy_real *q;
       if (!MINE(kind + a)) continue;
       memset(&work, 0, sizeof work);
@@ -531,7 +531,7 @@ TEST(any_directions_will_do) {
   hfy_rng rng = hfy_rng_seed(77);
   const hfy_simd_int8_ *list[4];
   size_t n = kernels(list), count = 60, dim = 30, r = 5, i, d, k;
-  hfy_index_options options = {0, 0};
+  hfy_index_options options = {0, 0, 0, HFY_SIM_DOT};
   hfy_index_build_ b;
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_real q[30];
@@ -560,7 +560,7 @@ TEST(any_directions_will_do) {
     b.mean_square += (double)b.view.mean[d] * (double)b.view.mean[d];
   }
   m.index.basis_norm = hfy_index_basis_norm_(m.run.fast.seek.view.basis, r, dim);
-  hfy_index_fill_prefix_(&b);
+  hfy_index_fill_prefix_(&b, 0, count);
   for (i = 0; i < 60; i++) {
     for (d = 0; d < dim; d++)
       q[d] = i < 30 ? m.keys[i * dim + d]
@@ -588,7 +588,7 @@ TEST(bounds_of_a_batch_hold) {
       for (k = 0; k < n; k++) {
         memory_of m;
         hfy_work work;
-        hfy_index_options options = {SIZE_MAX, 0};
+        hfy_index_options options = {SIZE_MAX, 0, 0, HFY_SIM_DOT};
         hfy_real *q;
         size_t words;
         if (!MINE(kind + a + k)) continue;
@@ -657,6 +657,101 @@ TEST(bounds_of_a_batch_hold) {
 }
 
 /* However many share a search: every row's bound is made, that of a listed row only lowered, no other touched. */
+/* got is at least want, and at most `more` of want above it */
+static int is_just_above(double got, long double want, double more) {
+  const long double size = fabsl(want);
+  return (long double)got >= want - size * 1e-18L && (long double)got <= want + size * (long double)more + 1e-18L;
+}
+
+/* Distances and cosines: scores lie between what the levels and a shared pass say, and what a pass leaves out does not
+   matter; nor is all of that idle. */
+TEST(bounds_of_other_similarities) {
+  static const size_t dims[] = {1, 6, 64, 131};
+  hfy_rng rng = hfy_rng_seed(71);
+  const hfy_simd_int8_ *list[4];
+  size_t n = kernels(list), kind, a, i, j, l, which, left_out = 0;
+  double close[2] = {0, 0};
+  for (kind = 0; kind < KINDS; kind++)
+    for (a = 0; a < COUNT(dims); a++)
+      for (which = 0; which < 2; which++) {
+        enum { ROWS = 70, ASKED = 16 };
+        const hfy_sim sim = which ? HFY_SIM_EUCLIDEAN : HFY_SIM_COSINE;
+        const size_t dim = dims[a];
+        hfy_index_options options = {SIZE_MAX, 0, 0, HFY_SIM_DOT};
+        hfy_real q[ASKED][131], theta[ASKED][ROWS], upper[ROWS];
+        hfy_index_seek_ *seek;
+        memory_of m;
+        if (!MINE(kind + a + which)) continue;
+        m.dim = m.stride = dim, m.count = ROWS;
+        m.keys = (hfy_real *)malloc(m.count * dim * sizeof *m.keys);
+        make_keys((int)kind, &rng, m.count, dim, dim, m.keys);
+        for (l = 0; l < ROWS * dim && kind == SPIKES; l++) /* rows that int8 holds exactly, near each other */
+          m.keys[l] = l < dim ? (hfy_real)(l ? (double)below(&rng, 251) - 125 : 127)
+                              : m.keys[l % dim] + (hfy_real)(l % dim ? (double)below(&rng, 3) - 1 : 0);
+        options.sim = sim, options.prefix = a % 2 ? 1 + dim / 10 : SIZE_MAX;
+        CHECK(prepare(&m, &options, 3 * a) == HFY_OK);
+        for (j = 0; j < ASKED; j++) make_query(&rng, m.keys, ROWS, dim, dim, j % 4 ? 0.3 : 0, q[j]);
+        for (i = 0; i < n; i++) {
+          const double beta = which ? 1 / typical_score(&m, q[1]) : 3, width = kind == SPIKES ? 1e-5 : i % 2 ? 0.3 : 0.05;
+          CHECK(begin(&m, &m.index, HFY_ISA_BEST, beta < 1e30 ? beta : 1e30, width, 1 + i % 2) == HFY_OK);
+          m.run.net.sim = sim;
+          seek = &m.run.fast.seek, seek->sim = sim, seek->int8 = list[i];
+          scratch_for(&m, ASKED, 0);
+          for (j = 0; j < ASKED; j++) {
+            hfy_index_one_ *one = m.tile.fast.index.one + j;
+            hfy_index_level_ level;
+            CHECK(!hfy_sim_scores(sim, seek->beta, m.keys, ROWS, dim, 0, q[j], 1, theta[j], NULL));
+            one->q = q[j], one->bias = NULL, one->visible = ROWS;
+            if (!hfy_index_aim_(seek, q[j], &m.tile.fast.index)) continue;
+            for (l = 0; l < 2; l++) {
+              if (l && !m.index.prefix) continue;
+              if (l)
+                hfy_index_level_prefix_(seek, &m.tile.fast.index, &level);
+              else
+                hfy_index_level_rows_(seek, &m.tile.fast.index, &level);
+              hfy_index_bounds_(seek, &level, NULL, NULL, ROWS, upper, &m.tile.fast.index);
+              for (size_t row = 0; row < ROWS; row++) CHECK(!(theta[j][row] > upper[row]));
+            }
+          }
+          for (l = 0; l + 7 < ROWS; l += 7) { /* rows for a pass that knows of no spread */
+            const hfy_index_view_ *view = &seek->view;
+            float both[7];
+            hfy_index_merge_(seek, l, 7, 0.01, both);
+            for (j = 0; j < 7; j++)
+              CHECK(!which && !(fabs((double)view->own[l + j]) > 0)
+                        ? (double)both[j] > 1e37
+                        : is_just_above((double)both[j],
+                                        (long double)view->error[l + j] + 0.01L * (long double)view->spread[l + j], 5e-7));
+          }
+          m.tile.fast.index.raise.to = NULL;
+          hfy_index_scan_(seek, ASKED, &m.tile.fast.index);
+          for (j = 0; j < ASKED; j++) {
+            const hfy_index_one_ *one = m.tile.fast.index.one + j;
+            size_t row, at = 0;
+            if (one->count == SIZE_MAX) continue;
+            CHECK(one->rest <= m.tile.fast.index.ratio * one->bound.near && m.tile.fast.index.ratio < 0.1);
+            for (row = 0; row < ROWS; row++) {
+              const double score = (double)theta[j][row];
+              double above, below;
+              if (at == one->count || one->listed[at] != row) {
+                CHECK(!hfy_sim_matters_(one->top, seek->width, score) || hfy_base_is_nan_(score));
+                left_out++;
+                continue;
+              }
+              above = (double)one->above[at], below = (double)one->below[at++];
+              CHECK(hfy_base_is_nan_(score) || (score >= below && score <= above));
+              if (kind == GAUSS && (which ? above - score < 0.2 * (above - below) : above - below < 0.06))
+                close[which] += 1; /* an end is near, or both are */
+            }
+          }
+        }
+        drop(&m);
+        free(m.keys);
+      }
+  if (!CHECK(left_out > 20000 * n / SHARES && (FEWER > 1 || (close[0] > 1 && close[1] > 1))))
+    printf("    left out %zu, close %g %g\n", left_out, close[0], close[1]);
+}
+
 TEST(spans_cover_every_row) {
   enum { N = 4099, D = 17 };
   hfy_rng rng = hfy_rng_seed(12);
@@ -710,7 +805,7 @@ TEST(bounds_follow_a_query) {
     for (a = 0; a < sizeof dims / sizeof *dims; a++)
       for (variant = 0; variant < 6; variant++) {
         memory_of m;
-        hfy_index_options options = {0, 0};
+        hfy_index_options options = {0, 0, 0, HFY_SIM_DOT};
         hfy_net_bounds_ *s = &m.tile.fast.bounds;
         size_t dim = dims[a], row = 0;
         hfy_real *q, *theta, *kept;
@@ -824,7 +919,7 @@ TEST(bounds_follow_over_any_range) {
   for (a = 0; a < sizeof size / sizeof *size; a++)
     for (variant = 0; variant < 2; variant++) {
       memory_of m;
-      hfy_index_options options = {SIZE_MAX, 0};
+      hfy_index_options options = {SIZE_MAX, 0, 0, HFY_SIM_DOT};
       double q[8], theta[200];
       m.dim = m.stride = 8, m.count = 200;
       m.keys = (hfy_real *)malloc(m.count * m.dim * sizeof *m.keys);
@@ -903,12 +998,6 @@ TEST(kernels_agree) {
 
 /* --- the constants, each as docs/math.md 13 has it, in long double: not below, and not far above --- */
 
-/* got is at least want, and at most `more` of want above it */
-static int is_just_above(double got, long double want, double more) {
-  const long double size = fabsl(want);
-  return (long double)got >= want - size * 1e-18L && (long double)got <= want + size * (long double)more + 1e-18L;
-}
-
 static long double exact_norm(const long double *x, size_t n) {
   long double squares = 0;
   for (; n; n--, x++) squares += *x * *x;
@@ -925,7 +1014,7 @@ TEST(constants_of_the_proof) {
     const long double v = 0x1p-52L, eps = (long double)REAL_EPS; /* 2u of double, of hfy_real */
     const long double gamma = 0.51L * (long double)(dim + 16) * eps + ((long double)dim / 2048 + 4) * v;
     const hfy_index_view_ *view;
-    hfy_index_options options = {SIZE_MAX, 0};
+    hfy_index_options options = {SIZE_MAX, 0, 0, HFY_SIM_DOT};
     hfy_index_scratch_ *s;
     hfy_index_level_ l;
     long double x[MOST], y[MOST], mean[MOST], q[MOST], m = 0, about, norm, size, rest, along = 0, frobenius, e;
@@ -1312,7 +1401,7 @@ TEST(build_errors) {
   unsigned char memory[4096], kept[sizeof(hfy_index)];
   hfy_index index;
   hfy_work work;
-  hfy_index_options options = {0, 0};
+  hfy_index_options options = {0, 0, 0, HFY_SIM_DOT};
   size_t i, bytes = hfy_index_size(6, 4, NULL);
   memset(&work, 0, sizeof work);
   memset(&index, 7, sizeof index);
@@ -1386,7 +1475,7 @@ typedef struct {
 } victim;
 
 static victim new_victim(hfy_rng *rng, int kind, size_t n, size_t dim, size_t prefix, size_t asked) {
-  hfy_index_options options = {0, 0};
+  hfy_index_options options = {0, 0, 0, HFY_SIM_DOT};
   victim v;
   size_t bytes, j;
   memset(&v, 0, sizeof v);
@@ -1422,25 +1511,44 @@ static hfy_status ask_victim(victim *v, size_t asked, hfy_status *of, hfy_work *
 }
 
 /* Anything at all: with the index and without, to the bit, whatever the answer. */
-TEST(any_memory) {
+static void any_memory_of(hfy_sim sim, size_t rounds, uint64_t seed) {
   static const size_t dims[] = {1, 2, 7, 16, 31, 64, 65, 100, 129, 256, 300};
-  hfy_rng rng = hfy_rng_seed(53);
+  hfy_rng rng = hfy_rng_seed(seed);
   size_t round, i, answered = 0;
   hfy_work work;
   memset(&work, 0, sizeof work);
-  for (round = 0; round < 240 / FEWER; round++) {
+  for (round = 0; round < rounds; round++) {
     enum { ASKED = 21 };
     const int kind = (int)below(&rng, KINDS);
     const size_t dim = dims[below(&rng, COUNT(dims))], n = 1 + below(&rng, round % 8 ? 120 : 900);
     const size_t prefix = round % 4 < 2 ? 1 + below(&rng, dim < 20 ? dim : 20) : SIZE_MAX;
-    const size_t asked = round % 3 ? ASKED : 1, turn = below(&rng, 6);
+    const size_t asked = round % 3 ? ASKED : 1, turn = below(&rng, 6), masks = below(&rng, 16);
     hfy_real *bias = (hfy_real *)malloc(n * sizeof *bias);
     size_t visible[ASKED];
     hfy_status of[2][ASKED], status[2];
     size_t best[2][ASKED], support[2][ASKED];
     victim v = new_victim(&rng, kind, n, dim, prefix, ASKED);
     hfy_net *net = &v.net;
-    for (i = 0; i < n; i++) bias[i] = (hfy_real)(below(&rng, 4) ? hfy_rng_normal(&rng) : -HUGE_VAL);
+    if (sim != HFY_SIM_DOT) {
+      hfy_index_options options = {0, 0, 0, HFY_SIM_DOT};
+      size_t bytes;
+      options.prefix = prefix, options.sim = round % 13 == 5 ? HFY_SIM_DOT : sim, options.capacity = round % 3 ? 0 : n + 7;
+      bytes = hfy_index_size(n, dim, &options);
+      free(v.raw);
+      v.raw = (unsigned char *)malloc(bytes);
+#ifdef HFY_DOUBLE
+      for (i = 0; i < n * dim && kind == SMALL_KEYS && sim == HFY_SIM_COSINE; i++) /* some with a norm of no inverse */
+        v.keys[i] *= i / dim % 20 ? 1e-266 : 1e-279;
+#endif
+      CHECK(hfy_index_build(v.keys, n, dim, 0, &options, v.raw, bytes, &v.index, NULL) == HFY_OK);
+      net->sim = sim;
+    }
+    for (i = 0; i < n; i++) { /* masks of any share, here and there or side by side; with biases beside them or none */
+      const size_t at = round % 3 ? i : i / 40 * 7919;
+      const int biased = round % 4 || i == n / 2 + round % 8;
+      bias[i] = (hfy_real)(biased ? hfy_rng_normal(&rng) : i % 2 ? -0.0 : 0);
+      if ((at * 2654435761u >> 7) % 16 < masks) bias[i] = (hfy_real)-HUGE_VAL;
+    }
     for (i = 0; i < ASKED; i++) visible[i] = below(&rng, n + 3);
     net->sep.kind = turn < 2    ? HFY_SEP_SPARSEMAX
                     : turn == 2 ? HFY_SEP_ENTMAX
@@ -1453,11 +1561,11 @@ TEST(any_memory) {
     if (kind != HUGE_KEYS) {
       memory_of m;
       m.keys = v.keys, m.count = n, m.dim = m.stride = dim;
-      net->beta /= typical_score(&m, v.q);
+      if (sim != HFY_SIM_COSINE) net->beta /= typical_score(&m, v.q);
     }
     if (!(net->beta < 1e30)) net->beta = 1e30;
     net->max_steps = round % 5 ? 1 : 4;
-    net->bias = round % 7 == 1 ? bias : NULL, net->visible = round % 7 == 2 ? visible : NULL;
+    net->bias = round % 7 < 3 ? bias : NULL, net->visible = round % 5 == 2 ? visible : NULL;
     work.isa = (hfy_isa)below(&rng, HFY_ISA_NEON);
     if (!hfy_simd_choose_(&work)) work.isa = HFY_ISA_BEST;
     for (i = 0; i < 2; i++) {
@@ -1479,9 +1587,13 @@ TEST(any_memory) {
     free(bias);
     free_victim(&v);
   }
-  if (!CHECK(answered > 160 / FEWER)) printf("    %zu answered\n", answered);
+  if (!CHECK(answered > rounds / 2)) printf("    %zu answered\n", answered);
   hfy_work_free(&work);
 }
+
+TEST(any_memory) { any_memory_of(HFY_SIM_DOT, 240 / FEWER, 53); }
+TEST(any_distances) { any_memory_of(HFY_SIM_EUCLIDEAN, 240 / FEWER, 57); }
+TEST(any_cosines) { any_memory_of(HFY_SIM_COSINE, 240 / FEWER, 59); }
 
 /* Each bit of each member is refused. (Where data points is the caller's, but for its alignment.) */
 TEST(damaged_members) {
@@ -1623,6 +1735,304 @@ TEST(replaced_keys) {
   hfy_work_free(&work);
 }
 
+/* --- changes --- */
+
+/* A copy of an index, data and all, in `raw` of at least bytes + 63. */
+static hfy_index copy_index(const hfy_index *of, unsigned char *raw) {
+  hfy_index copy = *of;
+  unsigned char *at = raw + ((64 - (size_t)((uintptr_t)raw & 63)) & 63);
+  copy.data = memcpy(at, of->data, of->bytes);
+  return copy;
+}
+
+/* The members of two indices and their bytes; `largest` may have been larger, the two shares are of other keys. */
+static int same_index(const hfy_index *a, const hfy_index *b) {
+  return a->count == b->count && a->dim == b->dim && a->capacity == b->capacity && a->prefix == b->prefix &&
+         a->format == b->format && a->content == b->content && a->exponent == b->exponent && a->bytes == b->bytes &&
+         !(a->mean_norm < b->mean_norm) && !(a->mean_norm > b->mean_norm) && !(a->basis_norm < b->basis_norm) &&
+         !(a->basis_norm > b->basis_norm) && same_bits(a->data, b->data, a->bytes);
+}
+
+/* With each of two indices as without one, to the bit: one query alone, many, several steps. */
+static void same_answers(hfy_rng *rng, const hfy_real *keys, size_t n, size_t dim, const hfy_index *a,
+                         const hfy_index *b) {
+  enum { ASKED = 18 };
+  const hfy_index *of[3];
+  hfy_real *q = (hfy_real *)malloc(4 * ASKED * dim * sizeof *q);
+  size_t i, j, asked = below(rng, 2) ? 1 : ASKED;
+  memory_of m;
+  hfy_net net;
+  hfy_status status[3];
+  hfy_work work;
+  memset(&work, 0, sizeof work), memset(&net, 0, sizeof net);
+  of[0] = NULL, of[1] = a, of[2] = b;
+  for (j = 0; j < ASKED; j++) make_query(rng, keys, n, dim, dim, j % 3 ? 0.4 : 0, q + j * dim);
+  m.keys = (hfy_real *)(uintptr_t)keys, m.count = n, m.dim = m.stride = dim;
+  net.dim = dim, net.count = n, net.keys = keys, net.max_steps = 1 + below(rng, 3);
+  net.sep.kind = below(rng, 2) ? HFY_SEP_SPARSEMAX : HFY_SEP_ARGMAX;
+  net.beta = pow(10, 4 * hfy_rng_uniform(rng) - 1) / typical_score(&m, q);
+  if (!(net.beta < 1e30)) net.beta = 1e30;
+  work.isa = (hfy_isa)below(rng, HFY_ISA_NEON);
+  if (!hfy_simd_choose_(&work)) work.isa = HFY_ISA_BEST;
+  for (i = 0; i < 3; i++) {
+    net.index = of[i];
+    fill(q + (i + 1) * ASKED * dim, asked * dim, -777);
+    status[i] = hfy_retrieve(&net, q, asked, q + (i + 1) * ASKED * dim, NULL, &work);
+  }
+  for (i = 1; i < 3; i++)
+    if (!CHECK(status[0] == status[i] &&
+               same_bits(q + ASKED * dim, q + (i + 1) * ASKED * dim, asked * dim * sizeof *q)))
+      printf("    index %zu, %zu x %zu, %zu asked, beta %g: %s\n", i, n, dim, asked, net.beta, work.message);
+  hfy_work_free(&work);
+  free(q);
+}
+
+/* Any changes in any order: the bytes of one update of all rows, with the same answers as a new build; and where mean,
+   directions and scale are those of a new build (row 0 alone says what they are) its very bytes. */
+TEST(updates) {
+  static const size_t dims[] = {1, 3, 17, 64, 130};
+  hfy_rng rng = hfy_rng_seed(61);
+  size_t round, k, d;
+  hfy_work work;
+  memset(&work, 0, sizeof work);
+  for (round = 0; round < 60 / FEWER; round++) {
+    const int kind = (int)below(&rng, HUGE_KEYS), alike = round % 2 == 0 || kind == DENORMAL;
+    const size_t dim = dims[below(&rng, COUNT(dims))], room = 20 + below(&rng, 150);
+    const size_t bytes_of_row = dim * sizeof(hfy_real);
+    size_t n = 1 + below(&rng, room), bytes;
+    hfy_real *keys = (hfy_real *)malloc(2 * room * bytes_of_row), *more = keys + room * dim;
+    hfy_index_options options = {0, 0, 0, HFY_SIM_DOT};
+    unsigned char *raw, *again, *anew;
+    hfy_index index, all, built;
+    options.prefix = round % 3 ? 1 + below(&rng, dim < 9 ? dim : 9) : SIZE_MAX;
+    options.sample = alike ? 1 : 0;
+    options.capacity = room;
+    bytes = hfy_index_size(n, dim, &options);
+    raw = (unsigned char *)malloc(3 * bytes), again = raw + bytes, anew = again + bytes;
+    make_keys(kind, &rng, room, dim, dim, keys);
+    make_keys((int)below(&rng, HUGE_KEYS), &rng, room, dim, dim, more);
+    for (k = 0; alike && k < room * dim; k++) /* row 0 has the largest element there is */
+      more[k] = (hfy_real)(fabs((double)more[k]) < 1e6 ? (double)more[k] : 0);
+    if (alike) keys[0] = (hfy_real)(1 << 24);
+    CHECK(hfy_index_build(keys, n, dim, 0, &options, raw, bytes, &index, &work) == HFY_OK);
+    CHECK(index.capacity == room && index.bytes + 63 == bytes);
+    for (k = 0; k < 12; k++) {
+      const size_t first = n > 1 ? 1 + below(&rng, n - 1) : 0, some = below(&rng, n - first + 1);
+      size_t now = n;
+      if (k % 4 == 0) { /* others behind them, the last of them new too */
+        const size_t from = n - (n > 1 ? below(&rng, 2) : 0);
+        now = n + below(&rng, room - n + 1);
+        memcpy(keys + from * dim, more + from * dim, (now - from) * bytes_of_row);
+        CHECK(hfy_index_update(&index, keys, now, dim, 0, from, now - from, &work) == HFY_OK);
+      } else if (k % 4 == 1 && n > 1) { /* one goes, the last takes its place */
+        now = n - 1;
+        if (first < now) memcpy(keys + first * dim, keys + now * dim, bytes_of_row);
+        CHECK(hfy_index_update(&index, keys, now, dim, 0, first < now ? first : 0, first < now, &work) == HFY_OK);
+      } else if (k % 4 == 2) { /* others in their place */
+        memcpy(keys + first * dim, more + below(&rng, room - some + 1) * dim, some * bytes_of_row * (n > 1));
+        CHECK(hfy_index_update(&index, keys, n, dim, 0, first, n > 1 ? some : 0, &work) == HFY_OK);
+      } else if (n > 1) {
+        memmove(keys + first * dim, keys + (first + some) * dim, (n - first - some) * bytes_of_row);
+        now = n - some;
+        CHECK(hfy_index_remove(&index, first, some, &work) == HFY_OK);
+      }
+      n = now;
+      CHECK(index.count == n && hfy_index_check(&index, keys, n, dim, 0, &work) == HFY_OK);
+      all = copy_index(&index, again);
+      CHECK(hfy_index_update(&all, keys, n, dim, 0, 0, n, &work) == HFY_OK && same_index(&index, &all));
+      CHECK(hfy_index_build(keys, n, dim, 0, &options, anew, bytes, &built, &work) == HFY_OK);
+      if (alike && built.exponent == index.exponent) CHECK(same_index(&index, &built));
+      CHECK(!alike || built.exponent == index.exponent);
+      same_answers(&rng, keys, n, dim, &index, &built);
+    }
+    d = below(&rng, n); /* a change that nobody told of: seen by the full check, and by chance or in the end by others */
+    keys[d * dim] += keys[d * dim] < 1 && keys[d * dim] > -1 ? 1 : keys[d * dim];
+    CHECK_FAILS(hfy_index_check(&index, keys, n, dim, 0, &work), HFY_ERR_ARG, &work, "changed");
+    if (d == 0 || d == n - 1 || n <= 16)
+      CHECK_FAILS(hfy_index_update(&index, keys, n, dim, 0, n, 0, &work), HFY_ERR_ARG, &work, "changed");
+    if (n > 1 && d && hfy_index_update(&index, keys, n, dim, 0, 0, 1, &work) == HFY_OK)
+      CHECK_FAILS(hfy_index_check(&index, keys, n, dim, 0, &work), HFY_ERR_ARG, &work, "changed");
+    free(keys), free(raw);
+  }
+  hfy_work_free(&work);
+}
+
+/* What an update and a removal refuse, with index, bytes and keys as they were. */
+TEST(update_errors) {
+  hfy_real keys[9 * 4];
+  unsigned char memory[4096], kept[4096];
+  hfy_index index, whole, other;
+  hfy_work work;
+  hfy_index_options options = {2, 0, 9, HFY_SIM_DOT};
+  size_t i, bytes = hfy_index_size(6, 4, &options);
+  memset(&work, 0, sizeof work);
+  for (i = 0; i < 36; i++) keys[i] = (hfy_real)(1 + i % 7);
+  CHECK(bytes > hfy_index_size(6, 4, NULL) && bytes < sizeof memory);
+  options.capacity = 5; /* less than count is count */
+  CHECK(hfy_index_size(6, 4, &options) < bytes);
+  options.capacity = 9;
+  CHECK(hfy_index_build(keys, 6, 4, 0, &options, memory, bytes, &index, &work) == HFY_OK);
+  whole = index;
+  memcpy(kept, memory, sizeof memory);
+  CHECK_FAILS(hfy_index_update(NULL, keys, 7, 4, 0, 6, 1, &work), HFY_ERR_ARG, &work, "index is NULL");
+  CHECK_FAILS(hfy_index_update(&index, NULL, 7, 4, 0, 6, 1, &work), HFY_ERR_ARG, &work, "keys is NULL");
+  CHECK_FAILS(hfy_index_update(&index, keys, 7, 3, 0, 6, 1, &work), HFY_ERR_ARG, &work, "dim 3");
+  CHECK_FAILS(hfy_index_update(&index, keys, 7, 4, 3, 6, 1, &work), HFY_ERR_ARG, &work, "key_stride is 3");
+  CHECK_FAILS(hfy_index_update(&index, keys, 10, 4, 0, 6, 4, &work), HFY_ERR_ARG, &work, "capacity, 9");
+  CHECK_FAILS(hfy_index_update(&index, keys, 0, 4, 0, 0, 0, &work), HFY_ERR_ARG, &work, "count is 0");
+  CHECK_FAILS(hfy_index_update(&index, keys, 7, 4, SIZE_MAX / 8, 6, 1, &work), HFY_ERR_ARG, &work, "cannot exist");
+  CHECK_FAILS(hfy_index_update(&index, keys, 7, 4, 0, 8, 0, &work), HFY_ERR_ARG, &work, "first is 8");
+  CHECK_FAILS(hfy_index_update(&index, keys, 7, 4, 0, 6, SIZE_MAX, &work), HFY_ERR_ARG, &work, "first is 6");
+  CHECK_FAILS(hfy_index_update(&index, keys, 8, 4, 0, 6, 1, &work), HFY_ERR_ARG, &work, "all new");
+  CHECK_FAILS(hfy_index_update(&index, keys, 8, 4, 0, 7, 1, &work), HFY_ERR_ARG, &work, "all new");
+  CHECK_FAILS(hfy_index_remove(NULL, 0, 1, &work), HFY_ERR_ARG, &work, "index is NULL");
+  CHECK_FAILS(hfy_index_remove(&index, 0, 6, &work), HFY_ERR_ARG, &work, "one should stay");
+  CHECK_FAILS(hfy_index_remove(&index, 7, 0, &work), HFY_ERR_ARG, &work, "first is 7");
+  CHECK_FAILS(hfy_index_remove(&index, 5, 2, &work), HFY_ERR_ARG, &work, "n 2");
+  for (i = 0; i < 2; i++) {
+    keys[25] = (hfy_real)(i ? HUGE_VAL : (double)NAN);
+    CHECK_FAILS(hfy_index_update(&index, keys, 7, 4, 0, 6, 1, &work), HFY_ERR_NONFINITE, &work, "row 6");
+  }
+  keys[25] = (hfy_real)(8.1 * 4294967296.0);
+  CHECK_FAILS(hfy_index_update(&index, keys, 7, 4, 0, 6, 1, &work), HFY_ERR_ARG, &work, "2^32");
+  keys[25] = 1, keys[3] += 1;
+  CHECK_FAILS(hfy_index_update(&index, keys, 7, 4, 0, 6, 1, &work), HFY_ERR_ARG, &work, "row 0");
+  keys[3] -= 1, keys[23] += 1; /* the last of them, behind what has changed */
+  CHECK_FAILS(hfy_index_update(&index, keys, 6, 4, 0, 0, 1, &work), HFY_ERR_ARG, &work, "row 5");
+  keys[23] -= 1;
+  for (i = 0; i < 2; i++) {
+    other = index;
+    other.largest *= 2;
+    CHECK_FAILS(i ? hfy_index_remove(&other, 0, 1, &work) : hfy_index_update(&other, keys, 6, 4, 0, 0, 1, &work),
+                HFY_ERR_ARG, &work, "member");
+    other = index;
+    other.capacity = 3, other.seal = hfy_index_seal_(&other);
+    CHECK_FAILS(i ? hfy_index_remove(&other, 0, 1, &work) : hfy_index_update(&other, keys, 6, 4, 0, 0, 1, &work),
+                HFY_ERR_ARG, &work, "member");
+  }
+  hfy_work_free(&work);
+  work.buffer = keys, work.capacity = 8, work.owned = 0;
+  CHECK_FAILS(hfy_index_update(&index, keys, 7, 4, 0, 6, 1, &work), HFY_ERR_NOMEM, &work, "capacity is 8");
+  CHECK(same_bits(&index, &whole, sizeof index) && same_bits(memory, kept, sizeof memory));
+  memset(&work, 0, sizeof work);
+  keys[25] = (hfy_real)(7.9 * 4294967296.0); /* just small enough; the bounds hold for it, too */
+  CHECK(hfy_index_update(&index, keys, 7, 4, 0, 6, 1, &work) == HFY_OK && index.generation == 0);
+  CHECK(index.largest > 4.2e9);
+  CHECK(hfy_index_check(&index, keys, 7, 4, 0, &work) == HFY_OK);
+  hfy_work_free(&work);
+}
+
+/* SOFTMAX and EXP that leave a share out: no more than was allowed, no more than is reported; the same bits with an
+   index, without, alone, in a batch; near the whole answer. */
+TEST(a_share_left_out) {
+  hfy_rng rng = hfy_rng_seed(83);
+  size_t round, i, j, l, some = 0, none = 0, whole = 0;
+  hfy_work work;
+  memset(&work, 0, sizeof work);
+  for (round = 0; round < 90 / FEWER; round++) {
+    enum { ASKED = 18, MOST = 700 };
+    static const double shares[] = {1e-6, 1e-3, 0.05, 0.5, 1e-12, 0.99};
+    static hfy_real theta[MOST], weight[ASKED * 50];
+    static size_t kept[ASKED * 50];
+    const size_t n = 1 + below(&rng, round % 4 ? 40 : MOST), dim = 1 + below(&rng, 70);
+    const hfy_sim sim = (hfy_sim)below(&rng, 3);
+    double left[3][ASKED], largest = 0;
+    size_t support[3][ASKED];
+    hfy_status status[3];
+    hfy_index_options options = {SIZE_MAX, 0, 0, HFY_SIM_DOT};
+    hfy_real *all;
+    victim v = new_victim(&rng, (int)below(&rng, HUGE_KEYS), n, dim, SIZE_MAX, ASKED);
+    hfy_net *net = &v.net;
+    hfy_report report;
+    memory_of m;
+    size_t bytes, visible[ASKED];
+    memset(&report, 0, sizeof report);
+    all = (hfy_real *)malloc(2 * ASKED * dim * sizeof *all);
+    options.sim = sim, options.prefix = round % 3 ? SIZE_MAX : 1 + dim / 9;
+    bytes = hfy_index_size(n, dim, &options);
+    free(v.raw);
+    v.raw = (unsigned char *)malloc(bytes);
+    CHECK(hfy_index_build(v.keys, n, dim, 0, &options, v.raw, bytes, &v.index, NULL) == HFY_OK);
+    m.keys = v.keys, m.count = n, m.dim = m.stride = dim;
+    net->sim = sim, net->sep.kind = round % 3 == 1 ? HFY_SEP_EXP : round % 3 ? HFY_SEP_SOFTMAX : HFY_SEP_ENTMAX;
+    net->sep.alpha = 1;
+    net->beta = pow(10, 3 * hfy_rng_uniform(&rng) - 0.5) / (sim == HFY_SIM_COSINE ? 1 : typical_score(&m, v.q));
+    if (!(net->beta < 1e30)) net->beta = 1e30;
+    if (net->sep.kind == HFY_SEP_EXP) net->post.kind = HFY_POST_L2; /* of any scale */
+    net->null_pattern = net->sep.kind != HFY_SEP_EXP && round % 5 == 2, net->null_score = round % 2 ? 1 : -2;
+    for (j = 0; j < ASKED; j++) visible[j] = 1 + below(&rng, n + 3);
+    if (round % 7 == 3) net->visible = visible;
+    net->leave_out = shares[round % COUNT(shares)];
+    work.isa = (hfy_isa)below(&rng, HFY_ISA_NEON);
+    if (!hfy_simd_choose_(&work)) work.isa = HFY_ISA_BEST;
+    if (n < 50) report.top = n, report.top_index = kept, report.top_weight = weight;
+    for (i = 0; i < 3; i++) { /* by a scan, by the index, by the index one after another */
+      hfy_real *out = i ? v.out : v.right;
+      net->index = i ? &v.index : NULL;
+      fill(out, ASKED * dim, -777);
+      report.support = support[i], report.left_out = left[i];
+      memset(left[i], 0, sizeof left[i]), memset(support[i], 0, sizeof support[i]);
+      if (i < 2) status[i] = hfy_retrieve(net, v.q, ASKED, out, &report, &work);
+      for (j = 0, status[2] = HFY_OK; i == 2 && j < ASKED; j++) {
+        hfy_net one = *net;
+        hfy_report its = report;
+        hfy_status now;
+        if (one.visible) one.visible += j;
+        its.support += j, its.left_out += j, its.top = 0, its.top_index = NULL, its.top_weight = NULL;
+        now = hfy_retrieve(&one, v.q + j * dim, 1, out + j * dim, &its, &work);
+        if (!status[2]) status[2] = now;
+      }
+      if (!i) continue;
+      if (!CHECK(status[0] == status[i] && same_bits(support[0], support[i], sizeof support[0]) &&
+                 same_bits(left[0], left[i], sizeof left[0]) && same_bits(v.right, v.out, ASKED * dim * sizeof *out)))
+        printf("    round %zu, way %zu, %zu x %zu, sim %d\n", round, i, n, dim, (int)sim);
+    }
+    net->index = &v.index, net->leave_out = 0, report.left_out = left[2], report.top = 0, report.support = NULL;
+    report.top_index = NULL, report.top_weight = NULL;
+    CHECK(hfy_retrieve(net, v.q, ASKED, all, &report, &work) == status[0]);
+    for (i = 0; i < n * dim; i++) largest = fabs((double)v.keys[i]) > largest ? fabs((double)v.keys[i]) : largest;
+    for (j = 0; j < ASKED && !status[0]; j++) {
+      const size_t sees = net->visible ? hfy_base_min_(visible[j], n) : n;
+      double top = net->null_pattern ? net->null_score : -HUGE_VAL, sum = 0, listed = 0;
+      CHECK(!hfy_sim_scores(sim, net->beta, v.keys, n, dim, 0, v.q + j * dim, 1, theta, &work));
+      for (i = 0; i < sees; i++) top = (double)theta[i] > top ? (double)theta[i] : top;
+      for (i = 0; i < sees; i++) sum += exp((double)theta[i] - top);
+      if (net->null_pattern) listed = exp(net->null_score - top), sum += listed;
+      for (l = 0; n < 50 && l < n && kept[j * n + l] != SIZE_MAX; l++) listed += exp((double)theta[kept[j * n + l]] - top);
+      CHECK(left[1][j] >= 0 && left[1][j] <= shares[round % COUNT(shares)] * (1 + 1e-9));
+      CHECK(left[2][j] <= 0);
+      whole += left[1][j] <= 0;
+      if (n < 50) {
+        if (!CHECK(1 - listed / sum <= left[1][j] + 1e-12 && support[1][j] <= l && l <= sees))
+          printf("    round %zu query %zu: %g left out, %g reported\n", round, j, 1 - listed / sum, left[1][j]);
+        some += l < sees, none += l == sees;
+      }
+      for (i = 0; i < dim && net->sep.kind != HFY_SEP_EXP; i++)
+        CHECK(fabs((double)all[j * dim + i] - (double)v.out[j * dim + i]) <=
+              (2 * left[1][j] + 40 * REAL_EPS * (1 + log((double)n))) * largest);
+    }
+    if (!status[0]) { /* gradients are those of all */
+      hfy_grad grad;
+      hfy_real *dq = all + ASKED * dim;
+      memset(&grad, 0, sizeof grad), fill(v.right, ASKED * dim, 0), fill(dq, ASKED * dim, 0);
+      grad.queries = v.right;
+      net->max_steps = 2;
+      status[0] = hfy_retrieve_vjp(net, v.q, ASKED, v.out, &grad, &work);
+      net->leave_out = 0.3, grad.queries = dq;
+      CHECK(hfy_retrieve_vjp(net, v.q, ASKED, v.out, &grad, &work) == status[0]);
+      CHECK(same_bits(dq, v.right, ASKED * dim * sizeof *dq));
+    }
+    for (i = 0; i < 3; i++) {
+      net->leave_out = i == 0 ? 1 : i == 1 ? -0.1 : (double)NAN;
+      CHECK_FAILS(hfy_retrieve(net, v.q, 1, v.out, NULL, &work), HFY_ERR_ARG, &work, "leave_out");
+    }
+    free(all);
+    free_victim(&v);
+  }
+  if (!CHECK(some > 300 / FEWER && none > 100 / FEWER && whole >= none)) printf("    %zu %zu %zu\n", some, none, whole);
+  hfy_work_free(&work);
+}
+
 int main(int argc, char **argv) {
   CHECK_BEGIN(argc, argv);
   RUN(kernels_agree);
@@ -1636,6 +2046,7 @@ int main(int argc, char **argv) {
   RUN(bounds_hold);
   RUN(any_directions_will_do);
   RUN(bounds_of_a_batch_hold);
+  RUN(bounds_of_other_similarities);
   RUN(spans_cover_every_row);
   RUN(bounds_follow_a_query);
 #ifdef HFY_DOUBLE
@@ -1650,8 +2061,13 @@ int main(int argc, char **argv) {
   RUN(build_errors);
   RUN(deterministic);
   RUN(any_memory);
+  RUN(any_distances);
+  RUN(any_cosines);
   RUN(damaged_members);
   RUN(damaged_bytes);
   RUN(replaced_keys);
+  RUN(a_share_left_out);
+  RUN(updates);
+  RUN(update_errors);
   return CHECK_END();
 }

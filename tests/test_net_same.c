@@ -368,7 +368,7 @@ TEST(a_walk_is_a_chain_of_single_steps) {
   static const hfy_sep_kind kinds[] = {HFY_SEP_SPARSEMAX, HFY_SEP_SPARSEMAX, HFY_SEP_ENTMAX,  HFY_SEP_NORMMAX,
                                        HFY_SEP_ARGMAX,    HFY_SEP_KSUBSETS,  HFY_SEP_KSUBSETS};
   static const double ks[] = {0, 0, 0, 0, 1, 3, 12};
-  hfy_index_options options = {6, 0};
+  hfy_index_options options = {6, 0, 0, HFY_SIM_DOT};
   size_t bytes = hfy_index_size(N, D, &options), i, j, d, k, walked = 0, several = 0;
   void *memory = malloc(bytes);
   hfy_work littered;

@@ -290,9 +290,10 @@ TEST(every_fast_way_is_the_definition) {
 #ifdef HFY_HAS_INDEX_
     if (below(&rng, 3) == 0) {
       static hfy_index index;
-      hfy_index_options options = {0, 0};
+      hfy_index_options options = {0, 0, 0, HFY_SIM_DOT};
       size_t bytes;
       options.prefix = below(&rng, 2) ? 0 : 1 + below(&rng, net.dim);
+      if (net.sim != HFY_SIM_MANHATTAN) options.sim = net.sim;
       bytes = hfy_index_size(net.count, net.dim, &options);
       memory = malloc(bytes);
       CHECK(hfy_index_build(keys, net.count, net.dim, net.key_stride, &options, memory, bytes, &index, NULL) == HFY_OK);

@@ -129,9 +129,13 @@ static block find(hfy_rng *rng, size_t from, size_t to, size_t capacity) {
   void *memory = NULL;
   block b = new_block(rng, hfy_shard_bytes(&f.net, f.B, capacity));
   if (with_index && to > from) {
-    size_t bytes = hfy_index_size(to - from, slice.dim, NULL);
+    hfy_index_options options;
+    size_t bytes;
+    memset(&options, 0, sizeof options);
+    if (slice.sim != HFY_SIM_MANHATTAN) options.sim = slice.sim;
+    bytes = hfy_index_size(to - from, slice.dim, &options);
     memory = malloc(bytes);
-    CHECK(!hfy_index_build(slice.keys, to - from, slice.dim, slice.key_stride, NULL, memory, bytes, &index, &work));
+    CHECK(!hfy_index_build(slice.keys, to - from, slice.dim, slice.key_stride, &options, memory, bytes, &index, &work));
     slice.index = &index;
   }
   CHECK(hfy_shard_find(&slice, from, f.queries, f.B, capacity, b.at, b.room, &work) == HFY_OK);

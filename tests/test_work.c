@@ -90,7 +90,7 @@ static hfy_param layer_table[16];
 static size_t layer_entries, layer_params;
 static hfy_index an_index;
 static unsigned char index_room[4096], partials[3][8192]; /* of half the keys, of the others, of both */
-static const hfy_index_options with_prefix = {4, 0};
+static const hfy_index_options with_prefix = {4, 0, 0, HFY_SIM_DOT};
 static hfy_net part_of(size_t from, size_t to);
 
 static hfy_net a_net(void) {
@@ -197,6 +197,24 @@ static hfy_status run_index_build(hfy_work *w) {
   hfy_index index;
   hfy_status status = hfy_index_build(keys, N, D, 0, &with_prefix, out.room, sizeof out.room, &index, w);
   if (!status) out.size = index.bytes;
+  return status;
+}
+static hfy_status run_index_update(hfy_work *w) {
+  hfy_index index = an_index;
+  unsigned char room[sizeof index_room];
+  hfy_status status;
+  index.data = memcpy(room + ((64 - (size_t)((uintptr_t)room & 63)) & 63), an_index.data, an_index.bytes);
+  status = hfy_index_update(&index, keys, N - 1, D, 0, 1, 2, w);
+  if (!status) memcpy(out.room, index.data, out.size = index.bytes);
+  return status;
+}
+static hfy_status run_index_remove(hfy_work *w) {
+  hfy_index index = an_index;
+  unsigned char room[sizeof index_room];
+  hfy_status status;
+  index.data = memcpy(room + ((64 - (size_t)((uintptr_t)room & 63)) & 63), an_index.data, an_index.bytes);
+  status = hfy_index_remove(&index, 1, 2, w);
+  if (!status) memcpy(out.room, index.data, out.size = index.bytes);
   return status;
 }
 static hfy_status run_index_check(hfy_work *w) { return hfy_index_check(&an_index, keys, N, D, 0, w); }
@@ -987,6 +1005,8 @@ static size_t each_call(void (*judge)(run_call *run, const char *name)) {
   judge(run_safe_read, "safetensors_read");
   remove(path);
   judge(run_index_build, "index_build");
+  judge(run_index_update, "index_update");
+  judge(run_index_remove, "index_remove");
   judge(run_index_check, "index_check");
   judge(run_shard_find, "shard_find");
   judge(run_shard_merge, "shard_merge");

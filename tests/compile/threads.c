@@ -219,7 +219,7 @@ int main(void) {
       }
   for (size = 0; size < 3; size++) { /* few queries that share a search: without an index, of rows, with a prefix */
     enum { WIDE = 256, TALL = ALL / WIDE };
-    hfy_index_options options = {size == 2 ? 6 : SIZE_MAX, 0};
+    hfy_index_options options = {size == 2 ? 6 : SIZE_MAX, 0, 0, HFY_SIM_DOT};
     size_t bytes = hfy_index_size(TALL, WIDE, &options);
     void *memory = malloc(bytes);
     hfy_index index;

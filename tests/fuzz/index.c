@@ -91,6 +91,9 @@ static void fuzz(void) {
   options.prefix = fuzz_below(2) ? SIZE_MAX : 1 + fuzz_below(dim < 12 ? dim : 12);
   if (!fuzz_below(4)) options.prefix = fuzz_below(dim + 3);
   options.sample = fuzz_below(2) ? 0 : fuzz_below(20);
+  options.capacity = fuzz_below(2) ? 0 : fuzz_below(2 * count);
+  options.sim = net.sim = (hfy_sim)fuzz_below(3);
+  if (!fuzz_below(4)) options.sim = HFY_SIM_DOT;
   bytes = hfy_index_size(count, dim, &options);
   if (bytes > 1000000) return;
   memory = (unsigned char *)fuzz_room(bytes);
