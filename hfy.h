@@ -533,6 +533,8 @@ typedef double hfy_real;
 #define hfy_rate_at_load hfy_rate_at_load_d
 #define hfy_rate_bulk_edge hfy_rate_bulk_edge_d
 #define hfy_rate_bulk_load hfy_rate_bulk_load_d
+#define hfy_rate_leading hfy_rate_leading_d
+#define hfy_rate_critical_load hfy_rate_critical_load_d
 #define hfy_rate_optimum hfy_rate_optimum_d
 #define hfy_rate_capacity hfy_rate_capacity_d
 #define hfy_rate_solve_replica hfy_rate_solve_replica_d
@@ -2441,6 +2443,34 @@ HFY_API hfy_status hfy_rate_bulk_edge(const hfy_rate *rate, double cv, double al
 /* Not in the paper: the load in 0.001 .. 0.999 at which that edge crosses 0; 0 if it is above at 0.001. Cost: 1 s. */
 HFY_API hfy_status hfy_rate_bulk_load(const hfy_rate *rate, double cv, int self, size_t units, double *alpha,
                                       hfy_work *work);
+
+/* Which rates the patterns have. */
+typedef struct hfy_rate_rates {
+  double cv;        /* log-normal of mean 1, as for hfy_rate_theory, */
+  size_t units;     /* cut as for hfy_rate_bulk_edge; */
+  const double *r;  /* or n samples r > 0 (entries of patterns) of weight[k] >= 0 (NULL: alike); cv, units unused */
+  const double *weight;
+  size_t n;
+} hfy_rate_rates;
+/* Not in the paper: what leads the spectrum at a load, for any threshold (math 17). */
+typedef struct hfy_rate_lead {
+  double edge; /* of the bulk, as hfy_rate_bulk_edge */
+  double outlier[2]; /* right of it, the larger first; not there: the edge. A complex pair (4000 random units had none
+                        right of the edge): its real part, to first order */
+  size_t outliers;   /* how many are there */
+} hfy_rate_lead;
+/* The bulk and the outliers at load alpha in (0, 1); alpha -> 0: outlier_re. Exact for N -> infinity if the slope is
+   bounded; power > 1 needs units, as there is no limit; power < 1: single units have eigenvalues of their own beside
+   these, of which this says nothing. What N units do scatters as the averages of a pattern do: for cv >= 2, or N below
+   1000, give rates of N units as samples (of several patterns one by one, at the network's theta) and take the median.
+   Cost: 20 ms. Errors: as hfy_rate_theory, _theory_of; CONVERGENCE: no edge was found. */
+HFY_API hfy_status hfy_rate_leading(const hfy_rate *rate, const hfy_rate_rates *rates, double alpha, int self,
+                                    hfy_rate_lead *lead, hfy_work *work);
+
+/* The load in 0.001 .. 0.999 at which the bulk or an outlier reaches 0, whichever is first; 0 if it is above at 0.001.
+   Cost: 5 ms. */
+HFY_API hfy_status hfy_rate_critical_load(const hfy_rate *rate, const hfy_rate_rates *rates, int self, double *alpha,
+                                          hfy_work *work);
 
 /* Powers first + step k, sigmas 10^(first + step k). Zeroed, NULL: 0.6 to 1.6 by 0.01, 10^-2 to 10^1.5 by 10^0.025. */
 typedef struct hfy_rate_grid {
@@ -24593,14 +24623,14 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_threshold(const hfy_rate *rate, const dou
 
 /* Samples r of weight w (sum 1) with h and d filled in; or the nodes low, low + 1, ... of a trapezoid in z / step. */
 typedef struct hfy_rate_nodes_ {
-  double low, step, *r, *w, *h, *d;
+  double low, step, *r, *w, *h, *d, *x; /* x: room */
   size_t count;
 } hfy_rate_nodes_;
 
 /* Everything of math 17, in passes, so that no difference cancels. */
-HFY_COLD_ hfy_status hfy_rate_average_(const hfy_rate *rate, const double *r, const hfy_rate_nodes_ *at, int optimal,
+HFY_COLD_ hfy_status hfy_rate_average_(const hfy_rate *rate, const hfy_rate_nodes_ *at, int optimal,
                                        hfy_rate_averages *out, hfy_work *work) {
-  const double *w = at->w, *h = at->h, *d = at->d;
+  const double *r = at->r, *w = at->w, *h = at->h, *d = at->d;
   const size_t n = at->count;
   hfy_rate_averages t;
   double b, m, level, star = 0, half, under, root, pbar = 0, sbar = 0;
@@ -24696,15 +24726,22 @@ HFY_PRIVATE_ void hfy_rate_fill_(const hfy_rate *rate, double cv, const hfy_rate
   }
 }
 
-/* Memory for the most nodes that this power takes. NONFINITE where the quadrature would never end. */
-HFY_COLD_ hfy_status hfy_rate_lay_(hfy_rate_nodes_ *nodes, double power, double cv, hfy_work *work) {
+/* Memory for the nodes. */
+HFY_COLD_ hfy_status hfy_rate_hold_(hfy_rate_nodes_ *nodes, hfy_work *work) {
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status = HFY_OK;
+  while (hfy_base_layout_(&arena, work, &status)) {
+    hfy_rate_take_(&arena, nodes->count, &nodes->r, &nodes->w, &nodes->h, &nodes->d);
+    nodes->x = HFY_TAKE_(&arena, double, nodes->count);
+  }
+  return status;
+}
+
+/* Memory for the most nodes that this power takes. NONFINITE where the quadrature would never end. */
+HFY_COLD_ hfy_status hfy_rate_lay_(hfy_rate_nodes_ *nodes, double power, double cv, hfy_work *work) {
   hfy_rate_spread_(nodes, power, cv, 32, 12, HUGE_VAL);
   if (!nodes->count) return hfy_base_fail_(work, HFY_ERR_NONFINITE, "averages overflow for so small a power");
-  while (hfy_base_layout_(&arena, work, &status))
-    hfy_rate_take_(&arena, nodes->count, &nodes->r, &nodes->w, &nodes->h, &nodes->d);
-  return status;
+  return hfy_rate_hold_(nodes, work);
 }
 
 /* hfy_rate_theory, and the nodes it took. missing: an argument that is NULL, or NULL. */
@@ -24715,7 +24752,7 @@ HFY_COLD_ hfy_status hfy_rate_quadrature_(const hfy_rate *rate, double cv, int o
       (status = hfy_base_null_(work, missing)) || (status = hfy_rate_lay_(nodes, rate->power, cv, work)))
     return status;
   hfy_rate_fill_(rate, cv, nodes);
-  return hfy_rate_average_(rate, nodes->r, nodes, optimal, averages, work);
+  return hfy_rate_average_(rate, nodes, optimal, averages, work);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_theory(const hfy_rate *rate, double cv, int optimal, hfy_rate_averages *averages,
@@ -24726,27 +24763,39 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_theory(const hfy_rate *rate, double cv, i
   return hfy_base_close_(w, &local, hfy_rate_quadrature_(rate, cv, optimal, null, &nodes, averages, w));
 }
 
-HFY_API HFY_SMALL_ hfy_status hfy_rate_theory_of(const hfy_rate *rate, const double *r, const double *weight, size_t n,
-                                                 int optimal, hfy_rate_averages *averages, hfy_work *work) {
-  hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {rate, NULL, r, n, 1, k, NULL, {NULL, 0, 0, 0}};
-  hfy_rate_nodes_ at = {0, 0, NULL, NULL, NULL, NULL, n};
+/* The same for samples. */
+HFY_COLD_ hfy_status hfy_rate_sample_(const hfy_rate *rate, const hfy_rate_rates *rates, int optimal,
+                                      const char *missing, hfy_rate_nodes_ *at, hfy_rate_averages *averages,
+                                      hfy_work *work) {
+  const double *r = rates->r, *weight = rates->weight;
+  const size_t n = rates->n;
+  hfy_rate_in_ in = {rate, NULL, r, n, 1, work, NULL, {NULL, 0, 0, 0}};
   double sum = 0;
-  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_DENSE_, averages ? NULL : "averages");
+  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_DENSE_, missing);
   size_t i;
-  if (!status && weight) status = hfy_rate_numbers_("weight: sample", weight, n, 1, &hfy_rate_from_0_, k);
+  if (!status && weight) status = hfy_rate_numbers_("weight: sample", weight, n, 1, &hfy_rate_from_0_, work);
   if (status) return status;
   for (i = 0; i < n; i++) sum += weight ? weight[i] : 1;
   if (!hfy_rate_is_in_(sum, &hfy_rate_above_0_))
-    return hfy_base_fail_(k, HFY_ERR_ARG, "the weights sum to %g; it should be above 0", sum);
-  while (hfy_base_layout_(&in.arena, k, &status)) hfy_rate_take_(&in.arena, n, &at.w, &at.h, &at.d, NULL);
-  if (status) return status;
+    return hfy_base_fail_(work, HFY_ERR_ARG, "the weights sum to %g; it should be above 0", sum);
+  at->count = n;
+  if ((status = hfy_rate_hold_(at, work))) return status;
   for (i = 0; i < n; i++) {
-    at.w[i] = (weight ? weight[i] : 1) / sum;
-    at.h[i] = hfy_rate_inverse(rate, r[i]);
-    at.d[i] = hfy_rate_slope_at(rate, r[i]);
+    at->r[i] = r[i];
+    at->w[i] = (weight ? weight[i] : 1) / sum;
+    at->h[i] = hfy_rate_inverse(rate, r[i]);
+    at->d[i] = hfy_rate_slope_at(rate, r[i]);
   }
-  return hfy_base_close_(k, &local, hfy_rate_average_(rate, r, &at, optimal, averages, k));
+  return hfy_rate_average_(rate, at, optimal, averages, work);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_rate_theory_of(const hfy_rate *rate, const double *r, const double *weight, size_t n,
+                                                 int optimal, hfy_rate_averages *averages, hfy_work *work) {
+  hfy_work local, *k = hfy_base_open_(work, &local);
+  const hfy_rate_rates rates = {0, 0, r, weight, n};
+  hfy_rate_nodes_ at;
+  const char *null = averages ? NULL : "averages";
+  return hfy_base_close_(k, &local, hfy_rate_sample_(rate, &rates, optimal, null, &at, averages, k));
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_at_load(const hfy_rate_averages *averages, double alpha, hfy_rate_load *load,
@@ -24789,10 +24838,14 @@ HFY_COLD_ int hfy_rate_root_(int (*is_right)(void *context, double x), void *con
 
 /* R = Q T with Q Haar: Q^T D Q is a compression of D, whose resolvent is that of D at a moved point (math 17). */
 typedef struct hfy_rate_edge_ {
-  const hfy_rate_nodes_ *at; /* w: sum 1; D takes the place of h */
-  double b, noise, alpha;    /* crh/crr; ve/crr */
-  double factor, target;     /* of hfy_rate_beyond_ */
+  const hfy_rate_nodes_ *at; /* w: sum 1 over the first `bulk`; x: D */
+  size_t bulk;
+  double b, noise, alpha, a; /* crh/crr; ve/crr; (<h> + theta)/<r> */
+  double rbar, hbar;
+  double factor, target; /* of hfy_rate_beyond_ */
   int self;
+  size_t root;       /* of the outliers' quadratic: 0 the larger */
+  double re[2]; /* its roots */
 } hfy_rate_edge_;
 
 /* At omega above all of D: x(omega) = omega - (1-alpha)/G1 = (alpha + <D/(omega-D)>)/G1, its derivative 1 - (1-alpha)
@@ -24800,14 +24853,14 @@ typedef struct hfy_rate_edge_ {
 HFY_COLD_ void hfy_rate_compress_(const hfy_rate_edge_ *e, double omega, double out[3]) {
   double g1 = 0, along = 0, spread = 0, k = 0;
   size_t i;
-  for (i = 0; i < e->at->count; i++) {
-    const double y = 1 / (omega - e->at->h[i]), dy = e->at->h[i] * y;
+  for (i = 0; i < e->bulk; i++) {
+    const double y = 1 / (omega - e->at->x[i]), dy = e->at->x[i] * y;
     g1 += e->at->w[i] * y;
     along += e->at->w[i] * dy;
     k += e->at->w[i] * dy * dy;
   }
-  for (i = 0; i < e->at->count; i++) {
-    const double off = (e->at->h[i] - along / g1) / (omega - e->at->h[i]); /* 1/(omega-D) over G1, less 1 */
+  for (i = 0; i < e->bulk; i++) {
+    const double off = (e->at->x[i] - along / g1) / (omega - e->at->x[i]); /* 1/(omega-D) over G1, less 1 */
     spread += e->at->w[i] * off * off;
   }
   out[0] = (e->alpha + along) / g1;
@@ -24823,33 +24876,46 @@ HFY_COLD_ int hfy_rate_beyond_(void *context, double omega) {
   return e->target > 0 ? at[1] > 0 && at[0] >= e->target : e->factor * at[2] < at[1];
 }
 
-/* The smallest omega above max D from which on that holds: its values in out; or 0, it never does. */
-HFY_COLD_ int hfy_rate_omega_(hfy_rate_edge_ *e, double out[3]) {
-  const double top = hfy_linalg_largest_(e->at->h, e->at->count);
+/* The smallest omega above max D from which on that holds: its values in out, and it; or 0, it never does. */
+HFY_COLD_ int hfy_rate_omega_(hfy_rate_edge_ *e, double out[4]) {
+  const double top = hfy_linalg_largest_(e->at->x, e->bulk);
   double low = top * (1 + 1e-12), high = 2 * top;
   if (!hfy_rate_root_(hfy_rate_beyond_, e, 999, 100, &low, &high)) return 0;
   hfy_rate_compress_(e, high, out);
+  out[3] = high;
   return 1;
 }
 
-/* Without self-coupling: is 1 + lambda = z right of the bulk? */
-HFY_COLD_ int hfy_rate_outside_(void *context, double z) {
-  hfy_rate_edge_ e = *(hfy_rate_edge_ *)context;
-  const double beta = e.b / (1 - e.alpha);
-  double at[3];
+/* D at 1 + lambda = z, in units in which V = R + noise. */
+HFY_COLD_ void hfy_rate_turn_(const hfy_rate_edge_ *e, double z) {
+  const double beta = e->b / (1 - e->alpha);
   size_t i;
-  for (i = 0; i < e.at->count; i++) e.at->h[i] = e.at->d[i] / (z + beta * e.alpha * e.at->d[i]);
-  e.target = 1 / beta;
-  return hfy_rate_omega_(&e, at) && fabs(at[0] * beta - 1) < 1e-7 &&
-         e.noise * (1 - e.alpha) / (e.b * e.b) * at[2] < at[1];
+  for (i = 0; i < e->at->count; i++)
+    e->at->x[i] = e->self ? e->b * e->at->d[i] : e->at->d[i] / (z + beta * e->alpha * e->at->d[i]);
+}
+
+/* Is 1 + lambda = z right of the bulk? omega there in *omega. */
+HFY_COLD_ int hfy_rate_omega_at_(const hfy_rate_edge_ *call, double z, double *omega) {
+  hfy_rate_edge_ e = *call;
+  const double noise = e.noise / (e.b * e.b) * (e.self ? 1 / (1 - e.alpha) : 1 - e.alpha);
+  double at[4];
+  hfy_rate_turn_(&e, z);
+  e.target = e.self ? z : (1 - e.alpha) / e.b;
+  if (!hfy_rate_omega_(&e, at)) return 0;
+  *omega = at[3];
+  return fabs(at[0] / e.target - 1) < 1e-7 && noise * at[2] < at[1];
+}
+
+HFY_COLD_ int hfy_rate_outside_(void *context, double z) {
+  double omega;
+  return hfy_rate_omega_at_((hfy_rate_edge_ *)context, z, &omega);
 }
 
 HFY_COLD_ double hfy_rate_edge_at_(hfy_rate_edge_ e, double alpha) {
-  double low = 1e-9, high = 4, at[3] = {0, 0, 0};
-  size_t i;
+  double low = 1e-9, high = 4, at[4] = {0, 0, 0, 0};
   e.alpha = alpha;
   if (e.self) {
-    for (i = 0; i < e.at->count; i++) e.at->h[i] = e.b * e.at->d[i];
+    hfy_rate_turn_(&e, 0);
     e.factor = e.noise / (e.b * e.b * (1 - alpha));
     hfy_rate_omega_(&e, at);
     return at[0] - 1;
@@ -24870,38 +24936,65 @@ HFY_COLD_ int hfy_rate_rare_(void *units, double x) {
   return !(hfy_rate_tail_(x) > 1 / (double)*(size_t *)units);
 }
 
-/* *out: the edge at alpha, or (load = 1) the load at which it is 0. */
-HFY_COLD_ hfy_status hfy_rate_bulk_(const hfy_rate *rate, double cv, double alpha, int self, size_t units, int load,
+/* The rates' nodes and averages. alpha: NULL if a load is asked for. missing: an argument that is NULL, or NULL. */
+HFY_COLD_ hfy_status hfy_rate_begin_(hfy_rate_edge_ *e, hfy_rate_nodes_ *nodes, const hfy_rate *rate,
+                                     const hfy_rate_rates *rates, const double *alpha, int optimal,
+                                     const char *missing, hfy_work *w) {
+  hfy_rate_averages t;
+  double sum = 0, low = -40, high = 40;
+  hfy_status status = alpha ? hfy_rate_number_("alpha", *alpha, &hfy_rate_open_, w) : HFY_OK;
+  size_t i;
+  if (status || (status = hfy_base_null_(w, rates ? missing : "rates"))) return status;
+  memset(nodes, 0, sizeof *nodes);
+  nodes->count = e->bulk = 0;
+  if (rates->r) {
+    status = hfy_rate_sample_(rate, rates, optimal, NULL, nodes, &t, w);
+    e->bulk = nodes->count;
+  } else {
+    size_t units = rates->units;
+    if (units == 1) return hfy_base_fail_(w, HFY_ERR_ARG, "units is 1; it should be 0 (no cut) or the number of units");
+    status = hfy_rate_quadrature_(rate, rates->cv, optimal, NULL, nodes, &t, w);
+    if (!status && units) hfy_rate_root_(hfy_rate_rare_, &units, 0, 200, &low, &high); /* 1/units is above it */
+    if (!status) {
+      hfy_rate_spread_(nodes, rate->power, rates->cv, 16, 12, units ? low : HUGE_VAL);
+      e->bulk = nodes->count;
+      hfy_rate_spread_(nodes, rate->power, rates->cv, 16, 12, HUGE_VAL);
+      hfy_rate_fill_(rate, rates->cv, nodes);
+    }
+  }
+  for (i = 0; i < e->bulk; i++) sum += nodes->w[i];
+  for (i = 0; !status && i < nodes->count; i++) {
+    nodes->w[i] /= sum;
+    if (i < e->bulk && !hfy_base_is_finite_(nodes->d[i]))
+      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "the slope at rate %g overflows", nodes->r[i]);
+  }
+  if (status) return status;
+  e->at = nodes;
+  e->b = t.crh / t.crr;
+  e->noise = t.ve / t.crr;
+  e->a = (t.hbar + t.theta) / t.rbar;
+  e->rbar = t.rbar;
+  e->hbar = t.hbar;
+  return HFY_OK;
+}
+
+/* *out: the edge at alpha, or (alpha NULL) the load at which it is 0. */
+HFY_COLD_ hfy_status hfy_rate_bulk_(const hfy_rate *rate, const hfy_rate_rates *rates, const double *alpha, int self,
                                     double *out, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_rate_nodes_ nodes;
-  hfy_rate_averages t;
-  hfy_rate_edge_ e = {&nodes, 0, 0, 0, 0, 0, self};
-  double sum = 0, low = -40, high = 40;
-  hfy_status status = load ? HFY_OK : hfy_rate_number_("alpha", alpha, &hfy_rate_open_, w);
-  size_t i;
-  if (status || (status = hfy_base_null_(w, out ? NULL : load ? "alpha" : "edge"))) return status;
-  if (units == 1) return hfy_base_fail_(w, HFY_ERR_ARG, "units is 1; it should be 0 (no cut) or the number of units");
-  if ((status = hfy_rate_quadrature_(rate, cv, 1, NULL, &nodes, &t, w))) return hfy_base_close_(w, &local, status);
-  if (units) hfy_rate_root_(hfy_rate_rare_, &units, 0, 200, &low, &high); /* the quantile with 1/units above it */
-  hfy_rate_spread_(&nodes, rate->power, cv, 16, 12, units ? low : HUGE_VAL);
-  hfy_rate_fill_(rate, cv, &nodes);
-  for (i = 0; i < nodes.count; i++) sum += nodes.w[i];
-  for (i = 0; i < nodes.count; i++) {
-    nodes.w[i] /= sum;
-    if (!status && !hfy_base_is_finite_(nodes.d[i]))
-      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "the slope at rate %g overflows", nodes.r[i]);
-  }
+  hfy_rate_edge_ e;
+  double low = 1e-3, high = 0.999, edge;
+  hfy_status status;
+  memset(&e, 0, sizeof e);
+  e.self = self;
+  status = hfy_rate_begin_(&e, &nodes, rate, rates, alpha, 1, out ? NULL : alpha ? "edge" : "alpha", w);
   if (status) return hfy_base_close_(w, &local, status);
-  e.b = t.crh / t.crr;
-  e.noise = t.ve / t.crr;
-  low = 1e-3;
-  high = 0.999;
-  if (!load && !hfy_base_is_finite_(sum = hfy_rate_edge_at_(e, alpha)))
-    status = hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "no edge was found at alpha %g", alpha);
-  else if (!load)
-    *out = sum;
-  else if (!(hfy_rate_edge_at_(e, low) < -2e-7)) /* 0, up to what hfy_rate_outside_ lets pass */
+  if (alpha && !hfy_base_is_finite_(edge = hfy_rate_edge_at_(e, *alpha)))
+    status = hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "no edge was found at alpha %g", *alpha);
+  else if (alpha)
+    *out = edge;
+  else if (!(hfy_rate_edge_at_(e, low) < -2e-7)) /* 0, up to what hfy_rate_omega_at_ lets pass */
     *out = 0;
   else
     *out = hfy_rate_root_(hfy_rate_unstable_, &e, 0, 34, &low, &high) ? 0.5 * (low + high) : high;
@@ -24910,12 +25003,102 @@ HFY_COLD_ hfy_status hfy_rate_bulk_(const hfy_rate *rate, double cv, double alph
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_bulk_edge(const hfy_rate *rate, double cv, double alpha, int self, size_t units,
                                                  double *edge, hfy_work *work) {
-  return hfy_rate_bulk_(rate, cv, alpha, self, units, 0, edge, work);
+  const hfy_rate_rates rates = {cv, units, NULL, NULL, 0};
+  return hfy_rate_bulk_(rate, &rates, &alpha, self, edge, work);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_bulk_load(const hfy_rate *rate, double cv, int self, size_t units, double *alpha,
                                                  hfy_work *work) {
-  return hfy_rate_bulk_(rate, cv, 0, self, units, 1, alpha, work);
+  const hfy_rate_rates rates = {cv, units, NULL, NULL, 0};
+  return hfy_rate_bulk_(rate, &rates, NULL, self, alpha, work);
+}
+
+/* The outliers' quadratic at z right of the bulk, where omega is: its roots mu, which are outliers if mu = t (math 17).
+   Averages have the weight 1/(omega - D); rates left out of the bulk count there like the last that is in it. */
+HFY_COLD_ void hfy_rate_pencil_(hfy_rate_edge_ *e, double omega) {
+  const hfy_rate_nodes_ *at = e->at;
+  const double own = e->self ? 0 : e->alpha * e->b / (1 - e->alpha), a = e->a + own;
+  const double top = hfy_linalg_largest_(at->x, e->bulk), *slope = e->self ? at->d : at->x;
+  double sum = 0, m = 0, d = 0, dh = 0, cx = 0, cd = 0, cdh = 0, half, under;
+  size_t i;
+  for (i = 0; i < at->count; i++) {
+    const double x = at->r[i] - e->rbar, h = at->h[i] - e->hbar + own * x;
+    const double gamma = at->w[i] / (omega - (at->x[i] < top ? at->x[i] : top));
+    sum += gamma;
+    m += gamma * x;
+    d += gamma * slope[i];
+    dh += gamma * slope[i] * h;
+  }
+  m /= sum;
+  d /= sum;
+  dh /= sum;
+  for (i = 0; i < at->count; i++) {
+    const double x = at->r[i] - e->rbar, h = at->h[i] - e->hbar + own * x;
+    const double off = at->w[i] / (omega - (at->x[i] < top ? at->x[i] : top)) / sum * (x - m);
+    cx += off * (x - m);
+    cd += off * (slope[i] - d);
+    cdh += off * (slope[i] * h - dh);
+  }
+  half = 0.5 * ((cdh - a * cd * m) / cx + a * d);
+  under = half * half - a * (d * cdh - cd * dh) / cx;
+  for (i = 0; i < 2; i++) e->re[i] = half + (under > 0 ? (i ? -1 : 1) * sqrt(under) : 0);
+}
+
+/* Is z right of the bulk and of the outlier? */
+HFY_COLD_ int hfy_rate_right_(void *context, double z) {
+  hfy_rate_edge_ *e = (hfy_rate_edge_ *)context;
+  double omega;
+  if (!hfy_rate_omega_at_(e, z, &omega)) return 0;
+  hfy_rate_pencil_(e, omega);
+  return e->re[e->root] < (e->self ? z : 1);
+}
+
+HFY_COLD_ int hfy_rate_unstable_at_(void *context, double alpha) {
+  hfy_rate_edge_ *e = (hfy_rate_edge_ *)context;
+  e->alpha = alpha;
+  return !hfy_rate_right_(e, 1 - 2e-7); /* below 1 by what hfy_rate_omega_at_ lets pass */
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_rate_leading(const hfy_rate *rate, const hfy_rate_rates *rates, double alpha,
+                                               int self, hfy_rate_lead *lead, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_rate_nodes_ nodes;
+  hfy_rate_edge_ e;
+  hfy_rate_lead l;
+  hfy_status status;
+  memset(&e, 0, sizeof e);
+  memset(&l, 0, sizeof l);
+  e.self = self;
+  status = hfy_rate_begin_(&e, &nodes, rate, rates, &alpha, 0, lead ? NULL : "lead", w);
+  if (!status && !hfy_base_is_finite_(l.edge = hfy_rate_edge_at_(e, alpha)))
+    status = hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "no edge was found at alpha %g", alpha);
+  e.alpha = alpha;
+  for (e.root = 0; !status && e.root < 2; e.root++) {
+    double low = l.edge > -1 ? 1 + l.edge : 0, high = 4 * (1 + low);
+    l.outlier[e.root] = l.edge;
+    low += 1e-9 * (1 + low);
+    if (hfy_rate_right_(&e, low) || !hfy_rate_root_(hfy_rate_right_, &e, 60, 60, &low, &high)) continue;
+    l.outlier[l.outliers++] = high - 1;
+  }
+  if (!status) *lead = l;
+  return hfy_base_close_(w, &local, status);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_rate_critical_load(const hfy_rate *rate, const hfy_rate_rates *rates, int self,
+                                                     double *alpha, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_rate_nodes_ nodes;
+  hfy_rate_edge_ e;
+  double low = 1e-3, high = 0.999;
+  hfy_status status;
+  memset(&e, 0, sizeof e);
+  e.self = self;
+  status = hfy_rate_begin_(&e, &nodes, rate, rates, NULL, 0, alpha ? NULL : "alpha", w);
+  if (!status)
+    *alpha = hfy_rate_unstable_at_(&e, low)                             ? 0
+             : hfy_rate_root_(hfy_rate_unstable_at_, &e, 0, 34, &low, &high) ? 0.5 * (low + high)
+                                                                        : high;
+  return hfy_base_close_(w, &local, status);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *grid, hfy_rate *best, double *alpha_s,
@@ -24944,7 +25127,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *g
       if (!hfy_base_is_finite_(one.sigma)) continue;
       hfy_rate_spread_(&nodes, one.power, cv, one.power < 0.5 ? 32 : 8, 9, HUGE_VAL);
       hfy_rate_fill_(&one, cv, &nodes);
-      if (hfy_rate_average_(&one, nodes.r, &nodes, 1, &t, w) || !(t.alpha_s > top)) continue;
+      if (hfy_rate_average_(&one, &nodes, 1, &t, w) || !(t.alpha_s > top)) continue;
       top = t.alpha_s;
       found = one;
       found.theta = t.theta_bulk;

@@ -3301,6 +3301,8 @@ static void rate_theory(size_t i) {
   hfy_rate rate, best;
   hfy_rate_averages averages;
   hfy_rate_load load;
+  hfy_rate_lead lead;
+  hfy_rate_rates rates = {0, 0, NULL, NULL, 0};
   hfy_rate_grid grid;
   hfy_rate_replica replica;
   hfy_rate_disc disc;
@@ -3321,6 +3323,7 @@ static void rate_theory(size_t i) {
   }
   memset(&averages, 0, sizeof averages);
   memset(&load, 0, sizeof load);
+  memset(&lead, 0, sizeof lead);
   memset(&replica, 0, sizeof replica);
   memset(&disc, 0, sizeof disc);
   memset(&best, 0, sizeof best);
@@ -3337,6 +3340,15 @@ static void rate_theory(size_t i) {
     seen(hfy_rate_bulk_edge(&rate, cv, alpha, (int)(i % 2), i % 3 ? 0 : 500, &x, &work));
     put_number(x);
     add("hfy_rate_bulk_edge");
+    rates.cv = cv;
+    rates.units = i % 3 ? 0 : 500;
+    seen(hfy_rate_leading(&rate, &rates, alpha, (int)(i % 2), &lead, &work));
+    put_number(lead.edge);
+    put_double(lead.outlier, 2);
+    add("hfy_rate_leading");
+    seen(hfy_rate_critical_load(&rate, &rates, (int)(i % 2), &x, &work));
+    put_number(x);
+    add("hfy_rate_critical_load");
   }
   if (i % 50 == 1) {
     if (i == 1) {

@@ -1713,6 +1713,8 @@ TEST(bad_arguments) {
   hfy_rate one = unit(1, 1, 0), bad;
   hfy_rate_averages t;
   hfy_rate_load load;
+  hfy_rate_lead lead;
+  hfy_rate_rates rates = {0, 0, NULL, NULL, 0};
   hfy_rate_replica rep;
   hfy_rate_disc disc;
   hfy_rate_search search;
@@ -1802,6 +1804,17 @@ TEST(bad_arguments) {
   ARG(hfy_rate_bulk_edge(&one, 0, 0.5, 0, 0, &best, &work), "cv is 0");
   ARG(hfy_rate_bulk_edge(&one, 1, 0.5, 0, 1, &best, &work), "units is 1");
   ARG(hfy_rate_bulk_load(&one, 1, 0, 0, NULL, &work), "alpha is NULL");
+  rates.cv = 1;
+  ARG(hfy_rate_leading(&one, NULL, 0.5, 0, &lead, &work), "rates is NULL");
+  ARG(hfy_rate_leading(&one, &rates, 0.5, 0, NULL, &work), "lead is NULL");
+  ARG(hfy_rate_leading(&one, &rates, 1, 0, &lead, &work), "alpha is 1; it should be above 0 and below 1");
+  ARG(hfy_rate_critical_load(&one, &rates, 0, NULL, &work), "alpha is NULL");
+  rates.units = 1;
+  ARG(hfy_rate_critical_load(&one, &rates, 0, &best, &work), "units is 1");
+  rates.units = 0, rates.cv = 0;
+  ARG(hfy_rate_critical_load(&one, &rates, 0, &best, &work), "cv is 0; it should be above 0");
+  rates.r = r, rates.n = 0;
+  ARG(hfy_rate_critical_load(&one, &rates, 0, &best, &work), "count is 0");
   bad = unit(0.38, 0, 0); /* unstable at any load */
   CHECK(hfy_rate_bulk_load(&bad, 4, 0, 0, &best, &work) == HFY_OK && best <= 0);
   CHECK(hfy_rate_bulk_edge(&bad, 4, 1e-3, 0, 0, &best, &work) == HFY_OK && best >= 0);
@@ -1901,6 +1914,104 @@ TEST(scratch_is_known_beforehand) {
 
 /* --- the statistical targets, small --- */
 
+/* bulk and outliers at a load */
+TEST(the_lead_at_a_load) {
+  static const struct {
+    double power, sigma, cv, off, alpha, want;
+    int self;
+  } at[] = {/* roots of the determinant by mpmath, 30 digits, with a quadrature of its own */
+{1, 2, 0.5, 0, 0.03, -0.000415060273034, 1},
+                  {1, 2, 0.5, 0, 0.03, -0.000950723018117, 0},
+                  {1, 1, 1, 2, 0.1, 0.688243321606, 0},
+                  {1, 1, 1, 2, 0.1, 0.690162390138, 1}};
+  hfy_rng rng = hfy_rng_seed(77);
+  hfy_rate_averages t;
+  hfy_rate_lead lead;
+  hfy_rate_rates rates;
+  hfy_rate one;
+  double x, y;
+  size_t i, pairs = 0;
+  int self;
+  memset(&rates, 0, sizeof rates);
+  for (i = 0; i < COUNT(at); i++) {
+    one = unit(at[i].power, at[i].sigma, theta_star(at[i].power, at[i].sigma, at[i].cv) + at[i].off);
+    rates.cv = at[i].cv;
+    CHECK(hfy_rate_leading(&one, &rates, at[i].alpha, at[i].self, &lead, NULL) == HFY_OK);
+    CHECK(fabs(lead.outlier[0] - at[i].want) < 1e-10 && lead.outliers == 1);
+  }
+  for (i = 0; i < 24; i++) { /* at no load: the eigenvalues of the 2 x 2 matrix, where no bulk hides them */
+    rates.cv = 0.3 + hfy_rng_uniform(&rng), self = (int)(i % 2);
+    one = unit(0.8 + 0.2 * hfy_rng_uniform(&rng), 0.3 + 2 * hfy_rng_uniform(&rng), 3 * hfy_rng_uniform(&rng));
+    CHECK(hfy_rate_theory(&one, rates.cv, 0, &t, NULL) == HFY_OK);
+    CHECK(hfy_rate_leading(&one, &rates, 1e-9, self, &lead, NULL) == HFY_OK);
+    CHECK(hfy_rate_bulk_edge(&one, rates.cv, 1e-9, self, 0, &x, NULL) == HFY_OK);
+    CHECK_EQ(lead.edge, x);
+    CHECK(lead.outlier[lead.outliers ? lead.outliers - 1 : 0] >= x && lead.outlier[0] >= lead.outlier[1]);
+    if (t.outlier_re[0] > lead.edge + 1e-4)
+      CHECK(fabs(lead.outlier[0] - t.outlier_re[0]) < 1e-6);
+    if (t.outlier_re[1] > lead.edge + 1e-4)
+      CHECK(fabs(lead.outlier[1] - t.outlier_re[1]) < 1e-6);
+    pairs += lead.outliers == 2;
+  }
+  CHECK(pairs > 1);
+  for (self = 0; self < 2; self++) { /* the critical load is where the lead is 0, outlier or bulk */
+    static const double units[][3] = {{1, 2, 0.5}, {1, 1, 1}, {1.05, 1, 1}};
+    for (i = 0; i < 3; i++) {
+      one = unit(units[i][0], units[i][1], theta_star(units[i][0], units[i][1], units[i][2]));
+      rates.cv = units[i][2], rates.units = one.power > 1 ? 1000 : 0;
+      CHECK(hfy_rate_critical_load(&one, &rates, self, &x, NULL) == HFY_OK);
+      CHECK(hfy_rate_bulk_load(&one, rates.cv, self, rates.units, &y, NULL) == HFY_OK);
+      CHECK(x > 0.02 && (i == 1 ? fabs(x - y) < 1e-5 : x < 0.85 * y));
+      CHECK(hfy_rate_leading(&one, &rates, x, self, &lead, NULL) == HFY_OK && fabs(lead.outlier[0]) < 1e-5);
+      if (self && !i) CHECK(fabs(x - 0.0317) < 5e-5); /* measured: .031 (N = 8000) */
+    }
+  }
+  one = unit(1, 0, 0); /* marginal at every load */
+  rates.cv = 1, rates.units = 0;
+  CHECK(hfy_rate_critical_load(&one, &rates, 0, &x, NULL) == HFY_OK);
+  CHECK_EQ(x, 0);
+}
+
+/* Samples that are the quadrature's nodes; and the abscissas of networks against their own patterns' averages: at these
+   loads the outliers are .02 to .04 from where they are at none. */
+TEST(the_lead_of_samples_and_networks) {
+  static const double units[][4] = {{1, 2, 0.5, 0.15}, {1.2, 1, 1, 0.25}};
+  double r[900], weight[900], near = 0, none = 0;
+  hfy_rate one = unit(1, 1, 0.3);
+  hfy_rate_rates rates, samples;
+  hfy_rate_lead lead, same;
+  size_t c, k, mu;
+  memset(&rates, 0, sizeof rates), memset(&samples, 0, sizeof samples);
+  rates.cv = 1;
+  for (k = 0; k < 900; k++) {
+    const double z = -11 + 24 * (double)k / 900, s2 = log1p(1.0);
+    r[k] = exp(sqrt(s2) * z - 0.5 * s2), weight[k] = 7 * exp(-0.5 * z * z);
+  }
+  samples.r = r, samples.weight = weight, samples.n = 900;
+  CHECK(hfy_rate_leading(&one, &rates, 0.2, 0, &lead, NULL) == HFY_OK);
+  CHECK(hfy_rate_leading(&one, &samples, 0.2, 0, &same, NULL) == HFY_OK);
+  CHECK(fabs(lead.edge - same.edge) + fabs(lead.outlier[0] - same.outlier[0]) < 1e-7);
+  CHECK(lead.outliers == 1 && lead.outlier[0] > lead.edge + 0.01);
+  for (c = 0; c < 2; c++) {
+    const size_t n = 240, p = (size_t)(units[c][3] * (double)n + 0.5);
+    double *pattern = patterns(900 + c, p, n, units[c][2], 1), *w = doubles(n * n), a[6], off = 0, still = 0;
+    one = unit(units[c][0], units[c][1], theta_star(units[c][0], units[c][1], units[c][2]));
+    CHECK(hfy_rate_weights(&one, pattern, p, n, 1, w, NULL) == HFY_OK);
+    CHECK(hfy_rate_stability(&one, w, pattern, 6, n, a, NULL, NULL) == HFY_OK);
+    samples.weight = NULL, samples.n = n;
+    for (mu = 0; mu < 6; mu++) {
+      samples.r = pattern + mu * n;
+      CHECK(hfy_rate_leading(&one, &samples, units[c][3], 1, &lead, NULL) == HFY_OK);
+      CHECK(hfy_rate_leading(&one, &samples, 1e-6, 1, &same, NULL) == HFY_OK);
+      off += (a[mu] - lead.outlier[0]) / 6, still += (a[mu] - same.outlier[0]) / 6;
+    }
+    near += fabs(off), none += fabs(still);
+    free(pattern), free(w);
+  }
+  CHECK(near < 0.03 && none > 3 * near);
+  if (!(near < 0.03 && none > 3 * near)) printf("      (%g %g)\n", near, none);
+}
+
 TEST(moments_of_the_weights) {
   const size_t n = 200, p = 100;
   double *r = patterns(131, p, n, 0.5, 1), *w = doubles(n * n), squares = 0, sums = 0;
@@ -1998,6 +2109,8 @@ int main(int argc, char **argv) {
   RUN(asymmetry);
   RUN(bad_arguments);
   RUN(scratch_is_known_beforehand);
+  RUN(the_lead_at_a_load);
+  RUN_ONCE(the_lead_of_samples_and_networks);
   RUN(moments_of_the_weights);
   RUN(outliers_are_where_the_theory_puts_them);
   RUN(every_golden_row_was_asked_for);

@@ -72,6 +72,7 @@ static struct outputs {
   hfy_kernel_fisher fisher[4];
   hfy_rate_averages averages;
   hfy_rate_load load;
+  hfy_rate_lead lead;
   hfy_rate_modes modes;
   hfy_rate_replica replica;
   hfy_rate_disc disc;
@@ -687,6 +688,24 @@ static hfy_status run_rate_bulk_load(hfy_work *w) {
 static hfy_status run_rate_bulk_edge(hfy_work *w) {
   return hfy_rate_bulk_edge(&soft_unit, 1, 0.3, 1, 0, &out.scalar, w);
 }
+static hfy_status run_rate_leading(hfy_work *w) {
+  hfy_rate_rates rates;
+  memset(&rates, 0, sizeof rates);
+  if (which_rule) {
+    rates.r = dense;
+    rates.n = RP * RN;
+  } else {
+    rates.cv = 1;
+  }
+  return hfy_rate_leading(&soft_unit, &rates, 0.3, 1, &out.lead, w);
+}
+static hfy_status run_rate_critical_load(hfy_work *w) {
+  hfy_rate_rates rates;
+  memset(&rates, 0, sizeof rates);
+  rates.cv = 1;
+  rates.units = 50;
+  return hfy_rate_critical_load(&soft_unit, &rates, 0, &out.scalar, w);
+}
 static hfy_status run_rate_optimum(hfy_work *w) {
   static const hfy_rate_grid grid = {0.9, 0.1, 2, -1, 0.5, 2};
   return hfy_rate_optimum(1, &grid, &out.unit, &out.scalar, w);
@@ -901,6 +920,7 @@ static size_t each_call(void (*judge)(run_call *run, const char *name)) {
     judge(run_rate_weights, "rate_weights");
     judge(run_rate_threshold, "rate_threshold");
     judge(run_rate_simulate, "rate_simulate");
+    judge(run_rate_leading, "rate_leading");
   }
   which_rule = 0;
   for (i = 0; i < 12; i++) {
@@ -953,6 +973,7 @@ static size_t each_call(void (*judge)(run_call *run, const char *name)) {
   judge(run_rate_at_load, "rate_at_load");
   judge(run_rate_bulk_edge, "rate_bulk_edge");
   judge(run_rate_bulk_load, "rate_bulk_load");
+  judge(run_rate_critical_load, "rate_critical_load");
   judge(run_rate_optimum, "rate_optimum");
   judge(run_rate_capacity, "rate_capacity");
   judge(run_rate_replica, "rate_solve_replica");

@@ -547,9 +547,10 @@ static void figure8(void) {
       hfy_rate one = unit(0.85 + 0.25 * hfy_rng_uniform(&rng), pow(10, -0.6 + 1.1 * hfy_rng_uniform(&rng)));
       hfy_rate_averages t;
       double corrected;
+      hfy_rate_rates rates = {0, 0, NULL, NULL, 0};
       must(hfy_rate_theory(&one, cvs[c], 1, &t, &work));
-      must(hfy_rate_bulk_load(&one, cvs[c], 0, one.power > 1 ? N : 0, &corrected, &work));
-      if (t.outlier_re[0] >= 0) corrected = 0;
+      one.theta = t.theta, rates.cv = cvs[c], rates.units = one.power > 1 ? N : 0;
+      must(hfy_rate_critical_load(&one, &rates, 0, &corrected, &work));
       fprintf(pairs, "%g,%g,%g,%g,%g,%g\n", cvs[c], one.power, one.sigma, t.alpha_s, corrected,
               measured_load(one, cvs[c], N, 80 + 10 * c + k));
       fflush(pairs);
