@@ -538,6 +538,7 @@ typedef double hfy_real;
 #define hfy_rate_optimum hfy_rate_optimum_d
 #define hfy_rate_capacity hfy_rate_capacity_d
 #define hfy_rate_solve_replica hfy_rate_solve_replica_d
+#define hfy_rate_solve_replica_of hfy_rate_solve_replica_of_d
 #define hfy_rate_circular_law hfy_rate_circular_law_d
 #define hfy_rate_simulate hfy_rate_simulate_d
 #define hfy_rate_basin hfy_rate_basin_d
@@ -2271,7 +2272,8 @@ HFY_API hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, co
    ------------------------------------------------------------------------------------------------------------------ */
 
 /* The network  tau dr/dt = -r + g(W r - theta)  (RATE eq. 2), time in units of tau, and the unit that it is made of:
-   g(v) = ((sigma/pi) ln(1 + e^(pi v/sigma)))^power  (eq. 3), sigma = 0: max(v, 0)^power. All units share it.
+   g(v) = ((sigma/pi) ln(1 + e^(pi v/sigma)))^power  (eq. 3), sigma = 0: max(v, 0)^power, or a function of yours. All
+   units share it, up to gains and thresholds of their own.
    Patterns are `count` rows of `dim` rates (columns of R in the paper). A pattern r is a fixed point if and only if
    W r = g^-1(r) + theta. W is dim x dim, w[i*dim + j] the weight from unit j to unit i. Load alpha = count/dim.
    Dense: every rate > 0. Sparse: some are exactly 0, sigma must be 0. cv: standard deviation of the rates that are not
@@ -2282,11 +2284,25 @@ typedef struct hfy_rate {
   double power; /* exponent > 0; there is no default */
   double sigma; /* smoothness >= 0; 0 = the sharp rectifier */
   double theta; /* threshold, any sign */
+  const struct hfy_rate_unit *unit; /* NULL, or what else there is to say of units */
 } hfy_rate;
+/* Another unit: g increasing, its slope g'(v), its inverse g^-1(r): all three, or g NULL for the power. It replaces
+   power and sigma, which are not looked at. It is called from all threads at once. A g that is 0 at 0 and below
+   (g(-1) = g(0) = 0) can be silent, as the sharp rectifier is: rates are >= 0, 0 is a silent unit, sparse patterns are
+   allowed, and slope(1e-200) is taken for the slope to the right of the threshold. Any other g may have rates of any
+   sign; an inverse that is not finite (a rate out of reach) is NONFINITE. Unit i is gain[i] g(v - theta - threshold[i]):
+   dim numbers, for networks; the theory and hfy_rate_net refuse them (ARG). */
+typedef struct hfy_rate_unit {
+  double (*g)(const void *context, double v);
+  double (*slope)(const void *context, double v);
+  double (*inverse)(const void *context, double r);
+  const void *context;
+  const double *gain, *threshold; /* dim each: gain > 0; NULL: 1, 0 */
+} hfy_rate_unit;
 /* g(v), g'(v), g^-1(r) and g'(g^-1(r)), v with the threshold taken off. Relative error below 1e-13 for r from 1e-300
    to 1e300 where the result is a normal number (the inverse near its zero: 1e-13 sigma); g underflows to 0 and never
    becomes NaN for finite v. The inverse needs r > 0 (r = 0: 0 for sigma = 0, else -infinity; +infinity gives itself).
-   NaN: a hfy_rate out of range, r < 0. */
+   NaN: a hfy_rate out of range, r < 0 (a unit of yours: what it returns; gains and thresholds are left out). */
 HFY_API double hfy_rate_g(const hfy_rate *rate, double v);
 HFY_API double hfy_rate_slope(const hfy_rate *rate, double v);
 HFY_API double hfy_rate_inverse(const hfy_rate *rate, double r);
@@ -2499,6 +2515,10 @@ typedef struct hfy_rate_replica {
    INFEASIBLE: alpha >= alpha_C(f). */
 HFY_API hfy_status hfy_rate_solve_replica(const hfy_rate *rate, double cv, double f, double alpha,
                                           hfy_rate_replica *replica, hfy_work *work);
+
+/* The same for n samples of the rates that are not 0, as for hfy_rate_theory_of. */
+HFY_API hfy_status hfy_rate_solve_replica_of(const hfy_rate *rate, const double *r, const double *weight, size_t n,
+                                             double f, double alpha, hfy_rate_replica *replica, hfy_work *work);
 
 /* --- paired Gaussian matrices M = -c I + X Y+, X and Y N x P, alpha = P/N, entries of correlation tau --- */
 typedef struct hfy_rate_disc {
@@ -23487,8 +23507,14 @@ HFY_PRIVATE_ double hfy_rate_power_(double x, double power) { return power < 1 |
 /* A smoothness this small cannot be told from none. */
 HFY_PRIVATE_ int hfy_rate_is_sharp_(const hfy_rate *rate) { return !(rate->sigma > 1e-290); }
 
+/* The unit of the caller's, or NULL. */
+HFY_PRIVATE_ const hfy_rate_unit *hfy_rate_other_(const hfy_rate *rate) {
+  return rate && rate->unit && rate->unit->g ? rate->unit : NULL;
+}
+
 HFY_API double hfy_rate_g(const hfy_rate *rate, double v) {
   double scale, x;
+  if (hfy_rate_other_(rate)) return rate->unit->g(rate->unit->context, v);
   if (!hfy_rate_is_unit_(rate) || hfy_base_is_nan_(v)) return hfy_base_nan_();
   if (hfy_rate_is_sharp_(rate)) return v > 0 ? hfy_rate_power_(v, rate->power) : 0;
   scale = rate->sigma / hfy_rate_pi_;
@@ -23499,6 +23525,7 @@ HFY_API double hfy_rate_g(const hfy_rate *rate, double v) {
 
 HFY_API double hfy_rate_slope(const hfy_rate *rate, double v) {
   double scale, x, e;
+  if (hfy_rate_other_(rate)) return rate->unit->slope(rate->unit->context, v);
   if (!hfy_rate_is_unit_(rate) || hfy_base_is_nan_(v)) return hfy_base_nan_();
   if (hfy_rate_is_sharp_(rate)) return v > 0 ? rate->power * hfy_rate_power_(v, rate->power - 1) : 0;
   scale = rate->sigma / hfy_rate_pi_;
@@ -23510,6 +23537,7 @@ HFY_API double hfy_rate_slope(const hfy_rate *rate, double v) {
 
 HFY_API double hfy_rate_inverse(const hfy_rate *rate, double r) {
   double s, y, scale;
+  if (hfy_rate_other_(rate)) return rate->unit->inverse(rate->unit->context, r);
   if (!hfy_rate_is_unit_(rate) || !(r >= 0)) return hfy_base_nan_();
   if (hfy_base_is_pos_inf_(r)) return r;
   s = hfy_rate_power_(r, 1 / rate->power);
@@ -23523,6 +23551,7 @@ HFY_API double hfy_rate_inverse(const hfy_rate *rate, double r) {
 
 HFY_API double hfy_rate_slope_at(const hfy_rate *rate, double r) {
   double y, steep;
+  if (hfy_rate_other_(rate)) return hfy_rate_slope(rate, hfy_rate_inverse(rate, r));
   if (!hfy_rate_is_unit_(rate) || !(r >= 0)) return hfy_base_nan_();
   if (!(r > 0)) return 0;
   steep = rate->power * hfy_rate_power_(r, (rate->power - 1) / rate->power);
@@ -23530,6 +23559,47 @@ HFY_API double hfy_rate_slope_at(const hfy_rate *rate, double r) {
   y = hfy_rate_power_(r, 1 / rate->power) * hfy_rate_pi_ / rate->sigma;
   if (y < 1e-17) return rate->power / rate->sigma * (hfy_rate_pi_ * r); /* neither factor overflows */
   return steep * -expm1(-y);
+}
+
+/* Can it be silent, and have sparse patterns? */
+HFY_COLD_ int hfy_rate_may_rest_(const hfy_rate *rate) {
+  if (!hfy_rate_other_(rate)) return !(rate->sigma > 0);
+  return fabs(hfy_rate_g(rate, 0)) <= 0 && fabs(hfy_rate_g(rate, -1)) <= 0;
+}
+
+/* Unit i: its own threshold; its rate at input v, its slope there; the input that makes its rate r, and its slope. */
+HFY_PRIVATE_ double hfy_rate_level_(const hfy_rate *rate, size_t i) {
+  return rate->unit && rate->unit->threshold ? rate->unit->threshold[i] : 0;
+}
+
+HFY_PRIVATE_ double hfy_rate_gain_(const hfy_rate *rate, size_t i) {
+  return rate->unit && rate->unit->gain ? rate->unit->gain[i] : 1;
+}
+
+HFY_PRIVATE_ double hfy_rate_g_of_(const hfy_rate *rate, size_t i, double v) {
+  return hfy_rate_gain_(rate, i) * hfy_rate_g(rate, v - (rate->theta + hfy_rate_level_(rate, i)));
+}
+
+HFY_PRIVATE_ double hfy_rate_slope_of_(const hfy_rate *rate, size_t i, double v) {
+  return hfy_rate_gain_(rate, i) * hfy_rate_slope(rate, v - (rate->theta + hfy_rate_level_(rate, i)));
+}
+
+HFY_PRIVATE_ double hfy_rate_inverse_of_(const hfy_rate *rate, size_t i, double r) {
+  return hfy_rate_inverse(rate, r / hfy_rate_gain_(rate, i)) + hfy_rate_level_(rate, i);
+}
+
+HFY_PRIVATE_ double hfy_rate_slope_at_of_(const hfy_rate *rate, size_t i, double r) {
+  const double gain = hfy_rate_gain_(rate, i);
+  return gain * hfy_rate_slope_at(rate, r / gain);
+}
+
+/* The slope to the right of the threshold: 0, finite, or infinite. */
+HFY_COLD_ double hfy_rate_right_slope_(const hfy_rate *rate) {
+  const double at = hfy_rate_other_(rate)                ? hfy_rate_slope(rate, 1e-200)
+                    : rate->power < 1 ? HUGE_VAL
+                    : rate->power > 1 ? 0
+                                      : 1;
+  return at < 1e-30 ? 0 : at > 1e30 ? HUGE_VAL : at;
 }
 
 /* --- what is checked everywhere --- */
@@ -23550,10 +23620,21 @@ HFY_COLD_ hfy_status hfy_rate_numbers_(const char *row, const double *x, size_t 
 }
 
 HFY_COLD_ hfy_status hfy_rate_check_(const hfy_rate *rate, hfy_work *work) {
+  const hfy_rate_unit *own = hfy_rate_other_(rate);
   hfy_status status = hfy_base_null_(work, rate ? NULL : "rate");
+  if (!status && own)
+    status = hfy_base_null_(work, !own->slope ? "rate->unit->slope" : own->inverse ? NULL : "rate->unit->inverse");
+  if (own) return status ? status : hfy_rate_number_("rate->theta", rate->theta, &hfy_rate_finite_, work);
   if (!status) status = hfy_rate_number_("rate->power", rate->power, &hfy_rate_above_0_, work);
   if (!status) status = hfy_rate_number_("rate->sigma", rate->sigma, &hfy_rate_from_0_, work);
   return status ? status : hfy_rate_number_("rate->theta", rate->theta, &hfy_rate_finite_, work);
+}
+
+/* For what takes all units for alike. */
+HFY_COLD_ hfy_status hfy_rate_check_alike_(const hfy_rate *rate, hfy_work *work) {
+  const hfy_status status = hfy_rate_check_(rate, work);
+  if (status || !rate->unit || !(rate->unit->gain || rate->unit->threshold)) return status;
+  return hfy_base_fail_(work, HFY_ERR_ARG, "rate->unit has gains or thresholds; they should be NULL here");
 }
 
 HFY_COLD_ hfy_status hfy_rate_check_sizes_(size_t count, size_t dim, hfy_work *work) {
@@ -23574,23 +23655,32 @@ typedef struct hfy_rate_in_ {
   hfy_work *work;
   const hfy_simd_ *simd;
   hfy_base_arena_ arena;
+  int rests; /* units can be silent: those of rate 0 are */
 } hfy_rate_in_;
 
 /* The start of most calls: checks what is there, chooses the kernels. missing: an argument that is NULL, or NULL. */
 HFY_COLD_ hfy_status hfy_rate_enter_(hfy_rate_in_ *in, int what, const char *missing) {
-  const int zeros = what == HFY_RATE_SPARSE_ || (what == HFY_RATE_AT_ && in->rate && !(in->rate->sigma > 0));
+  const hfy_rate_unit *unit;
+  const hfy_rate_range_ *range = &hfy_rate_above_0_;
   hfy_work *work = in->work;
   hfy_status status;
   in->simd = hfy_simd_choose_(work);
   if (!in->simd) return HFY_ERR_UNSUPPORTED;
-  if ((status = hfy_rate_check_(in->rate, work)) || (status = hfy_rate_check_sizes_(in->count, in->dim, work)) ||
+  if ((status = hfy_rate_check_(in->rate, work)) || (status = hfy_rate_check_sizes_(in->count, in->dim, work)))
+    return status;
+  unit = in->rate->unit;
+  in->rests = hfy_rate_may_rest_(in->rate);
+  if (what == HFY_RATE_SPARSE_ || (what == HFY_RATE_AT_ && in->rests)) range = &hfy_rate_from_0_;
+  if (hfy_rate_other_(in->rate) && !in->rests) range = &hfy_rate_finite_;
+  if ((unit && unit->gain && (status = hfy_rate_numbers_("gain", unit->gain, 1, in->dim, &hfy_rate_above_0_, work))) ||
+      (unit && unit->threshold &&
+       (status = hfy_rate_numbers_("threshold", unit->threshold, 1, in->dim, &hfy_rate_finite_, work))) ||
       (what <= HFY_RATE_AT_ &&
        ((status = hfy_base_null_(work, in->w ? NULL : "w")) ||
         (status = hfy_rate_numbers_("w: row", in->w, in->dim, in->dim, &hfy_rate_finite_, work)))) ||
       (what != HFY_RATE_RUN_ &&
        ((status = hfy_base_null_(work, in->r ? NULL : "r")) ||
-        (status = hfy_rate_numbers_("r: pattern", in->r, in->count, in->dim,
-                                    zeros ? &hfy_rate_from_0_ : &hfy_rate_above_0_, work)))))
+        (status = hfy_rate_numbers_("r: pattern", in->r, in->count, in->dim, range, work)))))
     return status;
   return hfy_base_null_(work, missing);
 }
@@ -23688,8 +23778,10 @@ HFY_COLD_ hfy_status hfy_rate_enter_weights_(hfy_rate_in_ *in, int sparse, int s
   if (!status && in->count > most)
     status = hfy_base_fail_(in->work, HFY_ERR_INFEASIBLE, "count is %z; %z units can hold %z dense patterns at most",
                             in->count, in->dim, most);
-  if (!status && sparse && in->rate->sigma > 0)
-    status = hfy_base_fail_(in->work, HFY_ERR_ARG, "rate->sigma is %g; sparse patterns need 0", in->rate->sigma);
+  if (!status && sparse && !in->rests)
+    status = hfy_rate_other_(in->rate)
+                 ? hfy_base_fail_(in->work, HFY_ERR_ARG, "rate->unit is not 0 at 0 and below; sparse patterns need it")
+                 : hfy_base_fail_(in->work, HFY_ERR_ARG, "rate->sigma is %g; sparse patterns need 0", in->rate->sigma);
   if (!status && sparse) status = hfy_rate_number_("margin", margin, &hfy_rate_from_0_, in->work);
   return status ? status : hfy_base_null_(in->work, missing);
 }
@@ -23709,7 +23801,7 @@ HFY_COLD_ hfy_status hfy_rate_factor_(const hfy_rate_dense_ *s, double theta) {
   for (i = 0; i < n; i++) s->left[i] = 1;
   for (i = 0; i < p * n; i++) {
     s->left[i % n] -= s->q[i] * s->q[i];
-    s->v[i] = hfy_rate_inverse(s->in->rate, s->in->r[i]) + theta;
+    s->v[i] = hfy_rate_inverse_of_(s->in->rate, i % n, s->in->r[i]) + theta;
   }
   for (i = 0; !s->self && i < n; i++)
     if (!(s->left[i] > 1e-12))
@@ -23777,7 +23869,7 @@ HFY_COLD_ hfy_status hfy_rate_weigh_(const hfy_rate_dense_ *s, double *w) {
 HFY_API HFY_SMALL_ hfy_status hfy_rate_weights(const hfy_rate *rate, const double *r, size_t count, size_t dim,
                                                int self, double *w, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0, 0}};
+  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0, 0}, 0};
   hfy_rate_dense_ s;
   double *made = NULL;
   hfy_status status = hfy_rate_enter_weights_(&in, 0, self, 0, w ? NULL : "w");
@@ -23823,11 +23915,13 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_net(const hfy_rate *rate, const double *r
                                            double step, hfy_real *keys, hfy_real *values, hfy_real *self_coupling,
                                            hfy_net *net, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0, 0}};
+  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0, 0}, 0};
   hfy_rate_dense_ s;
   const char *null = !keys ? "keys" : !values ? "values" : !self_coupling ? "self_coupling" : net ? NULL : "net";
   hfy_status status = hfy_rate_enter_weights_(&in, 0, self, 0, null);
   if (!status) status = hfy_rate_number_("step", step, &hfy_rate_share_, k);
+  if (!status && rate->unit)
+    status = hfy_base_fail_(k, HFY_ERR_ARG, "rate->unit is given; a hfy_net has the rectified power alone");
   while (hfy_base_layout_(&in.arena, k, &status)) hfy_rate_plan_dense_(&in, self, &s);
   if (!status && !(status = hfy_rate_keys_(&s, keys, values, self_coupling))) {
     memset(net, 0, sizeof *net);
@@ -24008,7 +24102,8 @@ HFY_COLD_ size_t hfy_rate_row_begin_(hfy_rate_row_ *row) {
   memset(row->lambda, 0, count * sizeof *row->lambda);
   for (mu = 0; mu < count; mu++) {
     const double rate = row->r[mu] = s->in->r[mu * s->in->dim + row->i];
-    row->b[mu] = rate > 0 ? hfy_rate_inverse(s->in->rate, rate) + s->theta : s->theta - s->margin;
+    row->b[mu] = rate > 0 ? hfy_rate_inverse_of_(s->in->rate, row->i, rate) + s->theta
+                          : hfy_rate_level_(s->in->rate, row->i) + s->theta - s->margin;
   }
   for (next = 0; next < count; next++) {
     int full;
@@ -24150,7 +24245,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, cons
                                                       double margin, double *w, const hfy_rate_rows *rows,
                                                       hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0, 0}};
+  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0, 0}, 0};
   hfy_rate_sparse_ s;
   hfy_status status = hfy_rate_enter_weights_(&in, 1, 0, margin, w ? NULL : "w");
   size_t mu;
@@ -24165,7 +24260,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, cons
     hfy_base_fail_(k, status, "row %z: the solution, or what leads to it, is beyond double", s.first);
   else if (status)
     hfy_base_fail_(k, status, "row %z was not settled in %z steps", s.first, 20 * count + 100);
-  for (mu = 0; status == HFY_ERR_INFEASIBLE && rate->theta < margin && mu < count; mu++)
+  for (mu = 0; status == HFY_ERR_INFEASIBLE && rate->theta < margin && !rate->unit && mu < count; mu++)
     if (!(hfy_linalg_largest_(r + mu * dim, dim) > 0))
       hfy_base_fail_(k, status, "pattern %z is all 0, and theta - margin is %g; no weights silence all units then",
                      mu, rate->theta - margin);
@@ -24213,9 +24308,9 @@ HFY_COLD_ void hfy_rate_plan_at_(hfy_rate_in_ *in, size_t sample, hfy_rate_jacob
 
 /* Does silent unit i sit on its threshold at r, or above it? Within 1e-6: what the solver left, or weights in float. */
 HFY_COLD_ int hfy_rate_is_tight_(const hfy_rate_in_ *in, const double *r, size_t i) {
-  double sum = -in->rate->theta, size = 1 + fabs(sum);
+  double sum = -(in->rate->theta + hfy_rate_level_(in->rate, i)), size = 1 + fabs(sum);
   size_t j;
-  if (r[i] > 0 || !hfy_rate_is_sharp_(in->rate)) return 0;
+  if (r[i] > 0 || !in->rests) return 0;
   for (j = 0; j < in->dim; j++) {
     const double v = in->w[i * in->dim + j] * r[j];
     sum += v;
@@ -24234,7 +24329,9 @@ HFY_COLD_ hfy_status hfy_rate_at_units_(const hfy_rate_jacobians_ *s, const doub
   size_t a, b, i;
   for (a = 0; a < n; a++) {
     const double *row = s->in->w + unit[a] * dim, *row2 = s->w2 ? s->w2 + unit[a] * dim : NULL;
-    const double d = r[unit[a]] > 0 ? hfy_rate_slope_at(s->in->rate, r[unit[a]]) : 1;
+    const double d = r[unit[a]] > 0 || !s->in->rests
+                         ? hfy_rate_slope_at_of_(s->in->rate, unit[a], r[unit[a]])
+                         : hfy_rate_gain_(s->in->rate, unit[a]) * hfy_rate_right_slope_(s->in->rate);
     double *j = t->j + a * n;
     for (b = 0; b < n; b++) j[b] = d * (row2 ? row[unit[b]] + s->by * row2[unit[b]] : row[unit[b]]);
     j[a] -= 1;
@@ -24264,13 +24361,13 @@ HFY_COLD_ void hfy_rate_at_share_(void *context, size_t task) {
     double right;
     unsigned char stands;
     for (i = 0; i < in->dim; i++)
-      if (r[i] > 0) t->unit[n++] = i;
+      if (r[i] > 0 || !in->rests) t->unit[n++] = i;
     s->status[k] = hfy_rate_at_units_(s, r, n, t, &s->abscissa[k], &s->stable[k]);
-    if (s->status[k] || !s->tight || in->rate->power > 1) continue;
+    if (s->status[k] || !s->tight || !in->rests || !(hfy_rate_right_slope_(in->rate) > 0)) continue;
     for (i = 0, tight = n; i < in->dim; i++)
       if (hfy_rate_is_tight_(in, r, i)) t->unit[tight++] = i;
     if (tight == n) continue;
-    if (in->rate->power < 1) {
+    if (!(hfy_rate_right_slope_(in->rate) <= DBL_MAX)) {
       s->abscissa[k] = HUGE_VAL;
       s->stable[k] = 0;
       continue;
@@ -24296,13 +24393,13 @@ HFY_COLD_ hfy_status hfy_rate_run_at_(hfy_rate_jacobians_ *s) {
 HFY_API HFY_SMALL_ hfy_status hfy_rate_jacobian(const hfy_rate *rate, const double *w, const double *r, size_t dim,
                                                 double *j, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {rate, w, r, 1, dim, k, NULL, {NULL, 0, 0, 0}};
+  hfy_rate_in_ in = {rate, w, r, 1, dim, k, NULL, {NULL, 0, 0, 0}, 0};
   hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_, j ? NULL : "j");
   size_t i, pass;
   if (status) return status;
   for (pass = 0; pass < 2; pass++) /* all must be finite before any is written */
     for (i = 0; i < dim * dim; i++) {
-      const double d = hfy_rate_slope_at(rate, r[i / dim]);
+      const double d = r[i / dim] > 0 || !in.rests ? hfy_rate_slope_at_of_(rate, i / dim, r[i / dim]) : 0;
       if (!hfy_base_is_finite_(d * w[i]))
         return hfy_base_fail_(k, HFY_ERR_NONFINITE, "the slope %g of unit %z times w is not finite", d, i / dim);
       if (pass) j[i] = d * w[i] - (i % (dim + 1) ? 0 : 1);
@@ -24313,7 +24410,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_jacobian(const hfy_rate *rate, const doub
 HFY_API HFY_SMALL_ hfy_status hfy_rate_stability(const hfy_rate *rate, const double *w, const double *r, size_t count,
                                                  size_t dim, double *abscissa, size_t *stable, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {rate, w, r, count, dim, k, NULL, {NULL, 0, 0, 0}};
+  hfy_rate_in_ in = {rate, w, r, count, dim, k, NULL, {NULL, 0, 0, 0}, 0};
   hfy_rate_jacobians_ s;
   hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_, NULL);
   size_t mu, found = 0;
@@ -24333,7 +24430,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_stability(const hfy_rate *rate, const dou
 HFY_API HFY_SMALL_ hfy_status hfy_rate_tight(const hfy_rate *rate, const double *w, const double *r, size_t count,
                                              size_t dim, size_t *tight, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {rate, w, r, count, dim, k, NULL, {NULL, 0, 0, 0}};
+  hfy_rate_in_ in = {rate, w, r, count, dim, k, NULL, {NULL, 0, 0, 0}, 0};
   hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_, tight ? NULL : "tight");
   size_t mu, i;
   for (mu = 0; !status && mu < count; mu++)
@@ -24422,7 +24519,7 @@ HFY_COLD_ hfy_status hfy_rate_modes_(const hfy_rate_jacobians_ *call, hfy_linalg
 HFY_API HFY_SMALL_ hfy_status hfy_rate_spectrum(const hfy_rate *rate, const double *w, const double *r, size_t dim,
                                                 double *re, double *im, hfy_rate_modes *modes, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {rate, w, r, 1, dim, k, NULL, {NULL, 0, 0, 0}};
+  hfy_rate_in_ in = {rate, w, r, 1, dim, k, NULL, {NULL, 0, 0, 0}, 0};
   hfy_rate_jacobians_ s;
   hfy_linalg_vectors_ v;
   double *room = NULL;
@@ -24504,9 +24601,9 @@ HFY_COLD_ hfy_status hfy_rate_bracket_(const hfy_rate_in_ *in, hfy_rate_search *
   double h = 0, d = 0, mean = 0, n = 0;
   size_t i;
   for (i = 0; i < in->count * in->dim; i++) {
-    if (!(in->r[i] > 0)) continue;
-    h += hfy_rate_inverse(in->rate, in->r[i]);
-    d += hfy_rate_slope_at(in->rate, in->r[i]);
+    if (!(in->r[i] > 0) && in->rests) continue;
+    h += hfy_rate_inverse_of_(in->rate, i % in->dim, in->r[i]);
+    d += hfy_rate_slope_at_of_(in->rate, i % in->dim, in->r[i]);
     mean += in->r[i];
     n++;
   }
@@ -24573,7 +24670,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_threshold(const hfy_rate *rate, const dou
                                                  const hfy_rate_search *search, double *theta, double *objective,
                                                  hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0, 0}};
+  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0, 0}, 0};
   hfy_rate_hunt_ hunt;
   hfy_rate_search *o = &hunt.o;
   hfy_rate_dense_ dense;
@@ -24590,7 +24687,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_threshold(const hfy_rate *rate, const dou
   if (!o->grid) o->grid = 17;
   if (!o->steps) o->steps = 20;
   if (!o->sample || o->sample > count) o->sample = count;
-  for (i = 0; i < count * dim; i++) hunt.zeros |= !(r[i] > 0);
+  for (i = 0; in.rests && i < count * dim; i++) hunt.zeros |= !(r[i] > 0);
   if ((status = hfy_rate_enter_weights_(&in, hunt.zeros, o->self, o->margin, null))) return status;
   own = fabs(o->low) <= 0 && fabs(o->high) <= 0;
   if (!own && !(hfy_base_is_finite_(o->low) && hfy_base_is_finite_(o->high) && o->high > o->low))
@@ -24701,6 +24798,9 @@ HFY_COLD_ hfy_status hfy_rate_average_(const hfy_rate *rate, const hfy_rate_node
   return HFY_OK;
 }
 
+/* What tells how far out averages reach. */
+HFY_COLD_ double hfy_rate_reaching_(const hfy_rate *rate) { return hfy_rate_other_(rate) ? 1 : rate->power; }
+
 /* Nodes for log-normal rates: `steps` a unit of z, `reach` deviations and what tilted means need; none above `cut`. */
 HFY_COLD_ void hfy_rate_spread_(hfy_rate_nodes_ *nodes, double power, double cv, double steps, double reach,
                                 double cut) {
@@ -24747,9 +24847,10 @@ HFY_COLD_ hfy_status hfy_rate_lay_(hfy_rate_nodes_ *nodes, double power, double 
 /* hfy_rate_theory, and the nodes it took. missing: an argument that is NULL, or NULL. */
 HFY_COLD_ hfy_status hfy_rate_quadrature_(const hfy_rate *rate, double cv, int optimal, const char *missing,
                                           hfy_rate_nodes_ *nodes, hfy_rate_averages *averages, hfy_work *work) {
-  hfy_status status = hfy_rate_check_(rate, work);
+  hfy_status status = hfy_rate_check_alike_(rate, work);
   if (status || (status = hfy_rate_number_("cv", cv, &hfy_rate_cv_, work)) ||
-      (status = hfy_base_null_(work, missing)) || (status = hfy_rate_lay_(nodes, rate->power, cv, work)))
+      (status = hfy_base_null_(work, missing)) ||
+      (status = hfy_rate_lay_(nodes, hfy_rate_reaching_(rate), cv, work)))
     return status;
   hfy_rate_fill_(rate, cv, nodes);
   return hfy_rate_average_(rate, nodes, optimal, averages, work);
@@ -24769,10 +24870,11 @@ HFY_COLD_ hfy_status hfy_rate_sample_(const hfy_rate *rate, const hfy_rate_rates
                                       hfy_work *work) {
   const double *r = rates->r, *weight = rates->weight;
   const size_t n = rates->n;
-  hfy_rate_in_ in = {rate, NULL, r, n, 1, work, NULL, {NULL, 0, 0, 0}};
+  hfy_rate_in_ in = {rate, NULL, r, n, 1, work, NULL, {NULL, 0, 0, 0}, 0};
   double sum = 0;
-  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_DENSE_, missing);
+  hfy_status status = rate ? hfy_rate_check_alike_(rate, work) : HFY_OK;
   size_t i;
+  if (!status) status = hfy_rate_enter_(&in, HFY_RATE_DENSE_, missing);
   if (!status && weight) status = hfy_rate_numbers_("weight: sample", weight, n, 1, &hfy_rate_from_0_, work);
   if (status) return status;
   for (i = 0; i < n; i++) sum += weight ? weight[i] : 1;
@@ -24956,9 +25058,9 @@ HFY_COLD_ hfy_status hfy_rate_begin_(hfy_rate_edge_ *e, hfy_rate_nodes_ *nodes, 
     status = hfy_rate_quadrature_(rate, rates->cv, optimal, NULL, nodes, &t, w);
     if (!status && units) hfy_rate_root_(hfy_rate_rare_, &units, 0, 200, &low, &high); /* 1/units is above it */
     if (!status) {
-      hfy_rate_spread_(nodes, rate->power, rates->cv, 16, 12, units ? low : HUGE_VAL);
+      hfy_rate_spread_(nodes, hfy_rate_reaching_(rate), rates->cv, 16, 12, units ? low : HUGE_VAL);
       e->bulk = nodes->count;
-      hfy_rate_spread_(nodes, rate->power, rates->cv, 16, 12, HUGE_VAL);
+      hfy_rate_spread_(nodes, hfy_rate_reaching_(rate), rates->cv, 16, 12, HUGE_VAL);
       hfy_rate_fill_(rate, rates->cv, nodes);
     }
   }
@@ -25106,7 +25208,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *g
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_rate_grid g = {0.6, 0.01, 101, -2, 0.025, 141};
   hfy_rate_nodes_ nodes;
-  hfy_rate found = {hfy_base_nan_(), 0, 0}, one = {0, 0, 0};
+  hfy_rate found = {hfy_base_nan_(), 0, 0, NULL}, one = {0, 0, 0, NULL};
   hfy_rate_averages t;
   double top = 0;
   hfy_status status = hfy_rate_number_("cv", cv, &hfy_rate_cv_, w);
@@ -25177,25 +25279,46 @@ HFY_COLD_ int hfy_rate_shorter_(void *context, double u) {
   return !(f + (1 - f) * hfy_rate_tail_(t) + f * e->var * u * u + f * a * e->h * u < 1 / e->alpha);
 }
 
+/* f, sparse patterns and alpha: may they be so? */
+HFY_COLD_ hfy_status hfy_rate_check_replica_(const hfy_rate *rate, double f, double alpha, hfy_work *w) {
+  double limit = 0;
+  hfy_status status = hfy_rate_capacity(f, &limit, NULL, w);
+  if (status || (status = hfy_rate_number_("alpha", alpha, &hfy_rate_above_0_, w))) return status;
+  if (f < 1 && !hfy_rate_may_rest_(rate))
+    return hfy_base_fail_(w, HFY_ERR_ARG, "rate->sigma is %g; sparse patterns (f = %g) need 0", rate->sigma, f);
+  if (alpha < limit) return HFY_OK;
+  return hfy_base_fail_(w, HFY_ERR_INFEASIBLE, "alpha is %g; the capacity is %g", alpha, limit);
+}
+
+/* The solution; mean and var: of the rates that are not 0. */
+HFY_COLD_ hfy_status hfy_rate_replica_(const hfy_rate *rate, hfy_rate_norm_ e, double mean, double var,
+                                       hfy_rate_replica *replica, hfy_work *w) {
+  const double x2 = e.f * (var + (1 - e.f) * (mean * mean));
+  double low = 0, high = 1, u;
+  if (!hfy_base_is_finite_(e.h) || !hfy_base_is_finite_(e.var))
+    return hfy_base_fail_(w, HFY_ERR_NONFINITE, "the moments of g^-1 overflow");
+  hfy_rate_root_(hfy_rate_shorter_, &e, 1023, 2000, &low, &high);
+  u = 0.5 * (low + high);
+  replica->q = 1 / (x2 * u * u);
+  replica->theta0 = hfy_rate_theta0_(e.f, e.h * u);
+  replica->m = (rate->theta - replica->theta0 / u) / (e.f * mean);
+  return HFY_OK;
+}
+
 HFY_API HFY_SMALL_ hfy_status hfy_rate_solve_replica(const hfy_rate *rate, double cv, double f, double alpha,
                                                      hfy_rate_replica *replica, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  const double x2 = f * (cv * cv + (1 - f)), s2 = log1p(cv * cv); /* var r, var ln r */
+  const double s2 = log1p(cv * cv); /* var ln r */
   hfy_rate_averages t;
   hfy_rate_norm_ e = {f, 0, 0, alpha};
-  double limit = 0, low = 0, high = 1, u;
-  hfy_status status = hfy_rate_check_(rate, w);
+  hfy_status status = hfy_rate_check_alike_(rate, w);
   memset(&t, 0, sizeof t);
   if (status || (status = hfy_rate_number_("cv", cv, &hfy_rate_cv_0_, w)) ||
-      (status = hfy_rate_capacity(f, &limit, NULL, w)) ||
-      (status = hfy_rate_number_("alpha", alpha, &hfy_rate_above_0_, w)) ||
+      (status = hfy_rate_check_replica_(rate, f, alpha, w)) ||
       (status = hfy_base_null_(w, replica ? NULL : "replica")))
     return status;
-  if (f < 1 && rate->sigma > 0)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "rate->sigma is %g; sparse patterns (f = %g) need 0", rate->sigma, f);
-  if (!(x2 > 0)) return hfy_base_fail_(w, HFY_ERR_ARG, "cv is %g and f %g: the rates do not vary", cv, f);
-  if (!(alpha < limit)) return hfy_base_fail_(w, HFY_ERR_INFEASIBLE, "alpha is %g; the capacity is %g", alpha, limit);
-  if (rate->sigma > 0) {
+  if (!(cv > 0) && !(f < 1)) return hfy_base_fail_(w, HFY_ERR_ARG, "cv is %g and f %g: the rates do not vary", cv, f);
+  if (hfy_rate_other_(rate) || rate->sigma > 0) {
     status = hfy_rate_theory(rate, cv, 0, &t, w);
     e.h = t.hbar;
     e.var = t.vh;
@@ -25203,14 +25326,23 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_solve_replica(const hfy_rate *rate, doubl
     e.h = exp(-0.5 * s2 / rate->power + 0.5 * s2 / (rate->power * rate->power));
     e.var = e.h * e.h * expm1(s2 / (rate->power * rate->power));
   }
-  if (!status && (!hfy_base_is_finite_(e.h) || !hfy_base_is_finite_(e.var)))
-    status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "the moments of g^-1 overflow");
+  if (!status) status = hfy_rate_replica_(rate, e, 1, cv * cv, replica, w);
+  return hfy_base_close_(w, &local, status);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_rate_solve_replica_of(const hfy_rate *rate, const double *r, const double *weight,
+                                                        size_t n, double f, double alpha, hfy_rate_replica *replica,
+                                                        hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_rate_averages t;
+  hfy_rate_norm_ e = {f, 0, 0, alpha};
+  hfy_status status = hfy_base_null_(w, replica ? NULL : "replica");
+  if (!status) status = hfy_rate_theory_of(rate, r, weight, n, 0, &t, w);
+  if (!status) status = hfy_rate_check_replica_(rate, f, alpha, w);
   if (!status) {
-    hfy_rate_root_(hfy_rate_shorter_, &e, 1023, 2000, &low, &high);
-    u = 0.5 * (low + high);
-    replica->q = 1 / (x2 * u * u);
-    replica->theta0 = hfy_rate_theta0_(f, e.h * u);
-    replica->m = (rate->theta - replica->theta0 / u) / f;
+    e.h = t.hbar;
+    e.var = t.vh;
+    status = hfy_rate_replica_(rate, e, t.rbar, t.crr, replica, w);
   }
   return hfy_base_close_(w, &local, status);
 }
@@ -25297,14 +25429,14 @@ HFY_COLD_ void hfy_rate_flow_(const hfy_rate_run_ *run, const double *from, doub
   for (l = 0; l < run->live; l++) {
     const double *x = from + run->list[l] * n;
     double *to = run->from + l * n;
-    for (i = 0; i < n; i++) to[i] = run->o.voltage ? hfy_rate_g(in->rate, x[i] - in->rate->theta) : x[i];
+    for (i = 0; i < n; i++) to[i] = run->o.voltage ? hfy_rate_g_of_(in->rate, i, x[i]) : x[i];
   }
   hfy_linalg_multiply_(in->simd, run->live, n, n, hfy_linalg_rows_(run->from, n), hfy_linalg_turned_(in->w, n),
                        hfy_linalg_set_(run->out, n), run->gemm);
   for (l = 0; l < run->live; l++) {
     const double *x = from + run->list[l] * n, *u = run->out + l * n;
     double *to = k + run->list[l] * n;
-    for (i = 0; i < n; i++) to[i] = (run->o.voltage ? u[i] : hfy_rate_g(in->rate, u[i] - in->rate->theta)) - x[i];
+    for (i = 0; i < n; i++) to[i] = (run->o.voltage ? u[i] : hfy_rate_g_of_(in->rate, i, u[i])) - x[i];
   }
 }
 
@@ -25355,8 +25487,9 @@ HFY_COLD_ double hfy_rate_first_(const hfy_rate_run_ *run, const double *x) {
   for (i = 0; i < n; i++) {
     const double *row = run->in->w + i * n;
     double sum = 0;
-    for (j = 0; j < n; j++) sum += fabs(row[j]) * (run->o.voltage ? hfy_rate_slope(rate, x[j] - rate->theta) : 1);
-    if (!run->o.voltage) sum *= hfy_rate_slope(rate, hfy_linalg_dot_(row, x, n) - rate->theta);
+    for (j = 0; j < n; j++)
+      sum += fabs(row[j]) * (run->o.voltage ? hfy_rate_slope_of_(rate, j, x[j]) : 1);
+    if (!run->o.voltage) sum *= hfy_rate_slope_of_(rate, i, hfy_linalg_dot_(row, x, n));
     if (sum > steep) steep = sum;
   }
   return 2 / (1 + steep) < 0.1 ? 2 / (1 + steep) : 0.1;
@@ -25416,7 +25549,8 @@ HFY_COLD_ void hfy_rate_integrate_(hfy_rate_run_ *run) {
   size_t l, s;
   if (!(run->o.duration > 0)) run->o.duration = 1000;
   if (fabs(run->o.tol) <= 0) run->o.tol = 1e-9;
-  if (run->in->rate->power < 1 && !(run->o.dt > 0) && !(run->o.rtol > 0)) { /* no step is small enough for all slopes */
+  if (!hfy_rate_other_(run->in->rate) && run->in->rate->power < 1 && !(run->o.dt > 0) && !(run->o.rtol > 0)) {
+    /* no step is small enough for all slopes */
     run->o.rtol = run->o.tol > 0 ? 0.1 * run->o.tol : 1e-10;
     run->o.rtol = run->o.rtol < 1e-13 ? 1e-13 : run->o.rtol > 1e-3 ? 1e-3 : run->o.rtol;
   }
@@ -25459,7 +25593,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_simulate(const hfy_rate *rate, const doub
                                                 size_t n_states, const hfy_rate_options *options, double *end,
                                                 const hfy_rate_outcome *outcome, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {rate, w, NULL, 1, dim, k, NULL, {NULL, 0, 0, 0}};
+  hfy_rate_in_ in = {rate, w, NULL, 1, dim, k, NULL, {NULL, 0, 0, 0}, 0};
   hfy_rate_run_ run;
   hfy_status status;
   size_t i;
@@ -25514,7 +25648,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
                                              hfy_rng *rng, const hfy_rate_basin_options *options, double *noise,
                                              hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {rate, w, r, 1, dim, k, NULL, {NULL, 0, 0, 0}};
+  hfy_rate_in_ in = {rate, w, r, 1, dim, k, NULL, {NULL, 0, 0, 0}, 0};
   hfy_rate_run_ run;
   hfy_rate_basin_options o;
   double low = 0, high;

@@ -3156,6 +3156,7 @@ static void room_kernel(void) {
    ------------------------------------------------------------------------------------------------------------------ */
 static void random_rate(hfy_rate *rate, int sparse) {
   static const double powers[] = {0.6, 1, 1, 1.5, 2, 0.35}, sigmas[] = {0, 0.1, 1, 4};
+  memset(rate, 0, sizeof *rate);
   rate->power = PICK(powers);
   rate->sigma = sparse ? 0 : PICK(sigmas);
   rate->theta = chance(0.3) ? 0 : 0.5 * hfy_rng_normal(&rng);
@@ -3296,7 +3297,7 @@ static void put_averages(const hfy_rate_averages *a) {
 }
 
 static void rate_theory(size_t i) {
-  static const double loads[] = {0.01, 0.1, 0.3, 0.6, 0.95, 1.5}, cvs[] = {0.1, 0.4, 1, 3, -1},
+  static const double samples[] = {0.5, 1, 1.7}, loads[] = {0.01, 0.1, 0.3, 0.6, 0.95, 1.5}, cvs[] = {0.1, 0.4, 1, 3, -1},
                       fs[] = {0.1, 0.5, 0.9, 1, 0};
   hfy_rate rate, best;
   hfy_rate_averages averages;
@@ -3388,6 +3389,9 @@ static void rate_theory(size_t i) {
   put_number(replica.m);
   put_number(replica.theta0);
   add("hfy_rate_solve_replica");
+  seen(hfy_rate_solve_replica_of(&rate, samples, NULL, 3, f, alpha, &replica, &work));
+  put_number(replica.q);
+  add("hfy_rate_solve_replica_of");
   seen(hfy_rate_circular_law(alpha, f * (i % 2 ? 1 : -1), 1 + cv, 0.5, 1, &disc, &work));
   put_number(disc.centre);
   put_number(disc.radius);
@@ -3399,7 +3403,7 @@ static void rate_theory(size_t i) {
 }
 
 static void room_rate(void) {
-  hfy_rate rate = {1, 0, 0};
+  hfy_rate rate = {1, 0, 0, NULL};
   double x[16] = {1, 2, 3, 4};
   size_t i;
   hfy_net net;

@@ -51,7 +51,7 @@ static double nan_(void) {
 static int is_nan(double x) { return !(x <= 0) && !(x > 0); }
 
 static hfy_rate unit(double power, double sigma, double theta) {
-  hfy_rate r;
+  hfy_rate r = {0, 0, 0, NULL};
   r.power = power, r.sigma = sigma, r.theta = theta;
   return r;
 }
@@ -92,6 +92,20 @@ static double theta_star(double power, double sigma, double cv) {
 }
 
 /* --- the unit --- */
+
+/* units of the caller's */
+static double soft_g(const void *own, double v) { return hfy_rate_g((const hfy_rate *)own, v); }
+static double soft_slope(const void *own, double v) { return hfy_rate_slope((const hfy_rate *)own, v); }
+static double soft_inverse(const void *own, double r) { return hfy_rate_inverse((const hfy_rate *)own, r); }
+static double tanh_g(const void *own, double v) { return *(const double *)own * tanh(v); }
+static double tanh_slope(const void *own, double v) { return *(const double *)own / (cosh(v) * cosh(v)); }
+static double tanh_inverse(const void *own, double r) { return atanh(r / *(const double *)own); }
+
+static hfy_rate_unit soft_unit(const hfy_rate *one) {
+  hfy_rate_unit own = {soft_g, soft_slope, soft_inverse, NULL, NULL, NULL};
+  own.context = one;
+  return own;
+}
 
 TEST(the_unit_is_golden) {
   static const double at[][3] = {{1, 1, 0},    {1.5, 0.7, 0.3}, {0.5, 2, -3},
@@ -1714,6 +1728,7 @@ TEST(bad_arguments) {
   hfy_rate_averages t;
   hfy_rate_load load;
   hfy_rate_lead lead;
+  hfy_rate_unit own = {tanh_g, NULL, NULL, NULL, NULL, NULL};
   hfy_rate_rates rates = {0, 0, NULL, NULL, 0};
   hfy_rate_replica rep;
   hfy_rate_disc disc;
@@ -1804,6 +1819,21 @@ TEST(bad_arguments) {
   ARG(hfy_rate_bulk_edge(&one, 0, 0.5, 0, 0, &best, &work), "cv is 0");
   ARG(hfy_rate_bulk_edge(&one, 1, 0.5, 0, 1, &best, &work), "units is 1");
   ARG(hfy_rate_bulk_load(&one, 1, 0, 0, NULL, &work), "alpha is NULL");
+  bad = one, bad.unit = &own;
+  ARG(hfy_rate_weights(&bad, r, 3, 4, 0, w, &work), "rate->unit->slope is NULL");
+  own.slope = tanh_slope;
+  ARG(hfy_rate_weights(&bad, r, 3, 4, 0, w, &work), "rate->unit->inverse is NULL");
+  own.inverse = tanh_inverse, own.context = duplicate; /* of height 1: rates above are out of reach */
+  CHECK_FAILS(hfy_rate_weights(&bad, r, 3, 4, 0, w, &work), HFY_ERR_NONFINITE, &work, "g^-1 of pattern 0, unit 0");
+  ARG(hfy_rate_weights_sparse(&bad, r, 3, 4, 0, w, NULL, &work), "rate->unit is not 0 at 0 and below");
+  ARG(hfy_rate_net(&bad, r, 3, 4, 0, 1, keys, values, self, &net, &work), "rate->unit is given");
+  own.gain = zero;
+  ARG(hfy_rate_weights(&bad, r, 3, 4, 0, w, &work), "gain 0, unit 2 is 0; it should be above 0");
+  ARG(hfy_rate_theory(&bad, 1, 0, &t, &work), "rate->unit has gains or thresholds");
+  ARG(hfy_rate_theory_of(&bad, r, NULL, 4, 0, &t, &work), "rate->unit has gains or thresholds");
+  ARG(hfy_rate_solve_replica(&bad, 1, 1, 0.5, &rep, &work), "rate->unit has gains or thresholds");
+  ARG(hfy_rate_solve_replica_of(&one, r, NULL, 4, 1, 0.5, NULL, &work), "replica is NULL");
+  ARG(hfy_rate_solve_replica_of(&one, r, NULL, 4, 0.5, 0.5, &rep, &work), "rate->sigma is 1");
   rates.cv = 1;
   ARG(hfy_rate_leading(&one, NULL, 0.5, 0, &lead, &work), "rates is NULL");
   ARG(hfy_rate_leading(&one, &rates, 0.5, 0, NULL, &work), "lead is NULL");
@@ -1913,6 +1943,141 @@ TEST(scratch_is_known_beforehand) {
 }
 
 /* --- the statistical targets, small --- */
+
+/* largest |x - y| of n, in units of 1 + |y| */
+static double apart(const double *x, const double *y, size_t n) {
+  double most = 0;
+  size_t i;
+  for (i = 0; i < n; i++)
+    if (!(fabs(x[i] - y[i]) / (1 + fabs(y[i])) <= most)) most = fabs(x[i] - y[i]) / (1 + fabs(y[i]));
+  return most;
+}
+
+/* the power, given as a unit of the caller's, in every function that asks for one */
+TEST(a_unit_of_the_callers) {
+  enum { N = 24, P = 6 };
+  static double w[2][N * N], j[2][N * N], end[2][P * N];
+  size_t seed, mine, stable[2], tight[2][P], i;
+  for (seed = 0; seed < 6; seed++) {
+    const int sparse = (int)(seed % 2);
+    hfy_rate inner = unit(sparse ? 0.7 + 0.3 * (double)(seed / 2) : 0.8 + 0.1 * (double)seed, sparse ? 0 : 0.9, -0.2);
+    const hfy_rate_unit own = soft_unit(&inner);
+    double *r = patterns(300 + seed, P, N, 0.8, sparse ? 0.5 : 1), abscissa[2][P], edge[2], load[2], theta[2], least[2];
+    double re[2][2 * N];
+    hfy_rate_averages t[2];
+    hfy_rate_replica rep[2];
+    for (mine = 0; mine < 2; mine++) {
+      hfy_rate one = mine ? unit(0, 0, -0.2) : inner; /* of mine power and sigma do not count */
+      hfy_rate_options o;
+      hfy_rate_search search;
+      memset(&o, 0, sizeof o), memset(&search, 0, sizeof search);
+      one.unit = mine ? &own : NULL;
+      o.duration = 3, o.tol = -1, o.dt = 0.05, o.voltage = (int)(seed / 2 % 2);
+      search.grid = 3, search.steps = 1, search.low = -1, search.high = 0.5;
+      if (sparse)
+        CHECK(hfy_rate_weights_sparse(&one, r, P, N, seed > 2 ? 0 : 0.05, w[mine], NULL, NULL) == HFY_OK);
+      else
+        CHECK(hfy_rate_weights(&one, r, P, N, 0, w[mine], NULL) == HFY_OK);
+      CHECK(hfy_rate_jacobian(&one, w[0], r, N, j[mine], NULL) == HFY_OK);
+      CHECK(hfy_rate_spectrum(&one, w[0], r, N, re[mine], re[mine] + N, NULL, NULL) == HFY_OK);
+      CHECK(hfy_rate_stability(&one, w[0], r, P, N, abscissa[mine], &stable[mine], NULL) == HFY_OK);
+      CHECK(hfy_rate_tight(&one, w[0], r, P, N, tight[mine], NULL) == HFY_OK);
+      CHECK(hfy_rate_threshold(&one, r, P, N, &search, &theta[mine], &least[mine], NULL) == HFY_OK);
+      CHECK(hfy_rate_simulate(&one, w[0], N, r, P, &o, end[mine], NULL, NULL) == HFY_OK);
+      CHECK(hfy_rate_theory(&one, 0.5, 0, &t[mine], NULL) == HFY_OK);
+      CHECK(hfy_rate_bulk_edge(&one, 0.5, 0.3, 0, 100, &edge[mine], NULL) == HFY_OK);
+      CHECK(hfy_rate_bulk_load(&one, 0.5, 0, 100, &load[mine], NULL) == HFY_OK);
+      CHECK(hfy_rate_solve_replica(&one, 0.5, sparse ? 0.5 : 1, 0.3, &rep[mine], NULL) == HFY_OK);
+    }
+    CHECK(apart(w[1], w[0], N * N) < 1e-9 && apart(j[1], j[0], N * N) < 1e-9);
+    CHECK(apart(end[1], end[0], P * N) < 1e-9 && apart(re[1], re[0], 2 * N) < 1e-6);
+    for (i = 0; i < P; i++)
+      CHECK(tight[0][i] == tight[1][i] && (abscissa[0][i] > DBL_MAX ? abscissa[1][i] > DBL_MAX
+                                                                    : fabs(abscissa[1][i] - abscissa[0][i]) < 1e-7));
+    CHECK(stable[0] == stable[1] && (!sparse || seed < 3 || tight[0][0] > 0));
+    CHECK(fabs(theta[1] - theta[0]) < 1e-6 && fabs(least[1] - least[0]) < 1e-6);
+    CHECK(fabs(t[1].lambda_mem - t[0].lambda_mem) + fabs(t[1].vh / t[0].vh - 1) < 1e-7);
+    CHECK(sparse || fabs(edge[1] - edge[0]) + fabs(load[1] - load[0]) < 1e-6);
+    CHECK(fabs(rep[1].q / rep[0].q - 1) + fabs(rep[1].m - rep[0].m) < 1e-7);
+    free(r);
+  }
+}
+
+/* rates of both signs, every unit with its own gain and threshold: fixed points, slopes by differences, return */
+TEST(gains_thresholds_and_signs) {
+  enum { N = 20, P = 3 };
+  static double w[N * N], j[N * N], r[P * N], out[2][N], start[N], end[N];
+  const double height = 1.5, h = 1e-6;
+  const hfy_rate soft = unit(1.1, 0.7, 0);
+  hfy_rng rng = hfy_rng_seed(31);
+  size_t round, i, k, mu;
+  for (round = 0; round < 6; round++) {
+    double gain[N], threshold[N], re[N], im[N], abscissa[P];
+    hfy_rate one = soft;
+    hfy_rate_unit own = {tanh_g, tanh_slope, tanh_inverse, NULL, NULL, NULL};
+    own.context = &height, own.gain = gain, own.threshold = threshold;
+    if (round % 2) own.g = NULL; /* the power, with gains */
+    one.unit = &own, one.theta = 0.1;
+    for (i = 0; i < N; i++) gain[i] = 0.5 + hfy_rng_uniform(&rng), threshold[i] = 0.3 * hfy_rng_normal(&rng);
+    for (i = 0; i < P * N; i++)
+      r[i] = gain[i % N] * (round % 2 ? 0.2 + hfy_rng_uniform(&rng) : 2.4 * hfy_rng_uniform(&rng) - 1.2);
+    CHECK(hfy_rate_weights(&one, r, P, N, 0, w, NULL) == HFY_OK);
+    for (mu = 0; mu < P; mu++)
+      for (i = 0; i < N; i++) { /* eq. 2 stands still */
+        double v = -one.theta - threshold[i], g;
+        for (k = 0; k < N; k++) v += w[i * N + k] * r[mu * N + k];
+        g = round % 2 ? hfy_rate_g(&soft, v) : height * tanh(v);
+        CHECK(fabs(gain[i] * g - r[mu * N + i]) < 1e-10);
+      }
+    CHECK(hfy_rate_jacobian(&one, w, r, N, j, NULL) == HFY_OK);
+    for (k = 0; k < N; k++) {
+      for (mu = 0; mu < 2; mu++) /* the flow at r +- h e_k */
+        for (i = 0; i < N; i++) {
+          double v = -one.theta - threshold[i];
+          size_t a;
+          for (a = 0; a < N; a++) v += w[i * N + a] * (r[a] + (a == k ? (mu ? h : -h) : 0));
+          out[mu][i] = gain[i] * (round % 2 ? hfy_rate_g(&soft, v) : height * tanh(v)) - (i == k ? (mu ? h : -h) : 0);
+        }
+      for (i = 0; i < N; i++) CHECK(fabs((out[1][i] - out[0][i]) / (2 * h) - j[i * N + k]) < 1e-7);
+    }
+    CHECK(hfy_rate_spectrum(&one, w, r, N, re, im, NULL, NULL) == HFY_OK);
+    CHECK(hfy_rate_stability(&one, w, r, P, N, abscissa, NULL, NULL) == HFY_OK);
+    CHECK(fabs(re[0] - abscissa[0]) < 1e-9);
+    for (i = 0; i < N; i++) start[i] = r[i] + 1e-4 * hfy_rng_normal(&rng);
+    if (abscissa[0] < -0.05) {
+      CHECK(hfy_rate_simulate(&one, w, N, start, 1, NULL, end, NULL, NULL) == HFY_OK);
+      CHECK(apart(end, r, N) < 1e-7);
+    }
+  }
+}
+
+/* Samples in place of log-normal rates: rates that are a log-normal's nodes, and gamma rates against moments by hand. */
+TEST(replica_of_samples) {
+  const hfy_rate one = unit(0.8, 0, -0.3);
+  hfy_rate_replica a, b;
+  hfy_rng rng = hfy_rng_seed(12);
+  double r[900], weight[900], x;
+  size_t k;
+  for (k = 0; k < 900; k++) {
+    const double z = -10 + 20 * (double)k / 900, s2 = log1p(0.36);
+    r[k] = exp(sqrt(s2) * z - 0.5 * s2), weight[k] = exp(-0.5 * z * z);
+  }
+  CHECK(hfy_rate_solve_replica(&one, 0.6, 0.4, 0.5, &a, NULL) == HFY_OK);
+  CHECK(hfy_rate_solve_replica_of(&one, r, weight, 900, 0.4, 0.5, &b, NULL) == HFY_OK);
+  CHECK(fabs(a.q / b.q - 1) + fabs(a.m - b.m) + fabs(a.theta0 - b.theta0) < 1e-8);
+  for (k = 0; k < 900; k++) r[k] = -2 * log(1 - hfy_rng_uniform(&rng)); /* mean 2: dense: eq. 6 and 7 */
+  CHECK(hfy_rate_solve_replica_of(&one, r, NULL, 900, 1, 0.3, &b, NULL) == HFY_OK);
+  {
+    hfy_rate_averages t;
+    hfy_rate_load load;
+    CHECK(hfy_rate_theory_of(&one, r, NULL, 900, 0, &t, NULL) == HFY_OK);
+    CHECK(hfy_rate_at_load(&t, 0.3, &load, NULL) == HFY_OK);
+    CHECK(fabs(b.q / load.weight_norm - 1) + fabs(b.m - load.weight_sum) < 1e-8);
+  }
+  x = b.q;
+  CHECK(hfy_rate_solve_replica_of(&one, r, NULL, 900, 1, 1.01, &b, NULL) == HFY_ERR_INFEASIBLE);
+  CHECK_EQ(b.q, x);
+}
 
 /* bulk and outliers at a load */
 TEST(the_lead_at_a_load) {
@@ -2109,6 +2274,9 @@ int main(int argc, char **argv) {
   RUN(asymmetry);
   RUN(bad_arguments);
   RUN(scratch_is_known_beforehand);
+  RUN(a_unit_of_the_callers);
+  RUN(gains_thresholds_and_signs);
+  RUN(replica_of_samples);
   RUN(the_lead_at_a_load);
   RUN_ONCE(the_lead_of_samples_and_networks);
   RUN(moments_of_the_weights);

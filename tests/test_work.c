@@ -52,7 +52,7 @@ static hfy_real signs[N * D], classical[D * D];
 static uint64_t patterns[KP * 2];
 static hfy_kernel kernel;
 static hfy_rate_averages averages;
-static const hfy_rate soft_unit = {1, 1, -0.9}, hard_unit = {1, 0, -0.9};
+static const hfy_rate soft_unit = {1, 1, -0.9, NULL}, hard_unit = {1, 0, -0.9, NULL};
 
 /* all that any call writes */
 static struct outputs {
@@ -714,6 +714,9 @@ static hfy_status run_rate_capacity(hfy_work *w) { return hfy_rate_capacity(0.5,
 static hfy_status run_rate_replica(hfy_work *w) {
   return hfy_rate_solve_replica(&hard_unit, 1, 0.5, 0.3, &out.replica, w);
 }
+static hfy_status run_rate_replica_of(hfy_work *w) {
+  return hfy_rate_solve_replica_of(&soft_unit, dense, NULL, RP * RN, 1, 0.3, &out.replica, w);
+}
 static hfy_status run_rate_disc(hfy_work *w) { return hfy_rate_circular_law(0.3, 0.5, 1, 1, 1, &out.disc, w); }
 static hfy_status run_rate_simulate(hfy_work *w) {
   hfy_rate_options o;
@@ -977,6 +980,7 @@ static size_t each_call(void (*judge)(run_call *run, const char *name)) {
   judge(run_rate_optimum, "rate_optimum");
   judge(run_rate_capacity, "rate_capacity");
   judge(run_rate_replica, "rate_solve_replica");
+  judge(run_rate_replica_of, "rate_solve_replica_of");
   judge(run_rate_disc, "rate_circular_law");
   judge(run_rate_basin, "rate_basin");
   judge(run_npy_parse, "npy_parse");

@@ -3,7 +3,8 @@
 
        rate_figures FIGURE DIRECTORY N REPETITIONS [quick]
 
-   FIGURE 1 .. 8; N units; REPETITIONS independent problems a point. quick: fewer points. Progress goes to stderr. */
+   FIGURE 1 .. 8, or 9: stability of sparse patterns over f and load. N units; REPETITIONS independent problems a point;
+   quick: fewer points. Progress goes to stderr. */
 #define HFY_IMPLEMENTATION
 #include "../../hfy.h"
 #include "rate.h"
@@ -46,7 +47,7 @@ static void progress(const char *what, size_t done, size_t all) {
 }
 
 static hfy_rate unit(double power, double sigma) {
-  hfy_rate one;
+  hfy_rate one = {0, 0, 0, NULL};
   one.power = power, one.sigma = sigma, one.theta = 0;
   return one;
 }
@@ -464,6 +465,37 @@ static void figure6(void) {
   fclose(curves), fclose(loads);
 }
 
+/* Not in the paper: the share of sparse patterns that are stable over the plane of f and load, with its spread over the
+   problems: weights of margin .05, the best threshold for each problem, n = 1, cv 1. There is no theory for it. */
+static void surface(void) {
+  static const double fs[] = {0.8, 0.5, 0.3, 0.2, 0.1};
+  FILE *file = table("rate_surface", "f,units,problems,load,of_capacity,stable,lowest,highest,abscissa,spread,theta");
+  size_t c, k;
+  for (c = 0; c < 5; c++) {
+    double alpha_c, x;
+    must(hfy_rate_capacity(fs[c], &alpha_c, NULL, &work));
+    for (x = 0.1; x < 0.85; x += quick ? 0.2 : 0.1) {
+      double stable = 0, low = 1, high = 0, abscissa = 0, square = 0, theta = 0, done = 0;
+      for (k = 0; k < repetitions; k++) {
+        double a, b, s[2], sum;
+        if (!sparse_point(1, 1, fs[c], x * alpha_c, N, 900 + k, 0.05, &a, &b, s, &sum)) continue;
+        stable += s[1], abscissa += b, square += b * b, theta += a, done += 1;
+        if (s[1] < low) low = s[1];
+        if (s[1] > high) high = s[1];
+      }
+      if (done > 0) {
+        stable /= done, abscissa /= done, square /= done, theta /= done;
+        square = square > abscissa * abscissa ? sqrt(square - abscissa * abscissa) : 0;
+        fprintf(file, "%g,%lu,%g,%.4g,%.1f,%.4f,%.4f,%.4f,%.4f,%.4f,%.3f\n", fs[c], (unsigned long)N, done, x * alpha_c,
+                x, stable, low, high, abscissa, square, theta);
+        fflush(file);
+      }
+    }
+    progress("surface", c + 1, 5);
+  }
+  fclose(file);
+}
+
 /* Figure 7: eigenvalues of X Y+ for paired Gaussians, and their disc */
 static void figure7(void) {
   static const double alphas[] = {0.2, 0.5, 0.8}, taus[] = {-0.5, 0, 0.5, 0.9};
@@ -568,9 +600,10 @@ static void figure8(void) {
 }
 
 int main(int argc, char **argv) {
-  static void (*const figures[])(void) = {figure1, figure2, figure3, figure4, figure5, figure6, figure7, figure8};
+  static void (*const figures[])(void) = {figure1, figure2, figure3, figure4, figure5, figure6, figure7, figure8,
+                                          surface};
   const int figure = argc > 4 ? atoi(argv[1]) : 0;
-  if (figure < 1 || figure > 8) {
+  if (figure < 1 || figure > 9) {
     fprintf(stderr, "usage: rate_figures FIGURE DIRECTORY N REPETITIONS [quick]\n");
     return 2;
   }

@@ -115,7 +115,7 @@ int main(int argc, char **argv) {
   if (!file) perror(path), exit(1);
   fprintf(file, "power,sigma,cv,units,seed,paper,bulk,bulk_and_outliers,own_averages,measured\n");
   for (c = 0; c < sets; c++) {
-    hfy_rate one = {0, 0, 0};
+    hfy_rate one = {0, 0, 0, NULL};
     hfy_rate_rates rates = {0, 0, NULL, NULL, 0};
     hfy_rate_averages t;
     double bulk, both, own, most;
