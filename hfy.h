@@ -520,6 +520,7 @@ typedef double hfy_real;
 #define hfy_rate_perturb hfy_rate_perturb_d
 #define hfy_rate_weights hfy_rate_weights_d
 #define hfy_rate_weights_sparse hfy_rate_weights_sparse_d
+#define hfy_rate_weights_masked hfy_rate_weights_masked_d
 #define hfy_rate_net hfy_rate_net_d
 #define hfy_rate_jacobian hfy_rate_jacobian_d
 #define hfy_rate_spectrum hfy_rate_spectrum_d
@@ -2290,8 +2291,8 @@ typedef struct hfy_rate {
    power and sigma, which are not looked at. It is called from all threads at once. A g that is 0 at 0 and below
    (g(-1) = g(0) = 0) can be silent, as the sharp rectifier is: rates are >= 0, 0 is a silent unit, sparse patterns are
    allowed, and slope(1e-200) is taken for the slope to the right of the threshold. Any other g may have rates of any
-   sign; an inverse that is not finite (a rate out of reach) is NONFINITE. Unit i is gain[i] g(v - theta - threshold[i]):
-   dim numbers, for networks; the theory and hfy_rate_net refuse them (ARG). */
+   sign; an inverse that is not finite (a rate out of reach) is NONFINITE. Unit i is gain[i] g(v - theta -
+   threshold[i]): dim numbers, for networks; the theory and hfy_rate_net refuse them (ARG). */
 typedef struct hfy_rate_unit {
   double (*g)(const void *context, double v);
   double (*slope)(const void *context, double v);
@@ -2342,6 +2343,20 @@ typedef struct hfy_rate_rows {
    Scratch: count^2 + workers (m^2 + m count + 8 count) doubles, m = min(count, dim). */
 HFY_API hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, const double *r, size_t count, size_t dim,
                                            double margin, double *w, const hfy_rate_rows *rows, hfy_work *work);
+
+/* What weights there may be; zeroed: any. */
+typedef struct hfy_rate_mask {
+  const signed char *column; /* dim, or NULL: weights from unit j are 1: >= 0, -1: <= 0, 0: of any sign (Dale's law) */
+  const signed char *weight; /* dim x dim, or NULL: the same for the weight from j to i, or 2: there is none; not 0: in
+                                place of column's */
+} hfy_rate_mask;
+/* Least-norm weights, w_i = 0, as hfy_rate_weights_sparse, that keep to a mask: signs and missing weights are further
+   constraints of the same program, with the same certificates, and w meets them exactly. Smooth units too (then every
+   rate is > 0). rows->multipliers are those of the patterns: w = sum of lambda r^mu where the mask does not bind.
+   count + 2 dim constraints take the place of count in cost and scratch. ARG: a mask other than -1, 0, 1, 2. */
+HFY_API hfy_status hfy_rate_weights_masked(const hfy_rate *rate, const double *r, size_t count, size_t dim,
+                                           double margin, const hfy_rate_mask *mask, double *w,
+                                           const hfy_rate_rows *rows, hfy_work *work);
 
 /* The dense fixed-point map as a hfy_net: q <- q + step (g(W q - theta) - q), with W = V R+ - diag(gamma)(I - R R+).
    keys (count x dim): the rows of R+;  values (count x dim): V + gamma R;  self_coupling (dim): gamma; with self = 1
@@ -23944,22 +23959,27 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_net(const hfy_rate *rate, const double *r
 
 /* --- sparse weights: one quadratic program a row (eq. 4, 24) --- */
 
-/* One row at work: K_i lambda = b where r_i > 0, else <= b; K_i is the Gram matrix without unit i. */
+/* What a constraint is to a row: pattern mu, then -w_j <= 0 and w_j <= 0 (or = 0) for each j if there is a mask. */
+enum { HFY_RATE_NONE_, HFY_RATE_EQUAL_, HFY_RATE_LESS_ };
+
+/* One row at work: K_i lambda = b, or <= b; K_i is the Gram matrix without unit i. */
 typedef struct hfy_rate_row_ {
   const struct hfy_rate_sparse_ *all;
   size_t i, k, rank;          /* k constraints are active, at most rank */
-  double *l, *g;              /* most x most: Cholesky factor of the active in K_i; most x count: rows of gram */
-  double *r, *s, *b, *lambda; /* count: rates of unit i, residuals, right-hand sides, multipliers */
-  double *across;             /* count: a direction */
+  double *l, *g;              /* most x most: Cholesky factor of the active in K_i; most x total: rows of gram */
+  double *r, *s, *b, *lambda; /* total: rates of unit i, residuals, right-hand sides, multipliers */
+  double *across;             /* total: a direction */
   double *y, *d, *u;          /* most; u: lambda of the active */
   size_t *active;             /* most */
-  unsigned char *on;          /* count */
+  unsigned char *on, *kind;   /* total */
 } hfy_rate_row_;
 
 /* All rows, shared out. */
 typedef struct hfy_rate_sparse_ {
   const hfy_rate_in_ *in;
-  double *gram, *gemm;      /* gram: count x count, r^mu . r^nu */
+  double *gram, *gemm;      /* gram: total x total, products of the constraints' rows; of r^mu . r^nu first */
+  const hfy_rate_mask *mask;
+  size_t total;             /* constraints: count, or count + 2 dim with a mask */
   size_t most, used, tasks; /* most: active constraints; used: units that are not silent throughout */
   unsigned char *alive;     /* dim: not silent throughout */
   double theta, margin, *w;
@@ -23969,19 +23989,22 @@ typedef struct hfy_rate_sparse_ {
   hfy_status *status;   /* dim */
   size_t first, failed; /* of the rows without a solution; how many */
 } hfy_rate_sparse_;
-HFY_COLD_ void hfy_rate_plan_sparse_(hfy_rate_in_ *in, double margin, double *w, hfy_rate_sparse_ *s) {
+HFY_COLD_ void hfy_rate_plan_sparse_(hfy_rate_in_ *in, const hfy_rate_mask *mask, double margin, double *w,
+                                     hfy_rate_sparse_ *s) {
   hfy_base_arena_ *arena = &in->arena;
-  const size_t count = in->count, most = hfy_base_min_(count, in->dim);
+  const size_t count = in->count + (mask ? 2 * in->dim : 0), most = hfy_base_min_(count, in->dim);
   size_t task;
   memset(s, 0, sizeof *s);
   s->in = in;
   s->theta = in->rate->theta;
   s->margin = margin;
+  s->mask = mask;
+  s->total = count;
   s->w = w;
   s->most = most;
   s->tasks = hfy_base_min_(hfy_base_workers_(), in->dim);
   s->gram = HFY_TAKE_(arena, double, hfy_base_times_(count, count));
-  s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(count, count, in->dim, sizeof(double)));
+  s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(in->count, in->count, in->dim, sizeof(double)));
   s->alive = HFY_TAKE_(arena, unsigned char, in->dim);
   s->row = HFY_TAKE_(arena, hfy_rate_row_, s->tasks);
   s->status = HFY_TAKE_(arena, hfy_status, in->dim);
@@ -23995,7 +24018,27 @@ HFY_COLD_ void hfy_rate_plan_sparse_(hfy_rate_in_ *in, double margin, double *w,
     hfy_rate_take_(arena, most, &row->y, &row->d, &row->u, NULL);
     row->active = HFY_TAKE_(arena, size_t, most);
     row->on = HFY_TAKE_(arena, unsigned char, count);
+    row->kind = HFY_TAKE_(arena, unsigned char, count);
   }
+}
+
+/* From count x count to total x total: the rows of the mask's constraints are -e_j and e_j. */
+HFY_COLD_ void hfy_rate_gram_mask_(const hfy_rate_sparse_ *s) {
+  const size_t p = s->in->count, n = s->in->dim, total = s->total;
+  size_t i, j;
+  for (i = p; i-- > 0;) memmove(s->gram + i * total, s->gram + i * p, p * sizeof *s->gram);
+  for (i = 0; i < total; i++)
+    for (j = i < p ? p : 0; j < total; j++) {
+      const size_t a = i < p ? i : (i - p) % n, b = j < p ? j : (j - p) % n;
+      const double sign = (i >= p && i < p + n ? -1 : 1) * (j >= p && j < p + n ? -1 : 1);
+      s->gram[i * total + j] = sign * (i < p ? s->in->r[a * n + b] : j < p ? s->in->r[b * n + a] : a == b ? 1 : 0);
+    }
+}
+
+HFY_COLD_ int hfy_rate_mask_at_(const hfy_rate_sparse_ *s, size_t i, size_t j) {
+  const hfy_rate_mask *mask = s->mask;
+  const int own = mask->weight ? mask->weight[i * s->in->dim + j] : 0;
+  return own || !mask->column ? own : mask->column[j];
 }
 
 HFY_COLD_ hfy_status hfy_rate_gram_(hfy_rate_sparse_ *s) {
@@ -24018,6 +24061,7 @@ HFY_COLD_ hfy_status hfy_rate_gram_(hfy_rate_sparse_ *s) {
   }
   s->mean = some ? sum / (double)some : 1;
   for (i = 0; i < n; i++) s->used += s->alive[i];
+  if (s->mask) hfy_rate_gram_mask_(s);
   return HFY_OK;
 }
 
@@ -24043,21 +24087,21 @@ HFY_PRIVATE_ void hfy_rate_combine_(const hfy_rate_row_ *row, const double *x, d
   double own = 0;
   size_t a, mu;
   for (a = 0; a < row->k; a++) own += x[a] * row->r[row->active[a]];
-  hfy_linalg_apply_(s->in->simd, s->in->count, row->k, hfy_linalg_turned_(row->g, s->in->count), x,
+  hfy_linalg_apply_(s->in->simd, s->total, row->k, hfy_linalg_turned_(row->g, s->total), x,
                     hfy_linalg_set_(out, 1));
-  for (mu = 0; mu < s->in->count; mu++) out[mu] -= own * row->r[mu];
+  for (mu = 0; mu < s->total; mu++) out[mu] -= own * row->r[mu];
 }
 
 /* K_i[p, p], the square of pattern p without unit i; 0 if it may be rounding alone (of any sign if products fuse). */
 HFY_PRIVATE_ double hfy_rate_own_(const hfy_rate_row_ *row, size_t p) {
   const hfy_rate_sparse_ *s = row->all;
-  const double all = s->gram[p * s->in->count + p], own = all - row->r[p] * row->r[p];
+  const double all = s->gram[p * s->total + p], own = all - row->r[p] * row->r[p];
   return own > 4e-16 * (double)s->in->dim * all ? own : 0;
 }
 
 /* y = L^-1 K_i[active, p]; returns what the active leave of p's square `own`. *full: rounding, or no weight is free. */
 HFY_PRIVATE_ double hfy_rate_reach_(const hfy_rate_row_ *row, size_t p, double own, int *full) {
-  const double *gram = row->all->gram + p * row->all->in->count;
+  const double *gram = row->all->gram + p * row->all->total;
   double rest;
   size_t a;
   for (a = 0; a < row->k; a++) {
@@ -24076,14 +24120,14 @@ HFY_COLD_ void hfy_rate_append_(hfy_rate_row_ *row, size_t p, double rest) {
   const size_t k = row->k++;
   memcpy(row->l + k * s->most, row->y, k * sizeof *row->y);
   row->l[k * s->most + k] = sqrt(rest);
-  memcpy(row->g + k * s->in->count, s->gram + p * s->in->count, s->in->count * sizeof *row->g);
+  memcpy(row->g + k * s->total, s->gram + p * s->total, s->total * sizeof *row->g);
   row->active[k] = p;
   row->on[p] = 1;
 }
 
 /* Takes the j-th active constraint out. */
 HFY_COLD_ void hfy_rate_remove_(hfy_rate_row_ *row, size_t j) {
-  const size_t count = row->all->in->count, behind = row->k - 1 - j;
+  const size_t count = row->all->total, behind = row->k - 1 - j;
   hfy_linalg_factor_leave_(row->l, row->all->most, row->k--, j);
   row->on[row->active[j]] = 0;
   memmove(row->g + j * count, row->g + (j + 1) * count, behind * count * sizeof *row->g);
@@ -24091,24 +24135,43 @@ HFY_COLD_ void hfy_rate_remove_(hfy_rate_row_ *row, size_t j) {
   memmove(row->u + j, row->u + j + 1, behind * sizeof *row->u);
 }
 
+/* The mask's constraints: none on the row's own unit, nor on units that are silent throughout, whose weights are 0. */
+HFY_COLD_ void hfy_rate_row_mask_(hfy_rate_row_ *row) {
+  const hfy_rate_sparse_ *s = row->all;
+  const size_t p = s->in->count, n = s->in->dim;
+  size_t j;
+  for (j = 0; j < n; j++) {
+    const int sign = hfy_rate_mask_at_(s, row->i, j), there = j != row->i && s->alive[j];
+    row->r[p + j] = j == row->i ? -1 : 0;
+    row->r[p + n + j] = j == row->i ? 1 : 0;
+    row->b[p + j] = row->b[p + n + j] = 0;
+    row->kind[p + j] = there && sign == 1 ? HFY_RATE_LESS_ : HFY_RATE_NONE_;
+    row->kind[p + n + j] = !there || sign == 0 || sign == 1 ? HFY_RATE_NONE_
+                           : sign == 2                      ? HFY_RATE_EQUAL_
+                                                            : HFY_RATE_LESS_;
+  }
+}
+
 /* Right-hand sides; the equalities that are independent become active at once. Returns the first that did not. */
 HFY_COLD_ size_t hfy_rate_row_begin_(hfy_rate_row_ *row) {
   const hfy_rate_sparse_ *s = row->all;
-  const size_t count = s->in->count;
+  const size_t count = s->total;
   size_t mu, a, next;
   row->k = 0;
   row->rank = s->used - s->alive[row->i];
   memset(row->on, 0, count);
   memset(row->lambda, 0, count * sizeof *row->lambda);
-  for (mu = 0; mu < count; mu++) {
+  for (mu = 0; mu < s->in->count; mu++) {
     const double rate = row->r[mu] = s->in->r[mu * s->in->dim + row->i];
-    row->b[mu] = rate > 0 ? hfy_rate_inverse_of_(s->in->rate, row->i, rate) + s->theta
+    row->kind[mu] = rate > 0 || !s->in->rests ? HFY_RATE_EQUAL_ : HFY_RATE_LESS_;
+    row->b[mu] = row->kind[mu] == HFY_RATE_EQUAL_ ? hfy_rate_inverse_of_(s->in->rate, row->i, rate) + s->theta
                           : hfy_rate_level_(s->in->rate, row->i) + s->theta - s->margin;
   }
+  if (s->mask) hfy_rate_row_mask_(row);
   for (next = 0; next < count; next++) {
     int full;
     double rest;
-    if (!(row->r[next] > 0)) continue;
+    if (row->kind[next] != HFY_RATE_EQUAL_) continue;
     rest = hfy_rate_reach_(row, next, hfy_rate_own_(row, next), &full);
     if (full) break;
     hfy_rate_append_(row, next, rest);
@@ -24125,9 +24188,9 @@ HFY_COLD_ size_t hfy_rate_row_begin_(hfy_rate_row_ *row) {
 /* The inequality that is violated most, in units of its own length for rates of mean 1; count: none is. */
 HFY_PRIVATE_ size_t hfy_rate_row_worst_(const hfy_rate_row_ *row) {
   double worst = 1e-10, own, v;
-  size_t mu, p = row->all->in->count;
-  for (mu = 0; mu < row->all->in->count; mu++) {
-    if (row->r[mu] > 0 || row->on[mu] || !(row->s[mu] > 0)) continue;
+  size_t mu, p = row->all->total;
+  for (mu = 0; mu < row->all->total; mu++) {
+    if (row->kind[mu] != HFY_RATE_LESS_ || row->on[mu] || !(row->s[mu] > 0)) continue;
     own = hfy_rate_own_(row, mu);
     v = own > 0 ? row->s[mu] / sqrt(own) * row->all->mean : row->s[mu] > 1e-10 ? HUGE_VAL : 0;
     if (!(v > worst)) continue;
@@ -24139,20 +24202,21 @@ HFY_PRIVATE_ size_t hfy_rate_row_worst_(const hfy_rate_row_ *row) {
 
 /* Steps until constraint p is active or found redundant; INFEASIBLE if it can be neither (Farkas), NONFINITE. */
 HFY_COLD_ hfy_status hfy_rate_row_enter_(hfy_rate_row_ *row, size_t p) {
-  const double own = hfy_rate_own_(row, p), *gram = row->all->gram + p * row->all->in->count;
+  const double own = hfy_rate_own_(row, p), *gram = row->all->gram + p * row->all->total;
+  const int equal = row->kind[p] == HFY_RATE_EQUAL_;
   double lambda = 0;
   size_t a, mu, drop = 0;
   for (;;) {
     int full;
-    const double rest = hfy_rate_reach_(row, p, own, &full), sign = row->r[p] > 0 && row->s[p] < 0 ? -1 : 1;
+    const double rest = hfy_rate_reach_(row, p, own, &full), sign = equal && row->s[p] < 0 ? -1 : 1;
     const double whole = full ? HUGE_VAL : fabs(row->s[p]) / rest;
     double part = HUGE_VAL, t;
-    if (full && row->r[p] > 0 && fabs(row->s[p]) <= 1e-9 * (1 + fabs(row->b[p]))) return HFY_OK;
+    if (full && equal && fabs(row->s[p]) <= 1e-9 * (1 + fabs(row->b[p]))) return HFY_OK;
     memcpy(row->d, row->y, row->k * sizeof *row->d);
     hfy_rate_upper_(row, row->d);
     for (a = 0; a < row->k; a++) { /* the first multiplier that would change its sign */
       const double fall = sign * row->d[a];
-      if (row->r[row->active[a]] > 0 || !(fall > 0) || !(-row->u[a] / fall < part)) continue;
+      if (row->kind[row->active[a]] == HFY_RATE_EQUAL_ || !(fall > 0) || !(-row->u[a] / fall < part)) continue;
       part = -row->u[a] / fall;
       drop = a;
     }
@@ -24163,7 +24227,7 @@ HFY_COLD_ hfy_status hfy_rate_row_enter_(hfy_rate_row_ *row, size_t p) {
     for (a = 0; a < row->k; a++) row->u[a] += t * row->d[a];
     if (!full) {
       hfy_rate_combine_(row, row->d, row->across);
-      for (mu = 0; mu < row->all->in->count; mu++)
+      for (mu = 0; mu < row->all->total; mu++)
         row->s[mu] -= t * (gram[mu] - row->r[p] * row->r[mu] - row->across[mu]);
     }
     if (whole <= part) {
@@ -24179,7 +24243,7 @@ HFY_COLD_ hfy_status hfy_rate_row_enter_(hfy_rate_row_ *row, size_t p) {
 /* Row i of the weights by a dual active set (math 17; Goldfarb, Idnani 1983): equalities, then the worst inequality. */
 HFY_COLD_ hfy_status hfy_rate_row_solve_(hfy_rate_row_ *row, size_t i, double *w, size_t *tight) {
   const hfy_rate_in_ *in = row->all->in;
-  const size_t count = in->count;
+  const size_t count = row->all->total;
   hfy_status status;
   size_t next, round, p, a, mu;
   memset(w, 0, in->dim * sizeof *w);
@@ -24187,7 +24251,7 @@ HFY_COLD_ hfy_status hfy_rate_row_solve_(hfy_rate_row_ *row, size_t i, double *w
   next = hfy_rate_row_begin_(row);
   if (!hfy_base_is_finite_(hfy_linalg_largest_(row->b, count))) return HFY_ERR_NONFINITE;
   for (round = 0; round < 20 * count + 100; round++) {
-    while (next < count && !(row->r[next] > 0)) next++;
+    while (next < count && row->kind[next] != HFY_RATE_EQUAL_) next++;
     p = next < count ? next++ : hfy_rate_row_worst_(row);
     if (p == count) break;
     if ((status = hfy_rate_row_enter_(row, p))) return status;
@@ -24201,11 +24265,18 @@ HFY_COLD_ hfy_status hfy_rate_row_solve_(hfy_rate_row_ *row, size_t i, double *w
     for (a = 0; a < row->k; a++) row->u[a] += row->y[a];
   }
   for (a = 0; a < row->k; a++) {
-    *tight += !(row->r[row->active[a]] > 0);
+    *tight += row->active[a] < in->count && row->kind[row->active[a]] != HFY_RATE_EQUAL_;
     row->lambda[row->active[a]] = row->u[a];
   }
-  for (mu = 0; mu < count; mu++) /* ascending: the bits do not depend on the order of entering */
+  for (mu = 0; mu < in->count; mu++) /* ascending: the bits do not depend on the order of entering */
     if (row->on[mu]) hfy_linalg_axpy_(row->lambda[mu], in->r + mu * in->dim, w, in->dim);
+  for (mu = in->count; mu < count; mu++) { /* signs hold exactly: what binds is 0, and so is what rounding leaves */
+    double *one = w + (mu - in->count) % in->dim;
+    if (row->on[mu] || (row->kind[mu] == HFY_RATE_LESS_ && (mu < in->count + in->dim ? *one < 0 : *one > 0)))
+      *one = 0;
+    else if (row->kind[mu] == HFY_RATE_EQUAL_)
+      *one = 0;
+  }
   w[i] = 0;
   if (hfy_base_is_finite_(0 * hfy_linalg_largest_(w, in->dim) + 0 * hfy_linalg_largest_(row->s, count) +
                           0 * hfy_linalg_largest_(row->lambda, count)))
@@ -24241,30 +24312,61 @@ HFY_COLD_ hfy_status hfy_rate_run_rows_(hfy_rate_sparse_ *s) {
   return s->status[s->first];
 }
 
+/* mask: NULL, or smooth units are allowed too. */
+HFY_COLD_ hfy_status hfy_rate_program_(hfy_rate_in_ *in, double margin, const hfy_rate_mask *mask, double *w,
+                                       const hfy_rate_rows *rows, hfy_status status) {
+  hfy_rate_sparse_ s;
+  size_t mu;
+  while (hfy_base_layout_(&in->arena, in->work, &status)) hfy_rate_plan_sparse_(in, mask, margin, w, &s);
+  if (status) return status;
+  s.report = rows;
+  if ((status = hfy_rate_gram_(&s))) return status;
+  status = hfy_rate_run_rows_(&s);
+  if (status == HFY_ERR_INFEASIBLE)
+    hfy_base_fail_(in->work, status, "row %z has no solution, nor have %z others of %z", s.first, s.failed - 1,
+                   in->dim);
+  else if (status == HFY_ERR_NONFINITE)
+    hfy_base_fail_(in->work, status, "row %z: the solution, or what leads to it, is beyond double", s.first);
+  else if (status)
+    hfy_base_fail_(in->work, status, "row %z was not settled in %z steps", s.first, 20 * s.total + 100);
+  for (mu = 0; status == HFY_ERR_INFEASIBLE && in->rate->theta < margin && !in->rate->unit && mu < in->count; mu++)
+    if (!(hfy_linalg_largest_(in->r + mu * in->dim, in->dim) > 0))
+      hfy_base_fail_(in->work, status,
+                     "pattern %z is all 0, and theta - margin is %g; no weights silence all units then", mu,
+                     in->rate->theta - margin);
+  return status;
+}
+
 HFY_API HFY_SMALL_ hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, const double *r, size_t count, size_t dim,
                                                       double margin, double *w, const hfy_rate_rows *rows,
                                                       hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
   hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0, 0}, 0};
-  hfy_rate_sparse_ s;
-  hfy_status status = hfy_rate_enter_weights_(&in, 1, 0, margin, w ? NULL : "w");
-  size_t mu;
-  while (hfy_base_layout_(&in.arena, k, &status)) hfy_rate_plan_sparse_(&in, margin, w, &s);
-  if (status) return status;
-  s.report = rows;
-  if ((status = hfy_rate_gram_(&s))) return hfy_base_close_(k, &local, status);
-  status = hfy_rate_run_rows_(&s);
-  if (status == HFY_ERR_INFEASIBLE)
-    hfy_base_fail_(k, status, "row %z has no solution, nor have %z others of %z", s.first, s.failed - 1, dim);
-  else if (status == HFY_ERR_NONFINITE)
-    hfy_base_fail_(k, status, "row %z: the solution, or what leads to it, is beyond double", s.first);
-  else if (status)
-    hfy_base_fail_(k, status, "row %z was not settled in %z steps", s.first, 20 * count + 100);
-  for (mu = 0; status == HFY_ERR_INFEASIBLE && rate->theta < margin && !rate->unit && mu < count; mu++)
-    if (!(hfy_linalg_largest_(r + mu * dim, dim) > 0))
-      hfy_base_fail_(k, status, "pattern %z is all 0, and theta - margin is %g; no weights silence all units then",
-                     mu, rate->theta - margin);
-  return hfy_base_close_(k, &local, status);
+  const hfy_status status = hfy_rate_enter_weights_(&in, 1, 0, margin, w ? NULL : "w");
+  return hfy_base_close_(k, &local, hfy_rate_program_(&in, margin, NULL, w, rows, status));
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_rate_weights_masked(const hfy_rate *rate, const double *r, size_t count, size_t dim,
+                                                      double margin, const hfy_rate_mask *mask, double *w,
+                                                      const hfy_rate_rows *rows, hfy_work *work) {
+  hfy_work local, *k = hfy_base_open_(work, &local);
+  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0, 0}, 0};
+  const signed char *all[2] = {NULL, NULL};
+  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_DENSE_ + (rate && hfy_rate_may_rest_(rate)), NULL);
+  size_t i, which;
+  if (!status) status = hfy_rate_number_("margin", margin, &hfy_rate_from_0_, k);
+  if (!status) status = hfy_base_null_(k, !mask ? "mask" : w ? NULL : "w");
+  if (!status) {
+    all[0] = mask->column;
+    all[1] = mask->weight;
+  }
+  for (which = 0; which < 2; which++)
+    for (i = 0; !status && all[which] && i < (which ? dim * dim : dim); i++)
+      if (all[which][i] < -1 || all[which][i] > (which ? 2 : 1))
+        status = hfy_base_fail_(k, HFY_ERR_ARG, which ? "mask->weight[%z] is %g; it should be -1, 0, 1 or 2"
+                                                      : "mask->column[%z] is %g; it should be -1, 0 or 1",
+                                i, (double)all[which][i]);
+  return hfy_base_close_(k, &local, hfy_rate_program_(&in, margin, mask, w, rows, status));
 }
 
 /* --- spectra --- */
@@ -24699,7 +24801,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_threshold(const hfy_rate *rate, const dou
     in.w = made = HFY_TAKE_(&in.arena, double, dim * dim);
     hfy_rate_plan_at_(&in, o->sample, &hunt.at);
     if (hunt.zeros) {
-      hfy_rate_plan_sparse_(&in, o->margin, made, &hunt.sparse);
+      hfy_rate_plan_sparse_(&in, NULL, o->margin, made, &hunt.sparse);
     } else {
       hfy_rate_plan_dense_(&in, o->self, &dense);
       hunt.at.w2 = HFY_TAKE_(&in.arena, double, dim * dim);

@@ -3172,7 +3172,9 @@ static void rate_patterns(size_t i) {
   double *r = TAKE(double, n), *noisy = TAKE(double, n), *w = double_zeros(dim * dim);
   double *jacobian = TAKE(double, dim *dim), *re = TAKE(double, dim), *im = TAKE(double, dim),
          *abscissa = TAKE(double, count);
-  double theta = 7, objective = 7, henrici = 7, noise = 7;
+  double theta = 7, objective = 7, henrici = 7, noise = 7, *masked = double_zeros(dim * dim);
+  signed char mask_weights[64 * 64];
+  hfy_rate_mask mask = {NULL, NULL};
   hfy_rate_rows rows;
   hfy_rate_modes modes;
   hfy_rate_search search;
@@ -3204,6 +3206,11 @@ static void rate_patterns(size_t i) {
     put_sizes(rows.active, dim);
     put_double(rows.multipliers, n);
     add("hfy_rate_weights_sparse");
+    for (j = 0; j < dim * dim; j++) mask_weights[j] = (signed char)(chance(0.3) ? 2 : chance(0.3) ? 1 : 0);
+    mask.weight = mask_weights;
+    seen(hfy_rate_weights_masked(&rate, r, count, dim, 0, &mask, masked, NULL, &work));
+    put_double(masked, dim * dim);
+    add("hfy_rate_weights_masked");
   }
   memset(&net, 0, sizeof net);
   seen(hfy_rate_net(&rate, r, count, dim, self, i % 20 == 19 ? 2 : 0.5, keys, values, coupling, &net, &work));

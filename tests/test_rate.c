@@ -1728,6 +1728,8 @@ TEST(bad_arguments) {
   hfy_rate_averages t;
   hfy_rate_load load;
   hfy_rate_lead lead;
+  hfy_rate_mask mask;
+  static const signed char signs[16] = {0, 2, 1, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, -2};
   hfy_rate_unit own = {tanh_g, NULL, NULL, NULL, NULL, NULL};
   hfy_rate_rates rates = {0, 0, NULL, NULL, 0};
   hfy_rate_replica rep;
@@ -1827,6 +1829,14 @@ TEST(bad_arguments) {
   CHECK_FAILS(hfy_rate_weights(&bad, r, 3, 4, 0, w, &work), HFY_ERR_NONFINITE, &work, "g^-1 of pattern 0, unit 0");
   ARG(hfy_rate_weights_sparse(&bad, r, 3, 4, 0, w, NULL, &work), "rate->unit is not 0 at 0 and below");
   ARG(hfy_rate_net(&bad, r, 3, 4, 0, 1, keys, values, self, &net, &work), "rate->unit is given");
+  ARG(hfy_rate_weights_masked(&bad, r, 3, 4, 0, NULL, w, NULL, &work), "mask is NULL");
+  memset(&mask, 0, sizeof mask), mask.column = signs;
+  ARG(hfy_rate_weights_masked(&one, r, 3, 4, 0, &mask, NULL, NULL, &work), "w is NULL");
+  ARG(hfy_rate_weights_masked(&one, r, 3, 4, -1, &mask, w, NULL, &work), "margin is -1");
+  ARG(hfy_rate_weights_masked(&one, r, 3, 4, 0, &mask, w, NULL, &work), "mask->column[1] is 2; it should be -1, 0 or 1");
+  mask.column = NULL, mask.weight = signs;
+  ARG(hfy_rate_weights_masked(&one, r, 3, 4, 0, &mask, w, NULL, &work), "mask->weight[15] is -2");
+  ARG(hfy_rate_weights_masked(&one, zero, 2, 4, 0, &mask, w, NULL, &work), "unit 2 is 0; it should be above 0");
   own.gain = zero;
   ARG(hfy_rate_weights(&bad, r, 3, 4, 0, w, &work), "gain 0, unit 2 is 0; it should be above 0");
   ARG(hfy_rate_theory(&bad, 1, 0, &t, &work), "rate->unit has gains or thresholds");
@@ -2079,6 +2089,128 @@ TEST(replica_of_samples) {
   CHECK_EQ(b.q, x);
 }
 
+/* --- masks --- */
+
+static int mask_at(const hfy_rate_mask *mask, size_t i, size_t j, size_t n) {
+  const int own = mask->weight ? mask->weight[i * n + j] : 0;
+  return own || !mask->column ? own : mask->column[j];
+}
+
+/* The conditions of an optimum (Karush, Kuhn, Tucker), which are sufficient: the program is convex. */
+TEST(masked_weights_are_optimal) {
+  enum { N = 24, P = 7 };
+  static double w[N * N], lambda[N * P], plain[N * N], out[N * N], part[P * N];
+  static signed char weight[N * N], column[N];
+  hfy_rng rng = hfy_rng_seed(90);
+  size_t round, i, j, mu, bound = 0, solved = 0, all = 0, silent = 0;
+  for (round = 0; round < 16; round++) {
+    const int sparse = (int)(round % 2), soft = !sparse && round % 4 == 0;
+    const double margin = sparse && round % 3 ? 0.05 : 0;
+    double *r = patterns(700 + round, P, N, 0.7, sparse ? 0.5 : 1);
+    const hfy_rate one = unit(soft ? 0.9 : 1, soft ? 0.8 : 0, sparse ? 0.4 : -0.5);
+    hfy_status status[N], answer;
+    hfy_rate_mask mask;
+    hfy_rate_rows rows;
+    memset(&rows, 0, sizeof rows), memset(&mask, 0, sizeof mask);
+    rows.status = status, rows.multipliers = lambda;
+    for (i = 0; i < N; i++) column[i] = hfy_rng_uniform(&rng) < 0.6 ? 1 : -1;
+    for (i = 0; i < N * N; i++) { /* every kind; most as the column */
+      const double u = hfy_rng_uniform(&rng);
+      weight[i] = (signed char)(u < 0.2 ? 2 : u < 0.3 ? 1 : u < 0.4 ? -1 : 0);
+    }
+    if (round % 3 != 1) mask.column = column;
+    if (round % 3 != 0) mask.weight = weight;
+    answer = hfy_rate_weights_masked(&one, r, P, N, margin, &mask, w, &rows, NULL);
+    CHECK(answer == HFY_OK || answer == HFY_ERR_INFEASIBLE);
+    for (i = 0; i < N; i++) {
+      all++;
+      if (status[i]) continue;
+      solved++;
+      for (mu = 0; mu < P; mu++) { /* it holds the patterns; only silent units leave room */
+        double v = 0;
+        for (j = 0; j < N; j++) v += w[i * N + j] * r[mu * N + j];
+        if (r[mu * N + i] > 0) {
+          CHECK(fabs(v - one.theta - hfy_rate_inverse(&one, r[mu * N + i])) < 1e-7);
+        } else {
+          CHECK(v <= one.theta - margin + 1e-7 && lambda[i * P + mu] <= 1e-9);
+          CHECK(fabs(lambda[i * P + mu] * (v - one.theta + margin)) < 1e-7 * (1 + fabs(lambda[i * P + mu])));
+          silent += lambda[i * P + mu] < -1e-6;
+        }
+      }
+      for (j = 0; j < N; j++) {
+        const int sign = mask_at(&mask, i, j, N);
+        const double x = w[i * N + j];
+        double pull = 0;
+        for (mu = 0; mu < P; mu++) pull += lambda[i * P + mu] * r[mu * N + j];
+        CHECK((sign != 1 || x >= 0) && (sign != -1 || x <= 0) && (sign != 2 || !(fabs(x) > 0)));
+        if (j == i)
+          CHECK(!(fabs(x) > 0));
+        else if (sign == 0 || fabs(x) > 0) /* free: the gradient is 0 */
+          CHECK(fabs(x - pull) < 1e-7 * (1 + fabs(pull)));
+        else if (sign != 2) /* bound: it pulls the forbidden way */
+          CHECK(sign * pull < 1e-7 * (1 + fabs(pull)));
+        bound += j != i && !(fabs(x) > 0);
+      }
+    }
+    memset(&mask, 0, sizeof mask); /* no mask: as without */
+    if (!soft) {
+      CHECK(hfy_rate_weights_masked(&one, r, P, N, margin, &mask, out, NULL, NULL) == HFY_OK);
+      CHECK(hfy_rate_weights_sparse(&one, r, P, N, margin, plain, NULL, NULL) == HFY_OK);
+      CHECK(!memcmp(out, plain, sizeof out));
+    }
+    memset(weight, 0, sizeof weight), mask.weight = weight; /* a unit that nobody hears: the problem without it */
+    for (i = 0; i < N; i++) weight[i * N + 3] = 2;
+    CHECK(hfy_rate_weights_masked(&one, r, P, N, margin, &mask, out, NULL, NULL) == HFY_OK);
+    for (i = 0; i < P * N; i++) part[i] = i % N == 3 ? 0 : r[i];
+    if (sparse) {
+      hfy_rate_mask none;
+      memset(&none, 0, sizeof none);
+      answer = hfy_rate_weights_masked(&one, part, P, N, margin, &none, plain, NULL, NULL);
+      for (i = 0; i < N; i++)
+        if (i != 3) CHECK(apart(out + i * N, plain + i * N, N) < 1e-8);
+    }
+    free(r);
+  }
+  CHECK(solved > all / 2 && solved < all && bound > 1000 && silent > 20);
+}
+
+/* Nonnegative weights: a row has a solution if and only if its target is in the cone of its inputs; with two patterns
+   that is a sector of the plane. */
+TEST(masked_rows_without_a_solution) {
+  enum { N = 6 };
+  signed char column[N];
+  hfy_rate_mask mask = {NULL, NULL};
+  hfy_rng rng = hfy_rng_seed(8);
+  size_t round, i, j, none = 0;
+  mask.column = column;
+  for (round = 0; round < 60; round++) {
+    hfy_rate one = unit(1, 0, 0.4 - 0.8 * hfy_rng_uniform(&rng));
+    double *r = patterns(1200 + round, 2, N, 1, 1), w[N * N];
+    hfy_status status[N];
+    hfy_rate_rows rows = {NULL, NULL, NULL};
+    rows.status = status;
+    for (j = 0; j < N; j++) column[j] = (signed char)(round % 2 || hfy_rng_uniform(&rng) < 0.7 ? 1 : -1);
+    hfy_rate_weights_masked(&one, r, 2, N, 0, &mask, w, &rows, NULL);
+    for (i = 0; i < N; i++) { /* is (b0, b1) between two of the vectors s_j (r_j^0, r_j^1), j != i ? */
+      const double b0 = r[i] + one.theta, b1 = r[N + i] + one.theta;
+      size_t a, b;
+      int inside = 0;
+      for (a = 0; a < N; a++)
+        for (b = 0; b < N; b++) {
+          const double x0 = column[a] * r[a], x1 = column[a] * r[N + a], y0 = column[b] * r[b], y1 = column[b] * r[N + b];
+          const double det = x0 * y1 - x1 * y0;
+          if (a == i || b == i || a == b || !(fabs(det) > 1e-9)) continue;
+          inside |= (b0 * y1 - b1 * y0) / det >= 0 && (x0 * b1 - x1 * b0) / det >= 0;
+        }
+      CHECK((status[i] == HFY_OK) == inside);
+      CHECK(!status[i] || status[i] == HFY_ERR_INFEASIBLE);
+      none += !inside;
+    }
+    free(r);
+  }
+  CHECK(none > 30 && none < 330);
+}
+
 /* bulk and outliers at a load */
 TEST(the_lead_at_a_load) {
   static const struct {
@@ -2277,6 +2409,8 @@ int main(int argc, char **argv) {
   RUN(a_unit_of_the_callers);
   RUN(gains_thresholds_and_signs);
   RUN(replica_of_samples);
+  RUN(masked_weights_are_optimal);
+  RUN(masked_rows_without_a_solution);
   RUN(the_lead_at_a_load);
   RUN_ONCE(the_lead_of_samples_and_networks);
   RUN(moments_of_the_weights);

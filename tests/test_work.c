@@ -651,6 +651,12 @@ static hfy_status run_rate_weights(hfy_work *w) {
 static hfy_status run_rate_sparse(hfy_work *w) {
   return hfy_rate_weights_sparse(&hard_unit, sparse, RP, RN, 0, out.table, NULL, w);
 }
+static hfy_status run_rate_masked(hfy_work *w) {
+  static signed char weight[RN * RN];
+  const hfy_rate_mask mask = {NULL, weight};
+  weight[1] = 2;
+  return hfy_rate_weights_masked(&hard_unit, sparse, RP, RN, 0, &mask, out.table, NULL, w);
+}
 static hfy_status run_rate_net(hfy_work *w) {
   return hfy_rate_net(&soft_unit, dense, RP, RN, 0, 1, out.real, out.more, out.weights, &out.net, w);
 }
@@ -965,6 +971,7 @@ static size_t each_call(void (*judge)(run_call *run, const char *name)) {
   judge(run_rate_patterns, "rate_patterns");
   judge(run_rate_perturb, "rate_perturb");
   judge(run_rate_sparse, "rate_weights_sparse");
+  judge(run_rate_masked, "rate_weights_masked");
   judge(run_rate_net, "rate_net");
   judge(run_rate_jacobian, "rate_jacobian");
   judge(run_rate_spectrum, "rate_spectrum");

@@ -3,8 +3,8 @@
 
        rate_figures FIGURE DIRECTORY N REPETITIONS [quick]
 
-   FIGURE 1 .. 8, or 9: stability of sparse patterns over f and load. N units; REPETITIONS independent problems a point;
-   quick: fewer points. Progress goes to stderr. */
+   FIGURE 1 .. 8, or 9: stability of sparse patterns over f and load, 10: rows that have weights under Dale's law. N
+   units; REPETITIONS independent problems a point; quick: fewer points. Progress goes to stderr. */
 #define HFY_IMPLEMENTATION
 #include "../../hfy.h"
 #include "rate.h"
@@ -496,6 +496,60 @@ static void surface(void) {
   fclose(file);
 }
 
+/* The largest load with a share e of positive columns, the others negative, over the load without signs: the part of
+   squared length that a normal vector keeps in the cone of signs whose weights sum to 0 (docs/math.md, 17). */
+static double of_signs(double e) {
+  double least = 1, tau;
+  for (tau = -4; tau <= 4; tau += 1e-3) {
+    double sum = 0;
+    int side;
+    for (side = -1; side < 2; side += 2) {
+      const double t = side * tau;
+      sum += (side > 0 ? e : 1 - e) *
+             ((1 + t * t) * 0.5 * erfc(t / sqrt(2)) - t * exp(-0.5 * t * t) / sqrt(2 * 3.14159265358979));
+    }
+    if (sum < least) least = sum;
+  }
+  return least;
+}
+
+/* Not in the paper: how many rows have weights if every unit has one sign (Dale's law), beside theory. */
+static void dale(void) {
+  static const double fs[] = {1, 0.5, 0.2}, shares[] = {0.5, 0.8};
+  FILE *file = table("rate_dale", "f,positive,units,predicted,load_of_capacity,rows");
+  size_t c, e, k, i;
+  for (c = 0; c < 3; c++)
+    for (e = 0; e < 2; e++) {
+      double alpha_c, x;
+      must(hfy_rate_capacity(fs[c], &alpha_c, NULL, &work));
+      for (x = 0.1; x < 0.85; x += 0.1) {
+        const size_t p = count_of(x * alpha_c, N);
+        double *r = doubles(p * N), *w = doubles(N * N), good = 0;
+        hfy_status *status = (hfy_status *)calloc(N, sizeof *status), all;
+        signed char *column = (signed char *)calloc(N, 1);
+        hfy_rate_rows rows = {NULL, NULL, NULL};
+        hfy_rate_mask mask = {NULL, NULL};
+        hfy_rate one = unit(1, 0);
+        if (!status || !column) exit(1);
+        one.theta = -0.2, rows.status = status, mask.column = column;
+        for (i = 0; i < N; i++) column[i] = (double)i < shares[e] * (double)N ? 1 : -1;
+        for (k = 0; k < repetitions; k++) {
+          hfy_rng rng = hfy_rng_seed(1500 + k);
+          must(hfy_rate_patterns(&rng, 0.5, fs[c], p, N, r, &work));
+          all = hfy_rate_weights_masked(&one, r, p, N, 0, &mask, w, &rows, &work);
+          if (all != HFY_ERR_INFEASIBLE) must(all);
+          for (i = 0; i < N; i++) good += !status[i];
+        }
+        fprintf(file, "%g,%g,%lu,%.3f,%.1f,%.4f\n", fs[c], shares[e], (unsigned long)N, of_signs(shares[e]), x,
+                good / (double)(N * repetitions));
+        fflush(file);
+        free(r), free(w), free(status), free(column);
+      }
+      progress("signs", 2 * c + e + 1, 6);
+    }
+  fclose(file);
+}
+
 /* Figure 7: eigenvalues of X Y+ for paired Gaussians, and their disc */
 static void figure7(void) {
   static const double alphas[] = {0.2, 0.5, 0.8}, taus[] = {-0.5, 0, 0.5, 0.9};
@@ -601,9 +655,9 @@ static void figure8(void) {
 
 int main(int argc, char **argv) {
   static void (*const figures[])(void) = {figure1, figure2, figure3, figure4, figure5, figure6, figure7, figure8,
-                                          surface};
+                                          surface, dale};
   const int figure = argc > 4 ? atoi(argv[1]) : 0;
-  if (figure < 1 || figure > 9) {
+  if (figure < 1 || figure > 10) {
     fprintf(stderr, "usage: rate_figures FIGURE DIRECTORY N REPETITIONS [quick]\n");
     return 2;
   }
