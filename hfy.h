@@ -542,6 +542,8 @@ typedef double hfy_real;
 #define hfy_rate_solve_replica_of hfy_rate_solve_replica_of_d
 #define hfy_rate_circular_law hfy_rate_circular_law_d
 #define hfy_rate_simulate hfy_rate_simulate_d
+#define hfy_rate_run hfy_rate_run_d
+#define hfy_rate_fixed_points hfy_rate_fixed_points_d
 #define hfy_rate_basin hfy_rate_basin_d
 #else
 typedef float hfy_real;
@@ -2573,6 +2575,44 @@ typedef struct hfy_rate_outcome {
 HFY_API hfy_status hfy_rate_simulate(const hfy_rate *rate, const double *w, size_t dim, const double *start,
                                      size_t n_states, const hfy_rate_options *options, double *end,
                                      const hfy_rate_outcome *outcome, hfy_work *work);
+
+/* A run in fixed steps, driven and recorded. Zeroed = the defaults. */
+typedef struct hfy_rate_course {
+  double dt;    /* 0 = 0.01 */
+  size_t steps; /* how many */
+  int voltage;  /* as in hfy_rate_options */
+  void (*input)(void *context, double t, double *in); /* NULL, or fills in[0 .. dim-1]: added to W r (W g) */
+  void *context;
+  double noise; /* s >= 0: dx = f(x) dt + s dB, B a Brownian motion for each unit. Rates may become negative */
+  size_t delay; /* what units hear is so many steps old; before the start all was as at the start */
+  size_t every; /* > 0: record the start and every so many steps: */
+  const size_t *units; /* these n_units units; NULL: all */
+  size_t n_units;
+  double *record; /* n_states x (steps/every + 1) x n_units (NULL units: dim) */
+} hfy_rate_course;
+/* Runs n_states states from `start` to `end` (may be start) with an input I(t): classical Runge-Kutta 4 without noise
+   and delay, else Euler (-Maruyama), whose weak error is of order dt. rng: one generator for each state (NULL without
+   noise), so that a state's bits do not depend on the others; dim normals a step. outcome as hfy_rate_simulate's: a
+   state that diverges (NONFINITE) stays where it last was finite, in the record too. dt above 2 over the largest
+   |eigenvalue| of the Jacobian diverges. Scratch: (12 + delay) n_states dim doubles. ARG: input gives what is not
+   finite. */
+HFY_API hfy_status hfy_rate_run(const hfy_rate *rate, const double *w, size_t dim, const double *start,
+                                size_t n_states, const hfy_rate_course *course, hfy_rng *rng, double *end,
+                                const hfy_rate_outcome *outcome, hfy_work *work);
+
+/* What there is to say of fixed points; NULL members are left out. n_states each. */
+typedef struct hfy_rate_points {
+  hfy_status *status; /* OK, or CONVERGENCE: no fixed point was found from there */
+  double *abscissa;   /* largest real part of the Jacobian there (slopes g' at the input; on a sharp threshold: 0) */
+  size_t *first;      /* the first state that came to the same point, within 1e-6 (1 + max|x|) */
+  size_t *steps;
+} hfy_rate_points;
+/* Fixed points, stored or not, stable or not: Newton's method on r = g(W r - theta) from each state, with steps halved
+   until the residual falls; found once max|g - r| <= 1e-10 (1 + max|r|). x (n_states x dim; may be start): the points,
+   or where the search ended. 100 steps at most, each 4 dim^3. Returns CONVERGENCE if a state found none; x and points
+   are written all the same. Scratch: 4 dim^2 doubles. */
+HFY_API hfy_status hfy_rate_fixed_points(const hfy_rate *rate, const double *w, size_t dim, const double *start,
+                                         size_t n_states, double *x, const hfy_rate_points *points, hfy_work *work);
 
 /* How a basin is measured. Zeroed (or NULL) = the defaults. */
 typedef struct hfy_rate_basin_options {
@@ -25509,6 +25549,7 @@ typedef struct hfy_rate_run_ {
   hfy_rate_state_ *state;
   size_t *list;       /* the live ones */
   double *z, success; /* of a basin: states x dim of normal noise, and what counts as recalled */
+  double *input;      /* NULL, or dim */
 } hfy_rate_run_;
 HFY_COLD_ void hfy_rate_plan_run_(hfy_rate_in_ *in, size_t states, hfy_rate_run_ *run) {
   hfy_base_arena_ *arena = &in->arena;
@@ -25523,13 +25564,13 @@ HFY_COLD_ void hfy_rate_plan_run_(hfy_rate_in_ *in, size_t states, hfy_rate_run_
   run->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(states, n, n, sizeof(double)));
 }
 
-/* k = dx/dt at `from` (states x dim) for every live state: one product. */
-HFY_COLD_ void hfy_rate_flow_(const hfy_rate_run_ *run, const double *from, double *k) {
+/* k = dx/dt at `from` (states x dim) for every live state, which hears `heard`: one product. */
+HFY_COLD_ void hfy_rate_flow_(const hfy_rate_run_ *run, const double *heard, const double *from, double *k) {
   const hfy_rate_in_ *in = run->in;
   const size_t n = in->dim;
   size_t l, i;
   for (l = 0; l < run->live; l++) {
-    const double *x = from + run->list[l] * n;
+    const double *x = heard + run->list[l] * n;
     double *to = run->from + l * n;
     for (i = 0; i < n; i++) to[i] = run->o.voltage ? hfy_rate_g_of_(in->rate, i, x[i]) : x[i];
   }
@@ -25538,7 +25579,10 @@ HFY_COLD_ void hfy_rate_flow_(const hfy_rate_run_ *run, const double *from, doub
   for (l = 0; l < run->live; l++) {
     const double *x = from + run->list[l] * n, *u = run->out + l * n;
     double *to = k + run->list[l] * n;
-    for (i = 0; i < n; i++) to[i] = (run->o.voltage ? u[i] : hfy_rate_g_of_(in->rate, i, u[i])) - x[i];
+    for (i = 0; i < n; i++) {
+      const double v = run->input ? u[i] + run->input[i] : u[i];
+      to[i] = (run->o.voltage ? v : hfy_rate_g_of_(in->rate, i, v)) - x[i];
+    }
   }
 }
 
@@ -25667,12 +25711,12 @@ HFY_COLD_ void hfy_rate_integrate_(hfy_rate_run_ *run) {
   }
   run->live = run->states;
   for (;;) {
-    hfy_rate_flow_(run, run->x, run->k[0]); /* of rejected steps too: the same bits again */
+    hfy_rate_flow_(run, run->x, run->x, run->k[0]); /* of rejected steps too: the same bits again */
     hfy_rate_settle_(run);
     if (!run->live) return;
     for (s = 1; s < scheme->stages; s++) {
       hfy_rate_move_(run, scheme->a[s], s);
-      hfy_rate_flow_(run, run->next, run->k[s]);
+      hfy_rate_flow_(run, run->next, run->next, run->k[s]);
     }
     hfy_rate_move_(run, scheme->b, scheme->stages);
     for (l = 0; l < run->live; l++) hfy_rate_advance_(run, scheme, run->list[l]);
@@ -25691,6 +25735,26 @@ HFY_COLD_ hfy_status hfy_rate_enter_run_(hfy_rate_in_ *in, int what, size_t stat
   return hfy_base_fail_(in->work, HFY_ERR_ARG, "%z states of dim %z cannot exist", states, in->dim);
 }
 
+/* What becomes of the states, for the caller; the status of the first that failed. */
+HFY_COLD_ hfy_status hfy_rate_tell_(const hfy_rate_run_ *run, const hfy_rate_outcome *outcome) {
+  hfy_status status = HFY_OK;
+  size_t i;
+  for (i = 0; i < run->states; i++) {
+    const hfy_rate_state_ *s = &run->state[i];
+    if (outcome && outcome->status) outcome->status[i] = s->status;
+    if (outcome && outcome->time) outcome->time[i] = s->time;
+    if (outcome && outcome->speed) outcome->speed[i] = s->speed;
+    if (outcome && outcome->steps) outcome->steps[i] = s->steps;
+    if (!status && s->status)
+      status = hfy_base_fail_(run->in->work, s->status,
+                              s->status == HFY_ERR_NONFINITE
+                                  ? "state %z diverged at time %g"
+                                  : "state %z had not settled at time %g (speed %g, %z steps of dt %g)",
+                              i, s->time, s->speed, s->steps, s->dt);
+  }
+  return status;
+}
+
 HFY_API HFY_SMALL_ hfy_status hfy_rate_simulate(const hfy_rate *rate, const double *w, size_t dim, const double *start,
                                                 size_t n_states, const hfy_rate_options *options, double *end,
                                                 const hfy_rate_outcome *outcome, hfy_work *work) {
@@ -25698,7 +25762,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_simulate(const hfy_rate *rate, const doub
   hfy_rate_in_ in = {rate, w, NULL, 1, dim, k, NULL, {NULL, 0, 0, 0}, 0};
   hfy_rate_run_ run;
   hfy_status status;
-  size_t i;
   memset(&run, 0, sizeof run);
   if (options) run.o = *options;
   if ((status = hfy_rate_enter_run_(&in, HFY_RATE_RUN_, n_states, &run.o)) ||
@@ -25710,21 +25773,258 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_simulate(const hfy_rate *rate, const doub
   memcpy(run.x, start, n_states * dim * sizeof *start);
   hfy_rate_integrate_(&run);
   memcpy(end, run.x, n_states * dim * sizeof *end);
-  for (i = 0; i < n_states; i++) {
-    const hfy_rate_state_ *s = &run.state[i];
-    if (outcome && outcome->status) outcome->status[i] = s->status;
-    if (outcome && outcome->time) outcome->time[i] = s->time;
-    if (outcome && outcome->speed) outcome->speed[i] = s->speed;
-    if (outcome && outcome->steps) outcome->steps[i] = s->steps;
-    if (!status && s->status)
-      status = hfy_base_fail_(k, s->status,
-                              s->status == HFY_ERR_NONFINITE
-                                  ? "state %z diverged at time %g"
-                                  : "state %z had not settled at time %g (speed %g, %z steps of dt %g)",
-                              i, s->time, s->speed, s->steps, s->dt);
+  return hfy_base_close_(k, &local, hfy_rate_tell_(&run, outcome));
+}
+
+/* --- driven runs --- */
+
+/* The state of all to the record, if this is a step for it. */
+HFY_COLD_ void hfy_rate_record_(const hfy_rate_run_ *run, const hfy_rate_course *c, size_t step) {
+  const size_t n = run->in->dim, units = c->units ? c->n_units : n;
+  size_t s, u;
+  if (!c->every || step % c->every) return;
+  for (s = 0; s < run->states; s++)
+    for (u = 0; u < units; u++)
+      c->record[(s * (c->steps / c->every + 1) + step / c->every) * units + u] =
+          run->x[s * n + (c->units ? c->units[u] : u)];
+}
+
+/* The input at time t. */
+HFY_COLD_ hfy_status hfy_rate_listen_(const hfy_rate_run_ *run, const hfy_rate_course *c, double t) {
+  size_t i;
+  if (!c->input) return HFY_OK;
+  c->input(c->context, t, run->input);
+  for (i = 0; i < run->in->dim; i++)
+    if (!hfy_base_is_finite_(run->input[i]))
+      return hfy_base_fail_(run->in->work, HFY_ERR_ARG, "input: unit %z gets %g at time %g; it should be finite", i,
+                            run->input[i], t);
+  return HFY_OK;
+}
+
+/* run->next after one step from time t; late: states x dim, what was heard then, or NULL. */
+HFY_COLD_ hfy_status hfy_rate_step_(hfy_rate_run_ *run, const hfy_rate_course *c, hfy_rng *rng, const double *late,
+                                    double t) {
+  static const double nodes[4] = {0, 0.5, 0.5, 1}, all[1] = {1};
+  const int euler = late || c->noise > 0;
+  const size_t n = run->in->dim;
+  hfy_status status = HFY_OK;
+  size_t s, l, i;
+  for (s = 0; !status && s < (euler ? 1U : 4U); s++) {
+    if (s) hfy_rate_move_(run, hfy_rate_rk4_.a[s], s);
+    if (s != 2) status = hfy_rate_listen_(run, c, t + nodes[s] * run->o.dt);
+    if (!status) hfy_rate_flow_(run, late ? late : s ? run->next : run->x, s ? run->next : run->x, run->k[s]);
   }
+  hfy_rate_move_(run, euler ? all : hfy_rate_rk4_.b, s);
+  for (l = 0; c->noise > 0 && l < run->live; l++)
+    for (i = 0; i < n; i++)
+      run->next[run->list[l] * n + i] += c->noise * sqrt(run->o.dt) * hfy_rate_normal_(&rng[run->list[l]]);
+  return status;
+}
+
+/* The whole course; ring: delay x states x dim. Ends early only if input fails. */
+HFY_COLD_ hfy_status hfy_rate_follow_(hfy_rate_run_ *run, const hfy_rate_course *c, hfy_rng *rng, double *ring) {
+  const size_t n = run->in->dim, all = run->states * n;
+  hfy_status status;
+  size_t step, l, live;
+  for (step = 0; step < c->steps; step++) {
+    double *late = c->delay ? ring + step % c->delay * all : NULL;
+    hfy_rate_record_(run, c, step);
+    if (late && step < c->delay) memcpy(late, ring + c->delay * all, all * sizeof *late); /* the start */
+    if ((status = hfy_rate_step_(run, c, rng, late, (double)step * run->o.dt))) return status;
+    if (late) memcpy(late, run->x, all * sizeof *late);
+    for (l = live = 0; l < run->live; l++) {
+      const size_t who = run->list[l];
+      hfy_rate_state_ *s = &run->state[who];
+      const double big = hfy_linalg_largest_(run->next + who * n, n);
+      s->time = (double)++s->steps * run->o.dt;
+      s->speed = hfy_linalg_largest_(run->k[0] + who * n, n);
+      s->status = hfy_base_is_finite_(big) && big <= s->most ? HFY_OK : HFY_ERR_NONFINITE;
+      if (s->status) continue;
+      memcpy(run->x + who * n, run->next + who * n, n * sizeof *run->x);
+      run->list[live++] = who;
+    }
+    run->live = live;
+  }
+  hfy_rate_record_(run, c, step);
+  return HFY_OK;
+}
+
+HFY_COLD_ hfy_status hfy_rate_enter_course_(hfy_rate_run_ *run, hfy_rate_in_ *in, const hfy_rate_course *c,
+                                            const double *start, size_t n_states, const hfy_rng *rng,
+                                            const double *end) {
+  const char *null = !c ? "course" : !n_states ? NULL : !start ? "start" : !end ? "end" : NULL;
+  hfy_status status = hfy_base_null_(in->work, null);
+  size_t u;
+  if (status) return status;
+  run->o.dt = c->dt;
+  run->o.voltage = c->voltage;
+  if ((status = hfy_rate_enter_run_(in, HFY_RATE_RUN_, n_states, &run->o)) ||
+      (status = hfy_rate_number_("course->noise", c->noise, &hfy_rate_from_0_, in->work)) ||
+      (status = hfy_base_null_(in->work, c->noise > 0 && !rng && n_states  ? "rng"
+                                         : c->every && !c->record && n_states ? "course->record"
+                                                                              : NULL)) ||
+      (status = hfy_rate_numbers_("start: state", start, n_states, in->dim, &hfy_rate_finite_, in->work)))
+    return status;
+  for (u = 0; c->every && c->units && u < c->n_units; u++)
+    if (c->units[u] >= in->dim)
+      return hfy_base_fail_(in->work, HFY_ERR_ARG, "course->units[%z] is %z; it should be below dim %z", u, c->units[u],
+                            in->dim);
+  if (!(run->o.dt > 0)) run->o.dt = 0.01;
+  return HFY_OK;
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_rate_run(const hfy_rate *rate, const double *w, size_t dim, const double *start,
+                                           size_t n_states, const hfy_rate_course *course, hfy_rng *rng, double *end,
+                                           const hfy_rate_outcome *outcome, hfy_work *work) {
+  hfy_work local, *k = hfy_base_open_(work, &local);
+  hfy_rate_in_ in = {rate, w, NULL, 1, dim, k, NULL, {NULL, 0, 0, 0}, 0};
+  hfy_rate_run_ run;
+  double *ring = NULL;
+  hfy_status status;
+  size_t l;
+  memset(&run, 0, sizeof run);
+  status = hfy_rate_enter_course_(&run, &in, course, start, n_states, rng, end);
+  while (hfy_base_layout_(&in.arena, k, &status)) {
+    hfy_rate_plan_run_(&in, n_states, &run);
+    run.input = HFY_TAKE_(&in.arena, double, dim);
+    ring = HFY_TAKE_(&in.arena, double,
+                     hfy_base_times_(course->delay + (course->delay > 0), hfy_base_times_(n_states, dim)));
+  }
+  if (status || !n_states) return hfy_base_close_(k, &local, status);
+  if (!course->input) run.input = NULL;
+  memcpy(run.x, start, n_states * dim * sizeof *start);
+  if (course->delay) memcpy(ring + course->delay * n_states * dim, start, n_states * dim * sizeof *start);
+  memset(run.state, 0, n_states * sizeof *run.state);
+  for (l = 0; l < n_states; l++) {
+    run.state[l].dt = run.o.dt;
+    run.state[l].most = 1e6 * (1 + hfy_linalg_largest_(run.x + l * dim, dim));
+    run.list[l] = l;
+  }
+  run.live = n_states;
+  if ((status = hfy_rate_follow_(&run, course, rng, ring))) return hfy_base_close_(k, &local, status);
+  memcpy(end, run.x, n_states * dim * sizeof *end);
+  return hfy_base_close_(k, &local, hfy_rate_tell_(&run, outcome));
+}
+
+/* --- fixed points --- */
+
+typedef struct hfy_rate_newton_ {
+  const hfy_rate_in_ *in;
+  hfy_linalg_general_ eigen;
+  double *q, *t, *tau;              /* the Jacobian's factors */
+  double *x, *next, *v, *off, *dx; /* dim: state, trial, input, g - x, step */
+  double *re, *im;
+} hfy_rate_newton_;
+
+/* off = g(W x - theta) - x, v = W x; returns max|off|. */
+HFY_COLD_ double hfy_rate_residual_(const hfy_rate_newton_ *s, const double *x, double *off) {
+  const size_t n = s->in->dim;
+  size_t i;
+  for (i = 0; i < n; i++) {
+    s->v[i] = hfy_linalg_dot_(s->in->w + i * n, x, n);
+    off[i] = hfy_rate_g_of_(s->in->rate, i, s->v[i]) - x[i];
+  }
+  return hfy_linalg_largest_(off, n);
+}
+
+/* The Jacobian at the input v, by rows. */
+HFY_COLD_ void hfy_rate_bend_(const hfy_rate_newton_ *s, double *j) {
+  const size_t n = s->in->dim;
+  size_t i, k;
+  for (i = 0; i < n; i++) {
+    const double d = hfy_rate_slope_of_(s->in->rate, i, s->v[i]);
+    for (k = 0; k < n; k++) j[i * n + k] = d * s->in->w[i * n + k] - (i == k ? 1 : 0);
+  }
+}
+
+/* dx = -J^-1 off: the rows of J are columns to the factorisation, so J = T^T Q^T. 0: J is singular or not finite. */
+HFY_COLD_ int hfy_rate_newton_step_(const hfy_rate_newton_ *s) {
+  const size_t n = s->in->dim;
+  double y;
+  size_t i, k;
+  hfy_rate_bend_(s, s->q);
+  if (!hfy_base_is_finite_(hfy_linalg_largest_(s->q, n * n))) return 0;
+  hfy_linalg_thin_qr_(s->q, n, n, s->t, s->tau);
+  memset(s->dx, 0, n * sizeof *s->dx);
+  for (i = 0; i < n; i++) {
+    if (!(fabs(s->t[i * n + i]) > 1e-14)) return 0;
+    y = -s->off[i];
+    for (k = 0; k < i; k++) y -= s->t[k * n + i] * s->next[k];
+    s->next[i] = y / s->t[i * n + i];
+  }
+  for (i = 0; i < n; i++) hfy_linalg_axpy_(s->next[i], s->q + i * n, s->dx, n);
+  return hfy_base_is_finite_(hfy_linalg_largest_(s->dx, n));
+}
+
+/* From x; *steps taken. OK, or CONVERGENCE. */
+HFY_COLD_ hfy_status hfy_rate_newton_from_(const hfy_rate_newton_ *s, size_t *steps) {
+  const size_t n = s->in->dim;
+  double off = hfy_rate_residual_(s, s->x, s->off), part, now, square, before;
+  size_t i;
+  for (*steps = 0; *steps < 100; ++*steps) {
+    if (off <= 1e-10 * (1 + hfy_linalg_largest_(s->x, n))) return HFY_OK;
+    if (!hfy_rate_newton_step_(s)) break;
+    before = hfy_linalg_dot_(s->off, s->off, n);
+    for (part = 1; part > 1e-9; part *= 0.5) {
+      for (i = 0; i < n; i++) s->next[i] = s->x[i] + part * s->dx[i];
+      now = hfy_rate_residual_(s, s->next, s->off);
+      square = hfy_linalg_dot_(s->off, s->off, n);
+      if (hfy_base_is_finite_(now) && square < (1 - 1e-4 * part) * before) break;
+    }
+    if (!(part > 1e-9)) break;
+    memcpy(s->x, s->next, n * sizeof *s->x);
+    off = now;
+  }
+  return HFY_ERR_CONVERGENCE;
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_rate_fixed_points(const hfy_rate *rate, const double *w, size_t dim,
+                                                    const double *start, size_t n_states, double *x,
+                                                    const hfy_rate_points *points, hfy_work *work) {
+  hfy_work local, *k = hfy_base_open_(work, &local);
+  hfy_rate_in_ in = {rate, w, NULL, 1, dim, k, NULL, {NULL, 0, 0, 0}, 0};
+  const hfy_rate_points none = {NULL, NULL, NULL, NULL}, *to = points ? points : &none;
+  hfy_rate_newton_ s;
+  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_RUN_, !n_states ? NULL : !start ? "start" : !x ? "x" : NULL), one;
+  size_t l, i, steps, worst = 0;
+  if (!status && !hfy_base_fits_(n_states, dim, sizeof(double)))
+    status = hfy_base_fail_(k, HFY_ERR_ARG, "%z states of dim %z cannot exist", n_states, dim);
+  if (!status) status = hfy_rate_numbers_("start: state", start, n_states, dim, &hfy_rate_finite_, k);
+  s.in = &in;
+  while (hfy_base_layout_(&in.arena, k, &status)) {
+    hfy_linalg_general_plan_(&in.arena, dim, 0, &s.eigen);
+    hfy_rate_take_(&in.arena, hfy_base_times_(dim, dim), &s.q, &s.t, NULL, NULL);
+    hfy_rate_take_(&in.arena, dim, &s.x, &s.next, &s.v, &s.off);
+    hfy_rate_take_(&in.arena, dim, &s.dx, &s.tau, &s.re, &s.im);
+  }
+  for (l = 0; !status && l < n_states; l++) {
+    memcpy(s.x, start + l * dim, dim * sizeof *x);
+    one = hfy_rate_newton_from_(&s, &steps);
+    worst += one != HFY_OK;
+    memcpy(x + l * dim, s.x, dim * sizeof *x);
+    if (to->status) to->status[l] = one;
+    if (to->steps) to->steps[l] = steps;
+    for (i = 0; to->first && i < l; i++) {
+      double most = 0;
+      size_t j;
+      for (j = 0; j < dim; j++) most = fabs(x[i * dim + j] - s.x[j]) > most ? fabs(x[i * dim + j] - s.x[j]) : most;
+      if (most <= 1e-6 * (1 + hfy_linalg_largest_(s.x, dim))) break;
+    }
+    if (to->first) to->first[l] = i;
+    if (!to->abscissa) continue;
+    hfy_rate_residual_(&s, s.x, s.off);
+    hfy_rate_bend_(&s, s.q);
+    memset(s.im, 0, dim * sizeof *s.im);
+    one = hfy_linalg_eigenvalues_(in.simd, s.q, dim, s.re, s.im, &s.eigen);
+    if (one) status = hfy_base_fail_(k, one, "the Jacobian at point %z has no spectrum", l);
+    to->abscissa[l] = one ? 0 : s.re[0];
+  }
+  if (!status && worst)
+    status = hfy_base_fail_(k, HFY_ERR_CONVERGENCE, "from %z of %z states no fixed point was found", worst, n_states);
   return hfy_base_close_(k, &local, status);
 }
+
+/* --- basins --- */
 
 /* Do fewer than half of the states come back from noise e? */
 HFY_COLD_ int hfy_rate_loses_(void *context, double e) {

@@ -3181,6 +3181,8 @@ static void rate_patterns(size_t i) {
   hfy_rate_options options;
   hfy_rate_outcome outcome;
   hfy_rate_basin_options basin;
+  hfy_rate_course course;
+  hfy_rate_points points;
   hfy_rate_averages averages;
   hfy_net net;
   hfy_real *keys = TAKE(hfy_real, n), *values = TAKE(hfy_real, n), *coupling = TAKE(hfy_real, dim);
@@ -3282,6 +3284,19 @@ static void rate_patterns(size_t i) {
     seen(hfy_rate_basin(&rate, w, r, dim, &rng, &basin, &noise, &work));
     put_number(noise);
     add("hfy_rate_basin");
+    memset(&course, 0, sizeof course);
+    course.steps = 30;
+    course.delay = i % 3;
+    course.voltage = voltage;
+    seen(hfy_rate_run(&rate, w, dim, r, count, &course, NULL, noisy, NULL, &work));
+    put_double(noisy, n);
+    add("hfy_rate_run");
+    memset(&points, 0, sizeof points);
+    points.abscissa = outcome.time;
+    seen(hfy_rate_fixed_points(&rate, w, dim, r, count, noisy, &points, &work));
+    put_double(noisy, n);
+    put_double(outcome.time, count);
+    add("hfy_rate_fixed_points");
   }
   memset(&averages, 0, sizeof averages);
   seen(hfy_rate_theory_of(&rate, r, i % 2 ? NULL : noisy, n, (int)(i % 3 == 0), &averages, &work));
@@ -3304,7 +3319,8 @@ static void put_averages(const hfy_rate_averages *a) {
 }
 
 static void rate_theory(size_t i) {
-  static const double samples[] = {0.5, 1, 1.7}, loads[] = {0.01, 0.1, 0.3, 0.6, 0.95, 1.5}, cvs[] = {0.1, 0.4, 1, 3, -1},
+  static const double samples[] = {0.5, 1, 1.7};
+  static const double loads[] = {0.01, 0.1, 0.3, 0.6, 0.95, 1.5}, cvs[] = {0.1, 0.4, 1, 3, -1},
                       fs[] = {0.1, 0.5, 0.9, 1, 0};
   hfy_rate rate, best;
   hfy_rate_averages averages;

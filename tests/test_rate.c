@@ -1833,10 +1833,11 @@ TEST(bad_arguments) {
   memset(&mask, 0, sizeof mask), mask.column = signs;
   ARG(hfy_rate_weights_masked(&one, r, 3, 4, 0, &mask, NULL, NULL, &work), "w is NULL");
   ARG(hfy_rate_weights_masked(&one, r, 3, 4, -1, &mask, w, NULL, &work), "margin is -1");
-  ARG(hfy_rate_weights_masked(&one, r, 3, 4, 0, &mask, w, NULL, &work), "mask->column[1] is 2; it should be -1, 0 or 1");
+  ARG(hfy_rate_weights_masked(&one, r, 3, 4, 0, &mask, w, NULL, &work), "mask->column[1] is 2; it should be -1");
   mask.column = NULL, mask.weight = signs;
   ARG(hfy_rate_weights_masked(&one, r, 3, 4, 0, &mask, w, NULL, &work), "mask->weight[15] is -2");
   ARG(hfy_rate_weights_masked(&one, zero, 2, 4, 0, &mask, w, NULL, &work), "unit 2 is 0; it should be above 0");
+  CHECK_FAILS(hfy_rate_fixed_points(&one, w, 4, r, 1, NULL, NULL, &work), HFY_ERR_ARG, &work, "x is NULL");
   own.gain = zero;
   ARG(hfy_rate_weights(&bad, r, 3, 4, 0, w, &work), "gain 0, unit 2 is 0; it should be above 0");
   ARG(hfy_rate_theory(&bad, 1, 0, &t, &work), "rate->unit has gains or thresholds");
@@ -1969,10 +1970,10 @@ TEST(a_unit_of_the_callers) {
   static double w[2][N * N], j[2][N * N], end[2][P * N];
   size_t seed, mine, stable[2], tight[2][P], i;
   for (seed = 0; seed < 6; seed++) {
-    const int sparse = (int)(seed % 2);
-    hfy_rate inner = unit(sparse ? 0.7 + 0.3 * (double)(seed / 2) : 0.8 + 0.1 * (double)seed, sparse ? 0 : 0.9, -0.2);
+    const int silent_some = (int)(seed % 2);
+    hfy_rate inner = unit(silent_some ? 0.7 + 0.3 * (double)(seed / 2) : 0.8 + 0.1 * (double)seed, silent_some ? 0 : 0.9, -0.2);
     const hfy_rate_unit own = soft_unit(&inner);
-    double *r = patterns(300 + seed, P, N, 0.8, sparse ? 0.5 : 1), abscissa[2][P], edge[2], load[2], theta[2], least[2];
+    double *r = patterns(300 + seed, P, N, 0.8, silent_some ? 0.5 : 1), abscissa[2][P], edge[2], load[2], theta[2], least[2];
     double re[2][2 * N];
     hfy_rate_averages t[2];
     hfy_rate_replica rep[2];
@@ -1984,7 +1985,7 @@ TEST(a_unit_of_the_callers) {
       one.unit = mine ? &own : NULL;
       o.duration = 3, o.tol = -1, o.dt = 0.05, o.voltage = (int)(seed / 2 % 2);
       search.grid = 3, search.steps = 1, search.low = -1, search.high = 0.5;
-      if (sparse)
+      if (silent_some)
         CHECK(hfy_rate_weights_sparse(&one, r, P, N, seed > 2 ? 0 : 0.05, w[mine], NULL, NULL) == HFY_OK);
       else
         CHECK(hfy_rate_weights(&one, r, P, N, 0, w[mine], NULL) == HFY_OK);
@@ -1997,17 +1998,17 @@ TEST(a_unit_of_the_callers) {
       CHECK(hfy_rate_theory(&one, 0.5, 0, &t[mine], NULL) == HFY_OK);
       CHECK(hfy_rate_bulk_edge(&one, 0.5, 0.3, 0, 100, &edge[mine], NULL) == HFY_OK);
       CHECK(hfy_rate_bulk_load(&one, 0.5, 0, 100, &load[mine], NULL) == HFY_OK);
-      CHECK(hfy_rate_solve_replica(&one, 0.5, sparse ? 0.5 : 1, 0.3, &rep[mine], NULL) == HFY_OK);
+      CHECK(hfy_rate_solve_replica(&one, 0.5, silent_some ? 0.5 : 1, 0.3, &rep[mine], NULL) == HFY_OK);
     }
     CHECK(apart(w[1], w[0], N * N) < 1e-9 && apart(j[1], j[0], N * N) < 1e-9);
     CHECK(apart(end[1], end[0], P * N) < 1e-9 && apart(re[1], re[0], 2 * N) < 1e-6);
     for (i = 0; i < P; i++)
       CHECK(tight[0][i] == tight[1][i] && (abscissa[0][i] > DBL_MAX ? abscissa[1][i] > DBL_MAX
                                                                     : fabs(abscissa[1][i] - abscissa[0][i]) < 1e-7));
-    CHECK(stable[0] == stable[1] && (!sparse || seed < 3 || tight[0][0] > 0));
+    CHECK(stable[0] == stable[1] && (!silent_some || seed < 3 || tight[0][0] > 0));
     CHECK(fabs(theta[1] - theta[0]) < 1e-6 && fabs(least[1] - least[0]) < 1e-6);
     CHECK(fabs(t[1].lambda_mem - t[0].lambda_mem) + fabs(t[1].vh / t[0].vh - 1) < 1e-7);
-    CHECK(sparse || fabs(edge[1] - edge[0]) + fabs(load[1] - load[0]) < 1e-6);
+    CHECK(silent_some || fabs(edge[1] - edge[0]) + fabs(load[1] - load[0]) < 1e-6);
     CHECK(fabs(rep[1].q / rep[0].q - 1) + fabs(rep[1].m - rep[0].m) < 1e-7);
     free(r);
   }
@@ -2061,7 +2062,7 @@ TEST(gains_thresholds_and_signs) {
   }
 }
 
-/* Samples in place of log-normal rates: rates that are a log-normal's nodes, and gamma rates against moments by hand. */
+/* Samples in place of log-normal rates: those of a log-normal's nodes, and exponential ones against eq. 6 and 7. */
 TEST(replica_of_samples) {
   const hfy_rate one = unit(0.8, 0, -0.3);
   hfy_rate_replica a, b;
@@ -2104,10 +2105,10 @@ TEST(masked_weights_are_optimal) {
   hfy_rng rng = hfy_rng_seed(90);
   size_t round, i, j, mu, bound = 0, solved = 0, all = 0, silent = 0;
   for (round = 0; round < 16; round++) {
-    const int sparse = (int)(round % 2), soft = !sparse && round % 4 == 0;
-    const double margin = sparse && round % 3 ? 0.05 : 0;
-    double *r = patterns(700 + round, P, N, 0.7, sparse ? 0.5 : 1);
-    const hfy_rate one = unit(soft ? 0.9 : 1, soft ? 0.8 : 0, sparse ? 0.4 : -0.5);
+    const int silent_some = (int)(round % 2), soft = !silent_some && round % 4 == 0;
+    const double margin = silent_some && round % 3 ? 0.05 : 0;
+    double *r = patterns(700 + round, P, N, 0.7, silent_some ? 0.5 : 1);
+    const hfy_rate one = unit(soft ? 0.9 : 1, soft ? 0.8 : 0, silent_some ? 0.4 : -0.5);
     hfy_status status[N], answer;
     hfy_rate_mask mask;
     hfy_rate_rows rows;
@@ -2162,7 +2163,7 @@ TEST(masked_weights_are_optimal) {
     for (i = 0; i < N; i++) weight[i * N + 3] = 2;
     CHECK(hfy_rate_weights_masked(&one, r, P, N, margin, &mask, out, NULL, NULL) == HFY_OK);
     for (i = 0; i < P * N; i++) part[i] = i % N == 3 ? 0 : r[i];
-    if (sparse) {
+    if (silent_some) {
       hfy_rate_mask none;
       memset(&none, 0, sizeof none);
       answer = hfy_rate_weights_masked(&one, part, P, N, margin, &none, plain, NULL, NULL);
@@ -2197,7 +2198,8 @@ TEST(masked_rows_without_a_solution) {
       int inside = 0;
       for (a = 0; a < N; a++)
         for (b = 0; b < N; b++) {
-          const double x0 = column[a] * r[a], x1 = column[a] * r[N + a], y0 = column[b] * r[b], y1 = column[b] * r[N + b];
+          const double x0 = column[a] * r[a], x1 = column[a] * r[N + a];
+          const double y0 = column[b] * r[b], y1 = column[b] * r[N + b];
           const double det = x0 * y1 - x1 * y0;
           if (a == i || b == i || a == b || !(fabs(det) > 1e-9)) continue;
           inside |= (b0 * y1 - b1 * y0) / det >= 0 && (x0 * b1 - x1 * b0) / det >= 0;
@@ -2209,6 +2211,195 @@ TEST(masked_rows_without_a_solution) {
     free(r);
   }
   CHECK(none > 30 && none < 330);
+}
+
+/* --- driven runs, fixed points --- */
+
+static void wave(void *context, double t, double *in) {
+  size_t i;
+  for (i = 0; i < 3; i++) in[i] = 2 + *(const double *)context * cos(t + (double)i);
+}
+
+static void bad_wave(void *context, double t, double *in) {
+  (void)context;
+  in[0] = t < 0.5 ? 1 : nan_(), in[1] = in[2] = 1;
+}
+
+/* without coupling dx/dt = -x + 2 + cos(t + i), whose solution is known; and the record of it */
+TEST(inputs_and_records) {
+  static const size_t units[2] = {2, 0};
+  double w[9] = {0}, start[6] = {1, 2, 3, 0.5, 0.1, 4}, end[6], part[6], record[2 * 11 * 2], one_record[11 * 2];
+  double height = 1;
+  const hfy_rate one = unit(1, 0, 0);
+  hfy_rate_course c;
+  hfy_rate_options o;
+  size_t s, k, i;
+  memset(&c, 0, sizeof c), memset(&o, 0, sizeof o);
+  c.dt = 0.02, c.steps = 203, c.input = wave, c.context = &height, c.every = 20;
+  c.units = units, c.n_units = 2, c.record = record;
+  for (c.voltage = 0; c.voltage < 2; c.voltage++) {
+    CHECK(hfy_rate_run(&one, w, 3, start, 2, &c, NULL, end, NULL, NULL) == HFY_OK);
+    for (s = 0; s < 2; s++)
+      for (k = 0; k < 12; k++)
+        for (i = 0; i < 3; i++) {
+          const double t = k < 11 ? 0.4 * (double)k : 4.06, p = (double)i;
+          const double want = 2 + 0.5 * (cos(t + p) + sin(t + p)) +
+                              (start[s * 3 + i] - 2 - 0.5 * (cos(p) + sin(p))) * exp(-t);
+          const double got = k == 11 ? end[s * 3 + i] : i == 1 ? want : record[(s * 11 + k) * 2 + (i == 0)];
+          CHECK(fabs(got - want) < 2e-8);
+        }
+  }
+  c.voltage = 0;
+  for (k = 0; k < 11; k++) { /* what is recorded is where a shorter run ends */
+    c.steps = 20 * k, c.every = 0;
+    CHECK(hfy_rate_run(&one, w, 3, start, 2, &c, NULL, part, NULL, NULL) == HFY_OK);
+    for (s = 0; s < 2; s++)
+      CHECK(!memcmp(&part[3 * s], &record[(s * 11 + k) * 2 + 1], 8) &&
+            !memcmp(&part[3 * s + 2], &record[(s * 11 + k) * 2], 8));
+  }
+  c.steps = 203, c.every = 20, c.record = one_record; /* a state alone: the same bits */
+  CHECK(hfy_rate_run(&one, w, 3, start + 3, 1, &c, NULL, part, NULL, NULL) == HFY_OK);
+  CHECK(!memcmp(part, end + 3, 3 * 8) && !memcmp(one_record, record + 22, sizeof one_record));
+  for (i = 0; i < 9; i++) w[i] = 0.3 * (double)(i % 4) - 0.3; /* no input: the classical runs */
+  c.input = NULL, c.every = 0, c.steps = 200;
+  o.dt = 0.02, o.duration = 4, o.tol = -1;
+  CHECK(hfy_rate_run(&one, w, 3, start, 2, &c, NULL, end, NULL, NULL) == HFY_OK);
+  CHECK(hfy_rate_simulate(&one, w, 3, start, 2, &o, part, NULL, NULL) == HFY_OK);
+  CHECK(apart(end, part, 6) < 1e-12);
+}
+
+/* Ornstein-Uhlenbeck: two linear units that excite each other; the scheme's variances, along (1, 1) and (1, -1), are
+   s^2 dt / (1 - (1 + lambda dt)^2), lambda = -1/2 and -3/2. Then a delay, whose first stretch is an exponential. */
+TEST(noise_and_delay) {
+  enum { S = 400 };
+  static double start[2 * S], end[2 * S], again[2 * S];
+  static hfy_rng rng[S];
+  const double w[4] = {0, 0.5, 0.5, 0}, dt = 0.1;
+  double sum[2] = {0, 0}, mean = 0, x, halved = 0.5, begin = 2;
+  hfy_rate one = unit(1, 0, -50); /* far above threshold: linear, with fixed point 100 */
+  hfy_rate_course c;
+  size_t s, k, i;
+  memset(&c, 0, sizeof c);
+  c.dt = dt, c.steps = 100, c.noise = 0.7;
+  for (s = 0; s < S; s++) rng[s] = hfy_rng_seed(5000 + s);
+  for (i = 0; i < 2 * S; i++) start[i] = 100;
+  for (k = 0; k < 6; k++) {
+    CHECK(hfy_rate_run(&one, w, 2, k ? end : start, S, &c, rng, end, NULL, NULL) == HFY_OK);
+    if (!k) continue; /* settles first */
+    for (s = 0; s < S; s++) {
+      const double a = (end[2 * s] + end[2 * s + 1] - 200) / sqrt(2), b = (end[2 * s] - end[2 * s + 1]) / sqrt(2);
+      sum[0] += a * a / (5 * S), sum[1] += b * b / (5 * S), mean += a / (5 * S);
+    }
+  }
+  for (k = 0; k < 2; k++) {
+    const double stay = 1 - (k ? 1.5 : 0.5) * dt, want = 0.49 * dt / (1 - stay * stay);
+    CHECK(fabs(sum[k] / want - 1) < 0.1); /* 2000 values: 3 % */
+  }
+  CHECK(fabs(mean) < 0.06);
+  rng[0] = hfy_rng_seed(1), rng[1] = hfy_rng_seed(2); /* alone or together, the bits are those of the own generator */
+  CHECK(hfy_rate_run(&one, w, 2, start, 2, &c, rng, end, NULL, NULL) == HFY_OK);
+  rng[1] = hfy_rng_seed(2);
+  CHECK(hfy_rate_run(&one, w, 2, start + 2, 1, &c, rng + 1, again, NULL, NULL) == HFY_OK);
+  CHECK(!memcmp(end + 2, again, 2 * sizeof *end));
+  memset(&c, 0, sizeof c); /* dx/dt = -x + x(t - 1)/2, x = 2 before 0: on 0 .. 1 it is 1 + e^-t, then by parts */
+  one = unit(1, 0, 0);
+  c.dt = 1e-3, c.delay = 1000, c.steps = 1000;
+  CHECK(hfy_rate_run(&one, &halved, 1, &begin, 1, &c, NULL, &x, NULL, NULL) == HFY_OK);
+  CHECK(fabs(x - (1 + exp(-1.0))) < 1e-3);
+  c.steps = 2000; /* x(1 + u) = 1/2 + u e^-u/2 + (1/2 + e^-1) e^-u */
+  CHECK(hfy_rate_run(&one, &halved, 1, &begin, 1, &c, NULL, &x, NULL, NULL) == HFY_OK);
+  CHECK(fabs(x - (0.5 + 0.5 * exp(-1.0) + (0.5 + exp(-1.0)) * exp(-1.0))) < 1e-3);
+}
+
+TEST(driven_runs_refuse_and_diverge) {
+  const size_t out_of_range[1] = {3};
+  double w[9] = {0, 3, 0, 0, 0, 3, 3, 0, 0}, start[6] = {5, 5, 5, 0.01, 0.01, 0.01}, end[6], record[3];
+  const hfy_rate one = unit(2, 0, 0);
+  hfy_status each[2];
+  hfy_rate_outcome outcome;
+  hfy_rate_course c;
+  hfy_work work;
+  size_t i;
+  memset(&c, 0, sizeof c), memset(&outcome, 0, sizeof outcome), memset(&work, 0, sizeof work);
+  outcome.status = each, c.steps = 500;
+  CHECK_FAILS(hfy_rate_run(&one, w, 3, start, 2, &c, NULL, end, &outcome, &work), HFY_ERR_NONFINITE, &work, "state 0");
+  CHECK(each[0] == HFY_ERR_NONFINITE && each[1] == HFY_OK && end[0] > 5 && end[0] <= 6e6 && end[3] < 0.01);
+  for (i = 0; i < 6; i++) end[i] = 7;
+#define ARG(words) \
+  CHECK_FAILS(hfy_rate_run(&one, w, 3, start, 2, &c, NULL, end, NULL, &work), HFY_ERR_ARG, &work, words)
+  CHECK_FAILS(hfy_rate_run(&one, w, 3, start, 2, NULL, NULL, end, NULL, &work), HFY_ERR_ARG, &work, "course is NULL");
+  c.noise = 1;
+  ARG("rng is NULL");
+  c.noise = -1;
+  ARG("course->noise is -1");
+  c.noise = 0, c.every = 1;
+  ARG("course->record is NULL");
+  c.record = record, c.units = out_of_range, c.n_units = 1;
+  ARG("course->units[0] is 3; it should be below dim 3");
+  c.every = 0, c.dt = -1;
+  ARG("dt is -1");
+  c.dt = 0, c.input = bad_wave;
+  memset(w, 0, sizeof w);
+  ARG("input: unit 0 gets");
+#undef ARG
+  for (i = 0; i < 6; i++) CHECK_EQ(end[i], 7);
+  hfy_work_free(&work);
+}
+
+/* x = tanh 2x has three solutions; then stored patterns from nearby, and whatever else there is: solutions of eq. 2
+   that runs return to or leave as their abscissas say */
+TEST(fixed_points_stable_and_not) {
+  enum { N = 30, P = 4, S = 12 };
+  static double w[N * N], start[S * N], x[S * N], end[N];
+  const double scalar = 2, height = 1;
+  double from[4] = {0.03, 1.5, -0.8, 0.9}, to[4], abscissa[S], stored[P];
+  hfy_rate_unit own = {tanh_g, tanh_slope, tanh_inverse, NULL, NULL, NULL};
+  hfy_rate one = unit(0, 0, 0);
+  hfy_status status[S];
+  size_t first[S], steps[S], s, i, k, seed, others = 0, unstable = 0;
+  hfy_rate_points points;
+  points.status = status, points.abscissa = abscissa, points.first = first, points.steps = steps;
+  own.context = &height, one.unit = &own;
+  CHECK(hfy_rate_fixed_points(&one, &scalar, 1, from, 4, to, &points, NULL) == HFY_OK);
+  CHECK(fabs(to[0]) < 1e-10 && fabs(abscissa[0] - 1) < 1e-9);
+  for (s = 1; s < 4; s++) {
+    CHECK(fabs(fabs(to[s]) - 0.95750402407728) < 1e-9 && (to[s] > 0) == (s != 2));
+    CHECK(fabs(abscissa[s] - (1 - 2 * to[s] * to[s])) < 1e-8);
+  }
+  CHECK(first[0] == 0 && first[1] == 1 && first[2] == 2 && first[3] == 1);
+  for (seed = 0; seed < 4; seed++) {
+    double *r = patterns(40 + seed, P, N, 1.5, 1);
+    hfy_rng rng = hfy_rng_seed(seed);
+    one = unit(1.1, 0.8, -0.3);
+    CHECK(hfy_rate_weights(&one, r, P, N, 0, w, NULL) == HFY_OK);
+    CHECK(hfy_rate_stability(&one, w, r, P, N, stored, NULL, NULL) == HFY_OK);
+    for (i = 0; i < S * N; i++)
+      start[i] = i < P * N ? r[i] * exp(0.01 * hfy_rng_normal(&rng)) : 2 * hfy_rng_uniform(&rng);
+    hfy_rate_fixed_points(&one, w, N, start, S, x, &points, NULL);
+    CHECK(apart(x, r, P * N) < 1e-7 && apart(abscissa, stored, P) < 1e-6);
+    for (s = 0; s < S; s++) {
+      hfy_rate_options o;
+      double off = 0, gap = 0;
+      if (status[s]) continue;
+      CHECK(steps[s] > 0 && first[s] <= s && apart(x + s * N, x + first[s] * N, N) < 1e-5);
+      for (i = 0; i < N; i++) {
+        double v = -one.theta;
+        for (k = 0; k < N; k++) v += w[i * N + k] * x[s * N + k];
+        off += fabs(hfy_rate_g(&one, v) - x[s * N + i]);
+        start[i] = x[s * N + i] + 1e-5 * hfy_rng_normal(&rng), gap += pow(start[i] - x[s * N + i], 2);
+      }
+      CHECK(off < 1e-8);
+      others += s >= P && first[s] >= P, unstable += abscissa[s] > 0.02;
+      if (fabs(abscissa[s]) < 0.03) continue;
+      memset(&o, 0, sizeof o);
+      o.duration = 20 / fabs(abscissa[s]), o.tol = -1;
+      hfy_rate_simulate(&one, w, N, start, 1, &o, end, NULL, NULL);
+      for (off = 0, i = 0; i < N; i++) off += pow(end[i] - x[s * N + i], 2);
+      CHECK(abscissa[s] < 0 ? off < 0.01 * gap : off > 100 * gap);
+    }
+    free(r);
+  }
+  CHECK(others > 0 && unstable > 5);
 }
 
 /* bulk and outliers at a load */
@@ -2409,6 +2600,10 @@ int main(int argc, char **argv) {
   RUN(a_unit_of_the_callers);
   RUN(gains_thresholds_and_signs);
   RUN(replica_of_samples);
+  RUN(inputs_and_records);
+  RUN_ONCE(noise_and_delay);
+  RUN(driven_runs_refuse_and_diverge);
+  RUN_ONCE(fixed_points_stable_and_not);
   RUN(masked_weights_are_optimal);
   RUN(masked_rows_without_a_solution);
   RUN(the_lead_at_a_load);

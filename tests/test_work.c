@@ -737,6 +737,23 @@ static hfy_status run_rate_simulate(hfy_work *w) {
   outcome.steps = out.whole[0];
   return hfy_rate_simulate(&soft_unit, dense_w, RN, dense, RP, &o, out.table, &outcome, w);
 }
+static hfy_status run_rate_run(hfy_work *w) {
+  hfy_rng rng[RP];
+  hfy_rate_course course;
+  size_t i;
+  for (i = 0; i < RP; i++) rng[i] = hfy_rng_seed(i);
+  memset(&course, 0, sizeof course);
+  course.steps = 5;
+  course.noise = 0.1;
+  course.delay = 2;
+  return hfy_rate_run(&soft_unit, dense_w, RN, dense, RP, &course, rng, out.table, NULL, w);
+}
+static hfy_status run_rate_fixed(hfy_work *w) {
+  hfy_rate_points points = {NULL, NULL, NULL, NULL};
+  points.abscissa = out.bound;
+  points.first = out.whole[0];
+  return hfy_rate_fixed_points(&soft_unit, dense_w, RN, dense, RP, out.table, &points, w);
+}
 static hfy_status run_rate_basin(hfy_work *w) {
   hfy_rng rng = hfy_rng_seed(4);
   hfy_rate_basin_options o;
@@ -989,6 +1006,8 @@ static size_t each_call(void (*judge)(run_call *run, const char *name)) {
   judge(run_rate_replica, "rate_solve_replica");
   judge(run_rate_replica_of, "rate_solve_replica_of");
   judge(run_rate_disc, "rate_circular_law");
+  judge(run_rate_run, "rate_run");
+  judge(run_rate_fixed, "rate_fixed_points");
   judge(run_rate_basin, "rate_basin");
   judge(run_npy_parse, "npy_parse");
   judge(run_npy_decode, "npy_decode");
