@@ -25959,7 +25959,7 @@ HFY_COLD_ int hfy_rate_newton_step_(const hfy_rate_newton_ *s) {
 /* From x; *steps taken. OK, or CONVERGENCE. */
 HFY_COLD_ hfy_status hfy_rate_newton_from_(const hfy_rate_newton_ *s, size_t *steps) {
   const size_t n = s->in->dim;
-  double off = hfy_rate_residual_(s, s->x, s->off), part, now, square, before;
+  double off = hfy_rate_residual_(s, s->x, s->off), part, now = off, square, before;
   size_t i;
   for (*steps = 0; *steps < 100; ++*steps) {
     if (off <= 1e-10 * (1 + hfy_linalg_largest_(s->x, n))) return HFY_OK;

@@ -1971,10 +1971,11 @@ TEST(a_unit_of_the_callers) {
   size_t seed, mine, stable[2], tight[2][P], i;
   for (seed = 0; seed < 6; seed++) {
     const int silent_some = (int)(seed % 2);
-    hfy_rate inner = unit(silent_some ? 0.7 + 0.3 * (double)(seed / 2) : 0.8 + 0.1 * (double)seed, silent_some ? 0 : 0.9, -0.2);
+    const double power = silent_some ? 0.7 + 0.3 * (double)(seed / 2) : 0.8 + 0.1 * (double)seed;
+    const hfy_rate inner = unit(power, silent_some ? 0 : 0.9, -0.2);
     const hfy_rate_unit own = soft_unit(&inner);
-    double *r = patterns(300 + seed, P, N, 0.8, silent_some ? 0.5 : 1), abscissa[2][P], edge[2], load[2], theta[2], least[2];
-    double re[2][2 * N];
+    double *r = patterns(300 + seed, P, N, 0.8, silent_some ? 0.5 : 1), abscissa[2][P], edge[2], load[2], theta[2];
+    double least[2], re[2][2 * N];
     hfy_rate_averages t[2];
     hfy_rate_replica rep[2];
     for (mine = 0; mine < 2; mine++) {
