@@ -25206,7 +25206,7 @@ HFY_COLD_ hfy_status hfy_rate_begin_(hfy_rate_edge_ *e, hfy_rate_nodes_ *nodes, 
       hfy_rate_fill_(rate, rates->cv, nodes);
     }
   }
-  for (i = 0; i < e->bulk; i++) sum += nodes->w[i];
+  for (i = 0; !status && i < e->bulk; i++) sum += nodes->w[i];
   for (i = 0; !status && i < nodes->count; i++) {
     nodes->w[i] /= sum;
     if (i < e->bulk && !hfy_base_is_finite_(nodes->d[i]))
@@ -25479,8 +25479,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_solve_replica_of(const hfy_rate *rate, co
   hfy_rate_averages t;
   hfy_rate_norm_ e = {f, 0, 0, alpha};
   hfy_status status = hfy_base_null_(w, replica ? NULL : "replica");
+  if (!status) status = hfy_rate_check_alike_(rate, w);
+  if (!status) status = hfy_rate_check_replica_(rate, f, alpha, w); /* before the scratch: it opens the work anew */
   if (!status) status = hfy_rate_theory_of(rate, r, weight, n, 0, &t, w);
-  if (!status) status = hfy_rate_check_replica_(rate, f, alpha, w);
   if (!status) {
     e.h = t.hbar;
     e.var = t.vh;
