@@ -2024,7 +2024,8 @@ TEST(gains_thresholds_and_signs) {
   hfy_rng rng = hfy_rng_seed(31);
   size_t round, i, k, mu;
   for (round = 0; round < 6; round++) {
-    double gain[N], threshold[N], re[N], im[N], abscissa[P];
+    double gain[N], threshold[N], re[N], im[N], abscissa[P], found;
+    hfy_rate_points points;
     hfy_rate one = soft;
     hfy_rate_unit own = {tanh_g, tanh_slope, tanh_inverse, NULL, NULL, NULL};
     own.context = &height, own.gain = gain, own.threshold = threshold;
@@ -2056,6 +2057,9 @@ TEST(gains_thresholds_and_signs) {
     CHECK(hfy_rate_stability(&one, w, r, P, N, abscissa, NULL, NULL) == HFY_OK);
     CHECK(fabs(re[0] - abscissa[0]) < 1e-9);
     for (i = 0; i < N; i++) start[i] = r[i] + 1e-4 * hfy_rng_normal(&rng);
+    memset(&points, 0, sizeof points), points.abscissa = &found;
+    CHECK(hfy_rate_fixed_points(&one, w, N, start, 1, end, &points, NULL) == HFY_OK);
+    CHECK(apart(end, r, N) < 1e-7 && fabs(found - abscissa[0]) < 1e-6);
     if (abscissa[0] < -0.05) {
       CHECK(hfy_rate_simulate(&one, w, N, start, 1, NULL, end, NULL, NULL) == HFY_OK);
       CHECK(apart(end, r, N) < 1e-7);
@@ -2066,6 +2070,7 @@ TEST(gains_thresholds_and_signs) {
 /* Samples in place of log-normal rates: those of a log-normal's nodes, and exponential ones against eq. 6 and 7. */
 TEST(replica_of_samples) {
   const hfy_rate one = unit(0.8, 0, -0.3);
+  hfy_rate far;
   hfy_rate_replica a, b;
   hfy_rng rng = hfy_rng_seed(12);
   double r[900], weight[900], x;
@@ -2077,6 +2082,11 @@ TEST(replica_of_samples) {
   CHECK(hfy_rate_solve_replica(&one, 0.6, 0.4, 0.5, &a, NULL) == HFY_OK);
   CHECK(hfy_rate_solve_replica_of(&one, r, weight, 900, 0.4, 0.5, &b, NULL) == HFY_OK);
   CHECK(fabs(a.q / b.q - 1) + fabs(a.m - b.m) + fabs(a.theta0 - b.theta0) < 1e-8);
+  for (k = 0; k < 900; k++) r[k] *= 3; /* of three times the rate: the same weights, power 1 */
+  far = unit(1, 0, -0.9), x = hfy_rate_solve_replica_of(&far, r, weight, 900, 0.4, 0.5, &b, NULL);
+  far.theta = -0.3;
+  CHECK(!(fabs(x) > 0) && hfy_rate_solve_replica(&far, 0.6, 0.4, 0.5, &a, NULL) == HFY_OK);
+  CHECK(fabs(a.q / b.q - 1) + fabs(a.m - b.m) < 1e-8);
   for (k = 0; k < 900; k++) r[k] = -2 * log(1 - hfy_rng_uniform(&rng)); /* mean 2: dense: eq. 6 and 7 */
   CHECK(hfy_rate_solve_replica_of(&one, r, NULL, 900, 1, 0.3, &b, NULL) == HFY_OK);
   {
@@ -2212,6 +2222,23 @@ TEST(masked_rows_without_a_solution) {
     free(r);
   }
   CHECK(none > 30 && none < 330);
+  for (round = 0; round < 5; round++) { /* a unit silent throughout takes no room: three patterns and a missing weight */
+    const hfy_rate one = unit(1, 0, 0.2);
+    double *r = patterns(1300 + round, 3, N, 1, 1), w[N * N];
+    signed char missing[N * N];
+    memset(missing, 0, sizeof missing), mask.column = NULL, mask.weight = missing;
+    for (i = 0; i < N; i++) missing[i * N] = missing[i * N + 1] = 2;
+    for (i = 0; i < 3; i++) r[i * N] = 0;
+    hfy_rate_weights_masked(&one, r, 3, N, 0, &mask, w, NULL, NULL);
+    for (i = 2; i < N; i++)
+      for (j = 0; j < 3; j++) {
+        double v = -one.theta;
+        size_t k;
+        for (k = 0; k < N; k++) v += w[i * N + k] * r[j * N + k];
+        CHECK(fabs(v - r[j * N + i]) < 1e-8);
+      }
+    free(r);
+  }
 }
 
 /* --- driven runs, fixed points --- */
