@@ -532,6 +532,7 @@ typedef double hfy_real;
 #define hfy_rate_perturb hfy_rate_perturb_d
 #define hfy_rate_weights hfy_rate_weights_d
 #define hfy_rate_weights_sparse hfy_rate_weights_sparse_d
+#define hfy_rate_weights_masked hfy_rate_weights_masked_d
 #define hfy_rate_net hfy_rate_net_d
 #define hfy_rate_jacobian hfy_rate_jacobian_d
 #define hfy_rate_spectrum hfy_rate_spectrum_d
@@ -545,11 +546,16 @@ typedef double hfy_real;
 #define hfy_rate_at_load hfy_rate_at_load_d
 #define hfy_rate_bulk_edge hfy_rate_bulk_edge_d
 #define hfy_rate_bulk_load hfy_rate_bulk_load_d
+#define hfy_rate_leading hfy_rate_leading_d
+#define hfy_rate_critical_load hfy_rate_critical_load_d
 #define hfy_rate_optimum hfy_rate_optimum_d
 #define hfy_rate_capacity hfy_rate_capacity_d
 #define hfy_rate_solve_replica hfy_rate_solve_replica_d
+#define hfy_rate_solve_replica_of hfy_rate_solve_replica_of_d
 #define hfy_rate_circular_law hfy_rate_circular_law_d
 #define hfy_rate_simulate hfy_rate_simulate_d
+#define hfy_rate_run hfy_rate_run_d
+#define hfy_rate_fixed_points hfy_rate_fixed_points_d
 #define hfy_rate_basin hfy_rate_basin_d
 #else
 typedef float hfy_real;
@@ -2333,7 +2339,8 @@ HFY_API hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, co
    ------------------------------------------------------------------------------------------------------------------ */
 
 /* The network  tau dr/dt = -r + g(W r - theta)  (RATE eq. 2), time in units of tau, and the unit that it is made of:
-   g(v) = ((sigma/pi) ln(1 + e^(pi v/sigma)))^power  (eq. 3), sigma = 0: max(v, 0)^power. All units share it.
+   g(v) = ((sigma/pi) ln(1 + e^(pi v/sigma)))^power  (eq. 3), sigma = 0: max(v, 0)^power, or a function of yours. All
+   units share it, up to gains and thresholds of their own.
    Patterns are `count` rows of `dim` rates (columns of R in the paper). A pattern r is a fixed point if and only if
    W r = g^-1(r) + theta. W is dim x dim, w[i*dim + j] the weight from unit j to unit i. Load alpha = count/dim.
    Dense: every rate > 0. Sparse: some are exactly 0, sigma must be 0. cv: standard deviation of the rates that are not
@@ -2344,11 +2351,25 @@ typedef struct hfy_rate {
   double power; /* exponent > 0; there is no default */
   double sigma; /* smoothness >= 0; 0 = the sharp rectifier */
   double theta; /* threshold, any sign */
+  const struct hfy_rate_unit *unit; /* NULL, or what else there is to say of units */
 } hfy_rate;
+/* Another unit: g increasing, its slope g'(v), its inverse g^-1(r): all three, or g NULL for the power. It replaces
+   power and sigma, which are not looked at. It is called from all threads at once. A g that is 0 at 0 and below
+   (g(-1) = g(0) = 0) can be silent, as the sharp rectifier is: rates are >= 0, 0 is a silent unit, sparse patterns are
+   allowed, and slope(1e-200) is taken for the slope to the right of the threshold. Any other g may have rates of any
+   sign; an inverse that is not finite (a rate out of reach) is NONFINITE. Unit i is gain[i] g(v - theta -
+   threshold[i]): dim numbers, for networks; the theory and hfy_rate_net refuse them (ARG). */
+typedef struct hfy_rate_unit {
+  double (*g)(const void *context, double v);
+  double (*slope)(const void *context, double v);
+  double (*inverse)(const void *context, double r);
+  const void *context;
+  const double *gain, *threshold; /* dim each: gain > 0; NULL: 1, 0 */
+} hfy_rate_unit;
 /* g(v), g'(v), g^-1(r) and g'(g^-1(r)), v with the threshold taken off. Relative error below 1e-13 for r from 1e-300
    to 1e300 where the result is a normal number (the inverse near its zero: 1e-13 sigma); g underflows to 0 and never
    becomes NaN for finite v. The inverse needs r > 0 (r = 0: 0 for sigma = 0, else -infinity; +infinity gives itself).
-   NaN: a hfy_rate out of range, r < 0. */
+   NaN: a hfy_rate out of range, r < 0 (a unit of yours: what it returns; gains and thresholds are left out). */
 HFY_API double hfy_rate_g(const hfy_rate *rate, double v);
 HFY_API double hfy_rate_slope(const hfy_rate *rate, double v);
 HFY_API double hfy_rate_inverse(const hfy_rate *rate, double r);
@@ -2388,6 +2409,20 @@ typedef struct hfy_rate_rows {
    Scratch: count^2 + workers (m^2 + m count + 8 count) doubles, m = min(count, dim). */
 HFY_API hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, const double *r, size_t count, size_t dim,
                                            double margin, double *w, const hfy_rate_rows *rows, hfy_work *work);
+
+/* What weights there may be; zeroed: any. */
+typedef struct hfy_rate_mask {
+  const signed char *column; /* dim, or NULL: weights from unit j are 1: >= 0, -1: <= 0, 0: of any sign (Dale's law) */
+  const signed char *weight; /* dim x dim, or NULL: the same for the weight from j to i, or 2: there is none; not 0: in
+                                place of column's */
+} hfy_rate_mask;
+/* Least-norm weights, w_i = 0, as hfy_rate_weights_sparse, that keep to a mask: signs and missing weights are further
+   constraints of the same program, with the same certificates, and w meets them exactly. Smooth units too (then every
+   rate is > 0). rows->multipliers are those of the patterns: w = sum of lambda r^mu where the mask does not bind.
+   count + 2 dim constraints take the place of count in cost and scratch. ARG: a mask other than -1, 0, 1, 2. */
+HFY_API hfy_status hfy_rate_weights_masked(const hfy_rate *rate, const double *r, size_t count, size_t dim,
+                                           double margin, const hfy_rate_mask *mask, double *w,
+                                           const hfy_rate_rows *rows, hfy_work *work);
 
 /* The dense fixed-point map as a hfy_net: q <- q + step (g(W q - theta) - q), with W = V R+ - diag(gamma)(I - R R+).
    keys (count x dim): the rows of R+;  values (count x dim): V + gamma R;  self_coupling (dim): gamma; with self = 1
@@ -2506,6 +2541,34 @@ HFY_API hfy_status hfy_rate_bulk_edge(const hfy_rate *rate, double cv, double al
 HFY_API hfy_status hfy_rate_bulk_load(const hfy_rate *rate, double cv, int self, size_t units, double *alpha,
                                       hfy_work *work);
 
+/* Which rates the patterns have. */
+typedef struct hfy_rate_rates {
+  double cv;        /* log-normal of mean 1, as for hfy_rate_theory, */
+  size_t units;     /* cut as for hfy_rate_bulk_edge; */
+  const double *r;  /* or n samples r > 0 (entries of patterns) of weight[k] >= 0 (NULL: alike); cv, units unused */
+  const double *weight;
+  size_t n;
+} hfy_rate_rates;
+/* Not in the paper: what leads the spectrum at a load, for any threshold (math 17). */
+typedef struct hfy_rate_lead {
+  double edge; /* of the bulk, as hfy_rate_bulk_edge */
+  double outlier[2]; /* right of it, the larger first; not there: the edge. A complex pair (4000 random units had none
+                        right of the edge): its real part, to first order */
+  size_t outliers;   /* how many are there */
+} hfy_rate_lead;
+/* The bulk and the outliers at load alpha in (0, 1); alpha -> 0: outlier_re. Exact for N -> infinity if the slope is
+   bounded; power > 1 needs units, as there is no limit; power < 1: single units have eigenvalues of their own beside
+   these, of which this says nothing. What N units do scatters as the averages of a pattern do: for cv >= 2, or N below
+   1000, give rates of N units as samples (of several patterns one by one, at the network's theta) and take the median.
+   Cost: 20 ms. Errors: as hfy_rate_theory, _theory_of; CONVERGENCE: no edge was found. */
+HFY_API hfy_status hfy_rate_leading(const hfy_rate *rate, const hfy_rate_rates *rates, double alpha, int self,
+                                    hfy_rate_lead *lead, hfy_work *work);
+
+/* The load in 0.001 .. 0.999 at which the bulk or an outlier reaches 0, whichever is first; 0 if it is above at 0.001.
+   Cost: 5 ms. */
+HFY_API hfy_status hfy_rate_critical_load(const hfy_rate *rate, const hfy_rate_rates *rates, int self, double *alpha,
+                                          hfy_work *work);
+
 /* Powers first + step k, sigmas 10^(first + step k). Zeroed, NULL: 0.6 to 1.6 by 0.01, 10^-2 to 10^1.5 by 10^0.025. */
 typedef struct hfy_rate_grid {
   double power, power_step;
@@ -2533,6 +2596,10 @@ typedef struct hfy_rate_replica {
    INFEASIBLE: alpha >= alpha_C(f). */
 HFY_API hfy_status hfy_rate_solve_replica(const hfy_rate *rate, double cv, double f, double alpha,
                                           hfy_rate_replica *replica, hfy_work *work);
+
+/* The same for n samples of the rates that are not 0, as for hfy_rate_theory_of. */
+HFY_API hfy_status hfy_rate_solve_replica_of(const hfy_rate *rate, const double *r, const double *weight, size_t n,
+                                             double f, double alpha, hfy_rate_replica *replica, hfy_work *work);
 
 /* --- paired Gaussian matrices M = -c I + X Y+, X and Y N x P, alpha = P/N, entries of correlation tau --- */
 typedef struct hfy_rate_disc {
@@ -2572,6 +2639,44 @@ typedef struct hfy_rate_outcome {
 HFY_API hfy_status hfy_rate_simulate(const hfy_rate *rate, const double *w, size_t dim, const double *start,
                                      size_t n_states, const hfy_rate_options *options, double *end,
                                      const hfy_rate_outcome *outcome, hfy_work *work);
+
+/* A run in fixed steps, driven and recorded. Zeroed = the defaults. */
+typedef struct hfy_rate_course {
+  double dt;    /* 0 = 0.01 */
+  size_t steps; /* how many */
+  int voltage;  /* as in hfy_rate_options */
+  void (*input)(void *context, double t, double *in); /* NULL, or fills in[0 .. dim-1]: added to W r (W g) */
+  void *context;
+  double noise; /* s >= 0: dx = f(x) dt + s dB, B a Brownian motion for each unit. Rates may become negative */
+  size_t delay; /* what units hear is so many steps old; before the start all was as at the start */
+  size_t every; /* > 0: record the start and every so many steps: */
+  const size_t *units; /* these n_units units; NULL: all */
+  size_t n_units;
+  double *record; /* n_states x (steps/every + 1) x n_units (NULL units: dim) */
+} hfy_rate_course;
+/* Runs n_states states from `start` to `end` (may be start) with an input I(t): classical Runge-Kutta 4 without noise
+   and delay, else Euler (-Maruyama), whose weak error is of order dt. rng: one generator for each state (NULL without
+   noise), so that a state's bits do not depend on the others; dim normals a step. outcome as hfy_rate_simulate's: a
+   state that diverges (NONFINITE) stays where it last was finite, in the record too. dt above 2 over the largest
+   |eigenvalue| of the Jacobian diverges. Scratch: (12 + delay) n_states dim doubles. ARG: input gives what is not
+   finite. */
+HFY_API hfy_status hfy_rate_run(const hfy_rate *rate, const double *w, size_t dim, const double *start,
+                                size_t n_states, const hfy_rate_course *course, hfy_rng *rng, double *end,
+                                const hfy_rate_outcome *outcome, hfy_work *work);
+
+/* What there is to say of fixed points; NULL members are left out. n_states each. */
+typedef struct hfy_rate_points {
+  hfy_status *status; /* OK, or CONVERGENCE: no fixed point was found from there */
+  double *abscissa;   /* largest real part of the Jacobian there (slopes g' at the input; on a sharp threshold: 0) */
+  size_t *first;      /* the first state that came to the same point, within 1e-6 (1 + max|x|) */
+  size_t *steps;
+} hfy_rate_points;
+/* Fixed points, stored or not, stable or not: Newton's method on r = g(W r - theta) from each state, with steps halved
+   until the residual falls; found once max|g - r| <= 1e-10 (1 + max|r|). x (n_states x dim; may be start): the points,
+   or where the search ended. 100 steps at most, each 4 dim^3. Returns CONVERGENCE if a state found none; x and points
+   are written all the same. Scratch: 4 dim^2 doubles. */
+HFY_API hfy_status hfy_rate_fixed_points(const hfy_rate *rate, const double *w, size_t dim, const double *start,
+                                         size_t n_states, double *x, const hfy_rate_points *points, hfy_work *work);
 
 /* How a basin is measured. Zeroed (or NULL) = the defaults. */
 typedef struct hfy_rate_basin_options {
@@ -24082,8 +24187,14 @@ HFY_PRIVATE_ double hfy_rate_power_(double x, double power) { return power < 1 |
 /* A smoothness this small cannot be told from none. */
 HFY_PRIVATE_ int hfy_rate_is_sharp_(const hfy_rate *rate) { return !(rate->sigma > 1e-290); }
 
+/* The unit of the caller's, or NULL. */
+HFY_PRIVATE_ const hfy_rate_unit *hfy_rate_other_(const hfy_rate *rate) {
+  return rate && rate->unit && rate->unit->g ? rate->unit : NULL;
+}
+
 HFY_API double hfy_rate_g(const hfy_rate *rate, double v) {
   double scale, x;
+  if (hfy_rate_other_(rate)) return rate->unit->g(rate->unit->context, v);
   if (!hfy_rate_is_unit_(rate) || hfy_base_is_nan_(v)) return hfy_base_nan_();
   if (hfy_rate_is_sharp_(rate)) return v > 0 ? hfy_rate_power_(v, rate->power) : 0;
   scale = rate->sigma / hfy_rate_pi_;
@@ -24094,6 +24205,7 @@ HFY_API double hfy_rate_g(const hfy_rate *rate, double v) {
 
 HFY_API double hfy_rate_slope(const hfy_rate *rate, double v) {
   double scale, x, e;
+  if (hfy_rate_other_(rate)) return rate->unit->slope(rate->unit->context, v);
   if (!hfy_rate_is_unit_(rate) || hfy_base_is_nan_(v)) return hfy_base_nan_();
   if (hfy_rate_is_sharp_(rate)) return v > 0 ? rate->power * hfy_rate_power_(v, rate->power - 1) : 0;
   scale = rate->sigma / hfy_rate_pi_;
@@ -24105,6 +24217,7 @@ HFY_API double hfy_rate_slope(const hfy_rate *rate, double v) {
 
 HFY_API double hfy_rate_inverse(const hfy_rate *rate, double r) {
   double s, y, scale;
+  if (hfy_rate_other_(rate)) return rate->unit->inverse(rate->unit->context, r);
   if (!hfy_rate_is_unit_(rate) || !(r >= 0)) return hfy_base_nan_();
   if (hfy_base_is_pos_inf_(r)) return r;
   s = hfy_rate_power_(r, 1 / rate->power);
@@ -24118,6 +24231,7 @@ HFY_API double hfy_rate_inverse(const hfy_rate *rate, double r) {
 
 HFY_API double hfy_rate_slope_at(const hfy_rate *rate, double r) {
   double y, steep;
+  if (hfy_rate_other_(rate)) return hfy_rate_slope(rate, hfy_rate_inverse(rate, r));
   if (!hfy_rate_is_unit_(rate) || !(r >= 0)) return hfy_base_nan_();
   if (!(r > 0)) return 0;
   steep = rate->power * hfy_rate_power_(r, (rate->power - 1) / rate->power);
@@ -24125,6 +24239,47 @@ HFY_API double hfy_rate_slope_at(const hfy_rate *rate, double r) {
   y = hfy_rate_power_(r, 1 / rate->power) * hfy_rate_pi_ / rate->sigma;
   if (y < 1e-17) return rate->power / rate->sigma * (hfy_rate_pi_ * r); /* neither factor overflows */
   return steep * -expm1(-y);
+}
+
+/* Can it be silent, and have sparse patterns? */
+HFY_COLD_ int hfy_rate_may_rest_(const hfy_rate *rate) {
+  if (!hfy_rate_other_(rate)) return !(rate->sigma > 0);
+  return fabs(hfy_rate_g(rate, 0)) <= 0 && fabs(hfy_rate_g(rate, -1)) <= 0;
+}
+
+/* Unit i: its own threshold; its rate at input v, its slope there; the input that makes its rate r, and its slope. */
+HFY_PRIVATE_ double hfy_rate_level_(const hfy_rate *rate, size_t i) {
+  return rate->unit && rate->unit->threshold ? rate->unit->threshold[i] : 0;
+}
+
+HFY_PRIVATE_ double hfy_rate_gain_(const hfy_rate *rate, size_t i) {
+  return rate->unit && rate->unit->gain ? rate->unit->gain[i] : 1;
+}
+
+HFY_PRIVATE_ double hfy_rate_g_of_(const hfy_rate *rate, size_t i, double v) {
+  return hfy_rate_gain_(rate, i) * hfy_rate_g(rate, v - (rate->theta + hfy_rate_level_(rate, i)));
+}
+
+HFY_PRIVATE_ double hfy_rate_slope_of_(const hfy_rate *rate, size_t i, double v) {
+  return hfy_rate_gain_(rate, i) * hfy_rate_slope(rate, v - (rate->theta + hfy_rate_level_(rate, i)));
+}
+
+HFY_PRIVATE_ double hfy_rate_inverse_of_(const hfy_rate *rate, size_t i, double r) {
+  return hfy_rate_inverse(rate, r / hfy_rate_gain_(rate, i)) + hfy_rate_level_(rate, i);
+}
+
+HFY_PRIVATE_ double hfy_rate_slope_at_of_(const hfy_rate *rate, size_t i, double r) {
+  const double gain = hfy_rate_gain_(rate, i);
+  return gain * hfy_rate_slope_at(rate, r / gain);
+}
+
+/* The slope to the right of the threshold: 0, finite, or infinite. */
+HFY_COLD_ double hfy_rate_right_slope_(const hfy_rate *rate) {
+  const double at = hfy_rate_other_(rate)                ? hfy_rate_slope(rate, 1e-200)
+                    : rate->power < 1 ? HUGE_VAL
+                    : rate->power > 1 ? 0
+                                      : 1;
+  return at < 1e-30 ? 0 : at > 1e30 ? HUGE_VAL : at;
 }
 
 /* --- what is checked everywhere --- */
@@ -24145,10 +24300,21 @@ HFY_COLD_ hfy_status hfy_rate_numbers_(const char *row, const double *x, size_t 
 }
 
 HFY_COLD_ hfy_status hfy_rate_check_(const hfy_rate *rate, hfy_work *work) {
+  const hfy_rate_unit *own = hfy_rate_other_(rate);
   hfy_status status = hfy_base_null_(work, rate ? NULL : "rate");
+  if (!status && own)
+    status = hfy_base_null_(work, !own->slope ? "rate->unit->slope" : own->inverse ? NULL : "rate->unit->inverse");
+  if (own) return status ? status : hfy_rate_number_("rate->theta", rate->theta, &hfy_rate_finite_, work);
   if (!status) status = hfy_rate_number_("rate->power", rate->power, &hfy_rate_above_0_, work);
   if (!status) status = hfy_rate_number_("rate->sigma", rate->sigma, &hfy_rate_from_0_, work);
   return status ? status : hfy_rate_number_("rate->theta", rate->theta, &hfy_rate_finite_, work);
+}
+
+/* For what takes all units for alike. */
+HFY_COLD_ hfy_status hfy_rate_check_alike_(const hfy_rate *rate, hfy_work *work) {
+  const hfy_status status = hfy_rate_check_(rate, work);
+  if (status || !rate->unit || !(rate->unit->gain || rate->unit->threshold)) return status;
+  return hfy_base_fail_(work, HFY_ERR_ARG, "rate->unit has gains or thresholds; they should be NULL here");
 }
 
 HFY_COLD_ hfy_status hfy_rate_check_sizes_(size_t count, size_t dim, hfy_work *work) {
@@ -24169,23 +24335,32 @@ typedef struct hfy_rate_in_ {
   hfy_work *work;
   const hfy_simd_ *simd;
   hfy_base_arena_ arena;
+  int rests; /* units can be silent: those of rate 0 are */
 } hfy_rate_in_;
 
 /* The start of most calls: checks what is there, chooses the kernels. missing: an argument that is NULL, or NULL. */
 HFY_COLD_ hfy_status hfy_rate_enter_(hfy_rate_in_ *in, int what, const char *missing) {
-  const int zeros = what == HFY_RATE_SPARSE_ || (what == HFY_RATE_AT_ && in->rate && !(in->rate->sigma > 0));
+  const hfy_rate_unit *unit;
+  const hfy_rate_range_ *range = &hfy_rate_above_0_;
   hfy_work *work = in->work;
   hfy_status status;
   in->simd = hfy_simd_choose_(work);
   if (!in->simd) return HFY_ERR_UNSUPPORTED;
-  if ((status = hfy_rate_check_(in->rate, work)) || (status = hfy_rate_check_sizes_(in->count, in->dim, work)) ||
+  if ((status = hfy_rate_check_(in->rate, work)) || (status = hfy_rate_check_sizes_(in->count, in->dim, work)))
+    return status;
+  unit = in->rate->unit;
+  in->rests = hfy_rate_may_rest_(in->rate);
+  if (what == HFY_RATE_SPARSE_ || (what == HFY_RATE_AT_ && in->rests)) range = &hfy_rate_from_0_;
+  if (hfy_rate_other_(in->rate) && !in->rests) range = &hfy_rate_finite_;
+  if ((unit && unit->gain && (status = hfy_rate_numbers_("gain", unit->gain, 1, in->dim, &hfy_rate_above_0_, work))) ||
+      (unit && unit->threshold &&
+       (status = hfy_rate_numbers_("threshold", unit->threshold, 1, in->dim, &hfy_rate_finite_, work))) ||
       (what <= HFY_RATE_AT_ &&
        ((status = hfy_base_null_(work, in->w ? NULL : "w")) ||
         (status = hfy_rate_numbers_("w: row", in->w, in->dim, in->dim, &hfy_rate_finite_, work)))) ||
       (what != HFY_RATE_RUN_ &&
        ((status = hfy_base_null_(work, in->r ? NULL : "r")) ||
-        (status = hfy_rate_numbers_("r: pattern", in->r, in->count, in->dim,
-                                    zeros ? &hfy_rate_from_0_ : &hfy_rate_above_0_, work)))))
+        (status = hfy_rate_numbers_("r: pattern", in->r, in->count, in->dim, range, work)))))
     return status;
   return hfy_base_null_(work, missing);
 }
@@ -24283,8 +24458,10 @@ HFY_COLD_ hfy_status hfy_rate_enter_weights_(hfy_rate_in_ *in, int sparse, int s
   if (!status && in->count > most)
     status = hfy_base_fail_(in->work, HFY_ERR_INFEASIBLE, "count is %z; %z units can hold %z dense patterns at most",
                             in->count, in->dim, most);
-  if (!status && sparse && in->rate->sigma > 0)
-    status = hfy_base_fail_(in->work, HFY_ERR_ARG, "rate->sigma is %g; sparse patterns need 0", in->rate->sigma);
+  if (!status && sparse && !in->rests)
+    status = hfy_rate_other_(in->rate)
+                 ? hfy_base_fail_(in->work, HFY_ERR_ARG, "rate->unit is not 0 at 0 and below; sparse patterns need it")
+                 : hfy_base_fail_(in->work, HFY_ERR_ARG, "rate->sigma is %g; sparse patterns need 0", in->rate->sigma);
   if (!status && sparse) status = hfy_rate_number_("margin", margin, &hfy_rate_from_0_, in->work);
   return status ? status : hfy_base_null_(in->work, missing);
 }
@@ -24304,7 +24481,7 @@ HFY_COLD_ hfy_status hfy_rate_factor_(const hfy_rate_dense_ *s, double theta) {
   for (i = 0; i < n; i++) s->left[i] = 1;
   for (i = 0; i < p * n; i++) {
     s->left[i % n] -= s->q[i] * s->q[i];
-    s->v[i] = hfy_rate_inverse(s->in->rate, s->in->r[i]) + theta;
+    s->v[i] = hfy_rate_inverse_of_(s->in->rate, i % n, s->in->r[i]) + theta;
   }
   for (i = 0; !s->self && i < n; i++)
     if (!(s->left[i] > 1e-12))
@@ -24372,7 +24549,7 @@ HFY_COLD_ hfy_status hfy_rate_weigh_(const hfy_rate_dense_ *s, double *w) {
 HFY_API HFY_SMALL_ hfy_status hfy_rate_weights(const hfy_rate *rate, const double *r, size_t count, size_t dim,
                                                int self, double *w, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0, 0}};
+  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0, 0}, 0};
   hfy_rate_dense_ s;
   double *made = NULL;
   hfy_status status = hfy_rate_enter_weights_(&in, 0, self, 0, w ? NULL : "w");
@@ -24418,11 +24595,13 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_net(const hfy_rate *rate, const double *r
                                            double step, hfy_real *keys, hfy_real *values, hfy_real *self_coupling,
                                            hfy_net *net, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0, 0}};
+  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0, 0}, 0};
   hfy_rate_dense_ s;
   const char *null = !keys ? "keys" : !values ? "values" : !self_coupling ? "self_coupling" : net ? NULL : "net";
   hfy_status status = hfy_rate_enter_weights_(&in, 0, self, 0, null);
   if (!status) status = hfy_rate_number_("step", step, &hfy_rate_share_, k);
+  if (!status && rate->unit)
+    status = hfy_base_fail_(k, HFY_ERR_ARG, "rate->unit is given; a hfy_net has the rectified power alone");
   while (hfy_base_layout_(&in.arena, k, &status)) hfy_rate_plan_dense_(&in, self, &s);
   if (!status && !(status = hfy_rate_keys_(&s, keys, values, self_coupling))) {
     memset(net, 0, sizeof *net);
@@ -24445,22 +24624,27 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_net(const hfy_rate *rate, const double *r
 
 /* --- sparse weights: one quadratic program a row (eq. 4, 24) --- */
 
-/* One row at work: K_i lambda = b where r_i > 0, else <= b; K_i is the Gram matrix without unit i. */
+/* What a constraint is to a row: pattern mu, then -w_j <= 0 and w_j <= 0 (or = 0) for each j if there is a mask. */
+enum { HFY_RATE_NONE_, HFY_RATE_EQUAL_, HFY_RATE_LESS_ };
+
+/* One row at work: K_i lambda = b, or <= b; K_i is the Gram matrix without unit i. */
 typedef struct hfy_rate_row_ {
   const struct hfy_rate_sparse_ *all;
   size_t i, k, rank;          /* k constraints are active, at most rank */
-  double *l, *g;              /* most x most: Cholesky factor of the active in K_i; most x count: rows of gram */
-  double *r, *s, *b, *lambda; /* count: rates of unit i, residuals, right-hand sides, multipliers */
-  double *across;             /* count: a direction */
+  double *l, *g;              /* most x most: Cholesky factor of the active in K_i; most x total: rows of gram */
+  double *r, *s, *b, *lambda; /* total: rates of unit i, residuals, right-hand sides, multipliers */
+  double *across;             /* total: a direction */
   double *y, *d, *u;          /* most; u: lambda of the active */
   size_t *active;             /* most */
-  unsigned char *on;          /* count */
+  unsigned char *on, *kind;   /* total */
 } hfy_rate_row_;
 
 /* All rows, shared out. */
 typedef struct hfy_rate_sparse_ {
   const hfy_rate_in_ *in;
-  double *gram, *gemm;      /* gram: count x count, r^mu . r^nu */
+  double *gram, *gemm;      /* gram: total x total, products of the constraints' rows; of r^mu . r^nu first */
+  const hfy_rate_mask *mask;
+  size_t total;             /* constraints: count, or count + 2 dim with a mask */
   size_t most, used, tasks; /* most: active constraints; used: units that are not silent throughout */
   unsigned char *alive;     /* dim: not silent throughout */
   double theta, margin, *w;
@@ -24470,19 +24654,22 @@ typedef struct hfy_rate_sparse_ {
   hfy_status *status;   /* dim */
   size_t first, failed; /* of the rows without a solution; how many */
 } hfy_rate_sparse_;
-HFY_COLD_ void hfy_rate_plan_sparse_(hfy_rate_in_ *in, double margin, double *w, hfy_rate_sparse_ *s) {
+HFY_COLD_ void hfy_rate_plan_sparse_(hfy_rate_in_ *in, const hfy_rate_mask *mask, double margin, double *w,
+                                     hfy_rate_sparse_ *s) {
   hfy_base_arena_ *arena = &in->arena;
-  const size_t count = in->count, most = hfy_base_min_(count, in->dim);
+  const size_t count = in->count + (mask ? 2 * in->dim : 0), most = hfy_base_min_(count, in->dim);
   size_t task;
   memset(s, 0, sizeof *s);
   s->in = in;
   s->theta = in->rate->theta;
   s->margin = margin;
+  s->mask = mask;
+  s->total = count;
   s->w = w;
   s->most = most;
   s->tasks = hfy_base_min_(hfy_base_workers_(), in->dim);
   s->gram = HFY_TAKE_(arena, double, hfy_base_times_(count, count));
-  s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(count, count, in->dim, sizeof(double)));
+  s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(in->count, in->count, in->dim, sizeof(double)));
   s->alive = HFY_TAKE_(arena, unsigned char, in->dim);
   s->row = HFY_TAKE_(arena, hfy_rate_row_, s->tasks);
   s->status = HFY_TAKE_(arena, hfy_status, in->dim);
@@ -24496,7 +24683,27 @@ HFY_COLD_ void hfy_rate_plan_sparse_(hfy_rate_in_ *in, double margin, double *w,
     hfy_rate_take_(arena, most, &row->y, &row->d, &row->u, NULL);
     row->active = HFY_TAKE_(arena, size_t, most);
     row->on = HFY_TAKE_(arena, unsigned char, count);
+    row->kind = HFY_TAKE_(arena, unsigned char, count);
   }
+}
+
+/* From count x count to total x total: the rows of the mask's constraints are -e_j and e_j. */
+HFY_COLD_ void hfy_rate_gram_mask_(const hfy_rate_sparse_ *s) {
+  const size_t p = s->in->count, n = s->in->dim, total = s->total;
+  size_t i, j;
+  for (i = p; i-- > 0;) memmove(s->gram + i * total, s->gram + i * p, p * sizeof *s->gram);
+  for (i = 0; i < total; i++)
+    for (j = i < p ? p : 0; j < total; j++) {
+      const size_t a = i < p ? i : (i - p) % n, b = j < p ? j : (j - p) % n;
+      const double sign = (i >= p && i < p + n ? -1 : 1) * (j >= p && j < p + n ? -1 : 1);
+      s->gram[i * total + j] = sign * (i < p ? s->in->r[a * n + b] : j < p ? s->in->r[b * n + a] : a == b ? 1 : 0);
+    }
+}
+
+HFY_COLD_ int hfy_rate_mask_at_(const hfy_rate_sparse_ *s, size_t i, size_t j) {
+  const hfy_rate_mask *mask = s->mask;
+  const int own = mask->weight ? mask->weight[i * s->in->dim + j] : 0;
+  return own || !mask->column ? own : mask->column[j];
 }
 
 HFY_COLD_ hfy_status hfy_rate_gram_(hfy_rate_sparse_ *s) {
@@ -24519,6 +24726,7 @@ HFY_COLD_ hfy_status hfy_rate_gram_(hfy_rate_sparse_ *s) {
   }
   s->mean = some ? sum / (double)some : 1;
   for (i = 0; i < n; i++) s->used += s->alive[i];
+  if (s->mask) hfy_rate_gram_mask_(s);
   return HFY_OK;
 }
 
@@ -24544,21 +24752,21 @@ HFY_PRIVATE_ void hfy_rate_combine_(const hfy_rate_row_ *row, const double *x, d
   double own = 0;
   size_t a, mu;
   for (a = 0; a < row->k; a++) own += x[a] * row->r[row->active[a]];
-  hfy_linalg_apply_(s->in->simd, s->in->count, row->k, hfy_linalg_turned_(row->g, s->in->count), x,
+  hfy_linalg_apply_(s->in->simd, s->total, row->k, hfy_linalg_turned_(row->g, s->total), x,
                     hfy_linalg_set_(out, 1));
-  for (mu = 0; mu < s->in->count; mu++) out[mu] -= own * row->r[mu];
+  for (mu = 0; mu < s->total; mu++) out[mu] -= own * row->r[mu];
 }
 
 /* K_i[p, p], the square of pattern p without unit i; 0 if it may be rounding alone (of any sign if products fuse). */
 HFY_PRIVATE_ double hfy_rate_own_(const hfy_rate_row_ *row, size_t p) {
   const hfy_rate_sparse_ *s = row->all;
-  const double all = s->gram[p * s->in->count + p], own = all - row->r[p] * row->r[p];
+  const double all = s->gram[p * s->total + p], own = all - row->r[p] * row->r[p];
   return own > 4e-16 * (double)s->in->dim * all ? own : 0;
 }
 
 /* y = L^-1 K_i[active, p]; returns what the active leave of p's square `own`. *full: rounding, or no weight is free. */
 HFY_PRIVATE_ double hfy_rate_reach_(const hfy_rate_row_ *row, size_t p, double own, int *full) {
-  const double *gram = row->all->gram + p * row->all->in->count;
+  const double *gram = row->all->gram + p * row->all->total;
   double rest;
   size_t a;
   for (a = 0; a < row->k; a++) {
@@ -24577,14 +24785,14 @@ HFY_COLD_ void hfy_rate_append_(hfy_rate_row_ *row, size_t p, double rest) {
   const size_t k = row->k++;
   memcpy(row->l + k * s->most, row->y, k * sizeof *row->y);
   row->l[k * s->most + k] = sqrt(rest);
-  memcpy(row->g + k * s->in->count, s->gram + p * s->in->count, s->in->count * sizeof *row->g);
+  memcpy(row->g + k * s->total, s->gram + p * s->total, s->total * sizeof *row->g);
   row->active[k] = p;
   row->on[p] = 1;
 }
 
 /* Takes the j-th active constraint out. */
 HFY_COLD_ void hfy_rate_remove_(hfy_rate_row_ *row, size_t j) {
-  const size_t count = row->all->in->count, behind = row->k - 1 - j;
+  const size_t count = row->all->total, behind = row->k - 1 - j;
   hfy_linalg_factor_leave_(row->l, row->all->most, row->k--, j);
   row->on[row->active[j]] = 0;
   memmove(row->g + j * count, row->g + (j + 1) * count, behind * count * sizeof *row->g);
@@ -24592,23 +24800,43 @@ HFY_COLD_ void hfy_rate_remove_(hfy_rate_row_ *row, size_t j) {
   memmove(row->u + j, row->u + j + 1, behind * sizeof *row->u);
 }
 
+/* The mask's constraints: none on the row's own unit, nor on units that are silent throughout, whose weights are 0. */
+HFY_COLD_ void hfy_rate_row_mask_(hfy_rate_row_ *row) {
+  const hfy_rate_sparse_ *s = row->all;
+  const size_t p = s->in->count, n = s->in->dim;
+  size_t j;
+  for (j = 0; j < n; j++) {
+    const int sign = hfy_rate_mask_at_(s, row->i, j), there = j != row->i && s->alive[j];
+    row->r[p + j] = j == row->i ? -1 : 0;
+    row->r[p + n + j] = j == row->i ? 1 : 0;
+    row->b[p + j] = row->b[p + n + j] = 0;
+    row->kind[p + j] = there && sign == 1 ? HFY_RATE_LESS_ : HFY_RATE_NONE_;
+    row->kind[p + n + j] = !there || sign == 0 || sign == 1 ? HFY_RATE_NONE_
+                           : sign == 2                      ? HFY_RATE_EQUAL_
+                                                            : HFY_RATE_LESS_;
+  }
+}
+
 /* Right-hand sides; the equalities that are independent become active at once. Returns the first that did not. */
 HFY_COLD_ size_t hfy_rate_row_begin_(hfy_rate_row_ *row) {
   const hfy_rate_sparse_ *s = row->all;
-  const size_t count = s->in->count;
+  const size_t count = s->total;
   size_t mu, a, next;
   row->k = 0;
   row->rank = s->used - s->alive[row->i];
   memset(row->on, 0, count);
   memset(row->lambda, 0, count * sizeof *row->lambda);
-  for (mu = 0; mu < count; mu++) {
+  for (mu = 0; mu < s->in->count; mu++) {
     const double rate = row->r[mu] = s->in->r[mu * s->in->dim + row->i];
-    row->b[mu] = rate > 0 ? hfy_rate_inverse(s->in->rate, rate) + s->theta : s->theta - s->margin;
+    row->kind[mu] = rate > 0 || !s->in->rests ? HFY_RATE_EQUAL_ : HFY_RATE_LESS_;
+    row->b[mu] = row->kind[mu] == HFY_RATE_EQUAL_ ? hfy_rate_inverse_of_(s->in->rate, row->i, rate) + s->theta
+                          : hfy_rate_level_(s->in->rate, row->i) + s->theta - s->margin;
   }
+  if (s->mask) hfy_rate_row_mask_(row);
   for (next = 0; next < count; next++) {
     int full;
     double rest;
-    if (!(row->r[next] > 0)) continue;
+    if (row->kind[next] != HFY_RATE_EQUAL_) continue;
     rest = hfy_rate_reach_(row, next, hfy_rate_own_(row, next), &full);
     if (full) break;
     hfy_rate_append_(row, next, rest);
@@ -24625,9 +24853,9 @@ HFY_COLD_ size_t hfy_rate_row_begin_(hfy_rate_row_ *row) {
 /* The inequality that is violated most, in units of its own length for rates of mean 1; count: none is. */
 HFY_PRIVATE_ size_t hfy_rate_row_worst_(const hfy_rate_row_ *row) {
   double worst = 1e-10, own, v;
-  size_t mu, p = row->all->in->count;
-  for (mu = 0; mu < row->all->in->count; mu++) {
-    if (row->r[mu] > 0 || row->on[mu] || !(row->s[mu] > 0)) continue;
+  size_t mu, p = row->all->total;
+  for (mu = 0; mu < row->all->total; mu++) {
+    if (row->kind[mu] != HFY_RATE_LESS_ || row->on[mu] || !(row->s[mu] > 0)) continue;
     own = hfy_rate_own_(row, mu);
     v = own > 0 ? row->s[mu] / sqrt(own) * row->all->mean : row->s[mu] > 1e-10 ? HUGE_VAL : 0;
     if (!(v > worst)) continue;
@@ -24639,20 +24867,21 @@ HFY_PRIVATE_ size_t hfy_rate_row_worst_(const hfy_rate_row_ *row) {
 
 /* Steps until constraint p is active or found redundant; INFEASIBLE if it can be neither (Farkas), NONFINITE. */
 HFY_COLD_ hfy_status hfy_rate_row_enter_(hfy_rate_row_ *row, size_t p) {
-  const double own = hfy_rate_own_(row, p), *gram = row->all->gram + p * row->all->in->count;
+  const double own = hfy_rate_own_(row, p), *gram = row->all->gram + p * row->all->total;
+  const int equal = row->kind[p] == HFY_RATE_EQUAL_;
   double lambda = 0;
   size_t a, mu, drop = 0;
   for (;;) {
     int full;
-    const double rest = hfy_rate_reach_(row, p, own, &full), sign = row->r[p] > 0 && row->s[p] < 0 ? -1 : 1;
+    const double rest = hfy_rate_reach_(row, p, own, &full), sign = equal && row->s[p] < 0 ? -1 : 1;
     const double whole = full ? HUGE_VAL : fabs(row->s[p]) / rest;
     double part = HUGE_VAL, t;
-    if (full && row->r[p] > 0 && fabs(row->s[p]) <= 1e-9 * (1 + fabs(row->b[p]))) return HFY_OK;
+    if (full && equal && fabs(row->s[p]) <= 1e-9 * (1 + fabs(row->b[p]))) return HFY_OK;
     memcpy(row->d, row->y, row->k * sizeof *row->d);
     hfy_rate_upper_(row, row->d);
     for (a = 0; a < row->k; a++) { /* the first multiplier that would change its sign */
       const double fall = sign * row->d[a];
-      if (row->r[row->active[a]] > 0 || !(fall > 0) || !(-row->u[a] / fall < part)) continue;
+      if (row->kind[row->active[a]] == HFY_RATE_EQUAL_ || !(fall > 0) || !(-row->u[a] / fall < part)) continue;
       part = -row->u[a] / fall;
       drop = a;
     }
@@ -24663,7 +24892,7 @@ HFY_COLD_ hfy_status hfy_rate_row_enter_(hfy_rate_row_ *row, size_t p) {
     for (a = 0; a < row->k; a++) row->u[a] += t * row->d[a];
     if (!full) {
       hfy_rate_combine_(row, row->d, row->across);
-      for (mu = 0; mu < row->all->in->count; mu++)
+      for (mu = 0; mu < row->all->total; mu++)
         row->s[mu] -= t * (gram[mu] - row->r[p] * row->r[mu] - row->across[mu]);
     }
     if (whole <= part) {
@@ -24679,7 +24908,7 @@ HFY_COLD_ hfy_status hfy_rate_row_enter_(hfy_rate_row_ *row, size_t p) {
 /* Row i of the weights by a dual active set (math 17; Goldfarb, Idnani 1983): equalities, then the worst inequality. */
 HFY_COLD_ hfy_status hfy_rate_row_solve_(hfy_rate_row_ *row, size_t i, double *w, size_t *tight) {
   const hfy_rate_in_ *in = row->all->in;
-  const size_t count = in->count;
+  const size_t count = row->all->total;
   hfy_status status;
   size_t next, round, p, a, mu;
   memset(w, 0, in->dim * sizeof *w);
@@ -24687,7 +24916,7 @@ HFY_COLD_ hfy_status hfy_rate_row_solve_(hfy_rate_row_ *row, size_t i, double *w
   next = hfy_rate_row_begin_(row);
   if (!hfy_base_is_finite_(hfy_linalg_largest_(row->b, count))) return HFY_ERR_NONFINITE;
   for (round = 0; round < 20 * count + 100; round++) {
-    while (next < count && !(row->r[next] > 0)) next++;
+    while (next < count && row->kind[next] != HFY_RATE_EQUAL_) next++;
     p = next < count ? next++ : hfy_rate_row_worst_(row);
     if (p == count) break;
     if ((status = hfy_rate_row_enter_(row, p))) return status;
@@ -24701,11 +24930,18 @@ HFY_COLD_ hfy_status hfy_rate_row_solve_(hfy_rate_row_ *row, size_t i, double *w
     for (a = 0; a < row->k; a++) row->u[a] += row->y[a];
   }
   for (a = 0; a < row->k; a++) {
-    *tight += !(row->r[row->active[a]] > 0);
+    *tight += row->active[a] < in->count && row->kind[row->active[a]] != HFY_RATE_EQUAL_;
     row->lambda[row->active[a]] = row->u[a];
   }
-  for (mu = 0; mu < count; mu++) /* ascending: the bits do not depend on the order of entering */
+  for (mu = 0; mu < in->count; mu++) /* ascending: the bits do not depend on the order of entering */
     if (row->on[mu]) hfy_linalg_axpy_(row->lambda[mu], in->r + mu * in->dim, w, in->dim);
+  for (mu = in->count; mu < count; mu++) { /* signs hold exactly: what binds is 0, and so is what rounding leaves */
+    double *one = w + (mu - in->count) % in->dim;
+    if (row->on[mu] || (row->kind[mu] == HFY_RATE_LESS_ && (mu < in->count + in->dim ? *one < 0 : *one > 0)))
+      *one = 0;
+    else if (row->kind[mu] == HFY_RATE_EQUAL_)
+      *one = 0;
+  }
   w[i] = 0;
   if (hfy_base_is_finite_(0 * hfy_linalg_largest_(w, in->dim) + 0 * hfy_linalg_largest_(row->s, count) +
                           0 * hfy_linalg_largest_(row->lambda, count)))
@@ -24741,30 +24977,61 @@ HFY_COLD_ hfy_status hfy_rate_run_rows_(hfy_rate_sparse_ *s) {
   return s->status[s->first];
 }
 
+/* mask: NULL, or smooth units are allowed too. */
+HFY_COLD_ hfy_status hfy_rate_program_(hfy_rate_in_ *in, double margin, const hfy_rate_mask *mask, double *w,
+                                       const hfy_rate_rows *rows, hfy_status status) {
+  hfy_rate_sparse_ s;
+  size_t mu;
+  while (hfy_base_layout_(&in->arena, in->work, &status)) hfy_rate_plan_sparse_(in, mask, margin, w, &s);
+  if (status) return status;
+  s.report = rows;
+  if ((status = hfy_rate_gram_(&s))) return status;
+  status = hfy_rate_run_rows_(&s);
+  if (status == HFY_ERR_INFEASIBLE)
+    hfy_base_fail_(in->work, status, "row %z has no solution, nor have %z others of %z", s.first, s.failed - 1,
+                   in->dim);
+  else if (status == HFY_ERR_NONFINITE)
+    hfy_base_fail_(in->work, status, "row %z: the solution, or what leads to it, is beyond double", s.first);
+  else if (status)
+    hfy_base_fail_(in->work, status, "row %z was not settled in %z steps", s.first, 20 * s.total + 100);
+  for (mu = 0; status == HFY_ERR_INFEASIBLE && in->rate->theta < margin && !in->rate->unit && mu < in->count; mu++)
+    if (!(hfy_linalg_largest_(in->r + mu * in->dim, in->dim) > 0))
+      hfy_base_fail_(in->work, status,
+                     "pattern %z is all 0, and theta - margin is %g; no weights silence all units then", mu,
+                     in->rate->theta - margin);
+  return status;
+}
+
 HFY_API HFY_SMALL_ hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, const double *r, size_t count, size_t dim,
                                                       double margin, double *w, const hfy_rate_rows *rows,
                                                       hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0, 0}};
-  hfy_rate_sparse_ s;
-  hfy_status status = hfy_rate_enter_weights_(&in, 1, 0, margin, w ? NULL : "w");
-  size_t mu;
-  while (hfy_base_layout_(&in.arena, k, &status)) hfy_rate_plan_sparse_(&in, margin, w, &s);
-  if (status) return status;
-  s.report = rows;
-  if ((status = hfy_rate_gram_(&s))) return hfy_base_close_(k, &local, status);
-  status = hfy_rate_run_rows_(&s);
-  if (status == HFY_ERR_INFEASIBLE)
-    hfy_base_fail_(k, status, "row %z has no solution, nor have %z others of %z", s.first, s.failed - 1, dim);
-  else if (status == HFY_ERR_NONFINITE)
-    hfy_base_fail_(k, status, "row %z: the solution, or what leads to it, is beyond double", s.first);
-  else if (status)
-    hfy_base_fail_(k, status, "row %z was not settled in %z steps", s.first, 20 * count + 100);
-  for (mu = 0; status == HFY_ERR_INFEASIBLE && rate->theta < margin && mu < count; mu++)
-    if (!(hfy_linalg_largest_(r + mu * dim, dim) > 0))
-      hfy_base_fail_(k, status, "pattern %z is all 0, and theta - margin is %g; no weights silence all units then",
-                     mu, rate->theta - margin);
-  return hfy_base_close_(k, &local, status);
+  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0, 0}, 0};
+  const hfy_status status = hfy_rate_enter_weights_(&in, 1, 0, margin, w ? NULL : "w");
+  return hfy_base_close_(k, &local, hfy_rate_program_(&in, margin, NULL, w, rows, status));
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_rate_weights_masked(const hfy_rate *rate, const double *r, size_t count, size_t dim,
+                                                      double margin, const hfy_rate_mask *mask, double *w,
+                                                      const hfy_rate_rows *rows, hfy_work *work) {
+  hfy_work local, *k = hfy_base_open_(work, &local);
+  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0, 0}, 0};
+  const signed char *all[2] = {NULL, NULL};
+  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_DENSE_ + (rate && hfy_rate_may_rest_(rate)), NULL);
+  size_t i, which;
+  if (!status) status = hfy_rate_number_("margin", margin, &hfy_rate_from_0_, k);
+  if (!status) status = hfy_base_null_(k, !mask ? "mask" : w ? NULL : "w");
+  if (!status) {
+    all[0] = mask->column;
+    all[1] = mask->weight;
+  }
+  for (which = 0; which < 2; which++)
+    for (i = 0; !status && all[which] && i < (which ? dim * dim : dim); i++)
+      if (all[which][i] < -1 || all[which][i] > (which ? 2 : 1))
+        status = hfy_base_fail_(k, HFY_ERR_ARG, which ? "mask->weight[%z] is %g; it should be -1, 0, 1 or 2"
+                                                      : "mask->column[%z] is %g; it should be -1, 0 or 1",
+                                i, (double)all[which][i]);
+  return hfy_base_close_(k, &local, hfy_rate_program_(&in, margin, mask, w, rows, status));
 }
 
 /* --- spectra --- */
@@ -24808,9 +25075,9 @@ HFY_COLD_ void hfy_rate_plan_at_(hfy_rate_in_ *in, size_t sample, hfy_rate_jacob
 
 /* Does silent unit i sit on its threshold at r, or above it? Within 1e-6: what the solver left, or weights in float. */
 HFY_COLD_ int hfy_rate_is_tight_(const hfy_rate_in_ *in, const double *r, size_t i) {
-  double sum = -in->rate->theta, size = 1 + fabs(sum);
+  double sum = -(in->rate->theta + hfy_rate_level_(in->rate, i)), size = 1 + fabs(sum);
   size_t j;
-  if (r[i] > 0 || !hfy_rate_is_sharp_(in->rate)) return 0;
+  if (r[i] > 0 || !in->rests) return 0;
   for (j = 0; j < in->dim; j++) {
     const double v = in->w[i * in->dim + j] * r[j];
     sum += v;
@@ -24829,7 +25096,9 @@ HFY_COLD_ hfy_status hfy_rate_at_units_(const hfy_rate_jacobians_ *s, const doub
   size_t a, b, i;
   for (a = 0; a < n; a++) {
     const double *row = s->in->w + unit[a] * dim, *row2 = s->w2 ? s->w2 + unit[a] * dim : NULL;
-    const double d = r[unit[a]] > 0 ? hfy_rate_slope_at(s->in->rate, r[unit[a]]) : 1;
+    const double d = r[unit[a]] > 0 || !s->in->rests
+                         ? hfy_rate_slope_at_of_(s->in->rate, unit[a], r[unit[a]])
+                         : hfy_rate_gain_(s->in->rate, unit[a]) * hfy_rate_right_slope_(s->in->rate);
     double *j = t->j + a * n;
     for (b = 0; b < n; b++) j[b] = d * (row2 ? row[unit[b]] + s->by * row2[unit[b]] : row[unit[b]]);
     j[a] -= 1;
@@ -24859,13 +25128,13 @@ HFY_COLD_ void hfy_rate_at_share_(void *context, size_t task) {
     double right;
     unsigned char stands;
     for (i = 0; i < in->dim; i++)
-      if (r[i] > 0) t->unit[n++] = i;
+      if (r[i] > 0 || !in->rests) t->unit[n++] = i;
     s->status[k] = hfy_rate_at_units_(s, r, n, t, &s->abscissa[k], &s->stable[k]);
-    if (s->status[k] || !s->tight || in->rate->power > 1) continue;
+    if (s->status[k] || !s->tight || !in->rests || !(hfy_rate_right_slope_(in->rate) > 0)) continue;
     for (i = 0, tight = n; i < in->dim; i++)
       if (hfy_rate_is_tight_(in, r, i)) t->unit[tight++] = i;
     if (tight == n) continue;
-    if (in->rate->power < 1) {
+    if (!(hfy_rate_right_slope_(in->rate) <= DBL_MAX)) {
       s->abscissa[k] = HUGE_VAL;
       s->stable[k] = 0;
       continue;
@@ -24891,13 +25160,13 @@ HFY_COLD_ hfy_status hfy_rate_run_at_(hfy_rate_jacobians_ *s) {
 HFY_API HFY_SMALL_ hfy_status hfy_rate_jacobian(const hfy_rate *rate, const double *w, const double *r, size_t dim,
                                                 double *j, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {rate, w, r, 1, dim, k, NULL, {NULL, 0, 0, 0}};
+  hfy_rate_in_ in = {rate, w, r, 1, dim, k, NULL, {NULL, 0, 0, 0}, 0};
   hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_, j ? NULL : "j");
   size_t i, pass;
   if (status) return status;
   for (pass = 0; pass < 2; pass++) /* all must be finite before any is written */
     for (i = 0; i < dim * dim; i++) {
-      const double d = hfy_rate_slope_at(rate, r[i / dim]);
+      const double d = r[i / dim] > 0 || !in.rests ? hfy_rate_slope_at_of_(rate, i / dim, r[i / dim]) : 0;
       if (!hfy_base_is_finite_(d * w[i]))
         return hfy_base_fail_(k, HFY_ERR_NONFINITE, "the slope %g of unit %z times w is not finite", d, i / dim);
       if (pass) j[i] = d * w[i] - (i % (dim + 1) ? 0 : 1);
@@ -24908,7 +25177,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_jacobian(const hfy_rate *rate, const doub
 HFY_API HFY_SMALL_ hfy_status hfy_rate_stability(const hfy_rate *rate, const double *w, const double *r, size_t count,
                                                  size_t dim, double *abscissa, size_t *stable, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {rate, w, r, count, dim, k, NULL, {NULL, 0, 0, 0}};
+  hfy_rate_in_ in = {rate, w, r, count, dim, k, NULL, {NULL, 0, 0, 0}, 0};
   hfy_rate_jacobians_ s;
   hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_, NULL);
   size_t mu, found = 0;
@@ -24928,7 +25197,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_stability(const hfy_rate *rate, const dou
 HFY_API HFY_SMALL_ hfy_status hfy_rate_tight(const hfy_rate *rate, const double *w, const double *r, size_t count,
                                              size_t dim, size_t *tight, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {rate, w, r, count, dim, k, NULL, {NULL, 0, 0, 0}};
+  hfy_rate_in_ in = {rate, w, r, count, dim, k, NULL, {NULL, 0, 0, 0}, 0};
   hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_, tight ? NULL : "tight");
   size_t mu, i;
   for (mu = 0; !status && mu < count; mu++)
@@ -25017,7 +25286,7 @@ HFY_COLD_ hfy_status hfy_rate_modes_(const hfy_rate_jacobians_ *call, hfy_linalg
 HFY_API HFY_SMALL_ hfy_status hfy_rate_spectrum(const hfy_rate *rate, const double *w, const double *r, size_t dim,
                                                 double *re, double *im, hfy_rate_modes *modes, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {rate, w, r, 1, dim, k, NULL, {NULL, 0, 0, 0}};
+  hfy_rate_in_ in = {rate, w, r, 1, dim, k, NULL, {NULL, 0, 0, 0}, 0};
   hfy_rate_jacobians_ s;
   hfy_linalg_vectors_ v;
   double *room = NULL;
@@ -25099,9 +25368,9 @@ HFY_COLD_ hfy_status hfy_rate_bracket_(const hfy_rate_in_ *in, hfy_rate_search *
   double h = 0, d = 0, mean = 0, n = 0;
   size_t i;
   for (i = 0; i < in->count * in->dim; i++) {
-    if (!(in->r[i] > 0)) continue;
-    h += hfy_rate_inverse(in->rate, in->r[i]);
-    d += hfy_rate_slope_at(in->rate, in->r[i]);
+    if (!(in->r[i] > 0) && in->rests) continue;
+    h += hfy_rate_inverse_of_(in->rate, i % in->dim, in->r[i]);
+    d += hfy_rate_slope_at_of_(in->rate, i % in->dim, in->r[i]);
     mean += in->r[i];
     n++;
   }
@@ -25168,7 +25437,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_threshold(const hfy_rate *rate, const dou
                                                  const hfy_rate_search *search, double *theta, double *objective,
                                                  hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0, 0}};
+  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0, 0}, 0};
   hfy_rate_hunt_ hunt;
   hfy_rate_search *o = &hunt.o;
   hfy_rate_dense_ dense;
@@ -25185,7 +25454,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_threshold(const hfy_rate *rate, const dou
   if (!o->grid) o->grid = 17;
   if (!o->steps) o->steps = 20;
   if (!o->sample || o->sample > count) o->sample = count;
-  for (i = 0; i < count * dim; i++) hunt.zeros |= !(r[i] > 0);
+  for (i = 0; in.rests && i < count * dim; i++) hunt.zeros |= !(r[i] > 0);
   if ((status = hfy_rate_enter_weights_(&in, hunt.zeros, o->self, o->margin, null))) return status;
   own = fabs(o->low) <= 0 && fabs(o->high) <= 0;
   if (!own && !(hfy_base_is_finite_(o->low) && hfy_base_is_finite_(o->high) && o->high > o->low))
@@ -25197,7 +25466,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_threshold(const hfy_rate *rate, const dou
     in.w = made = HFY_TAKE_(&in.arena, double, dim * dim);
     hfy_rate_plan_at_(&in, o->sample, &hunt.at);
     if (hunt.zeros) {
-      hfy_rate_plan_sparse_(&in, o->margin, made, &hunt.sparse);
+      hfy_rate_plan_sparse_(&in, NULL, o->margin, made, &hunt.sparse);
     } else {
       hfy_rate_plan_dense_(&in, o->self, &dense);
       hunt.at.w2 = HFY_TAKE_(&in.arena, double, dim * dim);
@@ -25218,14 +25487,14 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_threshold(const hfy_rate *rate, const dou
 
 /* Samples r of weight w (sum 1) with h and d filled in; or the nodes low, low + 1, ... of a trapezoid in z / step. */
 typedef struct hfy_rate_nodes_ {
-  double low, step, *r, *w, *h, *d;
+  double low, step, *r, *w, *h, *d, *x; /* x: room */
   size_t count;
 } hfy_rate_nodes_;
 
 /* Everything of math 17, in passes, so that no difference cancels. */
-HFY_COLD_ hfy_status hfy_rate_average_(const hfy_rate *rate, const double *r, const hfy_rate_nodes_ *at, int optimal,
+HFY_COLD_ hfy_status hfy_rate_average_(const hfy_rate *rate, const hfy_rate_nodes_ *at, int optimal,
                                        hfy_rate_averages *out, hfy_work *work) {
-  const double *w = at->w, *h = at->h, *d = at->d;
+  const double *r = at->r, *w = at->w, *h = at->h, *d = at->d;
   const size_t n = at->count;
   hfy_rate_averages t;
   double b, m, level, star = 0, half, under, root, pbar = 0, sbar = 0;
@@ -25296,6 +25565,9 @@ HFY_COLD_ hfy_status hfy_rate_average_(const hfy_rate *rate, const double *r, co
   return HFY_OK;
 }
 
+/* What tells how far out averages reach. */
+HFY_COLD_ double hfy_rate_reaching_(const hfy_rate *rate) { return hfy_rate_other_(rate) ? 1 : rate->power; }
+
 /* Nodes for log-normal rates: `steps` a unit of z, `reach` deviations and what tilted means need; none above `cut`. */
 HFY_COLD_ void hfy_rate_spread_(hfy_rate_nodes_ *nodes, double power, double cv, double steps, double reach,
                                 double cut) {
@@ -25321,26 +25593,34 @@ HFY_PRIVATE_ void hfy_rate_fill_(const hfy_rate *rate, double cv, const hfy_rate
   }
 }
 
-/* Memory for the most nodes that this power takes. NONFINITE where the quadrature would never end. */
-HFY_COLD_ hfy_status hfy_rate_lay_(hfy_rate_nodes_ *nodes, double power, double cv, hfy_work *work) {
+/* Memory for the nodes. */
+HFY_COLD_ hfy_status hfy_rate_hold_(hfy_rate_nodes_ *nodes, hfy_work *work) {
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status = HFY_OK;
+  while (hfy_base_layout_(&arena, work, &status)) {
+    hfy_rate_take_(&arena, nodes->count, &nodes->r, &nodes->w, &nodes->h, &nodes->d);
+    nodes->x = HFY_TAKE_(&arena, double, nodes->count);
+  }
+  return status;
+}
+
+/* Memory for the most nodes that this power takes. NONFINITE where the quadrature would never end. */
+HFY_COLD_ hfy_status hfy_rate_lay_(hfy_rate_nodes_ *nodes, double power, double cv, hfy_work *work) {
   hfy_rate_spread_(nodes, power, cv, 32, 12, HUGE_VAL);
   if (!nodes->count) return hfy_base_fail_(work, HFY_ERR_NONFINITE, "averages overflow for so small a power");
-  while (hfy_base_layout_(&arena, work, &status))
-    hfy_rate_take_(&arena, nodes->count, &nodes->r, &nodes->w, &nodes->h, &nodes->d);
-  return status;
+  return hfy_rate_hold_(nodes, work);
 }
 
 /* hfy_rate_theory, and the nodes it took. missing: an argument that is NULL, or NULL. */
 HFY_COLD_ hfy_status hfy_rate_quadrature_(const hfy_rate *rate, double cv, int optimal, const char *missing,
                                           hfy_rate_nodes_ *nodes, hfy_rate_averages *averages, hfy_work *work) {
-  hfy_status status = hfy_rate_check_(rate, work);
+  hfy_status status = hfy_rate_check_alike_(rate, work);
   if (status || (status = hfy_rate_number_("cv", cv, &hfy_rate_cv_, work)) ||
-      (status = hfy_base_null_(work, missing)) || (status = hfy_rate_lay_(nodes, rate->power, cv, work)))
+      (status = hfy_base_null_(work, missing)) ||
+      (status = hfy_rate_lay_(nodes, hfy_rate_reaching_(rate), cv, work)))
     return status;
   hfy_rate_fill_(rate, cv, nodes);
-  return hfy_rate_average_(rate, nodes->r, nodes, optimal, averages, work);
+  return hfy_rate_average_(rate, nodes, optimal, averages, work);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_theory(const hfy_rate *rate, double cv, int optimal, hfy_rate_averages *averages,
@@ -25351,27 +25631,40 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_theory(const hfy_rate *rate, double cv, i
   return hfy_base_close_(w, &local, hfy_rate_quadrature_(rate, cv, optimal, null, &nodes, averages, w));
 }
 
-HFY_API HFY_SMALL_ hfy_status hfy_rate_theory_of(const hfy_rate *rate, const double *r, const double *weight, size_t n,
-                                                 int optimal, hfy_rate_averages *averages, hfy_work *work) {
-  hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {rate, NULL, r, n, 1, k, NULL, {NULL, 0, 0, 0}};
-  hfy_rate_nodes_ at = {0, 0, NULL, NULL, NULL, NULL, n};
+/* The same for samples. */
+HFY_COLD_ hfy_status hfy_rate_sample_(const hfy_rate *rate, const hfy_rate_rates *rates, int optimal,
+                                      const char *missing, hfy_rate_nodes_ *at, hfy_rate_averages *averages,
+                                      hfy_work *work) {
+  const double *r = rates->r, *weight = rates->weight;
+  const size_t n = rates->n;
+  hfy_rate_in_ in = {rate, NULL, r, n, 1, work, NULL, {NULL, 0, 0, 0}, 0};
   double sum = 0;
-  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_DENSE_, averages ? NULL : "averages");
+  hfy_status status = rate ? hfy_rate_check_alike_(rate, work) : HFY_OK;
   size_t i;
-  if (!status && weight) status = hfy_rate_numbers_("weight: sample", weight, n, 1, &hfy_rate_from_0_, k);
+  if (!status) status = hfy_rate_enter_(&in, HFY_RATE_DENSE_, missing);
+  if (!status && weight) status = hfy_rate_numbers_("weight: sample", weight, n, 1, &hfy_rate_from_0_, work);
   if (status) return status;
   for (i = 0; i < n; i++) sum += weight ? weight[i] : 1;
   if (!hfy_rate_is_in_(sum, &hfy_rate_above_0_))
-    return hfy_base_fail_(k, HFY_ERR_ARG, "the weights sum to %g; it should be above 0", sum);
-  while (hfy_base_layout_(&in.arena, k, &status)) hfy_rate_take_(&in.arena, n, &at.w, &at.h, &at.d, NULL);
-  if (status) return status;
+    return hfy_base_fail_(work, HFY_ERR_ARG, "the weights sum to %g; it should be above 0", sum);
+  at->count = n;
+  if ((status = hfy_rate_hold_(at, work))) return status;
   for (i = 0; i < n; i++) {
-    at.w[i] = (weight ? weight[i] : 1) / sum;
-    at.h[i] = hfy_rate_inverse(rate, r[i]);
-    at.d[i] = hfy_rate_slope_at(rate, r[i]);
+    at->r[i] = r[i];
+    at->w[i] = (weight ? weight[i] : 1) / sum;
+    at->h[i] = hfy_rate_inverse(rate, r[i]);
+    at->d[i] = hfy_rate_slope_at(rate, r[i]);
   }
-  return hfy_base_close_(k, &local, hfy_rate_average_(rate, r, &at, optimal, averages, k));
+  return hfy_rate_average_(rate, at, optimal, averages, work);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_rate_theory_of(const hfy_rate *rate, const double *r, const double *weight, size_t n,
+                                                 int optimal, hfy_rate_averages *averages, hfy_work *work) {
+  hfy_work local, *k = hfy_base_open_(work, &local);
+  const hfy_rate_rates rates = {0, 0, r, weight, n};
+  hfy_rate_nodes_ at;
+  const char *null = averages ? NULL : "averages";
+  return hfy_base_close_(k, &local, hfy_rate_sample_(rate, &rates, optimal, null, &at, averages, k));
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_at_load(const hfy_rate_averages *averages, double alpha, hfy_rate_load *load,
@@ -25414,10 +25707,14 @@ HFY_COLD_ int hfy_rate_root_(int (*is_right)(void *context, double x), void *con
 
 /* R = Q T with Q Haar: Q^T D Q is a compression of D, whose resolvent is that of D at a moved point (math 17). */
 typedef struct hfy_rate_edge_ {
-  const hfy_rate_nodes_ *at; /* w: sum 1; D takes the place of h */
-  double b, noise, alpha;    /* crh/crr; ve/crr */
-  double factor, target;     /* of hfy_rate_beyond_ */
+  const hfy_rate_nodes_ *at; /* w: sum 1 over the first `bulk`; x: D */
+  size_t bulk;
+  double b, noise, alpha, a; /* crh/crr; ve/crr; (<h> + theta)/<r> */
+  double rbar, hbar;
+  double factor, target; /* of hfy_rate_beyond_ */
   int self;
+  size_t root;       /* of the outliers' quadratic: 0 the larger */
+  double re[2]; /* its roots */
 } hfy_rate_edge_;
 
 /* At omega above all of D: x(omega) = omega - (1-alpha)/G1 = (alpha + <D/(omega-D)>)/G1, its derivative 1 - (1-alpha)
@@ -25425,14 +25722,14 @@ typedef struct hfy_rate_edge_ {
 HFY_COLD_ void hfy_rate_compress_(const hfy_rate_edge_ *e, double omega, double out[3]) {
   double g1 = 0, along = 0, spread = 0, k = 0;
   size_t i;
-  for (i = 0; i < e->at->count; i++) {
-    const double y = 1 / (omega - e->at->h[i]), dy = e->at->h[i] * y;
+  for (i = 0; i < e->bulk; i++) {
+    const double y = 1 / (omega - e->at->x[i]), dy = e->at->x[i] * y;
     g1 += e->at->w[i] * y;
     along += e->at->w[i] * dy;
     k += e->at->w[i] * dy * dy;
   }
-  for (i = 0; i < e->at->count; i++) {
-    const double off = (e->at->h[i] - along / g1) / (omega - e->at->h[i]); /* 1/(omega-D) over G1, less 1 */
+  for (i = 0; i < e->bulk; i++) {
+    const double off = (e->at->x[i] - along / g1) / (omega - e->at->x[i]); /* 1/(omega-D) over G1, less 1 */
     spread += e->at->w[i] * off * off;
   }
   out[0] = (e->alpha + along) / g1;
@@ -25448,33 +25745,46 @@ HFY_COLD_ int hfy_rate_beyond_(void *context, double omega) {
   return e->target > 0 ? at[1] > 0 && at[0] >= e->target : e->factor * at[2] < at[1];
 }
 
-/* The smallest omega above max D from which on that holds: its values in out; or 0, it never does. */
-HFY_COLD_ int hfy_rate_omega_(hfy_rate_edge_ *e, double out[3]) {
-  const double top = hfy_linalg_largest_(e->at->h, e->at->count);
+/* The smallest omega above max D from which on that holds: its values in out, and it; or 0, it never does. */
+HFY_COLD_ int hfy_rate_omega_(hfy_rate_edge_ *e, double out[4]) {
+  const double top = hfy_linalg_largest_(e->at->x, e->bulk);
   double low = top * (1 + 1e-12), high = 2 * top;
   if (!hfy_rate_root_(hfy_rate_beyond_, e, 999, 100, &low, &high)) return 0;
   hfy_rate_compress_(e, high, out);
+  out[3] = high;
   return 1;
 }
 
-/* Without self-coupling: is 1 + lambda = z right of the bulk? */
-HFY_COLD_ int hfy_rate_outside_(void *context, double z) {
-  hfy_rate_edge_ e = *(hfy_rate_edge_ *)context;
-  const double beta = e.b / (1 - e.alpha);
-  double at[3];
+/* D at 1 + lambda = z, in units in which V = R + noise. */
+HFY_COLD_ void hfy_rate_turn_(const hfy_rate_edge_ *e, double z) {
+  const double beta = e->b / (1 - e->alpha);
   size_t i;
-  for (i = 0; i < e.at->count; i++) e.at->h[i] = e.at->d[i] / (z + beta * e.alpha * e.at->d[i]);
-  e.target = 1 / beta;
-  return hfy_rate_omega_(&e, at) && fabs(at[0] * beta - 1) < 1e-7 &&
-         e.noise * (1 - e.alpha) / (e.b * e.b) * at[2] < at[1];
+  for (i = 0; i < e->at->count; i++)
+    e->at->x[i] = e->self ? e->b * e->at->d[i] : e->at->d[i] / (z + beta * e->alpha * e->at->d[i]);
+}
+
+/* Is 1 + lambda = z right of the bulk? omega there in *omega. */
+HFY_COLD_ int hfy_rate_omega_at_(const hfy_rate_edge_ *call, double z, double *omega) {
+  hfy_rate_edge_ e = *call;
+  const double noise = e.noise / (e.b * e.b) * (e.self ? 1 / (1 - e.alpha) : 1 - e.alpha);
+  double at[4];
+  hfy_rate_turn_(&e, z);
+  e.target = e.self ? z : (1 - e.alpha) / e.b;
+  if (!hfy_rate_omega_(&e, at)) return 0;
+  *omega = at[3];
+  return fabs(at[0] / e.target - 1) < 1e-7 && noise * at[2] < at[1];
+}
+
+HFY_COLD_ int hfy_rate_outside_(void *context, double z) {
+  double omega;
+  return hfy_rate_omega_at_((hfy_rate_edge_ *)context, z, &omega);
 }
 
 HFY_COLD_ double hfy_rate_edge_at_(hfy_rate_edge_ e, double alpha) {
-  double low = 1e-9, high = 4, at[3] = {0, 0, 0};
-  size_t i;
+  double low = 1e-9, high = 4, at[4] = {0, 0, 0, 0};
   e.alpha = alpha;
   if (e.self) {
-    for (i = 0; i < e.at->count; i++) e.at->h[i] = e.b * e.at->d[i];
+    hfy_rate_turn_(&e, 0);
     e.factor = e.noise / (e.b * e.b * (1 - alpha));
     hfy_rate_omega_(&e, at);
     return at[0] - 1;
@@ -25495,38 +25805,65 @@ HFY_COLD_ int hfy_rate_rare_(void *units, double x) {
   return !(hfy_rate_tail_(x) > 1 / (double)*(size_t *)units);
 }
 
-/* *out: the edge at alpha, or (load = 1) the load at which it is 0. */
-HFY_COLD_ hfy_status hfy_rate_bulk_(const hfy_rate *rate, double cv, double alpha, int self, size_t units, int load,
+/* The rates' nodes and averages. alpha: NULL if a load is asked for. missing: an argument that is NULL, or NULL. */
+HFY_COLD_ hfy_status hfy_rate_begin_(hfy_rate_edge_ *e, hfy_rate_nodes_ *nodes, const hfy_rate *rate,
+                                     const hfy_rate_rates *rates, const double *alpha, int optimal,
+                                     const char *missing, hfy_work *w) {
+  hfy_rate_averages t;
+  double sum = 0, low = -40, high = 40;
+  hfy_status status = alpha ? hfy_rate_number_("alpha", *alpha, &hfy_rate_open_, w) : HFY_OK;
+  size_t i;
+  if (status || (status = hfy_base_null_(w, rates ? missing : "rates"))) return status;
+  memset(nodes, 0, sizeof *nodes);
+  nodes->count = e->bulk = 0;
+  if (rates->r) {
+    status = hfy_rate_sample_(rate, rates, optimal, NULL, nodes, &t, w);
+    e->bulk = nodes->count;
+  } else {
+    size_t units = rates->units;
+    if (units == 1) return hfy_base_fail_(w, HFY_ERR_ARG, "units is 1; it should be 0 (no cut) or the number of units");
+    status = hfy_rate_quadrature_(rate, rates->cv, optimal, NULL, nodes, &t, w);
+    if (!status && units) hfy_rate_root_(hfy_rate_rare_, &units, 0, 200, &low, &high); /* 1/units is above it */
+    if (!status) {
+      hfy_rate_spread_(nodes, hfy_rate_reaching_(rate), rates->cv, 16, 12, units ? low : HUGE_VAL);
+      e->bulk = nodes->count;
+      hfy_rate_spread_(nodes, hfy_rate_reaching_(rate), rates->cv, 16, 12, HUGE_VAL);
+      hfy_rate_fill_(rate, rates->cv, nodes);
+    }
+  }
+  for (i = 0; !status && i < e->bulk; i++) sum += nodes->w[i];
+  for (i = 0; !status && i < nodes->count; i++) {
+    nodes->w[i] /= sum;
+    if (i < e->bulk && !hfy_base_is_finite_(nodes->d[i]))
+      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "the slope at rate %g overflows", nodes->r[i]);
+  }
+  if (status) return status;
+  e->at = nodes;
+  e->b = t.crh / t.crr;
+  e->noise = t.ve / t.crr;
+  e->a = (t.hbar + t.theta) / t.rbar;
+  e->rbar = t.rbar;
+  e->hbar = t.hbar;
+  return HFY_OK;
+}
+
+/* *out: the edge at alpha, or (alpha NULL) the load at which it is 0. */
+HFY_COLD_ hfy_status hfy_rate_bulk_(const hfy_rate *rate, const hfy_rate_rates *rates, const double *alpha, int self,
                                     double *out, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_rate_nodes_ nodes;
-  hfy_rate_averages t;
-  hfy_rate_edge_ e = {&nodes, 0, 0, 0, 0, 0, self};
-  double sum = 0, low = -40, high = 40;
-  hfy_status status = load ? HFY_OK : hfy_rate_number_("alpha", alpha, &hfy_rate_open_, w);
-  size_t i;
-  if (status || (status = hfy_base_null_(w, out ? NULL : load ? "alpha" : "edge"))) return status;
-  if (units == 1) return hfy_base_fail_(w, HFY_ERR_ARG, "units is 1; it should be 0 (no cut) or the number of units");
-  if ((status = hfy_rate_quadrature_(rate, cv, 1, NULL, &nodes, &t, w))) return hfy_base_close_(w, &local, status);
-  if (units) hfy_rate_root_(hfy_rate_rare_, &units, 0, 200, &low, &high); /* the quantile with 1/units above it */
-  hfy_rate_spread_(&nodes, rate->power, cv, 16, 12, units ? low : HUGE_VAL);
-  hfy_rate_fill_(rate, cv, &nodes);
-  for (i = 0; i < nodes.count; i++) sum += nodes.w[i];
-  for (i = 0; i < nodes.count; i++) {
-    nodes.w[i] /= sum;
-    if (!status && !hfy_base_is_finite_(nodes.d[i]))
-      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "the slope at rate %g overflows", nodes.r[i]);
-  }
+  hfy_rate_edge_ e;
+  double low = 1e-3, high = 0.999, edge;
+  hfy_status status;
+  memset(&e, 0, sizeof e);
+  e.self = self;
+  status = hfy_rate_begin_(&e, &nodes, rate, rates, alpha, 1, out ? NULL : alpha ? "edge" : "alpha", w);
   if (status) return hfy_base_close_(w, &local, status);
-  e.b = t.crh / t.crr;
-  e.noise = t.ve / t.crr;
-  low = 1e-3;
-  high = 0.999;
-  if (!load && !hfy_base_is_finite_(sum = hfy_rate_edge_at_(e, alpha)))
-    status = hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "no edge was found at alpha %g", alpha);
-  else if (!load)
-    *out = sum;
-  else if (!(hfy_rate_edge_at_(e, low) < -2e-7)) /* 0, up to what hfy_rate_outside_ lets pass */
+  if (alpha && !hfy_base_is_finite_(edge = hfy_rate_edge_at_(e, *alpha)))
+    status = hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "no edge was found at alpha %g", *alpha);
+  else if (alpha)
+    *out = edge;
+  else if (!(hfy_rate_edge_at_(e, low) < -2e-7)) /* 0, up to what hfy_rate_omega_at_ lets pass */
     *out = 0;
   else
     *out = hfy_rate_root_(hfy_rate_unstable_, &e, 0, 34, &low, &high) ? 0.5 * (low + high) : high;
@@ -25535,12 +25872,102 @@ HFY_COLD_ hfy_status hfy_rate_bulk_(const hfy_rate *rate, double cv, double alph
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_bulk_edge(const hfy_rate *rate, double cv, double alpha, int self, size_t units,
                                                  double *edge, hfy_work *work) {
-  return hfy_rate_bulk_(rate, cv, alpha, self, units, 0, edge, work);
+  const hfy_rate_rates rates = {cv, units, NULL, NULL, 0};
+  return hfy_rate_bulk_(rate, &rates, &alpha, self, edge, work);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_bulk_load(const hfy_rate *rate, double cv, int self, size_t units, double *alpha,
                                                  hfy_work *work) {
-  return hfy_rate_bulk_(rate, cv, 0, self, units, 1, alpha, work);
+  const hfy_rate_rates rates = {cv, units, NULL, NULL, 0};
+  return hfy_rate_bulk_(rate, &rates, NULL, self, alpha, work);
+}
+
+/* The outliers' quadratic at z right of the bulk, where omega is: its roots mu, which are outliers if mu = t (math 17).
+   Averages have the weight 1/(omega - D); rates left out of the bulk count there like the last that is in it. */
+HFY_COLD_ void hfy_rate_pencil_(hfy_rate_edge_ *e, double omega) {
+  const hfy_rate_nodes_ *at = e->at;
+  const double own = e->self ? 0 : e->alpha * e->b / (1 - e->alpha), a = e->a + own;
+  const double top = hfy_linalg_largest_(at->x, e->bulk), *slope = e->self ? at->d : at->x;
+  double sum = 0, m = 0, d = 0, dh = 0, cx = 0, cd = 0, cdh = 0, half, under;
+  size_t i;
+  for (i = 0; i < at->count; i++) {
+    const double x = at->r[i] - e->rbar, h = at->h[i] - e->hbar + own * x;
+    const double gamma = at->w[i] / (omega - (at->x[i] < top ? at->x[i] : top));
+    sum += gamma;
+    m += gamma * x;
+    d += gamma * slope[i];
+    dh += gamma * slope[i] * h;
+  }
+  m /= sum;
+  d /= sum;
+  dh /= sum;
+  for (i = 0; i < at->count; i++) {
+    const double x = at->r[i] - e->rbar, h = at->h[i] - e->hbar + own * x;
+    const double off = at->w[i] / (omega - (at->x[i] < top ? at->x[i] : top)) / sum * (x - m);
+    cx += off * (x - m);
+    cd += off * (slope[i] - d);
+    cdh += off * (slope[i] * h - dh);
+  }
+  half = 0.5 * ((cdh - a * cd * m) / cx + a * d);
+  under = half * half - a * (d * cdh - cd * dh) / cx;
+  for (i = 0; i < 2; i++) e->re[i] = half + (under > 0 ? (i ? -1 : 1) * sqrt(under) : 0);
+}
+
+/* Is z right of the bulk and of the outlier? */
+HFY_COLD_ int hfy_rate_right_(void *context, double z) {
+  hfy_rate_edge_ *e = (hfy_rate_edge_ *)context;
+  double omega;
+  if (!hfy_rate_omega_at_(e, z, &omega)) return 0;
+  hfy_rate_pencil_(e, omega);
+  return e->re[e->root] < (e->self ? z : 1);
+}
+
+HFY_COLD_ int hfy_rate_unstable_at_(void *context, double alpha) {
+  hfy_rate_edge_ *e = (hfy_rate_edge_ *)context;
+  e->alpha = alpha;
+  return !hfy_rate_right_(e, 1 - 2e-7); /* below 1 by what hfy_rate_omega_at_ lets pass */
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_rate_leading(const hfy_rate *rate, const hfy_rate_rates *rates, double alpha,
+                                               int self, hfy_rate_lead *lead, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_rate_nodes_ nodes;
+  hfy_rate_edge_ e;
+  hfy_rate_lead l;
+  hfy_status status;
+  memset(&e, 0, sizeof e);
+  memset(&l, 0, sizeof l);
+  e.self = self;
+  status = hfy_rate_begin_(&e, &nodes, rate, rates, &alpha, 0, lead ? NULL : "lead", w);
+  if (!status && !hfy_base_is_finite_(l.edge = hfy_rate_edge_at_(e, alpha)))
+    status = hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "no edge was found at alpha %g", alpha);
+  e.alpha = alpha;
+  for (e.root = 0; !status && e.root < 2; e.root++) {
+    double low = l.edge > -1 ? 1 + l.edge : 0, high = 4 * (1 + low);
+    l.outlier[e.root] = l.edge;
+    low += 1e-9 * (1 + low);
+    if (hfy_rate_right_(&e, low) || !hfy_rate_root_(hfy_rate_right_, &e, 60, 60, &low, &high)) continue;
+    l.outlier[l.outliers++] = high - 1;
+  }
+  if (!status) *lead = l;
+  return hfy_base_close_(w, &local, status);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_rate_critical_load(const hfy_rate *rate, const hfy_rate_rates *rates, int self,
+                                                     double *alpha, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_rate_nodes_ nodes;
+  hfy_rate_edge_ e;
+  double low = 1e-3, high = 0.999;
+  hfy_status status;
+  memset(&e, 0, sizeof e);
+  e.self = self;
+  status = hfy_rate_begin_(&e, &nodes, rate, rates, NULL, 0, alpha ? NULL : "alpha", w);
+  if (!status)
+    *alpha = hfy_rate_unstable_at_(&e, low)                             ? 0
+             : hfy_rate_root_(hfy_rate_unstable_at_, &e, 0, 34, &low, &high) ? 0.5 * (low + high)
+                                                                        : high;
+  return hfy_base_close_(w, &local, status);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *grid, hfy_rate *best, double *alpha_s,
@@ -25548,7 +25975,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *g
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_rate_grid g = {0.6, 0.01, 101, -2, 0.025, 141};
   hfy_rate_nodes_ nodes;
-  hfy_rate found = {hfy_base_nan_(), 0, 0}, one = {0, 0, 0};
+  hfy_rate found = {hfy_base_nan_(), 0, 0, NULL}, one = {0, 0, 0, NULL};
   hfy_rate_averages t;
   double top = 0;
   hfy_status status = hfy_rate_number_("cv", cv, &hfy_rate_cv_, w);
@@ -25569,7 +25996,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *g
       if (!hfy_base_is_finite_(one.sigma)) continue;
       hfy_rate_spread_(&nodes, one.power, cv, one.power < 0.5 ? 32 : 8, 9, HUGE_VAL);
       hfy_rate_fill_(&one, cv, &nodes);
-      if (hfy_rate_average_(&one, nodes.r, &nodes, 1, &t, w) || !(t.alpha_s > top)) continue;
+      if (hfy_rate_average_(&one, &nodes, 1, &t, w) || !(t.alpha_s > top)) continue;
       top = t.alpha_s;
       found = one;
       found.theta = t.theta_bulk;
@@ -25619,25 +26046,46 @@ HFY_COLD_ int hfy_rate_shorter_(void *context, double u) {
   return !(f + (1 - f) * hfy_rate_tail_(t) + f * e->var * u * u + f * a * e->h * u < 1 / e->alpha);
 }
 
+/* f, sparse patterns and alpha: may they be so? */
+HFY_COLD_ hfy_status hfy_rate_check_replica_(const hfy_rate *rate, double f, double alpha, hfy_work *w) {
+  double limit = 0;
+  hfy_status status = hfy_rate_capacity(f, &limit, NULL, w);
+  if (status || (status = hfy_rate_number_("alpha", alpha, &hfy_rate_above_0_, w))) return status;
+  if (f < 1 && !hfy_rate_may_rest_(rate))
+    return hfy_base_fail_(w, HFY_ERR_ARG, "rate->sigma is %g; sparse patterns (f = %g) need 0", rate->sigma, f);
+  if (alpha < limit) return HFY_OK;
+  return hfy_base_fail_(w, HFY_ERR_INFEASIBLE, "alpha is %g; the capacity is %g", alpha, limit);
+}
+
+/* The solution; mean and var: of the rates that are not 0. */
+HFY_COLD_ hfy_status hfy_rate_replica_(const hfy_rate *rate, hfy_rate_norm_ e, double mean, double var,
+                                       hfy_rate_replica *replica, hfy_work *w) {
+  const double x2 = e.f * (var + (1 - e.f) * (mean * mean));
+  double low = 0, high = 1, u;
+  if (!hfy_base_is_finite_(e.h) || !hfy_base_is_finite_(e.var))
+    return hfy_base_fail_(w, HFY_ERR_NONFINITE, "the moments of g^-1 overflow");
+  hfy_rate_root_(hfy_rate_shorter_, &e, 1023, 2000, &low, &high);
+  u = 0.5 * (low + high);
+  replica->q = 1 / (x2 * u * u);
+  replica->theta0 = hfy_rate_theta0_(e.f, e.h * u);
+  replica->m = (rate->theta - replica->theta0 / u) / (e.f * mean);
+  return HFY_OK;
+}
+
 HFY_API HFY_SMALL_ hfy_status hfy_rate_solve_replica(const hfy_rate *rate, double cv, double f, double alpha,
                                                      hfy_rate_replica *replica, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  const double x2 = f * (cv * cv + (1 - f)), s2 = log1p(cv * cv); /* var r, var ln r */
+  const double s2 = log1p(cv * cv); /* var ln r */
   hfy_rate_averages t;
   hfy_rate_norm_ e = {f, 0, 0, alpha};
-  double limit = 0, low = 0, high = 1, u;
-  hfy_status status = hfy_rate_check_(rate, w);
+  hfy_status status = hfy_rate_check_alike_(rate, w);
   memset(&t, 0, sizeof t);
   if (status || (status = hfy_rate_number_("cv", cv, &hfy_rate_cv_0_, w)) ||
-      (status = hfy_rate_capacity(f, &limit, NULL, w)) ||
-      (status = hfy_rate_number_("alpha", alpha, &hfy_rate_above_0_, w)) ||
+      (status = hfy_rate_check_replica_(rate, f, alpha, w)) ||
       (status = hfy_base_null_(w, replica ? NULL : "replica")))
     return status;
-  if (f < 1 && rate->sigma > 0)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "rate->sigma is %g; sparse patterns (f = %g) need 0", rate->sigma, f);
-  if (!(x2 > 0)) return hfy_base_fail_(w, HFY_ERR_ARG, "cv is %g and f %g: the rates do not vary", cv, f);
-  if (!(alpha < limit)) return hfy_base_fail_(w, HFY_ERR_INFEASIBLE, "alpha is %g; the capacity is %g", alpha, limit);
-  if (rate->sigma > 0) {
+  if (!(cv > 0) && !(f < 1)) return hfy_base_fail_(w, HFY_ERR_ARG, "cv is %g and f %g: the rates do not vary", cv, f);
+  if (hfy_rate_other_(rate) || rate->sigma > 0) {
     status = hfy_rate_theory(rate, cv, 0, &t, w);
     e.h = t.hbar;
     e.var = t.vh;
@@ -25645,14 +26093,24 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_solve_replica(const hfy_rate *rate, doubl
     e.h = exp(-0.5 * s2 / rate->power + 0.5 * s2 / (rate->power * rate->power));
     e.var = e.h * e.h * expm1(s2 / (rate->power * rate->power));
   }
-  if (!status && (!hfy_base_is_finite_(e.h) || !hfy_base_is_finite_(e.var)))
-    status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "the moments of g^-1 overflow");
+  if (!status) status = hfy_rate_replica_(rate, e, 1, cv * cv, replica, w);
+  return hfy_base_close_(w, &local, status);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_rate_solve_replica_of(const hfy_rate *rate, const double *r, const double *weight,
+                                                        size_t n, double f, double alpha, hfy_rate_replica *replica,
+                                                        hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_rate_averages t;
+  hfy_rate_norm_ e = {f, 0, 0, alpha};
+  hfy_status status = hfy_base_null_(w, replica ? NULL : "replica");
+  if (!status) status = hfy_rate_check_alike_(rate, w);
+  if (!status) status = hfy_rate_check_replica_(rate, f, alpha, w); /* before the scratch: it opens the work anew */
+  if (!status) status = hfy_rate_theory_of(rate, r, weight, n, 0, &t, w);
   if (!status) {
-    hfy_rate_root_(hfy_rate_shorter_, &e, 1023, 2000, &low, &high);
-    u = 0.5 * (low + high);
-    replica->q = 1 / (x2 * u * u);
-    replica->theta0 = hfy_rate_theta0_(f, e.h * u);
-    replica->m = (rate->theta - replica->theta0 / u) / f;
+    e.h = t.hbar;
+    e.var = t.vh;
+    status = hfy_rate_replica_(rate, e, t.rbar, t.crr, replica, w);
   }
   return hfy_base_close_(w, &local, status);
 }
@@ -25717,6 +26175,7 @@ typedef struct hfy_rate_run_ {
   hfy_rate_state_ *state;
   size_t *list;       /* the live ones */
   double *z, success; /* of a basin: states x dim of normal noise, and what counts as recalled */
+  double *input;      /* NULL, or dim */
 } hfy_rate_run_;
 HFY_COLD_ void hfy_rate_plan_run_(hfy_rate_in_ *in, size_t states, hfy_rate_run_ *run) {
   hfy_base_arena_ *arena = &in->arena;
@@ -25731,22 +26190,25 @@ HFY_COLD_ void hfy_rate_plan_run_(hfy_rate_in_ *in, size_t states, hfy_rate_run_
   run->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(states, n, n, sizeof(double)));
 }
 
-/* k = dx/dt at `from` (states x dim) for every live state: one product. */
-HFY_COLD_ void hfy_rate_flow_(const hfy_rate_run_ *run, const double *from, double *k) {
+/* k = dx/dt at `from` (states x dim) for every live state, which hears `heard`: one product. */
+HFY_COLD_ void hfy_rate_flow_(const hfy_rate_run_ *run, const double *heard, const double *from, double *k) {
   const hfy_rate_in_ *in = run->in;
   const size_t n = in->dim;
   size_t l, i;
   for (l = 0; l < run->live; l++) {
-    const double *x = from + run->list[l] * n;
+    const double *x = heard + run->list[l] * n;
     double *to = run->from + l * n;
-    for (i = 0; i < n; i++) to[i] = run->o.voltage ? hfy_rate_g(in->rate, x[i] - in->rate->theta) : x[i];
+    for (i = 0; i < n; i++) to[i] = run->o.voltage ? hfy_rate_g_of_(in->rate, i, x[i]) : x[i];
   }
   hfy_linalg_multiply_(in->simd, run->live, n, n, hfy_linalg_rows_(run->from, n), hfy_linalg_turned_(in->w, n),
                        hfy_linalg_set_(run->out, n), run->gemm);
   for (l = 0; l < run->live; l++) {
     const double *x = from + run->list[l] * n, *u = run->out + l * n;
     double *to = k + run->list[l] * n;
-    for (i = 0; i < n; i++) to[i] = (run->o.voltage ? u[i] : hfy_rate_g(in->rate, u[i] - in->rate->theta)) - x[i];
+    for (i = 0; i < n; i++) {
+      const double v = run->input ? u[i] + run->input[i] : u[i];
+      to[i] = (run->o.voltage ? v : hfy_rate_g_of_(in->rate, i, v)) - x[i];
+    }
   }
 }
 
@@ -25797,8 +26259,9 @@ HFY_COLD_ double hfy_rate_first_(const hfy_rate_run_ *run, const double *x) {
   for (i = 0; i < n; i++) {
     const double *row = run->in->w + i * n;
     double sum = 0;
-    for (j = 0; j < n; j++) sum += fabs(row[j]) * (run->o.voltage ? hfy_rate_slope(rate, x[j] - rate->theta) : 1);
-    if (!run->o.voltage) sum *= hfy_rate_slope(rate, hfy_linalg_dot_(row, x, n) - rate->theta);
+    for (j = 0; j < n; j++)
+      sum += fabs(row[j]) * (run->o.voltage ? hfy_rate_slope_of_(rate, j, x[j]) : 1);
+    if (!run->o.voltage) sum *= hfy_rate_slope_of_(rate, i, hfy_linalg_dot_(row, x, n));
     if (sum > steep) steep = sum;
   }
   return 2 / (1 + steep) < 0.1 ? 2 / (1 + steep) : 0.1;
@@ -25858,7 +26321,8 @@ HFY_COLD_ void hfy_rate_integrate_(hfy_rate_run_ *run) {
   size_t l, s;
   if (!(run->o.duration > 0)) run->o.duration = 1000;
   if (fabs(run->o.tol) <= 0) run->o.tol = 1e-9;
-  if (run->in->rate->power < 1 && !(run->o.dt > 0) && !(run->o.rtol > 0)) { /* no step is small enough for all slopes */
+  if (!hfy_rate_other_(run->in->rate) && run->in->rate->power < 1 && !(run->o.dt > 0) && !(run->o.rtol > 0)) {
+    /* no step is small enough for all slopes */
     run->o.rtol = run->o.tol > 0 ? 0.1 * run->o.tol : 1e-10;
     run->o.rtol = run->o.rtol < 1e-13 ? 1e-13 : run->o.rtol > 1e-3 ? 1e-3 : run->o.rtol;
   }
@@ -25873,12 +26337,12 @@ HFY_COLD_ void hfy_rate_integrate_(hfy_rate_run_ *run) {
   }
   run->live = run->states;
   for (;;) {
-    hfy_rate_flow_(run, run->x, run->k[0]); /* of rejected steps too: the same bits again */
+    hfy_rate_flow_(run, run->x, run->x, run->k[0]); /* of rejected steps too: the same bits again */
     hfy_rate_settle_(run);
     if (!run->live) return;
     for (s = 1; s < scheme->stages; s++) {
       hfy_rate_move_(run, scheme->a[s], s);
-      hfy_rate_flow_(run, run->next, run->k[s]);
+      hfy_rate_flow_(run, run->next, run->next, run->k[s]);
     }
     hfy_rate_move_(run, scheme->b, scheme->stages);
     for (l = 0; l < run->live; l++) hfy_rate_advance_(run, scheme, run->list[l]);
@@ -25897,14 +26361,33 @@ HFY_COLD_ hfy_status hfy_rate_enter_run_(hfy_rate_in_ *in, int what, size_t stat
   return hfy_base_fail_(in->work, HFY_ERR_ARG, "%z states of dim %z cannot exist", states, in->dim);
 }
 
+/* What becomes of the states, for the caller; the status of the first that failed. */
+HFY_COLD_ hfy_status hfy_rate_tell_(const hfy_rate_run_ *run, const hfy_rate_outcome *outcome) {
+  hfy_status status = HFY_OK;
+  size_t i;
+  for (i = 0; i < run->states; i++) {
+    const hfy_rate_state_ *s = &run->state[i];
+    if (outcome && outcome->status) outcome->status[i] = s->status;
+    if (outcome && outcome->time) outcome->time[i] = s->time;
+    if (outcome && outcome->speed) outcome->speed[i] = s->speed;
+    if (outcome && outcome->steps) outcome->steps[i] = s->steps;
+    if (!status && s->status)
+      status = hfy_base_fail_(run->in->work, s->status,
+                              s->status == HFY_ERR_NONFINITE
+                                  ? "state %z diverged at time %g"
+                                  : "state %z had not settled at time %g (speed %g, %z steps of dt %g)",
+                              i, s->time, s->speed, s->steps, s->dt);
+  }
+  return status;
+}
+
 HFY_API HFY_SMALL_ hfy_status hfy_rate_simulate(const hfy_rate *rate, const double *w, size_t dim, const double *start,
                                                 size_t n_states, const hfy_rate_options *options, double *end,
                                                 const hfy_rate_outcome *outcome, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {rate, w, NULL, 1, dim, k, NULL, {NULL, 0, 0, 0}};
+  hfy_rate_in_ in = {rate, w, NULL, 1, dim, k, NULL, {NULL, 0, 0, 0}, 0};
   hfy_rate_run_ run;
   hfy_status status;
-  size_t i;
   memset(&run, 0, sizeof run);
   if (options) run.o = *options;
   if ((status = hfy_rate_enter_run_(&in, HFY_RATE_RUN_, n_states, &run.o)) ||
@@ -25916,21 +26399,258 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_simulate(const hfy_rate *rate, const doub
   memcpy(run.x, start, n_states * dim * sizeof *start);
   hfy_rate_integrate_(&run);
   memcpy(end, run.x, n_states * dim * sizeof *end);
-  for (i = 0; i < n_states; i++) {
-    const hfy_rate_state_ *s = &run.state[i];
-    if (outcome && outcome->status) outcome->status[i] = s->status;
-    if (outcome && outcome->time) outcome->time[i] = s->time;
-    if (outcome && outcome->speed) outcome->speed[i] = s->speed;
-    if (outcome && outcome->steps) outcome->steps[i] = s->steps;
-    if (!status && s->status)
-      status = hfy_base_fail_(k, s->status,
-                              s->status == HFY_ERR_NONFINITE
-                                  ? "state %z diverged at time %g"
-                                  : "state %z had not settled at time %g (speed %g, %z steps of dt %g)",
-                              i, s->time, s->speed, s->steps, s->dt);
+  return hfy_base_close_(k, &local, hfy_rate_tell_(&run, outcome));
+}
+
+/* --- driven runs --- */
+
+/* The state of all to the record, if this is a step for it. */
+HFY_COLD_ void hfy_rate_record_(const hfy_rate_run_ *run, const hfy_rate_course *c, size_t step) {
+  const size_t n = run->in->dim, units = c->units ? c->n_units : n;
+  size_t s, u;
+  if (!c->every || step % c->every) return;
+  for (s = 0; s < run->states; s++)
+    for (u = 0; u < units; u++)
+      c->record[(s * (c->steps / c->every + 1) + step / c->every) * units + u] =
+          run->x[s * n + (c->units ? c->units[u] : u)];
+}
+
+/* The input at time t. */
+HFY_COLD_ hfy_status hfy_rate_listen_(const hfy_rate_run_ *run, const hfy_rate_course *c, double t) {
+  size_t i;
+  if (!c->input) return HFY_OK;
+  c->input(c->context, t, run->input);
+  for (i = 0; i < run->in->dim; i++)
+    if (!hfy_base_is_finite_(run->input[i]))
+      return hfy_base_fail_(run->in->work, HFY_ERR_ARG, "input: unit %z gets %g at time %g; it should be finite", i,
+                            run->input[i], t);
+  return HFY_OK;
+}
+
+/* run->next after one step from time t; late: states x dim, what was heard then, or NULL. */
+HFY_COLD_ hfy_status hfy_rate_step_(hfy_rate_run_ *run, const hfy_rate_course *c, hfy_rng *rng, const double *late,
+                                    double t) {
+  static const double nodes[4] = {0, 0.5, 0.5, 1}, all[1] = {1};
+  const int euler = late || c->noise > 0;
+  const size_t n = run->in->dim;
+  hfy_status status = HFY_OK;
+  size_t s, l, i;
+  for (s = 0; !status && s < (euler ? 1U : 4U); s++) {
+    if (s) hfy_rate_move_(run, hfy_rate_rk4_.a[s], s);
+    if (s != 2) status = hfy_rate_listen_(run, c, t + nodes[s] * run->o.dt);
+    if (!status) hfy_rate_flow_(run, late ? late : s ? run->next : run->x, s ? run->next : run->x, run->k[s]);
   }
+  hfy_rate_move_(run, euler ? all : hfy_rate_rk4_.b, s);
+  for (l = 0; c->noise > 0 && l < run->live; l++)
+    for (i = 0; i < n; i++)
+      run->next[run->list[l] * n + i] += c->noise * sqrt(run->o.dt) * hfy_rate_normal_(&rng[run->list[l]]);
+  return status;
+}
+
+/* The whole course; ring: delay x states x dim. Ends early only if input fails. */
+HFY_COLD_ hfy_status hfy_rate_follow_(hfy_rate_run_ *run, const hfy_rate_course *c, hfy_rng *rng, double *ring) {
+  const size_t n = run->in->dim, all = run->states * n;
+  hfy_status status;
+  size_t step, l, live;
+  for (step = 0; step < c->steps; step++) {
+    double *late = c->delay ? ring + step % c->delay * all : NULL;
+    hfy_rate_record_(run, c, step);
+    if (late && step < c->delay) memcpy(late, ring + c->delay * all, all * sizeof *late); /* the start */
+    if ((status = hfy_rate_step_(run, c, rng, late, (double)step * run->o.dt))) return status;
+    if (late) memcpy(late, run->x, all * sizeof *late);
+    for (l = live = 0; l < run->live; l++) {
+      const size_t who = run->list[l];
+      hfy_rate_state_ *s = &run->state[who];
+      const double big = hfy_linalg_largest_(run->next + who * n, n);
+      s->time = (double)++s->steps * run->o.dt;
+      s->speed = hfy_linalg_largest_(run->k[0] + who * n, n);
+      s->status = hfy_base_is_finite_(big) && big <= s->most ? HFY_OK : HFY_ERR_NONFINITE;
+      if (s->status) continue;
+      memcpy(run->x + who * n, run->next + who * n, n * sizeof *run->x);
+      run->list[live++] = who;
+    }
+    run->live = live;
+  }
+  hfy_rate_record_(run, c, step);
+  return HFY_OK;
+}
+
+HFY_COLD_ hfy_status hfy_rate_enter_course_(hfy_rate_run_ *run, hfy_rate_in_ *in, const hfy_rate_course *c,
+                                            const double *start, size_t n_states, const hfy_rng *rng,
+                                            const double *end) {
+  const char *null = !c ? "course" : !n_states ? NULL : !start ? "start" : !end ? "end" : NULL;
+  hfy_status status = hfy_base_null_(in->work, null);
+  size_t u;
+  if (status) return status;
+  run->o.dt = c->dt;
+  run->o.voltage = c->voltage;
+  if ((status = hfy_rate_enter_run_(in, HFY_RATE_RUN_, n_states, &run->o)) ||
+      (status = hfy_rate_number_("course->noise", c->noise, &hfy_rate_from_0_, in->work)) ||
+      (status = hfy_base_null_(in->work, c->noise > 0 && !rng && n_states  ? "rng"
+                                         : c->every && !c->record && n_states ? "course->record"
+                                                                              : NULL)) ||
+      (status = hfy_rate_numbers_("start: state", start, n_states, in->dim, &hfy_rate_finite_, in->work)))
+    return status;
+  for (u = 0; c->every && c->units && u < c->n_units; u++)
+    if (c->units[u] >= in->dim)
+      return hfy_base_fail_(in->work, HFY_ERR_ARG, "course->units[%z] is %z; it should be below dim %z", u, c->units[u],
+                            in->dim);
+  if (!(run->o.dt > 0)) run->o.dt = 0.01;
+  return HFY_OK;
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_rate_run(const hfy_rate *rate, const double *w, size_t dim, const double *start,
+                                           size_t n_states, const hfy_rate_course *course, hfy_rng *rng, double *end,
+                                           const hfy_rate_outcome *outcome, hfy_work *work) {
+  hfy_work local, *k = hfy_base_open_(work, &local);
+  hfy_rate_in_ in = {rate, w, NULL, 1, dim, k, NULL, {NULL, 0, 0, 0}, 0};
+  hfy_rate_run_ run;
+  double *ring = NULL;
+  hfy_status status;
+  size_t l;
+  memset(&run, 0, sizeof run);
+  status = hfy_rate_enter_course_(&run, &in, course, start, n_states, rng, end);
+  while (hfy_base_layout_(&in.arena, k, &status)) {
+    hfy_rate_plan_run_(&in, n_states, &run);
+    run.input = HFY_TAKE_(&in.arena, double, dim);
+    ring = HFY_TAKE_(&in.arena, double,
+                     hfy_base_times_(course->delay + (course->delay > 0), hfy_base_times_(n_states, dim)));
+  }
+  if (status || !n_states) return hfy_base_close_(k, &local, status);
+  if (!course->input) run.input = NULL;
+  memcpy(run.x, start, n_states * dim * sizeof *start);
+  if (course->delay) memcpy(ring + course->delay * n_states * dim, start, n_states * dim * sizeof *start);
+  memset(run.state, 0, n_states * sizeof *run.state);
+  for (l = 0; l < n_states; l++) {
+    run.state[l].dt = run.o.dt;
+    run.state[l].most = 1e6 * (1 + hfy_linalg_largest_(run.x + l * dim, dim));
+    run.list[l] = l;
+  }
+  run.live = n_states;
+  if ((status = hfy_rate_follow_(&run, course, rng, ring))) return hfy_base_close_(k, &local, status);
+  memcpy(end, run.x, n_states * dim * sizeof *end);
+  return hfy_base_close_(k, &local, hfy_rate_tell_(&run, outcome));
+}
+
+/* --- fixed points --- */
+
+typedef struct hfy_rate_newton_ {
+  const hfy_rate_in_ *in;
+  hfy_linalg_general_ eigen;
+  double *q, *t, *tau;              /* the Jacobian's factors */
+  double *x, *next, *v, *off, *dx; /* dim: state, trial, input, g - x, step */
+  double *re, *im;
+} hfy_rate_newton_;
+
+/* off = g(W x - theta) - x, v = W x; returns max|off|. */
+HFY_COLD_ double hfy_rate_residual_(const hfy_rate_newton_ *s, const double *x, double *off) {
+  const size_t n = s->in->dim;
+  size_t i;
+  for (i = 0; i < n; i++) {
+    s->v[i] = hfy_linalg_dot_(s->in->w + i * n, x, n);
+    off[i] = hfy_rate_g_of_(s->in->rate, i, s->v[i]) - x[i];
+  }
+  return hfy_linalg_largest_(off, n);
+}
+
+/* The Jacobian at the input v, by rows. */
+HFY_COLD_ void hfy_rate_bend_(const hfy_rate_newton_ *s, double *j) {
+  const size_t n = s->in->dim;
+  size_t i, k;
+  for (i = 0; i < n; i++) {
+    const double d = hfy_rate_slope_of_(s->in->rate, i, s->v[i]);
+    for (k = 0; k < n; k++) j[i * n + k] = d * s->in->w[i * n + k] - (i == k ? 1 : 0);
+  }
+}
+
+/* dx = -J^-1 off: the rows of J are columns to the factorisation, so J = T^T Q^T. 0: J is singular or not finite. */
+HFY_COLD_ int hfy_rate_newton_step_(const hfy_rate_newton_ *s) {
+  const size_t n = s->in->dim;
+  double y;
+  size_t i, k;
+  hfy_rate_bend_(s, s->q);
+  if (!hfy_base_is_finite_(hfy_linalg_largest_(s->q, n * n))) return 0;
+  hfy_linalg_thin_qr_(s->q, n, n, s->t, s->tau);
+  memset(s->dx, 0, n * sizeof *s->dx);
+  for (i = 0; i < n; i++) {
+    if (!(fabs(s->t[i * n + i]) > 1e-14)) return 0;
+    y = -s->off[i];
+    for (k = 0; k < i; k++) y -= s->t[k * n + i] * s->next[k];
+    s->next[i] = y / s->t[i * n + i];
+  }
+  for (i = 0; i < n; i++) hfy_linalg_axpy_(s->next[i], s->q + i * n, s->dx, n);
+  return hfy_base_is_finite_(hfy_linalg_largest_(s->dx, n));
+}
+
+/* From x; *steps taken. OK, or CONVERGENCE. */
+HFY_COLD_ hfy_status hfy_rate_newton_from_(const hfy_rate_newton_ *s, size_t *steps) {
+  const size_t n = s->in->dim;
+  double off = hfy_rate_residual_(s, s->x, s->off), part, now = off, square, before;
+  size_t i;
+  for (*steps = 0; *steps < 100; ++*steps) {
+    if (off <= 1e-10 * (1 + hfy_linalg_largest_(s->x, n))) return HFY_OK;
+    if (!hfy_rate_newton_step_(s)) break;
+    before = hfy_linalg_dot_(s->off, s->off, n);
+    for (part = 1; part > 1e-9; part *= 0.5) {
+      for (i = 0; i < n; i++) s->next[i] = s->x[i] + part * s->dx[i];
+      now = hfy_rate_residual_(s, s->next, s->off);
+      square = hfy_linalg_dot_(s->off, s->off, n);
+      if (hfy_base_is_finite_(now) && square < (1 - 1e-4 * part) * before) break;
+    }
+    if (!(part > 1e-9)) break;
+    memcpy(s->x, s->next, n * sizeof *s->x);
+    off = now;
+  }
+  return HFY_ERR_CONVERGENCE;
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_rate_fixed_points(const hfy_rate *rate, const double *w, size_t dim,
+                                                    const double *start, size_t n_states, double *x,
+                                                    const hfy_rate_points *points, hfy_work *work) {
+  hfy_work local, *k = hfy_base_open_(work, &local);
+  hfy_rate_in_ in = {rate, w, NULL, 1, dim, k, NULL, {NULL, 0, 0, 0}, 0};
+  const hfy_rate_points none = {NULL, NULL, NULL, NULL}, *to = points ? points : &none;
+  hfy_rate_newton_ s;
+  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_RUN_, !n_states ? NULL : !start ? "start" : !x ? "x" : NULL), one;
+  size_t l, i, steps, worst = 0;
+  if (!status && !hfy_base_fits_(n_states, dim, sizeof(double)))
+    status = hfy_base_fail_(k, HFY_ERR_ARG, "%z states of dim %z cannot exist", n_states, dim);
+  if (!status) status = hfy_rate_numbers_("start: state", start, n_states, dim, &hfy_rate_finite_, k);
+  s.in = &in;
+  while (hfy_base_layout_(&in.arena, k, &status)) {
+    hfy_linalg_general_plan_(&in.arena, dim, 0, &s.eigen);
+    hfy_rate_take_(&in.arena, hfy_base_times_(dim, dim), &s.q, &s.t, NULL, NULL);
+    hfy_rate_take_(&in.arena, dim, &s.x, &s.next, &s.v, &s.off);
+    hfy_rate_take_(&in.arena, dim, &s.dx, &s.tau, &s.re, &s.im);
+  }
+  for (l = 0; !status && l < n_states; l++) {
+    memcpy(s.x, start + l * dim, dim * sizeof *x);
+    one = hfy_rate_newton_from_(&s, &steps);
+    worst += one != HFY_OK;
+    memcpy(x + l * dim, s.x, dim * sizeof *x);
+    if (to->status) to->status[l] = one;
+    if (to->steps) to->steps[l] = steps;
+    for (i = 0; to->first && i < l; i++) {
+      double most = 0;
+      size_t j;
+      for (j = 0; j < dim; j++) most = fabs(x[i * dim + j] - s.x[j]) > most ? fabs(x[i * dim + j] - s.x[j]) : most;
+      if (most <= 1e-6 * (1 + hfy_linalg_largest_(s.x, dim))) break;
+    }
+    if (to->first) to->first[l] = i;
+    if (!to->abscissa) continue;
+    hfy_rate_residual_(&s, s.x, s.off);
+    hfy_rate_bend_(&s, s.q);
+    memset(s.im, 0, dim * sizeof *s.im);
+    one = hfy_linalg_eigenvalues_(in.simd, s.q, dim, s.re, s.im, &s.eigen);
+    if (one) status = hfy_base_fail_(k, one, "the Jacobian at point %z has no spectrum", l);
+    to->abscissa[l] = one ? 0 : s.re[0];
+  }
+  if (!status && worst)
+    status = hfy_base_fail_(k, HFY_ERR_CONVERGENCE, "from %z of %z states no fixed point was found", worst, n_states);
   return hfy_base_close_(k, &local, status);
 }
+
+/* --- basins --- */
 
 /* Do fewer than half of the states come back from noise e? */
 HFY_COLD_ int hfy_rate_loses_(void *context, double e) {
@@ -25956,7 +26676,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
                                              hfy_rng *rng, const hfy_rate_basin_options *options, double *noise,
                                              hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {rate, w, r, 1, dim, k, NULL, {NULL, 0, 0, 0}};
+  hfy_rate_in_ in = {rate, w, r, 1, dim, k, NULL, {NULL, 0, 0, 0}, 0};
   hfy_rate_run_ run;
   hfy_rate_basin_options o;
   double low = 0, high;

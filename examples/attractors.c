@@ -34,7 +34,7 @@ static double distance(const double *x, const double *y) {
 int main(int argc, char **argv) {
   static const double loads[] = {0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6};
   const double cv = argc > 1 ? atof(argv[1]) : 2;
-  hfy_rate unit;
+  hfy_rate unit = {0, 0, 0, NULL};
   hfy_rate_averages theory;
   hfy_work work = {0};
   hfy_status status;
@@ -43,7 +43,6 @@ int main(int argc, char **argv) {
 
   unit.power = argc > 2 ? atof(argv[2]) : 1;
   unit.sigma = argc > 3 ? atof(argv[3]) : 1;
-  unit.theta = 0;
 
   /* what theory says: the best threshold, and the load at which stability ends */
   status = hfy_rate_theory(&unit, cv, 1, &theory, &work);

@@ -3166,6 +3166,7 @@ static void room_kernel(void) {
    ------------------------------------------------------------------------------------------------------------------ */
 static void random_rate(hfy_rate *rate, int sparse) {
   static const double powers[] = {0.6, 1, 1, 1.5, 2, 0.35}, sigmas[] = {0, 0.1, 1, 4};
+  memset(rate, 0, sizeof *rate);
   rate->power = PICK(powers);
   rate->sigma = sparse ? 0 : PICK(sigmas);
   rate->theta = chance(0.3) ? 0 : 0.5 * hfy_rng_normal(&rng);
@@ -3181,13 +3182,17 @@ static void rate_patterns(size_t i) {
   double *r = TAKE(double, n), *noisy = TAKE(double, n), *w = double_zeros(dim * dim);
   double *jacobian = TAKE(double, dim *dim), *re = TAKE(double, dim), *im = TAKE(double, dim),
          *abscissa = TAKE(double, count);
-  double theta = 7, objective = 7, henrici = 7, noise = 7;
+  double theta = 7, objective = 7, henrici = 7, noise = 7, *masked = double_zeros(dim * dim);
+  signed char mask_weights[64 * 64];
+  hfy_rate_mask mask = {NULL, NULL};
   hfy_rate_rows rows;
   hfy_rate_modes modes;
   hfy_rate_search search;
   hfy_rate_options options;
   hfy_rate_outcome outcome;
   hfy_rate_basin_options basin;
+  hfy_rate_course course;
+  hfy_rate_points points;
   hfy_rate_averages averages;
   hfy_net net;
   hfy_real *keys = TAKE(hfy_real, n), *values = TAKE(hfy_real, n), *coupling = TAKE(hfy_real, dim);
@@ -3213,6 +3218,11 @@ static void rate_patterns(size_t i) {
     put_sizes(rows.active, dim);
     put_double(rows.multipliers, n);
     add("hfy_rate_weights_sparse");
+    for (j = 0; j < dim * dim; j++) mask_weights[j] = (signed char)(chance(0.3) ? 2 : chance(0.3) ? 1 : 0);
+    mask.weight = mask_weights;
+    seen(hfy_rate_weights_masked(&rate, r, count, dim, 0, &mask, masked, NULL, &work));
+    put_double(masked, dim * dim);
+    add("hfy_rate_weights_masked");
   }
   memset(&net, 0, sizeof net);
   seen(hfy_rate_net(&rate, r, count, dim, self, i % 20 == 19 ? 2 : 0.5, keys, values, coupling, &net, &work));
@@ -3284,6 +3294,19 @@ static void rate_patterns(size_t i) {
     seen(hfy_rate_basin(&rate, w, r, dim, &rng, &basin, &noise, &work));
     put_number(noise);
     add("hfy_rate_basin");
+    memset(&course, 0, sizeof course);
+    course.steps = 30;
+    course.delay = i % 3;
+    course.voltage = voltage;
+    seen(hfy_rate_run(&rate, w, dim, r, count, &course, NULL, noisy, NULL, &work));
+    put_double(noisy, n);
+    add("hfy_rate_run");
+    memset(&points, 0, sizeof points);
+    points.abscissa = outcome.time;
+    seen(hfy_rate_fixed_points(&rate, w, dim, r, count, noisy, &points, &work));
+    put_double(noisy, n);
+    put_double(outcome.time, count);
+    add("hfy_rate_fixed_points");
   }
   memset(&averages, 0, sizeof averages);
   seen(hfy_rate_theory_of(&rate, r, i % 2 ? NULL : noisy, n, (int)(i % 3 == 0), &averages, &work));
@@ -3306,11 +3329,14 @@ static void put_averages(const hfy_rate_averages *a) {
 }
 
 static void rate_theory(size_t i) {
+  static const double samples[] = {0.5, 1, 1.7};
   static const double loads[] = {0.01, 0.1, 0.3, 0.6, 0.95, 1.5}, cvs[] = {0.1, 0.4, 1, 3, -1},
                       fs[] = {0.1, 0.5, 0.9, 1, 0};
   hfy_rate rate, best;
   hfy_rate_averages averages;
   hfy_rate_load load;
+  hfy_rate_lead lead;
+  hfy_rate_rates rates = {0, 0, NULL, NULL, 0};
   hfy_rate_grid grid;
   hfy_rate_replica replica;
   hfy_rate_disc disc;
@@ -3331,6 +3357,7 @@ static void rate_theory(size_t i) {
   }
   memset(&averages, 0, sizeof averages);
   memset(&load, 0, sizeof load);
+  memset(&lead, 0, sizeof lead);
   memset(&replica, 0, sizeof replica);
   memset(&disc, 0, sizeof disc);
   memset(&best, 0, sizeof best);
@@ -3347,6 +3374,15 @@ static void rate_theory(size_t i) {
     seen(hfy_rate_bulk_edge(&rate, cv, alpha, (int)(i % 2), i % 3 ? 0 : 500, &x, &work));
     put_number(x);
     add("hfy_rate_bulk_edge");
+    rates.cv = cv;
+    rates.units = i % 3 ? 0 : 500;
+    seen(hfy_rate_leading(&rate, &rates, alpha, (int)(i % 2), &lead, &work));
+    put_number(lead.edge);
+    put_double(lead.outlier, 2);
+    add("hfy_rate_leading");
+    seen(hfy_rate_critical_load(&rate, &rates, (int)(i % 2), &x, &work));
+    put_number(x);
+    add("hfy_rate_critical_load");
   }
   if (i % 50 == 1) {
     if (i == 1) {
@@ -3386,6 +3422,9 @@ static void rate_theory(size_t i) {
   put_number(replica.m);
   put_number(replica.theta0);
   add("hfy_rate_solve_replica");
+  seen(hfy_rate_solve_replica_of(&rate, samples, NULL, 3, f, alpha, &replica, &work));
+  put_number(replica.q);
+  add("hfy_rate_solve_replica_of");
   seen(hfy_rate_circular_law(alpha, f * (i % 2 ? 1 : -1), 1 + cv, 0.5, 1, &disc, &work));
   put_number(disc.centre);
   put_number(disc.radius);
@@ -3397,7 +3436,7 @@ static void rate_theory(size_t i) {
 }
 
 static void room_rate(void) {
-  hfy_rate rate = {1, 0, 0};
+  hfy_rate rate = {1, 0, 0, NULL};
   double x[16] = {1, 2, 3, 4};
   size_t i;
   hfy_net net;

@@ -51,7 +51,7 @@ static double nan_(void) {
 static int is_nan(double x) { return !(x <= 0) && !(x > 0); }
 
 static hfy_rate unit(double power, double sigma, double theta) {
-  hfy_rate r;
+  hfy_rate r = {0, 0, 0, NULL};
   r.power = power, r.sigma = sigma, r.theta = theta;
   return r;
 }
@@ -92,6 +92,20 @@ static double theta_star(double power, double sigma, double cv) {
 }
 
 /* --- the unit --- */
+
+/* units of the caller's */
+static double soft_g(const void *own, double v) { return hfy_rate_g((const hfy_rate *)own, v); }
+static double soft_slope(const void *own, double v) { return hfy_rate_slope((const hfy_rate *)own, v); }
+static double soft_inverse(const void *own, double r) { return hfy_rate_inverse((const hfy_rate *)own, r); }
+static double tanh_g(const void *own, double v) { return *(const double *)own * tanh(v); }
+static double tanh_slope(const void *own, double v) { return *(const double *)own / (cosh(v) * cosh(v)); }
+static double tanh_inverse(const void *own, double r) { return atanh(r / *(const double *)own); }
+
+static hfy_rate_unit soft_unit(const hfy_rate *one) {
+  hfy_rate_unit own = {soft_g, soft_slope, soft_inverse, NULL, NULL, NULL};
+  own.context = one;
+  return own;
+}
 
 TEST(the_unit_is_golden) {
   static const double at[][3] = {{1, 1, 0},    {1.5, 0.7, 0.3}, {0.5, 2, -3},
@@ -1713,6 +1727,11 @@ TEST(bad_arguments) {
   hfy_rate one = unit(1, 1, 0), bad;
   hfy_rate_averages t;
   hfy_rate_load load;
+  hfy_rate_lead lead;
+  hfy_rate_mask mask;
+  static const signed char signs[16] = {0, 2, 1, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, -2};
+  hfy_rate_unit own = {tanh_g, NULL, NULL, NULL, NULL, NULL};
+  hfy_rate_rates rates = {0, 0, NULL, NULL, 0};
   hfy_rate_replica rep;
   hfy_rate_disc disc;
   hfy_rate_search search;
@@ -1802,6 +1821,41 @@ TEST(bad_arguments) {
   ARG(hfy_rate_bulk_edge(&one, 0, 0.5, 0, 0, &best, &work), "cv is 0");
   ARG(hfy_rate_bulk_edge(&one, 1, 0.5, 0, 1, &best, &work), "units is 1");
   ARG(hfy_rate_bulk_load(&one, 1, 0, 0, NULL, &work), "alpha is NULL");
+  bad = one, bad.unit = &own;
+  ARG(hfy_rate_weights(&bad, r, 3, 4, 0, w, &work), "rate->unit->slope is NULL");
+  own.slope = tanh_slope;
+  ARG(hfy_rate_weights(&bad, r, 3, 4, 0, w, &work), "rate->unit->inverse is NULL");
+  own.inverse = tanh_inverse, own.context = duplicate; /* of height 1: rates above are out of reach */
+  CHECK_FAILS(hfy_rate_weights(&bad, r, 3, 4, 0, w, &work), HFY_ERR_NONFINITE, &work, "g^-1 of pattern 0, unit 0");
+  ARG(hfy_rate_weights_sparse(&bad, r, 3, 4, 0, w, NULL, &work), "rate->unit is not 0 at 0 and below");
+  ARG(hfy_rate_net(&bad, r, 3, 4, 0, 1, keys, values, self, &net, &work), "rate->unit is given");
+  ARG(hfy_rate_weights_masked(&bad, r, 3, 4, 0, NULL, w, NULL, &work), "mask is NULL");
+  memset(&mask, 0, sizeof mask), mask.column = signs;
+  ARG(hfy_rate_weights_masked(&one, r, 3, 4, 0, &mask, NULL, NULL, &work), "w is NULL");
+  ARG(hfy_rate_weights_masked(&one, r, 3, 4, -1, &mask, w, NULL, &work), "margin is -1");
+  ARG(hfy_rate_weights_masked(&one, r, 3, 4, 0, &mask, w, NULL, &work), "mask->column[1] is 2; it should be -1");
+  mask.column = NULL, mask.weight = signs;
+  ARG(hfy_rate_weights_masked(&one, r, 3, 4, 0, &mask, w, NULL, &work), "mask->weight[15] is -2");
+  ARG(hfy_rate_weights_masked(&one, zero, 2, 4, 0, &mask, w, NULL, &work), "unit 2 is 0; it should be above 0");
+  CHECK_FAILS(hfy_rate_fixed_points(&one, w, 4, r, 1, NULL, NULL, &work), HFY_ERR_ARG, &work, "x is NULL");
+  own.gain = zero;
+  ARG(hfy_rate_weights(&bad, r, 3, 4, 0, w, &work), "gain 0, unit 2 is 0; it should be above 0");
+  ARG(hfy_rate_theory(&bad, 1, 0, &t, &work), "rate->unit has gains or thresholds");
+  ARG(hfy_rate_theory_of(&bad, r, NULL, 4, 0, &t, &work), "rate->unit has gains or thresholds");
+  ARG(hfy_rate_solve_replica(&bad, 1, 1, 0.5, &rep, &work), "rate->unit has gains or thresholds");
+  ARG(hfy_rate_solve_replica_of(&one, r, NULL, 4, 1, 0.5, NULL, &work), "replica is NULL");
+  ARG(hfy_rate_solve_replica_of(&one, r, NULL, 4, 0.5, 0.5, &rep, &work), "rate->sigma is 1");
+  rates.cv = 1;
+  ARG(hfy_rate_leading(&one, NULL, 0.5, 0, &lead, &work), "rates is NULL");
+  ARG(hfy_rate_leading(&one, &rates, 0.5, 0, NULL, &work), "lead is NULL");
+  ARG(hfy_rate_leading(&one, &rates, 1, 0, &lead, &work), "alpha is 1; it should be above 0 and below 1");
+  ARG(hfy_rate_critical_load(&one, &rates, 0, NULL, &work), "alpha is NULL");
+  rates.units = 1;
+  ARG(hfy_rate_critical_load(&one, &rates, 0, &best, &work), "units is 1");
+  rates.units = 0, rates.cv = 0;
+  ARG(hfy_rate_critical_load(&one, &rates, 0, &best, &work), "cv is 0; it should be above 0");
+  rates.r = r, rates.n = 0;
+  ARG(hfy_rate_critical_load(&one, &rates, 0, &best, &work), "count is 0");
   bad = unit(0.38, 0, 0); /* unstable at any load */
   CHECK(hfy_rate_bulk_load(&bad, 4, 0, 0, &best, &work) == HFY_OK && best <= 0);
   CHECK(hfy_rate_bulk_edge(&bad, 4, 1e-3, 0, 0, &best, &work) == HFY_OK && best >= 0);
@@ -1901,6 +1955,579 @@ TEST(scratch_is_known_beforehand) {
 
 /* --- the statistical targets, small --- */
 
+/* largest |x - y| of n, in units of 1 + |y| */
+static double apart(const double *x, const double *y, size_t n) {
+  double most = 0;
+  size_t i;
+  for (i = 0; i < n; i++)
+    if (!(fabs(x[i] - y[i]) / (1 + fabs(y[i])) <= most)) most = fabs(x[i] - y[i]) / (1 + fabs(y[i]));
+  return most;
+}
+
+/* the power, given as a unit of the caller's, in every function that asks for one */
+TEST(a_unit_of_the_callers) {
+  enum { N = 24, P = 6 };
+  static double w[2][N * N], j[2][N * N], end[2][P * N];
+  size_t seed, mine, stable[2], tight[2][P], i;
+  for (seed = 0; seed < 6; seed++) {
+    const int silent_some = (int)(seed % 2);
+    const double power = silent_some ? 0.7 + 0.3 * (double)(seed / 2) : 0.8 + 0.1 * (double)seed;
+    const hfy_rate inner = unit(power, silent_some ? 0 : 0.9, -0.2);
+    const hfy_rate_unit own = soft_unit(&inner);
+    double *r = patterns(300 + seed, P, N, 0.8, silent_some ? 0.5 : 1), abscissa[2][P], edge[2], load[2], theta[2];
+    double least[2], re[2][2 * N];
+    hfy_rate_averages t[2];
+    hfy_rate_replica rep[2];
+    for (mine = 0; mine < 2; mine++) {
+      hfy_rate one = mine ? unit(0, 0, -0.2) : inner; /* of mine power and sigma do not count */
+      hfy_rate_options o;
+      hfy_rate_search search;
+      memset(&o, 0, sizeof o), memset(&search, 0, sizeof search);
+      one.unit = mine ? &own : NULL;
+      o.duration = 3, o.tol = -1, o.dt = 0.05, o.voltage = (int)(seed / 2 % 2);
+      search.grid = 3, search.steps = 1, search.low = -1, search.high = 0.5;
+      if (silent_some)
+        CHECK(hfy_rate_weights_sparse(&one, r, P, N, seed > 2 ? 0 : 0.05, w[mine], NULL, NULL) == HFY_OK);
+      else
+        CHECK(hfy_rate_weights(&one, r, P, N, 0, w[mine], NULL) == HFY_OK);
+      CHECK(hfy_rate_jacobian(&one, w[0], r, N, j[mine], NULL) == HFY_OK);
+      CHECK(hfy_rate_spectrum(&one, w[0], r, N, re[mine], re[mine] + N, NULL, NULL) == HFY_OK);
+      CHECK(hfy_rate_stability(&one, w[0], r, P, N, abscissa[mine], &stable[mine], NULL) == HFY_OK);
+      CHECK(hfy_rate_tight(&one, w[0], r, P, N, tight[mine], NULL) == HFY_OK);
+      CHECK(hfy_rate_threshold(&one, r, P, N, &search, &theta[mine], &least[mine], NULL) == HFY_OK);
+      CHECK(hfy_rate_simulate(&one, w[0], N, r, P, &o, end[mine], NULL, NULL) == HFY_OK);
+      CHECK(hfy_rate_theory(&one, 0.5, 0, &t[mine], NULL) == HFY_OK);
+      CHECK(hfy_rate_bulk_edge(&one, 0.5, 0.3, 0, 100, &edge[mine], NULL) == HFY_OK);
+      CHECK(hfy_rate_bulk_load(&one, 0.5, 0, 100, &load[mine], NULL) == HFY_OK);
+      CHECK(hfy_rate_solve_replica(&one, 0.5, silent_some ? 0.5 : 1, 0.3, &rep[mine], NULL) == HFY_OK);
+    }
+    CHECK(apart(w[1], w[0], N * N) < 1e-9 && apart(j[1], j[0], N * N) < 1e-9);
+    CHECK(apart(end[1], end[0], P * N) < 1e-9 && apart(re[1], re[0], 2 * N) < 1e-6);
+    for (i = 0; i < P; i++)
+      CHECK(tight[0][i] == tight[1][i] && (abscissa[0][i] > DBL_MAX ? abscissa[1][i] > DBL_MAX
+                                                                    : fabs(abscissa[1][i] - abscissa[0][i]) < 1e-7));
+    CHECK(stable[0] == stable[1] && (!silent_some || seed < 3 || tight[0][0] > 0));
+    CHECK(fabs(theta[1] - theta[0]) < 1e-6 && fabs(least[1] - least[0]) < 1e-6);
+    CHECK(fabs(t[1].lambda_mem - t[0].lambda_mem) + fabs(t[1].vh / t[0].vh - 1) < 1e-7);
+    CHECK(silent_some || fabs(edge[1] - edge[0]) + fabs(load[1] - load[0]) < 1e-6);
+    CHECK(fabs(rep[1].q / rep[0].q - 1) + fabs(rep[1].m - rep[0].m) < 1e-7);
+    free(r);
+  }
+}
+
+/* rates of both signs, every unit with its own gain and threshold: fixed points, slopes by differences, return */
+TEST(gains_thresholds_and_signs) {
+  enum { N = 20, P = 3 };
+  static double w[N * N], j[N * N], r[P * N], out[2][N], start[N], end[N];
+  const double height = 1.5, h = 1e-6;
+  const hfy_rate soft = unit(1.1, 0.7, 0);
+  hfy_rng rng = hfy_rng_seed(31);
+  size_t round, i, k, mu;
+  for (round = 0; round < 6; round++) {
+    double gain[N], threshold[N], re[N], im[N], abscissa[P], found;
+    hfy_rate_points points;
+    hfy_rate one = soft;
+    hfy_rate_unit own = {tanh_g, tanh_slope, tanh_inverse, NULL, NULL, NULL};
+    own.context = &height, own.gain = gain, own.threshold = threshold;
+    if (round % 2) own.g = NULL; /* the power, with gains */
+    one.unit = &own, one.theta = 0.1;
+    for (i = 0; i < N; i++) gain[i] = 0.5 + hfy_rng_uniform(&rng), threshold[i] = 0.3 * hfy_rng_normal(&rng);
+    for (i = 0; i < P * N; i++)
+      r[i] = gain[i % N] * (round % 2 ? 0.2 + hfy_rng_uniform(&rng) : 2.4 * hfy_rng_uniform(&rng) - 1.2);
+    CHECK(hfy_rate_weights(&one, r, P, N, 0, w, NULL) == HFY_OK);
+    for (mu = 0; mu < P; mu++)
+      for (i = 0; i < N; i++) { /* eq. 2 stands still */
+        double v = -one.theta - threshold[i], g;
+        for (k = 0; k < N; k++) v += w[i * N + k] * r[mu * N + k];
+        g = round % 2 ? hfy_rate_g(&soft, v) : height * tanh(v);
+        CHECK(fabs(gain[i] * g - r[mu * N + i]) < 1e-10);
+      }
+    CHECK(hfy_rate_jacobian(&one, w, r, N, j, NULL) == HFY_OK);
+    for (k = 0; k < N; k++) {
+      for (mu = 0; mu < 2; mu++) /* the flow at r +- h e_k */
+        for (i = 0; i < N; i++) {
+          double v = -one.theta - threshold[i];
+          size_t a;
+          for (a = 0; a < N; a++) v += w[i * N + a] * (r[a] + (a == k ? (mu ? h : -h) : 0));
+          out[mu][i] = gain[i] * (round % 2 ? hfy_rate_g(&soft, v) : height * tanh(v)) - (i == k ? (mu ? h : -h) : 0);
+        }
+      for (i = 0; i < N; i++) CHECK(fabs((out[1][i] - out[0][i]) / (2 * h) - j[i * N + k]) < 1e-7);
+    }
+    CHECK(hfy_rate_spectrum(&one, w, r, N, re, im, NULL, NULL) == HFY_OK);
+    CHECK(hfy_rate_stability(&one, w, r, P, N, abscissa, NULL, NULL) == HFY_OK);
+    CHECK(fabs(re[0] - abscissa[0]) < 1e-9);
+    for (i = 0; i < N; i++) start[i] = r[i] + 1e-4 * hfy_rng_normal(&rng);
+    memset(&points, 0, sizeof points), points.abscissa = &found;
+    CHECK(hfy_rate_fixed_points(&one, w, N, start, 1, end, &points, NULL) == HFY_OK);
+    CHECK(apart(end, r, N) < 1e-7 && fabs(found - abscissa[0]) < 1e-6);
+    if (abscissa[0] < -0.05) {
+      CHECK(hfy_rate_simulate(&one, w, N, start, 1, NULL, end, NULL, NULL) == HFY_OK);
+      CHECK(apart(end, r, N) < 1e-7);
+    }
+  }
+}
+
+/* Samples in place of log-normal rates: those of a log-normal's nodes, and exponential ones against eq. 6 and 7. */
+TEST(replica_of_samples) {
+  const hfy_rate one = unit(0.8, 0, -0.3);
+  hfy_rate far;
+  hfy_rate_replica a, b;
+  hfy_rng rng = hfy_rng_seed(12);
+  double r[900], weight[900], x;
+  size_t k;
+  for (k = 0; k < 900; k++) {
+    const double z = -10 + 20 * (double)k / 900, s2 = log1p(0.36);
+    r[k] = exp(sqrt(s2) * z - 0.5 * s2), weight[k] = exp(-0.5 * z * z);
+  }
+  CHECK(hfy_rate_solve_replica(&one, 0.6, 0.4, 0.5, &a, NULL) == HFY_OK);
+  CHECK(hfy_rate_solve_replica_of(&one, r, weight, 900, 0.4, 0.5, &b, NULL) == HFY_OK);
+  CHECK(fabs(a.q / b.q - 1) + fabs(a.m - b.m) + fabs(a.theta0 - b.theta0) < 1e-8);
+  for (k = 0; k < 900; k++) r[k] *= 3; /* of three times the rate: the same weights, power 1 */
+  far = unit(1, 0, -0.9), x = hfy_rate_solve_replica_of(&far, r, weight, 900, 0.4, 0.5, &b, NULL);
+  far.theta = -0.3;
+  CHECK(!(fabs(x) > 0) && hfy_rate_solve_replica(&far, 0.6, 0.4, 0.5, &a, NULL) == HFY_OK);
+  CHECK(fabs(a.q / b.q - 1) + fabs(a.m - b.m) < 1e-8);
+  for (k = 0; k < 900; k++) r[k] = -2 * log(1 - hfy_rng_uniform(&rng)); /* mean 2: dense: eq. 6 and 7 */
+  CHECK(hfy_rate_solve_replica_of(&one, r, NULL, 900, 1, 0.3, &b, NULL) == HFY_OK);
+  {
+    hfy_rate_averages t;
+    hfy_rate_load load;
+    CHECK(hfy_rate_theory_of(&one, r, NULL, 900, 0, &t, NULL) == HFY_OK);
+    CHECK(hfy_rate_at_load(&t, 0.3, &load, NULL) == HFY_OK);
+    CHECK(fabs(b.q / load.weight_norm - 1) + fabs(b.m - load.weight_sum) < 1e-8);
+  }
+  x = b.q;
+  CHECK(hfy_rate_solve_replica_of(&one, r, NULL, 900, 1, 1.01, &b, NULL) == HFY_ERR_INFEASIBLE);
+  CHECK_EQ(b.q, x);
+}
+
+/* --- masks --- */
+
+static int mask_at(const hfy_rate_mask *mask, size_t i, size_t j, size_t n) {
+  const int own = mask->weight ? mask->weight[i * n + j] : 0;
+  return own || !mask->column ? own : mask->column[j];
+}
+
+/* The conditions of an optimum (Karush, Kuhn, Tucker), which are sufficient: the program is convex. */
+TEST(masked_weights_are_optimal) {
+  enum { N = 24, P = 7 };
+  static double w[N * N], lambda[N * P], plain[N * N], out[N * N], part[P * N];
+  static signed char weight[N * N], column[N];
+  hfy_rng rng = hfy_rng_seed(90);
+  size_t round, i, j, mu, bound = 0, solved = 0, all = 0, silent = 0;
+  for (round = 0; round < 16; round++) {
+    const int silent_some = (int)(round % 2), soft = !silent_some && round % 4 == 0;
+    const double margin = silent_some && round % 3 ? 0.05 : 0;
+    double *r = patterns(700 + round, P, N, 0.7, silent_some ? 0.5 : 1);
+    const hfy_rate one = unit(soft ? 0.9 : 1, soft ? 0.8 : 0, silent_some ? 0.4 : -0.5);
+    hfy_status status[N], answer;
+    hfy_rate_mask mask;
+    hfy_rate_rows rows;
+    memset(&rows, 0, sizeof rows), memset(&mask, 0, sizeof mask);
+    rows.status = status, rows.multipliers = lambda;
+    for (i = 0; i < N; i++) column[i] = hfy_rng_uniform(&rng) < 0.6 ? 1 : -1;
+    for (i = 0; i < N * N; i++) { /* every kind; most as the column */
+      const double u = hfy_rng_uniform(&rng);
+      weight[i] = (signed char)(u < 0.2 ? 2 : u < 0.3 ? 1 : u < 0.4 ? -1 : 0);
+    }
+    if (round % 3 != 1) mask.column = column;
+    if (round % 3 != 0) mask.weight = weight;
+    answer = hfy_rate_weights_masked(&one, r, P, N, margin, &mask, w, &rows, NULL);
+    CHECK(answer == HFY_OK || answer == HFY_ERR_INFEASIBLE);
+    for (i = 0; i < N; i++) {
+      all++;
+      if (status[i]) continue;
+      solved++;
+      for (mu = 0; mu < P; mu++) { /* it holds the patterns; only silent units leave room */
+        double v = 0;
+        for (j = 0; j < N; j++) v += w[i * N + j] * r[mu * N + j];
+        if (r[mu * N + i] > 0) {
+          CHECK(fabs(v - one.theta - hfy_rate_inverse(&one, r[mu * N + i])) < 1e-7);
+        } else {
+          CHECK(v <= one.theta - margin + 1e-7 && lambda[i * P + mu] <= 1e-9);
+          CHECK(fabs(lambda[i * P + mu] * (v - one.theta + margin)) < 1e-7 * (1 + fabs(lambda[i * P + mu])));
+          silent += lambda[i * P + mu] < -1e-6;
+        }
+      }
+      for (j = 0; j < N; j++) {
+        const int sign = mask_at(&mask, i, j, N);
+        const double x = w[i * N + j];
+        double pull = 0;
+        for (mu = 0; mu < P; mu++) pull += lambda[i * P + mu] * r[mu * N + j];
+        CHECK((sign != 1 || x >= 0) && (sign != -1 || x <= 0) && (sign != 2 || !(fabs(x) > 0)));
+        if (j == i)
+          CHECK(!(fabs(x) > 0));
+        else if (sign == 0 || fabs(x) > 0) /* free: the gradient is 0 */
+          CHECK(fabs(x - pull) < 1e-7 * (1 + fabs(pull)));
+        else if (sign != 2) /* bound: it pulls the forbidden way */
+          CHECK(sign * pull < 1e-7 * (1 + fabs(pull)));
+        bound += j != i && !(fabs(x) > 0);
+      }
+    }
+    memset(&mask, 0, sizeof mask); /* no mask: as without */
+    if (!soft) {
+      CHECK(hfy_rate_weights_masked(&one, r, P, N, margin, &mask, out, NULL, NULL) == HFY_OK);
+      CHECK(hfy_rate_weights_sparse(&one, r, P, N, margin, plain, NULL, NULL) == HFY_OK);
+      CHECK(!memcmp(out, plain, sizeof out));
+    }
+    memset(weight, 0, sizeof weight), mask.weight = weight; /* a unit that nobody hears: the problem without it */
+    for (i = 0; i < N; i++) weight[i * N + 3] = 2;
+    CHECK(hfy_rate_weights_masked(&one, r, P, N, margin, &mask, out, NULL, NULL) == HFY_OK);
+    for (i = 0; i < P * N; i++) part[i] = i % N == 3 ? 0 : r[i];
+    if (silent_some) {
+      hfy_rate_mask none;
+      memset(&none, 0, sizeof none);
+      answer = hfy_rate_weights_masked(&one, part, P, N, margin, &none, plain, NULL, NULL);
+      for (i = 0; i < N; i++)
+        if (i != 3) CHECK(apart(out + i * N, plain + i * N, N) < 1e-8);
+    }
+    free(r);
+  }
+  CHECK(solved > all / 2 && solved < all && bound > 1000 && silent > 20);
+}
+
+/* Nonnegative weights: a row has a solution if and only if its target is in the cone of its inputs; with two patterns
+   that is a sector of the plane. */
+TEST(masked_rows_without_a_solution) {
+  enum { N = 6 };
+  signed char column[N];
+  hfy_rate_mask mask = {NULL, NULL};
+  hfy_rng rng = hfy_rng_seed(8);
+  size_t round, i, j, none = 0;
+  mask.column = column;
+  for (round = 0; round < 60; round++) {
+    hfy_rate one = unit(1, 0, 0.4 - 0.8 * hfy_rng_uniform(&rng));
+    double *r = patterns(1200 + round, 2, N, 1, 1), w[N * N];
+    hfy_status status[N];
+    hfy_rate_rows rows = {NULL, NULL, NULL};
+    rows.status = status;
+    for (j = 0; j < N; j++) column[j] = (signed char)(round % 2 || hfy_rng_uniform(&rng) < 0.7 ? 1 : -1);
+    hfy_rate_weights_masked(&one, r, 2, N, 0, &mask, w, &rows, NULL);
+    for (i = 0; i < N; i++) { /* is (b0, b1) between two of the vectors s_j (r_j^0, r_j^1), j != i ? */
+      const double b0 = r[i] + one.theta, b1 = r[N + i] + one.theta;
+      size_t a, b;
+      int inside = 0;
+      for (a = 0; a < N; a++)
+        for (b = 0; b < N; b++) {
+          const double x0 = column[a] * r[a], x1 = column[a] * r[N + a];
+          const double y0 = column[b] * r[b], y1 = column[b] * r[N + b];
+          const double det = x0 * y1 - x1 * y0;
+          if (a == i || b == i || a == b || !(fabs(det) > 1e-9)) continue;
+          inside |= (b0 * y1 - b1 * y0) / det >= 0 && (x0 * b1 - x1 * b0) / det >= 0;
+        }
+      CHECK((status[i] == HFY_OK) == inside);
+      CHECK(!status[i] || status[i] == HFY_ERR_INFEASIBLE);
+      none += !inside;
+    }
+    free(r);
+  }
+  CHECK(none > 30 && none < 330);
+  for (round = 0; round < 5; round++) { /* a unit silent throughout takes no room: three patterns and a missing weight */
+    const hfy_rate one = unit(1, 0, 0.2);
+    double *r = patterns(1300 + round, 3, N, 1, 1), w[N * N];
+    signed char missing[N * N];
+    memset(missing, 0, sizeof missing), mask.column = NULL, mask.weight = missing;
+    for (i = 0; i < N; i++) missing[i * N] = missing[i * N + 1] = 2;
+    for (i = 0; i < 3; i++) r[i * N] = 0;
+    hfy_rate_weights_masked(&one, r, 3, N, 0, &mask, w, NULL, NULL);
+    for (i = 2; i < N; i++)
+      for (j = 0; j < 3; j++) {
+        double v = -one.theta;
+        size_t k;
+        for (k = 0; k < N; k++) v += w[i * N + k] * r[j * N + k];
+        CHECK(fabs(v - r[j * N + i]) < 1e-8);
+      }
+    free(r);
+  }
+}
+
+/* --- driven runs, fixed points --- */
+
+static void wave(void *context, double t, double *in) {
+  size_t i;
+  for (i = 0; i < 3; i++) in[i] = 2 + *(const double *)context * cos(t + (double)i);
+}
+
+static void bad_wave(void *context, double t, double *in) {
+  (void)context;
+  in[0] = t < 0.5 ? 1 : nan_(), in[1] = in[2] = 1;
+}
+
+/* without coupling dx/dt = -x + 2 + cos(t + i), whose solution is known; and the record of it */
+TEST(inputs_and_records) {
+  static const size_t units[2] = {2, 0};
+  double w[9] = {0}, start[6] = {1, 2, 3, 0.5, 0.1, 4}, end[6], part[6], record[2 * 11 * 2], one_record[11 * 2];
+  double height = 1;
+  const hfy_rate one = unit(1, 0, 0);
+  hfy_rate_course c;
+  hfy_rate_options o;
+  size_t s, k, i;
+  memset(&c, 0, sizeof c), memset(&o, 0, sizeof o);
+  c.dt = 0.02, c.steps = 203, c.input = wave, c.context = &height, c.every = 20;
+  c.units = units, c.n_units = 2, c.record = record;
+  for (c.voltage = 0; c.voltage < 2; c.voltage++) {
+    CHECK(hfy_rate_run(&one, w, 3, start, 2, &c, NULL, end, NULL, NULL) == HFY_OK);
+    for (s = 0; s < 2; s++)
+      for (k = 0; k < 12; k++)
+        for (i = 0; i < 3; i++) {
+          const double t = k < 11 ? 0.4 * (double)k : 4.06, p = (double)i;
+          const double want = 2 + 0.5 * (cos(t + p) + sin(t + p)) +
+                              (start[s * 3 + i] - 2 - 0.5 * (cos(p) + sin(p))) * exp(-t);
+          const double got = k == 11 ? end[s * 3 + i] : i == 1 ? want : record[(s * 11 + k) * 2 + (i == 0)];
+          CHECK(fabs(got - want) < 2e-8);
+        }
+  }
+  c.voltage = 0;
+  for (k = 0; k < 11; k++) { /* what is recorded is where a shorter run ends */
+    c.steps = 20 * k, c.every = 0;
+    CHECK(hfy_rate_run(&one, w, 3, start, 2, &c, NULL, part, NULL, NULL) == HFY_OK);
+    for (s = 0; s < 2; s++)
+      CHECK(!memcmp(&part[3 * s], &record[(s * 11 + k) * 2 + 1], 8) &&
+            !memcmp(&part[3 * s + 2], &record[(s * 11 + k) * 2], 8));
+  }
+  c.steps = 203, c.every = 20, c.record = one_record; /* a state alone: the same bits */
+  CHECK(hfy_rate_run(&one, w, 3, start + 3, 1, &c, NULL, part, NULL, NULL) == HFY_OK);
+  CHECK(!memcmp(part, end + 3, 3 * 8) && !memcmp(one_record, record + 22, sizeof one_record));
+  for (i = 0; i < 9; i++) w[i] = 0.3 * (double)(i % 4) - 0.3; /* no input: the classical runs */
+  c.input = NULL, c.every = 0, c.steps = 200;
+  o.dt = 0.02, o.duration = 4, o.tol = -1;
+  CHECK(hfy_rate_run(&one, w, 3, start, 2, &c, NULL, end, NULL, NULL) == HFY_OK);
+  CHECK(hfy_rate_simulate(&one, w, 3, start, 2, &o, part, NULL, NULL) == HFY_OK);
+  CHECK(apart(end, part, 6) < 1e-12);
+}
+
+/* Ornstein-Uhlenbeck: two linear units that excite each other; the scheme's variances, along (1, 1) and (1, -1), are
+   s^2 dt / (1 - (1 + lambda dt)^2), lambda = -1/2 and -3/2. Then a delay, whose first stretch is an exponential. */
+TEST(noise_and_delay) {
+  enum { S = 400 };
+  static double start[2 * S], end[2 * S], again[2 * S];
+  static hfy_rng rng[S];
+  const double w[4] = {0, 0.5, 0.5, 0}, dt = 0.1;
+  double sum[2] = {0, 0}, mean = 0, x, halved = 0.5, begin = 2;
+  hfy_rate one = unit(1, 0, -50); /* far above threshold: linear, with fixed point 100 */
+  hfy_rate_course c;
+  size_t s, k, i;
+  memset(&c, 0, sizeof c);
+  c.dt = dt, c.steps = 100, c.noise = 0.7;
+  for (s = 0; s < S; s++) rng[s] = hfy_rng_seed(5000 + s);
+  for (i = 0; i < 2 * S; i++) start[i] = 100;
+  for (k = 0; k < 6; k++) {
+    CHECK(hfy_rate_run(&one, w, 2, k ? end : start, S, &c, rng, end, NULL, NULL) == HFY_OK);
+    if (!k) continue; /* settles first */
+    for (s = 0; s < S; s++) {
+      const double a = (end[2 * s] + end[2 * s + 1] - 200) / sqrt(2), b = (end[2 * s] - end[2 * s + 1]) / sqrt(2);
+      sum[0] += a * a / (5 * S), sum[1] += b * b / (5 * S), mean += a / (5 * S);
+    }
+  }
+  for (k = 0; k < 2; k++) {
+    const double stay = 1 - (k ? 1.5 : 0.5) * dt, want = 0.49 * dt / (1 - stay * stay);
+    CHECK(fabs(sum[k] / want - 1) < 0.1); /* 2000 values: 3 % */
+  }
+  CHECK(fabs(mean) < 0.06);
+  rng[0] = hfy_rng_seed(1), rng[1] = hfy_rng_seed(2); /* alone or together, the bits are those of the own generator */
+  CHECK(hfy_rate_run(&one, w, 2, start, 2, &c, rng, end, NULL, NULL) == HFY_OK);
+  rng[1] = hfy_rng_seed(2);
+  CHECK(hfy_rate_run(&one, w, 2, start + 2, 1, &c, rng + 1, again, NULL, NULL) == HFY_OK);
+  CHECK(!memcmp(end + 2, again, 2 * sizeof *end));
+  memset(&c, 0, sizeof c); /* dx/dt = -x + x(t - 1)/2, x = 2 before 0: on 0 .. 1 it is 1 + e^-t, then by parts */
+  one = unit(1, 0, 0);
+  c.dt = 1e-3, c.delay = 1000, c.steps = 1000;
+  CHECK(hfy_rate_run(&one, &halved, 1, &begin, 1, &c, NULL, &x, NULL, NULL) == HFY_OK);
+  CHECK(fabs(x - (1 + exp(-1.0))) < 1e-3);
+  c.steps = 2000; /* x(1 + u) = 1/2 + u e^-u/2 + (1/2 + e^-1) e^-u */
+  CHECK(hfy_rate_run(&one, &halved, 1, &begin, 1, &c, NULL, &x, NULL, NULL) == HFY_OK);
+  CHECK(fabs(x - (0.5 + 0.5 * exp(-1.0) + (0.5 + exp(-1.0)) * exp(-1.0))) < 1e-3);
+}
+
+TEST(driven_runs_refuse_and_diverge) {
+  const size_t out_of_range[1] = {3};
+  double w[9] = {0, 3, 0, 0, 0, 3, 3, 0, 0}, start[6] = {5, 5, 5, 0.01, 0.01, 0.01}, end[6], record[3];
+  const hfy_rate one = unit(2, 0, 0);
+  hfy_status each[2];
+  hfy_rate_outcome outcome;
+  hfy_rate_course c;
+  hfy_work work;
+  size_t i;
+  memset(&c, 0, sizeof c), memset(&outcome, 0, sizeof outcome), memset(&work, 0, sizeof work);
+  outcome.status = each, c.steps = 500;
+  CHECK_FAILS(hfy_rate_run(&one, w, 3, start, 2, &c, NULL, end, &outcome, &work), HFY_ERR_NONFINITE, &work, "state 0");
+  CHECK(each[0] == HFY_ERR_NONFINITE && each[1] == HFY_OK && end[0] > 5 && end[0] <= 6e6 && end[3] < 0.01);
+  for (i = 0; i < 6; i++) end[i] = 7;
+#define ARG(words) \
+  CHECK_FAILS(hfy_rate_run(&one, w, 3, start, 2, &c, NULL, end, NULL, &work), HFY_ERR_ARG, &work, words)
+  CHECK_FAILS(hfy_rate_run(&one, w, 3, start, 2, NULL, NULL, end, NULL, &work), HFY_ERR_ARG, &work, "course is NULL");
+  c.noise = 1;
+  ARG("rng is NULL");
+  c.noise = -1;
+  ARG("course->noise is -1");
+  c.noise = 0, c.every = 1;
+  ARG("course->record is NULL");
+  c.record = record, c.units = out_of_range, c.n_units = 1;
+  ARG("course->units[0] is 3; it should be below dim 3");
+  c.every = 0, c.dt = -1;
+  ARG("dt is -1");
+  c.dt = 0, c.input = bad_wave;
+  memset(w, 0, sizeof w);
+  ARG("input: unit 0 gets");
+#undef ARG
+  for (i = 0; i < 6; i++) CHECK_EQ(end[i], 7);
+  hfy_work_free(&work);
+}
+
+/* x = tanh 2x has three solutions; then stored patterns from nearby, and whatever else there is: solutions of eq. 2
+   that runs return to or leave as their abscissas say */
+TEST(fixed_points_stable_and_not) {
+  enum { N = 30, P = 4, S = 12 };
+  static double w[N * N], start[S * N], x[S * N], end[N];
+  const double scalar = 2, height = 1;
+  double from[4] = {0.03, 1.5, -0.8, 0.9}, to[4], abscissa[S], stored[P];
+  hfy_rate_unit own = {tanh_g, tanh_slope, tanh_inverse, NULL, NULL, NULL};
+  hfy_rate one = unit(0, 0, 0);
+  hfy_status status[S];
+  size_t first[S], steps[S], s, i, k, seed, others = 0, unstable = 0;
+  hfy_rate_points points;
+  points.status = status, points.abscissa = abscissa, points.first = first, points.steps = steps;
+  own.context = &height, one.unit = &own;
+  CHECK(hfy_rate_fixed_points(&one, &scalar, 1, from, 4, to, &points, NULL) == HFY_OK);
+  CHECK(fabs(to[0]) < 1e-10 && fabs(abscissa[0] - 1) < 1e-9);
+  for (s = 1; s < 4; s++) {
+    CHECK(fabs(fabs(to[s]) - 0.95750402407728) < 1e-9 && (to[s] > 0) == (s != 2));
+    CHECK(fabs(abscissa[s] - (1 - 2 * to[s] * to[s])) < 1e-8);
+  }
+  CHECK(first[0] == 0 && first[1] == 1 && first[2] == 2 && first[3] == 1);
+  for (seed = 0; seed < 4; seed++) {
+    double *r = patterns(40 + seed, P, N, 1.5, 1);
+    hfy_rng rng = hfy_rng_seed(seed);
+    one = unit(1.1, 0.8, -0.3);
+    CHECK(hfy_rate_weights(&one, r, P, N, 0, w, NULL) == HFY_OK);
+    CHECK(hfy_rate_stability(&one, w, r, P, N, stored, NULL, NULL) == HFY_OK);
+    for (i = 0; i < S * N; i++)
+      start[i] = i < P * N ? r[i] * exp(0.01 * hfy_rng_normal(&rng)) : 2 * hfy_rng_uniform(&rng);
+    hfy_rate_fixed_points(&one, w, N, start, S, x, &points, NULL);
+    CHECK(apart(x, r, P * N) < 1e-7 && apart(abscissa, stored, P) < 1e-6);
+    for (s = 0; s < S; s++) {
+      hfy_rate_options o;
+      double off = 0, gap = 0;
+      if (status[s]) continue;
+      CHECK(steps[s] > 0 && first[s] <= s && apart(x + s * N, x + first[s] * N, N) < 1e-5);
+      for (i = 0; i < N; i++) {
+        double v = -one.theta;
+        for (k = 0; k < N; k++) v += w[i * N + k] * x[s * N + k];
+        off += fabs(hfy_rate_g(&one, v) - x[s * N + i]);
+        start[i] = x[s * N + i] + 1e-5 * hfy_rng_normal(&rng), gap += pow(start[i] - x[s * N + i], 2);
+      }
+      CHECK(off < 1e-8);
+      others += s >= P && first[s] >= P, unstable += abscissa[s] > 0.02;
+      if (fabs(abscissa[s]) < 0.03) continue;
+      memset(&o, 0, sizeof o);
+      o.duration = 20 / fabs(abscissa[s]), o.tol = -1;
+      hfy_rate_simulate(&one, w, N, start, 1, &o, end, NULL, NULL);
+      for (off = 0, i = 0; i < N; i++) off += pow(end[i] - x[s * N + i], 2);
+      CHECK(abscissa[s] < 0 ? off < 0.01 * gap : off > 100 * gap);
+    }
+    free(r);
+  }
+  CHECK(others > 0 && unstable > 5);
+}
+
+/* bulk and outliers at a load */
+TEST(the_lead_at_a_load) {
+  static const struct {
+    double power, sigma, cv, off, alpha, want;
+    int self;
+  } at[] = {/* roots of the determinant by mpmath, 30 digits, with a quadrature of its own */
+{1, 2, 0.5, 0, 0.03, -0.000415060273034, 1},
+                  {1, 2, 0.5, 0, 0.03, -0.000950723018117, 0},
+                  {1, 1, 1, 2, 0.1, 0.688243321606, 0},
+                  {1, 1, 1, 2, 0.1, 0.690162390138, 1}};
+  hfy_rng rng = hfy_rng_seed(77);
+  hfy_rate_averages t;
+  hfy_rate_lead lead;
+  hfy_rate_rates rates;
+  hfy_rate one;
+  double x, y;
+  size_t i, pairs = 0;
+  int self;
+  memset(&rates, 0, sizeof rates);
+  for (i = 0; i < COUNT(at); i++) {
+    one = unit(at[i].power, at[i].sigma, theta_star(at[i].power, at[i].sigma, at[i].cv) + at[i].off);
+    rates.cv = at[i].cv;
+    CHECK(hfy_rate_leading(&one, &rates, at[i].alpha, at[i].self, &lead, NULL) == HFY_OK);
+    CHECK(fabs(lead.outlier[0] - at[i].want) < 1e-10 && lead.outliers == 1);
+  }
+  for (i = 0; i < 24; i++) { /* at no load: the eigenvalues of the 2 x 2 matrix, where no bulk hides them */
+    rates.cv = 0.3 + hfy_rng_uniform(&rng), self = (int)(i % 2);
+    one = unit(0.8 + 0.2 * hfy_rng_uniform(&rng), 0.3 + 2 * hfy_rng_uniform(&rng), 3 * hfy_rng_uniform(&rng));
+    CHECK(hfy_rate_theory(&one, rates.cv, 0, &t, NULL) == HFY_OK);
+    CHECK(hfy_rate_leading(&one, &rates, 1e-9, self, &lead, NULL) == HFY_OK);
+    CHECK(hfy_rate_bulk_edge(&one, rates.cv, 1e-9, self, 0, &x, NULL) == HFY_OK);
+    CHECK_EQ(lead.edge, x);
+    CHECK(lead.outlier[lead.outliers ? lead.outliers - 1 : 0] >= x && lead.outlier[0] >= lead.outlier[1]);
+    if (t.outlier_re[0] > lead.edge + 1e-4)
+      CHECK(fabs(lead.outlier[0] - t.outlier_re[0]) < 1e-6);
+    if (t.outlier_re[1] > lead.edge + 1e-4)
+      CHECK(fabs(lead.outlier[1] - t.outlier_re[1]) < 1e-6);
+    pairs += lead.outliers == 2;
+  }
+  CHECK(pairs > 1);
+  for (self = 0; self < 2; self++) { /* the critical load is where the lead is 0, outlier or bulk */
+    static const double units[][3] = {{1, 2, 0.5}, {1, 1, 1}, {1.05, 1, 1}};
+    for (i = 0; i < 3; i++) {
+      one = unit(units[i][0], units[i][1], theta_star(units[i][0], units[i][1], units[i][2]));
+      rates.cv = units[i][2], rates.units = one.power > 1 ? 1000 : 0;
+      CHECK(hfy_rate_critical_load(&one, &rates, self, &x, NULL) == HFY_OK);
+      CHECK(hfy_rate_bulk_load(&one, rates.cv, self, rates.units, &y, NULL) == HFY_OK);
+      CHECK(x > 0.02 && (i == 1 ? fabs(x - y) < 1e-5 : x < 0.85 * y));
+      CHECK(hfy_rate_leading(&one, &rates, x, self, &lead, NULL) == HFY_OK && fabs(lead.outlier[0]) < 1e-5);
+      if (self && !i) CHECK(fabs(x - 0.0317) < 5e-5); /* measured: .031 (N = 8000) */
+    }
+  }
+  one = unit(1, 0, 0); /* marginal at every load */
+  rates.cv = 1, rates.units = 0;
+  CHECK(hfy_rate_critical_load(&one, &rates, 0, &x, NULL) == HFY_OK);
+  CHECK_EQ(x, 0);
+}
+
+/* Samples that are the quadrature's nodes; and the abscissas of networks against their own patterns' averages: at these
+   loads the outliers are .02 to .04 from where they are at none. */
+TEST(the_lead_of_samples_and_networks) {
+  static const double units[][4] = {{1, 2, 0.5, 0.15}, {1.2, 1, 1, 0.25}};
+  double r[900], weight[900], near = 0, none = 0;
+  hfy_rate one = unit(1, 1, 0.3);
+  hfy_rate_rates rates, samples;
+  hfy_rate_lead lead, same;
+  size_t c, k, mu;
+  memset(&rates, 0, sizeof rates), memset(&samples, 0, sizeof samples);
+  rates.cv = 1;
+  for (k = 0; k < 900; k++) {
+    const double z = -11 + 24 * (double)k / 900, s2 = log1p(1.0);
+    r[k] = exp(sqrt(s2) * z - 0.5 * s2), weight[k] = 7 * exp(-0.5 * z * z);
+  }
+  samples.r = r, samples.weight = weight, samples.n = 900;
+  CHECK(hfy_rate_leading(&one, &rates, 0.2, 0, &lead, NULL) == HFY_OK);
+  CHECK(hfy_rate_leading(&one, &samples, 0.2, 0, &same, NULL) == HFY_OK);
+  CHECK(fabs(lead.edge - same.edge) + fabs(lead.outlier[0] - same.outlier[0]) < 1e-7);
+  CHECK(lead.outliers == 1 && lead.outlier[0] > lead.edge + 0.01);
+  for (c = 0; c < 2; c++) {
+    const size_t n = 240, p = (size_t)(units[c][3] * (double)n + 0.5);
+    double *pattern = patterns(900 + c, p, n, units[c][2], 1), *w = doubles(n * n), a[6], off = 0, still = 0;
+    one = unit(units[c][0], units[c][1], theta_star(units[c][0], units[c][1], units[c][2]));
+    CHECK(hfy_rate_weights(&one, pattern, p, n, 1, w, NULL) == HFY_OK);
+    CHECK(hfy_rate_stability(&one, w, pattern, 6, n, a, NULL, NULL) == HFY_OK);
+    samples.weight = NULL, samples.n = n;
+    for (mu = 0; mu < 6; mu++) {
+      samples.r = pattern + mu * n;
+      CHECK(hfy_rate_leading(&one, &samples, units[c][3], 1, &lead, NULL) == HFY_OK);
+      CHECK(hfy_rate_leading(&one, &samples, 1e-6, 1, &same, NULL) == HFY_OK);
+      off += (a[mu] - lead.outlier[0]) / 6, still += (a[mu] - same.outlier[0]) / 6;
+    }
+    near += fabs(off), none += fabs(still);
+    free(pattern), free(w);
+  }
+  CHECK(near < 0.03 && none > 3 * near);
+  if (!(near < 0.03 && none > 3 * near)) printf("      (%g %g)\n", near, none);
+}
+
 TEST(moments_of_the_weights) {
   const size_t n = 200, p = 100;
   double *r = patterns(131, p, n, 0.5, 1), *w = doubles(n * n), squares = 0, sums = 0;
@@ -1998,6 +2625,17 @@ int main(int argc, char **argv) {
   RUN(asymmetry);
   RUN(bad_arguments);
   RUN(scratch_is_known_beforehand);
+  RUN(a_unit_of_the_callers);
+  RUN(gains_thresholds_and_signs);
+  RUN(replica_of_samples);
+  RUN(inputs_and_records);
+  RUN_ONCE(noise_and_delay);
+  RUN(driven_runs_refuse_and_diverge);
+  RUN_ONCE(fixed_points_stable_and_not);
+  RUN(masked_weights_are_optimal);
+  RUN(masked_rows_without_a_solution);
+  RUN(the_lead_at_a_load);
+  RUN_ONCE(the_lead_of_samples_and_networks);
   RUN(moments_of_the_weights);
   RUN(outliers_are_where_the_theory_puts_them);
   RUN(every_golden_row_was_asked_for);

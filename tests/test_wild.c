@@ -280,7 +280,7 @@ static void wild_kernel(void) {
 
 static void wild_rate(void) {
   const size_t n = 1 + pick(MOST), p = 1 + pick(MOST);
-  hfy_rate unit;
+  hfy_rate unit = {0, 0, 0, NULL};
   hfy_rate_options o;
   hfy_rate_outcome outcome;
   hfy_rate_averages averages;
@@ -470,7 +470,7 @@ TEST(missing_kernel) {
 
 TEST(missing_rate) {
   double r[6] = {1, 2, 0.5, 1, 3, 0.25}, w[4] = {0, 1, 1, 0}, d[8], e[8], alpha;
-  hfy_rate one = {1, 0, 0}, bad = {0, 0, 0}, rough = {1, -1, 0};
+  hfy_rate one = {1, 0, 0, NULL}, bad = {0, 0, 0, NULL}, rough = {1, -1, 0, NULL};
   hfy_rate_averages averages;
   hfy_rate_load load;
   hfy_rate_grid grid = {1, 0, 1, 0, 0, 1};

@@ -52,7 +52,7 @@ static hfy_real signs[N * D], classical[D * D];
 static uint64_t patterns[KP * 2];
 static hfy_kernel kernel;
 static hfy_rate_averages averages;
-static const hfy_rate soft_unit = {1, 1, -0.9}, hard_unit = {1, 0, -0.9};
+static const hfy_rate soft_unit = {1, 1, -0.9, NULL}, hard_unit = {1, 0, -0.9, NULL};
 
 /* all that any call writes */
 static struct outputs {
@@ -72,6 +72,7 @@ static struct outputs {
   hfy_kernel_fisher fisher[4];
   hfy_rate_averages averages;
   hfy_rate_load load;
+  hfy_rate_lead lead;
   hfy_rate_modes modes;
   hfy_rate_replica replica;
   hfy_rate_disc disc;
@@ -668,6 +669,12 @@ static hfy_status run_rate_weights(hfy_work *w) {
 static hfy_status run_rate_sparse(hfy_work *w) {
   return hfy_rate_weights_sparse(&hard_unit, sparse, RP, RN, 0, out.table, NULL, w);
 }
+static hfy_status run_rate_masked(hfy_work *w) {
+  static signed char weight[RN * RN];
+  const hfy_rate_mask mask = {NULL, weight};
+  weight[1] = 2;
+  return hfy_rate_weights_masked(&hard_unit, sparse, RP, RN, 0, &mask, out.table, NULL, w);
+}
 static hfy_status run_rate_net(hfy_work *w) {
   return hfy_rate_net(&soft_unit, dense, RP, RN, 0, 1, out.real, out.more, out.weights, &out.net, w);
 }
@@ -705,6 +712,24 @@ static hfy_status run_rate_bulk_load(hfy_work *w) {
 static hfy_status run_rate_bulk_edge(hfy_work *w) {
   return hfy_rate_bulk_edge(&soft_unit, 1, 0.3, 1, 0, &out.scalar, w);
 }
+static hfy_status run_rate_leading(hfy_work *w) {
+  hfy_rate_rates rates;
+  memset(&rates, 0, sizeof rates);
+  if (which_rule) {
+    rates.r = dense;
+    rates.n = RP * RN;
+  } else {
+    rates.cv = 1;
+  }
+  return hfy_rate_leading(&soft_unit, &rates, 0.3, 1, &out.lead, w);
+}
+static hfy_status run_rate_critical_load(hfy_work *w) {
+  hfy_rate_rates rates;
+  memset(&rates, 0, sizeof rates);
+  rates.cv = 1;
+  rates.units = 50;
+  return hfy_rate_critical_load(&soft_unit, &rates, 0, &out.scalar, w);
+}
 static hfy_status run_rate_optimum(hfy_work *w) {
   static const hfy_rate_grid grid = {0.9, 0.1, 2, -1, 0.5, 2};
   return hfy_rate_optimum(1, &grid, &out.unit, &out.scalar, w);
@@ -712,6 +737,9 @@ static hfy_status run_rate_optimum(hfy_work *w) {
 static hfy_status run_rate_capacity(hfy_work *w) { return hfy_rate_capacity(0.5, &out.scalar, out.bound, w); }
 static hfy_status run_rate_replica(hfy_work *w) {
   return hfy_rate_solve_replica(&hard_unit, 1, 0.5, 0.3, &out.replica, w);
+}
+static hfy_status run_rate_replica_of(hfy_work *w) {
+  return hfy_rate_solve_replica_of(&soft_unit, dense, NULL, RP * RN, 1, 0.3, &out.replica, w);
 }
 static hfy_status run_rate_disc(hfy_work *w) { return hfy_rate_circular_law(0.3, 0.5, 1, 1, 1, &out.disc, w); }
 static hfy_status run_rate_simulate(hfy_work *w) {
@@ -726,6 +754,23 @@ static hfy_status run_rate_simulate(hfy_work *w) {
   outcome.speed = out.bound;
   outcome.steps = out.whole[0];
   return hfy_rate_simulate(&soft_unit, dense_w, RN, dense, RP, &o, out.table, &outcome, w);
+}
+static hfy_status run_rate_run(hfy_work *w) {
+  hfy_rng rng[RP];
+  hfy_rate_course course;
+  size_t i;
+  for (i = 0; i < RP; i++) rng[i] = hfy_rng_seed(i);
+  memset(&course, 0, sizeof course);
+  course.steps = 5;
+  course.noise = 0.1;
+  course.delay = 2;
+  return hfy_rate_run(&soft_unit, dense_w, RN, dense, RP, &course, rng, out.table, NULL, w);
+}
+static hfy_status run_rate_fixed(hfy_work *w) {
+  hfy_rate_points points = {NULL, NULL, NULL, NULL};
+  points.abscissa = out.bound;
+  points.first = out.whole[0];
+  return hfy_rate_fixed_points(&soft_unit, dense_w, RN, dense, RP, out.table, &points, w);
 }
 static hfy_status run_rate_basin(hfy_work *w) {
   hfy_rng rng = hfy_rng_seed(4);
@@ -929,6 +974,7 @@ static size_t each_call(void (*judge)(run_call *run, const char *name)) {
     judge(run_rate_weights, "rate_weights");
     judge(run_rate_threshold, "rate_threshold");
     judge(run_rate_simulate, "rate_simulate");
+    judge(run_rate_leading, "rate_leading");
   }
   which_rule = 0;
   for (i = 0; i < 12; i++) {
@@ -970,6 +1016,7 @@ static size_t each_call(void (*judge)(run_call *run, const char *name)) {
   judge(run_rate_patterns, "rate_patterns");
   judge(run_rate_perturb, "rate_perturb");
   judge(run_rate_sparse, "rate_weights_sparse");
+  judge(run_rate_masked, "rate_weights_masked");
   judge(run_rate_net, "rate_net");
   judge(run_rate_jacobian, "rate_jacobian");
   judge(run_rate_spectrum, "rate_spectrum");
@@ -981,10 +1028,14 @@ static size_t each_call(void (*judge)(run_call *run, const char *name)) {
   judge(run_rate_at_load, "rate_at_load");
   judge(run_rate_bulk_edge, "rate_bulk_edge");
   judge(run_rate_bulk_load, "rate_bulk_load");
+  judge(run_rate_critical_load, "rate_critical_load");
   judge(run_rate_optimum, "rate_optimum");
   judge(run_rate_capacity, "rate_capacity");
   judge(run_rate_replica, "rate_solve_replica");
+  judge(run_rate_replica_of, "rate_solve_replica_of");
   judge(run_rate_disc, "rate_circular_law");
+  judge(run_rate_run, "rate_run");
+  judge(run_rate_fixed, "rate_fixed_points");
   judge(run_rate_basin, "rate_basin");
   judge(run_npy_parse, "npy_parse");
   judge(run_npy_decode, "npy_decode");

@@ -4,6 +4,7 @@
 #   make rate-targets  what random problems should show, with bounds, pass or fail: two minutes
 #                      (ONLY=S7 one group, SEED=2 other problems)
 #   make rate-spread   the same with five seeds: $(RESULTS)/rate_targets.csv, ten minutes
+#   make rate-load     critical loads: theory beside networks of 500, 2000 and 8000 units, an hour or so: $(RESULTS)
 # CSV files and SVG pictures: $(BUILD)/rate_fig*.csv, .svg
 
 FIGURE = 1
@@ -29,6 +30,18 @@ rate-spread: $(RATE_TARGETS)
 	@mkdir -p $(RESULTS) $(SEEDS:%=$(BUILD)/rate%)
 	@for s in $(SEEDS); do $(RATE_TARGETS) --seed $$s --out $(BUILD)/rate$$s || :; done
 	@$(PYTHON) spread.py line,group,what $(RESULTS)/rate_targets.csv $(SEEDS:%=$(BUILD)/rate%/rate_targets.csv)
+
+RATE_LOAD = $(BUILD)/rate_load
+$(RATE_LOAD): rate_load.c ../../hfy.h | $(BUILD)
+	$(COMPILE) rate_load.c -o $@ -lm
+
+rate-load: $(RATE_LOAD)
+	@mkdir -p $(RESULTS)
+	$(RATE_LOAD) $(BUILD) 500 10 5
+	$(RATE_LOAD) $(BUILD) 2000 10 2
+	$(RATE_LOAD) $(BUILD) 8000 10 2 2
+	@cat $(BUILD)/rate_load_500.csv > $(RESULTS)/rate_load.csv
+	@for n in 2000 8000; do tail -n +2 $(BUILD)/rate_load_$$n.csv; done >> $(RESULTS)/rate_load.csv
 
 rate-quick: $(RATE)
 	$(RATE) 1 $(BUILD) 100 1 quick
@@ -59,4 +72,4 @@ rate-plots:
 	@if command -v gnuplot >/dev/null; then gnuplot -e "build='$(BUILD)'" rate_figures.gp; \
 	else echo "reproduce: no gnuplot (Debian: gnuplot-nox): the CSV files are in $(BUILD)"; fi
 
-.PHONY: rate-spread rate-quick rate-long rate-one rate-plots rate-targets
+.PHONY: rate-load rate-spread rate-quick rate-long rate-one rate-plots rate-targets

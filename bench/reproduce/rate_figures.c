@@ -3,7 +3,8 @@
 
        rate_figures FIGURE DIRECTORY N REPETITIONS [quick]
 
-   FIGURE 1 .. 8; N units; REPETITIONS independent problems a point. quick: fewer points. Progress goes to stderr. */
+   FIGURE 1 .. 8, or 9: stability of sparse patterns over f and load, 10: rows that have weights under Dale's law. N
+   units; REPETITIONS independent problems a point; quick: fewer points. Progress goes to stderr. */
 #define HFY_IMPLEMENTATION
 #include "../../hfy.h"
 #include "rate.h"
@@ -29,12 +30,18 @@ static void must(hfy_status status) {
   exit(1);
 }
 
+/* A threshold far outside its bracket is one nevertheless. */
+static void far_off(hfy_status status) {
+  if (status != HFY_ERR_CONVERGENCE) must(status);
+}
+
 static FILE *table(const char *name, const char *head) {
   char path[1000];
   FILE *file;
   snprintf(path, sizeof path, "%s/%s.csv", directory, name);
   file = fopen(path, "w");
   if (!file) perror(path), exit(1);
+  setvbuf(file, NULL, _IOLBF, 1 << 12); /* a run that is stopped keeps every row it has */
   fprintf(file, "%s\n", head);
   return file;
 }
@@ -46,7 +53,7 @@ static void progress(const char *what, size_t done, size_t all) {
 }
 
 static hfy_rate unit(double power, double sigma) {
-  hfy_rate one;
+  hfy_rate one = {0, 0, 0, NULL};
   one.power = power, one.sigma = sigma, one.theta = 0;
   return one;
 }
@@ -70,7 +77,7 @@ static double stable_share(hfy_rate one, double cv, double alpha, size_t n, uint
     hfy_rate_search o;
     memset(&o, 0, sizeof o);
     o.sample = 3, o.grid = 9, o.steps = 8;
-    must(hfy_rate_threshold(&one, r, p, n, &o, &one.theta, &objective, &work));
+    far_off(hfy_rate_threshold(&one, r, p, n, &o, &one.theta, &objective, &work));
   }
   if (hfy_rate_weights(&one, r, p, n, 0, w, &work) == HFY_OK)
     must(hfy_rate_stability(&one, w, r, looked, n, NULL, &stable, &work));
@@ -93,6 +100,24 @@ static double measured_load(hfy_rate one, double cv, size_t n, uint64_t seed) {
   return alpha - step;
 }
 
+/* Figure 1 a, f: activation curves, densities of the patterns */
+static void curves(void) {
+  static const double cvs[] = {0.5, 1, 2, 4}, units[][2] = {{0.5, 1}, {1, 0.1}, {1, 1}, {1.5, 1}};
+  FILE *activation = table("rate_fig1_activation", "power,sigma,v,g");
+  FILE *density = table("rate_fig1_density", "cv,r,density");
+  size_t c, k;
+  for (c = 0; c < 4; c++) {
+    const hfy_rate one = unit(units[c][0], units[c][1]);
+    const double s2 = log1p(cvs[c] * cvs[c]);
+    for (k = 0; k <= 80; k++) {
+      const double v = -2 + 0.05 * (double)k, r = pow(10, -2 + 0.04 * (double)k), z = log(r) + 0.5 * s2;
+      fprintf(activation, "%g,%g,%g,%g\n", one.power, one.sigma, v, hfy_rate_g(&one, v));
+      fprintf(density, "%g,%g,%g\n", cvs[c], r, exp(-0.5 * z * z / s2) / (r * sqrt(2 * 3.14159265358979 * s2)));
+    }
+  }
+  fclose(activation), fclose(density);
+}
+
 /* Figure 1: moments of the weights, stored and stable shares, asymmetry, non-normality */
 static void figure1(void) {
   static const double sets[][4] = {/* power, sigma, cv; panel: 0 b c, 1 d, 2 g h, 3 e i j */
@@ -106,6 +131,7 @@ static void figure1(void) {
                      "panel,power,sigma,cv,alpha,theta,sum,sum_theory,norm,norm_theory,norm_median,stored,"
                      "stable,asymmetry,henrici");
   size_t s, l, k, i;
+  curves();
   for (s = 0; s < sizeof sets / sizeof *sets; s++)
     for (l = 0; l < 11; l++) {
       double sum = 0, norm = 0, median = 0, stored = 0, share = 0, lopsided = 0, henrici = 0, theta = 0;
@@ -121,7 +147,7 @@ static void figure1(void) {
         memset(&o, 0, sizeof o);
         o.sample = 2, o.grid = 7, o.steps = quick ? 3 : 12;
         must(hfy_rate_patterns(&rng, sets[s][2], 1, p, N, r, &work));
-        must(hfy_rate_threshold(&one, r, p, N, &o, &one.theta, &best, &work));
+        far_off(hfy_rate_threshold(&one, r, p, N, &o, &one.theta, &best, &work));
         if (hfy_rate_weights(&one, r, p, N, 0, w, &work)) {
           free(r), free(w), free(j), free(row);
           continue;
@@ -163,6 +189,7 @@ static void figure2(void) {
   const size_t trials = quick ? 6 : 60;
   FILE *points = table("rate_fig2_points", "set,re,im");
   FILE *marks = table("rate_fig2_marks", "set,power,sigma,cv,alpha,theta,bulk,memory,average,edge,outlier");
+  FILE *inset = table("rate_fig2_inset", "r,phi");
   FILE *errors = table("rate_fig2_errors", "cv,bulk,bulk_corrected,average,average_corrected,memory,correlation");
   size_t s, mu, i, k;
   for (s = 0; s < 6; s++) {
@@ -179,6 +206,8 @@ static void figure2(void) {
     must(hfy_rate_bulk_edge(&one, sets[s][2], sets[s][3], 0, one.power > 1 ? N : 0, &edge, &work));
     must(hfy_rate_patterns(&rng, sets[s][2], 1, p, N, r, &work));
     must(hfy_rate_weights(&one, r, p, N, 0, w, &work));
+    for (i = 0; s == 0 && i < N; i++)
+      fprintf(inset, "%g,%g\n", r[i], hfy_rate_slope_at(&one, r[i]) * (hfy_rate_inverse(&one, r[i]) + one.theta));
     fprintf(marks, "%d,%g,%g,%g,%g,%g,%g,%g,%g,%g,%g\n", (int)s, one.power, one.sigma, sets[s][2], sets[s][3],
             one.theta, load.lambda_bulk, t.lambda_mem, t.lambda_ave, edge, t.outlier_re[0]);
     for (mu = 0; mu < p && mu < (quick ? 3U : 30U); mu++) {
@@ -214,18 +243,19 @@ static void figure2(void) {
       free(r), free(w), free(re), free(im);
       progress("figure 2, errors", s * trials + k + 1, 4 * trials);
     }
-  fclose(points), fclose(marks), fclose(errors);
+  fclose(points), fclose(marks), fclose(errors), fclose(inset);
 }
 
 /* Figure 3: alpha_S over the plane of exponent and smoothness */
 static void figure3(void) {
-  static const double cvs[] = {0.5, 1, 2, 4};
+  static const double cvs[] = {0.5, 1, 2, 3, 4};
   const size_t powers = quick ? 41 : 101, sigmas = quick ? 36 : 141;
   const size_t p2 = quick ? 5 : 9, s2 = quick ? 4 : 8;
   FILE *theory = table("rate_fig3_theory", "cv,power,sigma,alpha_s,bulk,memory,tau");
   FILE *measured = table("rate_fig3_measured", "cv,power,sigma,alpha_s,theory");
+  FILE *optima = table("rate_fig3_optima", "cv,power,sigma,alpha_s,searched_power,searched_sigma,measured");
   size_t c, i, j;
-  for (c = 0; c < 4; c++) {
+  for (c = 0; c < 5; c++) {
     for (i = 0; i < powers; i++)
       for (j = 0; j < sigmas; j++) {
         hfy_rate one = unit(0.6 + (double)i / (double)(powers - 1),
@@ -235,18 +265,27 @@ static void figure3(void) {
         fprintf(theory, "%g,%g,%g,%g,%g,%g,%g\n", cvs[c], one.power, one.sigma, t.alpha_s, t.alpha_s_bulk,
                 t.lambda_mem, t.tau_mem);
       }
-    progress("figure 3, theory", c + 1, 4);
+    progress("figure 3, theory", c + 1, 5);
   }
-  for (i = 0; i < p2; i++)
-    for (j = 0; j < s2; j++) {
-      hfy_rate one = unit(0.8 + 0.5 * (double)i / (double)(p2 - 1), pow(10, -1 + 1.5 * (double)j / (double)(s2 - 1)));
-      hfy_rate_averages t;
-      must(hfy_rate_theory(&one, 1, 1, &t, &work));
-      fprintf(measured, "1,%g,%g,%g,%g\n", one.power, one.sigma, measured_load(one, 1, N, 30 + i * s2 + j), t.alpha_s);
-      fflush(measured);
-      progress("figure 3, measured", i * s2 + j + 1, p2 * s2);
-    }
-  fclose(theory), fclose(measured);
+  for (c = 0; c < 5; c++) { /* quick: cv 1 alone */
+    hfy_rate best, found = unit(0, 0);
+    double alpha_s, most = 0;
+    if (quick && c != 1) continue;
+    for (i = 0; i < p2; i++)
+      for (j = 0; j < s2; j++) {
+        const hfy_rate one = unit(0.8 + 0.5 * (double)i / (double)(p2 - 1),
+                                  pow(10, -1 + 1.75 * (double)j / (double)(s2 - 1)));
+        const double load = measured_load(one, cvs[c], N, 30 + i * s2 + j);
+        hfy_rate_averages t;
+        must(hfy_rate_theory(&one, cvs[c], 1, &t, &work));
+        fprintf(measured, "%g,%g,%g,%g,%g\n", cvs[c], one.power, one.sigma, load, t.alpha_s);
+        if (load > most) most = load, found = one;
+        progress("figure 3, measured", (c * p2 + i) * s2 + j + 1, 5 * p2 * s2);
+      }
+    must(hfy_rate_optimum(cvs[c], NULL, &best, &alpha_s, &work));
+    fprintf(optima, "%g,%g,%g,%g,%g,%g,%g\n", cvs[c], best.power, best.sigma, alpha_s, found.power, found.sigma, most);
+  }
+  fclose(theory), fclose(measured), fclose(optima);
 }
 
 /* The unit of this sigma with lambda_mem = `wanted` at theta*, by bisection on the exponent from 0.5 to its own. */
@@ -296,7 +335,6 @@ static void figure4(void) {
           share[l] += stable_share(near, cvs[c], loads[l], N, 450 + k, 5, 0) / (double)repetitions;
       fprintf(within, "%g,%g,%g,%g,%g,%g,%g,%g,%g,%g\n", cvs[c], near.power, near.sigma, t.lambda_mem, t.alpha_s,
               edge, measured_load(near, cvs[c], N, 40 + c), share[0], share[1], share[2]);
-      fflush(within);
     }
     for (alpha = 0.05; alpha < alpha_s; alpha += quick ? 0.15 : 0.05) {
       const size_t p = count_of(alpha, N);
@@ -308,7 +346,7 @@ static void figure4(void) {
         memset(&o, 0, sizeof o);
         o.sample = 3, o.grid = 9, o.steps = 10;
         must(hfy_rate_patterns(&rng, cvs[c], 1, p, N, r, &work));
-        must(hfy_rate_threshold(&one, r, p, N, &o, &x, &y, &work));
+        far_off(hfy_rate_threshold(&one, r, p, N, &o, &x, &y, &work));
         theta += x / (double)repetitions, objective += y / (double)repetitions;
         free(r);
       }
@@ -370,7 +408,6 @@ static void figure5(void) {
         if (alpha < alpha_c) must(hfy_rate_solve_replica(&one, 1, fs[c], alpha, &replica, &work));
         fprintf(moments, "%g,%g,%g,%g,%g,%g,%g,%g,%g,%d\n", fs[c], alpha, alpha_c, sum, replica.m, sqrt(norm),
                 sqrt(median), sqrt(replica.q), good / (double)(n * repetitions), (int)n);
-        fflush(moments);
         free(middle);
       }
       progress("figure 5", size * 3 + c + 1, 6);
@@ -408,7 +445,7 @@ static int sparse_point(double power, double cv, double f, double alpha, size_t 
 
 /* Figure 6: stability of sparse patterns */
 static void figure6(void) {
-  static const double fs[] = {1, 0.5, 0.2}, cvs[] = {0.5, 1, 2}, powers[] = {0.4, 0.7, 1, 1.3};
+  static const double fs[] = {1, 0.5, 0.2}, cvs[] = {0, 0.5, 1, 2}, powers[] = {0.1, 0.4, 0.7, 1, 1.3};
   FILE *curves = table("rate_fig6_curves", "f,units,alpha,below_0,theta,abscissa,sum,stable,stable_margin");
   FILE *loads = table("rate_fig6_loads", "cv,power,f,alpha_0,alpha_margin");
   size_t c, k, size, p, v, m;
@@ -431,12 +468,11 @@ static void figure6(void) {
         if (done > 0) theta /= done, abscissa /= done, sum /= done;
         fprintf(curves, "%g,%d,%g,%g,%g,%g,%g,%g,%g\n", fs[c], (int)n, x * alpha_c, share[0], theta, abscissa, sum,
                 share[1], share[2]);
-        fflush(curves);
       }
       progress("figure 6, curves", size * 3 + c + 1, 6);
     }
-  for (v = 0; v < 3; v++)
-    for (p = 0; p < 4; p++) {
+  for (v = 0; v < 4; v++)
+    for (p = 0; p < 5; p++) {
       for (c = 1; c < 3; c++) {
         double alpha_c, x, load[2] = {0, 0}, step = quick ? 0.12 : 0.05;
         must(hfy_rate_capacity(fs[c], &alpha_c, NULL, &work));
@@ -457,11 +493,93 @@ static void figure6(void) {
           }
         }
         fprintf(loads, "%g,%g,%g,%g,%g\n", cvs[v], powers[p], fs[c], load[0], load[1]);
-        fflush(loads);
       }
-      progress("figure 6, loads", v * 4 + p + 1, 12);
+      progress("figure 6, loads", v * 5 + p + 1, 20);
     }
   fclose(curves), fclose(loads);
+}
+
+/* Not in the paper: the share of sparse patterns that are stable over the plane of f and load, with its spread over the
+   problems: weights of margin .05, the best threshold for each problem, n = 1, cv 1. There is no theory for it. */
+static void surface(void) {
+  static const double fs[] = {0.8, 0.5, 0.3, 0.2, 0.1};
+  FILE *file = table("rate_surface", "f,units,problems,load,of_capacity,stable,lowest,highest,abscissa,spread,theta");
+  size_t c, k;
+  for (c = 0; c < 5; c++) {
+    double alpha_c, x;
+    must(hfy_rate_capacity(fs[c], &alpha_c, NULL, &work));
+    for (x = 0.1; x < 0.85; x += quick ? 0.2 : 0.1) {
+      double stable = 0, low = 1, high = 0, abscissa = 0, square = 0, theta = 0, done = 0;
+      for (k = 0; k < repetitions; k++) {
+        double a, b, s[2], sum;
+        if (!sparse_point(1, 1, fs[c], x * alpha_c, N, 900 + k, 0.05, &a, &b, s, &sum)) continue;
+        stable += s[1], abscissa += b, square += b * b, theta += a, done += 1;
+        if (s[1] < low) low = s[1];
+        if (s[1] > high) high = s[1];
+      }
+      if (done > 0) {
+        stable /= done, abscissa /= done, square /= done, theta /= done;
+        square = square > abscissa * abscissa ? sqrt(square - abscissa * abscissa) : 0;
+        fprintf(file, "%g,%lu,%g,%.4g,%.1f,%.4f,%.4f,%.4f,%.4f,%.4f,%.3f\n", fs[c], (unsigned long)N, done, x * alpha_c,
+                x, stable, low, high, abscissa, square, theta);
+      }
+    }
+    progress("surface", c + 1, 5);
+  }
+  fclose(file);
+}
+
+/* The largest load with a share e of positive columns, the others negative, over the load without signs: the part of
+   squared length that a normal vector keeps in the cone of signs whose weights sum to 0 (docs/math.md, 17). */
+static double of_signs(double e) {
+  double least = 1, tau;
+  for (tau = -4; tau <= 4; tau += 1e-3) {
+    double sum = 0;
+    int side;
+    for (side = -1; side < 2; side += 2) {
+      const double t = side * tau;
+      sum += (side > 0 ? e : 1 - e) *
+             ((1 + t * t) * 0.5 * erfc(t / sqrt(2)) - t * exp(-0.5 * t * t) / sqrt(2 * 3.14159265358979));
+    }
+    if (sum < least) least = sum;
+  }
+  return least;
+}
+
+/* Not in the paper: how many rows have weights if every unit has one sign (Dale's law), beside theory. */
+static void dale(void) {
+  static const double fs[] = {1, 0.5, 0.2}, shares[] = {0.5, 0.8};
+  FILE *file = table("rate_dale", "f,positive,units,predicted,load_of_capacity,rows");
+  size_t c, e, k, i;
+  for (c = 0; c < 3; c++)
+    for (e = 0; e < 2; e++) {
+      double alpha_c, x;
+      must(hfy_rate_capacity(fs[c], &alpha_c, NULL, &work));
+      for (x = 0.1; x < 0.85; x += 0.1) {
+        const size_t p = count_of(x * alpha_c, N);
+        double *r = doubles(p * N), *w = doubles(N * N), good = 0;
+        hfy_status *status = (hfy_status *)calloc(N, sizeof *status), all;
+        signed char *column = (signed char *)calloc(N, 1);
+        hfy_rate_rows rows = {NULL, NULL, NULL};
+        hfy_rate_mask mask = {NULL, NULL};
+        hfy_rate one = unit(1, 0);
+        if (!status || !column) exit(1);
+        one.theta = -0.2, rows.status = status, mask.column = column;
+        for (i = 0; i < N; i++) column[i] = (double)i < shares[e] * (double)N ? 1 : -1;
+        for (k = 0; k < repetitions; k++) {
+          hfy_rng rng = hfy_rng_seed(1500 + k);
+          must(hfy_rate_patterns(&rng, 0.5, fs[c], p, N, r, &work));
+          all = hfy_rate_weights_masked(&one, r, p, N, 0, &mask, w, &rows, &work);
+          if (all != HFY_ERR_INFEASIBLE) must(all);
+          for (i = 0; i < N; i++) good += !status[i];
+        }
+        fprintf(file, "%g,%g,%lu,%.3f,%.1f,%.4f\n", fs[c], shares[e], (unsigned long)N, of_signs(shares[e]), x,
+                good / (double)(N * repetitions));
+        free(r), free(w), free(status), free(column);
+      }
+      progress("signs", 2 * c + e + 1, 6);
+    }
+  fclose(file);
 }
 
 /* Figure 7: eigenvalues of X Y+ for paired Gaussians, and their disc */
@@ -547,12 +665,12 @@ static void figure8(void) {
       hfy_rate one = unit(0.85 + 0.25 * hfy_rng_uniform(&rng), pow(10, -0.6 + 1.1 * hfy_rng_uniform(&rng)));
       hfy_rate_averages t;
       double corrected;
+      hfy_rate_rates rates = {0, 0, NULL, NULL, 0};
       must(hfy_rate_theory(&one, cvs[c], 1, &t, &work));
-      must(hfy_rate_bulk_load(&one, cvs[c], 0, one.power > 1 ? N : 0, &corrected, &work));
-      if (t.outlier_re[0] >= 0) corrected = 0;
+      one.theta = t.theta, rates.cv = cvs[c], rates.units = one.power > 1 ? N : 0;
+      must(hfy_rate_critical_load(&one, &rates, 0, &corrected, &work));
       fprintf(pairs, "%g,%g,%g,%g,%g,%g\n", cvs[c], one.power, one.sigma, t.alpha_s, corrected,
               measured_load(one, cvs[c], N, 80 + 10 * c + k));
-      fflush(pairs);
       progress("figure 8", c * sets + k + 1, 4 * sets);
     }
     for (i = 0; i < 60; i++)
@@ -567,9 +685,10 @@ static void figure8(void) {
 }
 
 int main(int argc, char **argv) {
-  static void (*const figures[])(void) = {figure1, figure2, figure3, figure4, figure5, figure6, figure7, figure8};
+  static void (*const figures[])(void) = {figure1, figure2, figure3, figure4, figure5, figure6, figure7, figure8,
+                                          surface, dale};
   const int figure = argc > 4 ? atoi(argv[1]) : 0;
-  if (figure < 1 || figure > 8) {
+  if (figure < 1 || figure > 10) {
     fprintf(stderr, "usage: rate_figures FIGURE DIRECTORY N REPETITIONS [quick]\n");
     return 2;
   }

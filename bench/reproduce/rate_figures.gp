@@ -45,6 +45,28 @@ unset multiplot
 set xtics auto
 }
 
+# --- Figure 1 a, f; Figure 2, inset and c-e ---
+if (system('test -f '.at('fig1_activation').' && test -f '.at('fig2_errors').' && echo 1') eq '1') {
+set output build.'/rate_panels.svg'
+set multiplot layout 2,3 title 'Figure 1 a, f; Figure 2 a inset, c-e (densities of the errors of theory)'
+array PA[4] = [0.5, 1, 1, 1.5]
+array SA[4] = [1, 0.1, 1, 1]
+array CA[4] = [0.5, 1, 2, 4]
+set xlabel 'v'; set ylabel 'g(v)'
+plot for [k=1:4] at('fig1_activation') using (pick(1,PA[k]) && pick(2,SA[k]) ? column(3) : NaN):4 with lines lc k title sprintf('n %g, s %g', PA[k], SA[k])
+set xlabel 'rate'; set ylabel 'density'; set xrange [0:4]
+plot for [k=1:4] at('fig1_density') using (pick(1,CA[k]) ? column(2) : NaN):3 with lines lc k title sprintf('CV %g', CA[k])
+set xrange [*:*]; set xlabel 'r'; set ylabel 'phi(r)'
+plot at('fig2_inset') using 1:2 with points pt 7 ps 0.3 notitle
+set ylabel 'density (unscaled)'
+do for [c=2:6:2] {
+set xlabel (c == 2 ? 'bulk - (10)' : (c == 4 ? 'abscissa - (12)' : 'memory eigenvalue - (15)'))
+plot for [k=1:4] at('fig2_errors') using (pick(1,CA[k]) ? column(c) : NaN):(1) smooth kdensity lc k notitle
+}
+unset multiplot
+set xrange [*:*]
+}
+
 # --- Figure 2 ---
 if (system('test -f '.at('fig2_points').' && echo 1') eq '1') {
 set output build.'/rate_fig2.svg'
@@ -72,13 +94,15 @@ unset logscale x; set autoscale
 # --- Figure 3 ---
 if (system('test -f '.at('fig3_theory').' && echo 1') eq '1') {
 set output build.'/rate_fig3.svg'
-set multiplot layout 2,2 title 'Figure 3: predicted critical load; rings in CV 1: measured (size = load)'
+set multiplot layout 2,3 title 'Figure 3: predicted critical load; rings: measured (size = load), plus and cross: best of both'
 set xlabel 'exponent n'; set ylabel 'smoothness'; set logscale y; set cbrange [0:0.7]
-array C3[4] = [0.5, 1, 2, 4]
-do for [k=1:4] {
+array C3[5] = [0.5, 1, 2, 3, 4]
+do for [k=1:5] {
 set title sprintf('CV %g', C3[k])
 plot at('fig3_theory') using (pick(1,C3[k]) ? column(2) : NaN):3:4 with points pt 5 ps 0.7 palette notitle, \
-     at('fig3_measured') using (pick(1,C3[k]) ? column(2) : NaN):3:(0.3+6*$4) with points pt 6 ps variable lw 2 lc 'red' notitle
+     at('fig3_measured') using (pick(1,C3[k]) ? column(2) : NaN):3:(0.3+6*$4) with points pt 6 ps variable lw 2 lc 'red' notitle, \
+     at('fig3_optima') using (pick(1,C3[k]) ? column(2) : NaN):3 with points pt 1 lw 2 lc 'black' notitle, \
+     at('fig3_optima') using (pick(1,C3[k]) && column(7) > 0 ? column(5) : NaN):6 with points pt 2 lw 2 lc 'black' notitle
 }
 unset multiplot
 unset title; unset logscale y

@@ -61,7 +61,7 @@ static hfy_rng stream(unsigned group, unsigned point, size_t problem) {
 static double *doubles(size_t n) { return (double *)allocate(n, sizeof(double)); }
 
 static hfy_rate unit(double power, double sigma, double theta) {
-  hfy_rate one;
+  hfy_rate one = {0, 0, 0, NULL};
   one.power = power, one.sigma = sigma, one.theta = theta;
   return one;
 }

@@ -54,7 +54,7 @@ static uint64_t hash_others(uint64_t h, size_t *failures) {
   static hfy_real x[P * N], out[CUES * N];
   hfy_kernel k;
   hfy_binary binary;
-  hfy_rate unit;
+  hfy_rate unit = {0, 0, 0, NULL};
   hfy_rng rng = hfy_rng_seed(6);
   size_t stable;
   int i;
