@@ -12457,7 +12457,7 @@ HFY_PRIVATE_ void hfy_post_centre_(double *x, size_t n) {
    e = eps (n - dof_minus). Returns the root, in units of the true z for log_scale = 0. x = 0 gives u = 0. */
 HFY_PRIVATE_ double hfy_post_normalise_(const hfy_post *post, const hfy_real *z, double log_scale, size_t n,
                                         double *row) {
-  double scale, norm, ratio = 0, shrink, root_eps = sqrt(post->eps);
+  double scale, norm, ratio = 0, stretch, root_eps = sqrt(post->eps);
   size_t i;
   for (i = 0; i < n; i++) row[i] = (double)z[i];
   scale = hfy_post_rescale_(row, n);
@@ -12472,9 +12472,9 @@ HFY_PRIVATE_ double hfy_post_normalise_(const hfy_post *post, const hfy_real *z,
     if (log_scale < 0 || log_scale > 0)
       ratio = exp(hfy_base_log_(root_eps) - hfy_base_log_(norm) + hfy_base_log_(scale) - log_scale);
   }
-  shrink = 1 / hypot(1.0, ratio);
-  for (i = 0; i < n; i++) row[i] = row[i] / norm * shrink;
-  return hypot(norm / scale, root_eps);
+  stretch = sqrt(1 + ratio * ratio);
+  for (i = 0; i < n; i++) row[i] = row[i] / norm / stretch;
+  return ratio < 1e100 ? norm / scale * stretch : root_eps;
 }
 
 /* A rectified power and its derivatives: by v = z - theta, power and sigma. */
@@ -13169,6 +13169,12 @@ HFY_COLD_ hfy_status hfy_net_check_call_(const hfy_net *net, const hfy_real *que
 /* --- what a call holds --- */
 
 #ifndef HFY_PLAIN /* what >>net.fast knows of a call and of a tile */
+/* Does a call leave something out? Only an index gains by it; without that module nothing is. */
+#ifdef HFY_HAS_INDEX_
+#define HFY_NET_LEAVES_(run) ((run)->leaves)
+#else
+#define HFY_NET_LEAVES_(run) (0 && (run)->leaves)
+#endif
 /* Short cuts that only save scans of large memories: not where size is all, and no index. The same bits. */
 #if defined(__OPTIMIZE_SIZE__) && !defined(HFY_HAS_INDEX_)
 #define HFY_NET_SHORT_(is) (0 && (is))
@@ -13417,7 +13423,7 @@ HFY_COLD_ void hfy_net_plan_(hfy_base_arena_ *arena, const hfy_net_run_ *run, in
   size_t t = run->tile, dim = run->net.dim, out = run->readout.width, states = hfy_base_times_(t, dim);
   size_t sums = hfy_base_times_(run->whole ? run->whole : 1, dim > out ? dim : out);
   hfy_sep sep = run->net.sep;
-  if (run->leaves) sep.kind = HFY_SEP_SPARSEMAX; /* which has lists */
+  if (HFY_NET_LEAVES_(run)) sep.kind = HFY_SEP_SPARSEMAX; /* which has lists */
   hfy_sep_plan_(arena, run->simd, &sep, hfy_net_row_(&run->net), 0, &s->sep);
   hfy_post_plan_(arena, &run->net.post, dim, energies, &s->post);
   s->failure = HFY_OK;
@@ -14502,7 +14508,7 @@ HFY_COLD_ int hfy_net_index_pays_(const hfy_net_run_ *run, const hfy_net_walk_ *
   hfy_sep_scratch_ sep;
   hfy_index_level_ level;
   double top;
-  if ((!run->fast.cuts && !run->leaves) || run->fast.kth > 1 || n < 16 * some) return 1;
+  if ((!run->fast.cuts && !HFY_NET_LEAVES_(run)) || run->fast.kth > 1 || n < 16 * some) return 1;
   for (i = 0; i < some; i++) {
     row[i] = i * (n / some);
     b->upper[row[i]] = (hfy_real)HUGE_VAL;
@@ -14520,8 +14526,8 @@ HFY_COLD_ int hfy_net_index_pays_(const hfy_net_run_ *run, const hfy_net_walk_ *
   sep.weight = t->scratch;
   sep.index = t->some;
   sep.power = t->power;
-  for (top = -HUGE_VAL, i = 0; i < m && run->leaves; i++) top = t->scratch[i] > top ? t->scratch[i] : top;
-  if (!run->leaves) top = hfy_sep_raise_(&run->net.sep, top, (double)(n / some), &sep);
+  for (top = -HUGE_VAL, i = 0; i < m && HFY_NET_LEAVES_(run); i++) top = t->scratch[i] > top ? t->scratch[i] : top;
+  if (!HFY_NET_LEAVES_(run)) top = hfy_sep_raise_(&run->net.sep, top, (double)(n / some), &sep);
   for (i = 0; i < some; i++) left += (size_t)hfy_sim_matters_(top, run->fast.margin, (double)b->upper[row[i]]);
   return left <= some / 6; /* rows here and there cost more than a pass does */
 }
@@ -14941,7 +14947,7 @@ HFY_PRIVATE_ void hfy_net_by_lists_(const hfy_net_run_ *run, size_t live, int mo
     double log_scale = 0;
     w->status = hfy_net_candidates_(run, live, j, s);
     w->status = hfy_net_add_null_(run, w->status, &s->sep);
-    if (!w->status && run->leaves)
+    if (!w->status && HFY_NET_LEAVES_(run))
       log_scale = hfy_net_soften_(run, w, &s->sep);
     else if (!w->status)
       w->status = hfy_sep_candidates_(&run->net.sep, &s->sep);
@@ -15076,13 +15082,15 @@ HFY_COLD_ void hfy_net_mode_of_(hfy_net_run_ *run, int rows) {
   fast->exponential = method == HFY_SEP_BY_SOFTMAX_ || method == HFY_SEP_BY_EXP_;
   fast->mode = HFY_NET_ROWS_;
   if (rows || sep->plus) return;
+#ifdef HFY_HAS_INDEX_
   if (fast->exponential && net->leave_out > 0) {
     fast->mode = HFY_NET_LISTS_;
-    fast->margin = log((double)net->count * (1 - net->leave_out) / net->leave_out);
+    fast->margin = hfy_base_log_((double)net->count * (1 - net->leave_out) / net->leave_out);
     fast->margin = fast->margin > 0 ? fast->margin * (1 + 1e-12) + 1e-12 : 0;
     run->leaves = 1;
     return;
   }
+#endif
   if (hfy_sep_is_list_(sep)) {
     if (fast->margin < DBL_MAX) fast->mode = HFY_NET_LISTS_;
   } else if (method != HFY_SEP_BY_UNIFORM_ && !(r && (r->support || hfy_net_lists_top_(r)))) {
@@ -15130,7 +15138,7 @@ HFY_COLD_ hfy_status hfy_net_choose_(hfy_net_run_ *run, size_t n_queries, int ro
   run->tile = hfy_base_min_(run->tile, n_queries ? (n_queries - 1) / *walks + 1 : 1);
   run->whole = fast->mode == HFY_NET_ROWS_ ? run->tile : 0;
   run->looks_back |= fast->mode == HFY_NET_SUMS_ && net->readout && net->max_steps > 1;
-  fit = (run->leaves ? 16 : 1) * (size_t)HFY_NET_LISTED_ / run->tile;
+  fit = (HFY_NET_LEAVES_(run) ? 16 : 1) * (size_t)HFY_NET_LISTED_ / run->tile;
   fast->capacity = hfy_base_min_(fit < HFY_NET_LIST_ ? (size_t)HFY_NET_LIST_ : fit, net->count);
   return dots ? hfy_net_choose_bounds_(run, work) : HFY_OK;
 }
