@@ -498,6 +498,7 @@ typedef double hfy_real;
 #define hfy_kernel_gram hfy_kernel_gram_d
 #define hfy_kernel_state_size hfy_kernel_state_size_d
 #define hfy_kernel_train hfy_kernel_train_d
+#define hfy_kernel_train_margin hfy_kernel_train_margin_d
 #define hfy_kernel_quantize hfy_kernel_quantize_d
 #define hfy_kernel_bound hfy_kernel_bound_d
 #define hfy_kernel_net hfy_kernel_net_d
@@ -509,6 +510,7 @@ typedef double hfy_real;
 #define hfy_kernel_basins hfy_kernel_basins_d
 #define hfy_kernel_explore hfy_kernel_explore_d
 #define hfy_kernel_forces hfy_kernel_forces_d
+#define hfy_kernel_hessian hfy_kernel_hessian_d
 #define hfy_kernel_spectra hfy_kernel_spectra_d
 #define hfy_kernel_information hfy_kernel_information_d
 #define hfy_kernel_follow hfy_kernel_follow_d
@@ -2000,7 +2002,8 @@ HFY_API hfy_status hfy_kernel_unpack(const uint64_t *packed, size_t rows, size_t
 typedef enum hfy_kernel_kind {
   HFY_KERNEL_RBF,        /* K(x, y) = e^(-gamma |x - y|^2) */
   HFY_KERNEL_POLYNOMIAL, /* (gamma x.y + offset)^degree */
-  HFY_KERNEL_LINEAR      /* gamma x.y */
+  HFY_KERNEL_LINEAR,     /* gamma x.y */
+  HFY_KERNEL_TABLE       /* table[d], d the number of bits in which x and y differ */
 } hfy_kernel_kind;
 
 /* A kernel memory: h(x) = sum over mu of alpha_mu K(x, xi_mu), x_i <- sign h_i(x), h_i = 0 keeps the bit (exactly where
@@ -2024,7 +2027,7 @@ typedef struct hfy_kernel {
   size_t max_steps;          /* recall: steps or sweeps; 0 = 30 */
   int no_self;               /* 1: neuron i sees all bits but its own: K_i, the kernel of states without bit i, wherever
                                 a neuron is trained or asked. Wider basins, no false fixed points. RBF (gamma <= 2) and
-                                LINEAR; UNSUPPORTED: POLYNOMIAL, trainers RIDGE and PROJECTION, hfy_kernel_net; ARG:
+                                LINEAR; UNSUPPORTED: the others, trainers RIDGE and PROJECTION, hfy_kernel_net; ARG:
                                 LINEAR with `nearest`. Twice the products. K as such (gram, nearest, gram_largest,
                                 stability, spectra but for the logits) is still that of whole states */
   const uint64_t *targets;   /* P rows of hfy_kernel_words(target_dim): what each pattern is to be answered with; NULL =
@@ -2032,6 +2035,11 @@ typedef struct hfy_kernel {
                                 pattern: recall walks the sequence, max_steps steps on. Of another length than dim:
                                 recall makes one step (h_i = 0: +1); ARG: an order, no_self, explore, forces, net */
   size_t target_dim;         /* bits of a target; 0 = dim */
+  const double *table;       /* TABLE: dim + 1 finite numbers. What trains or judges (not recall) looks whether that is a
+                                positive definite kernel: its dim + 1 eigenvalues over all 2^dim states, ARG if one is
+                                below -1e-10 of the sizes of the terms it is summed from. What is smaller is not seen,
+                                nor whether K of these patterns is singular (trainers say). Forces, Hessian, net and
+                                no_self, which need K between states: UNSUPPORTED */
 } hfy_kernel;
 
 /* The gamma at which untrained RBF memories of random patterns, of any size, stand out of crosstalk best with a share
@@ -2109,6 +2117,27 @@ HFY_API size_t hfy_kernel_state_size(size_t dim, size_t count);
             if (!hfy_kernel_train(&k, NULL, alpha, &result, &work)) k.alpha = alpha; */
 HFY_API hfy_status hfy_kernel_train(const hfy_kernel *kernel, const hfy_kernel_training *training, double *alpha,
                                     hfy_kernel_result *result, hfy_work *work);
+
+typedef struct hfy_kernel_margins {
+  size_t iterations, products; /* Newton's, and K times a P x N array */
+  double norm;         /* sum over the neurons of 1/2 a.K a = 1/2 |w|^2, w the weights in feature space */
+  double gap;          /* norm - minimum is at most this (duality gap); infinity if a neuron errs on a pattern */
+  double margin;       /* least xi h / |w| of all neurons and patterns: how far, in feature space, they are from error */
+  double bound;        /* no weights at all give every neuron a larger one */
+  size_t inseparable;  /* neurons that no weights can get right with a margin above 1e-6 K(xi, xi)^(1/2), as far as
+                          they were found: training ends with the first */
+} hfy_kernel_margins;
+
+/* The limit of hfy_kernel_train for lambda -> 0, up to scale: each neuron a hard-margin support vector machine without
+   bias,  min 1/2 a.K a  with  xi h >= 1  at all patterns: the kernel memory network of Iatropoulos, Brea, Gerstner
+   (arXiv:2208.09416). Any kernel, no_self, targets. alpha: P x N, scaled so that the least xi h of each neuron is 1;
+   result: or NULL. Of `training` (or NULL) tol: each neuron's gap over its 1/2 a.K a, 0 = 1e-6; max_iterations, 0 = 500;
+   gram; progress, context. ARG: another member is set. By proximal steps on the dual, each by Newton's method as in
+   hfy_kernel_train. Cost: as there, 3 to 10 iterations where patterns are far apart for the kernel, 30 and hundreds of
+   products where they are not. Scratch: P N doubles more than EXACT. INFEASIBLE: result->inseparable > 0, by weights of
+   the patterns that cancel (up to rounding a proof); result is written, alpha is not. CONVERGENCE: both are. */
+HFY_API hfy_status hfy_kernel_train_margin(const hfy_kernel *kernel, const hfy_kernel_training *training,
+                                           double *alpha, hfy_kernel_margins *result, hfy_work *work);
 
 /* alpha (n numbers) in a byte each: bytes = round(alpha / scale), scale = largest |alpha| / 127, returned in *scale (or
    NULL: recall needs none). Errors: ARG, NONFINITE. */
@@ -2197,6 +2226,10 @@ typedef struct hfy_kernel_geometry {
    before it are written then). */
 HFY_API hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const double *x, size_t n, double *direct,
                                      double *indirect, hfy_kernel_geometry *geometry, hfy_work *work);
+
+/* hessian (N x N): that of V at a point x (N finite numbers), all of it; KLR-S (A-1) keeps J^T W J alone and turns the
+   sign. Positive definite where V curves upwards; hfy_linalg_eigen tells. Cost P N^2. Errors: as hfy_kernel_forces. */
+HFY_API hfy_status hfy_kernel_hessian(const hfy_kernel *kernel, const double *x, double *hessian, hfy_work *work);
 
 /* Spectra of a trained memory (KLR-S 3.3, 5; alpha is P x N, so "eigenvalues of alpha" are its singular values).
    Stable rank: sum sigma^2 / sigma_1^2. r = min(P, N). */
@@ -21420,12 +21453,14 @@ typedef struct hfy_kernel_view_ {
 /* K as a function of x.y (RBF: of |x-y|^2). */
 HFY_COLD_ double hfy_kernel_of_(const hfy_kernel *k, double dot, double square) {
   if (k->kind == HFY_KERNEL_RBF) return exp(-k->gamma * square);
+  if (k->kind == HFY_KERNEL_TABLE) return k->table[(size_t)(square / 4)];
   return hfy_binary_power_(k->gamma * dot + k->offset, k->degree);
 }
 
 /* The largest |K|; RBF: relative to the nearest pattern. */
 HFY_COLD_ double hfy_kernel_most_(const hfy_kernel *k) {
   const double same = hfy_kernel_of_(k, (double)k->dim, 0), opposite = fabs(hfy_kernel_of_(k, -(double)k->dim, 0));
+  if (k->kind == HFY_KERNEL_TABLE) return hfy_linalg_largest_(k->table, k->dim + 1);
   return same > opposite ? same : opposite;
 }
 
@@ -21439,11 +21474,38 @@ HFY_COLD_ hfy_status hfy_kernel_check_finite_(const double *x, size_t n, const c
   return hfy_base_fail_(w, HFY_ERR_ARG, "%s holds NaN or infinity", name);
 }
 
+/* Is K of a table positive definite on all 2^N states, as far as rounding tells? Its eigenvalue of order w is 2^N times
+   the sum over d of B_d table_d phi_d(w): B binomial, phi Krawtchouk's polynomials over their value at 0, by the
+   recurrence (N-d) phi_d+1 = (N-2w) phi_d - d phi_d-1, for w and d up to N/2; beyond by symmetry. */
+HFY_COLD_ hfy_status hfy_kernel_check_table_(const hfy_kernel *k, hfy_work *w) {
+  const double N = (double)k->dim;
+  size_t order, d;
+  for (order = 0; order <= k->dim; order++) {
+    const size_t other = k->dim - order, low = order < other ? order : other;
+    double sum = 0, sizes = 0, before = 0, phi = 1, next, ln = -N * 0.6931471805599453;
+    for (d = 0; 2 * d <= k->dim; d++) {
+      const double far = 2 * d < k->dim ? k->table[k->dim - d] : 0;
+      const double term = exp(ln) * phi * (order > low && d % 2 ? -1 : 1);
+      sum += term * (k->table[d] + (order % 2 ? -far : far));
+      sizes += fabs(term) * (fabs(k->table[d]) + fabs(far));
+      next = ((N - 2 * (double)low) * phi - (double)d * before) / (N - (double)d);
+      before = phi;
+      phi = next;
+      ln += log((N - (double)d) / ((double)d + 1));
+    }
+    if (!(sum >= -1e-10 * sizes))
+      return hfy_base_fail_(w, HFY_ERR_ARG, "table is no positive definite kernel of %z bits: its eigenvalue of order %z "
+                            "is %g of the sum of its terms' sizes", k->dim, order, sum / sizes);
+  }
+  return HFY_OK;
+}
+
 /* A caller's K, or NULL: finite, symmetric, its diagonal and first row as the kernel has them? */
 HFY_COLD_ hfy_status hfy_kernel_check_gram_(const hfy_kernel_view_ *v, const double *gram, hfy_work *w) {
   const size_t P = v->k.count;
   const double own = hfy_kernel_of_(&v->k, (double)v->k.dim, 0), room = 1e-9 * own;
   size_t i, j, j0;
+  if (v->k.kind == HFY_KERNEL_TABLE && hfy_kernel_check_table_(&v->k, w)) return HFY_ERR_ARG;
   if (!gram) return HFY_OK;
   if (hfy_kernel_check_finite_(gram, P * P, "gram", w)) return HFY_ERR_ARG;
   for (i = 0; i < P; i++) {
@@ -21502,7 +21564,7 @@ HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int takes, const
   if (!kernel) return hfy_base_null_(w, "kernel");
   *k = *kernel;
   if (!k->count) return hfy_base_fail_(w, HFY_ERR_ARG, "count is 0; it should be at least 1");
-  if (hfy_binary_one_of_("kind", k->kind, HFY_KERNEL_LINEAR, "kernel_kind", w) ||
+  if (hfy_binary_one_of_("kind", k->kind, HFY_KERNEL_TABLE, "kernel_kind", w) ||
       hfy_binary_one_of_("order", k->order, HFY_BINARY_RANDOM, "binary_order", w))
     return HFY_ERR_ARG;
   if (!hfy_base_fits_(k->count, k->count, sizeof(double)))
@@ -21510,9 +21572,12 @@ HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int takes, const
   if (hfy_kernel_check_bits_(k->patterns, k->count, k->dim, "patterns", w) ||
       hfy_kernel_check_number_(k->gamma, "gamma", w) || hfy_kernel_check_targets_(v, takes, w))
     return HFY_ERR_ARG;
+  if (k->kind == HFY_KERNEL_TABLE &&
+      (hfy_base_null_(w, k->table ? NULL : "kernel->table") || hfy_kernel_check_finite_(k->table, k->dim + 1, "table", w)))
+    return HFY_ERR_ARG;
   if (!(k->gamma > 0)) k->gamma = k->kind == HFY_KERNEL_RBF ? hfy_kernel_gamma(0.2) : 1 / (double)k->dim;
   if (k->kind == HFY_KERNEL_LINEAR) k->offset = 0;
-  if (k->kind != HFY_KERNEL_RBF) {
+  if (k->kind == HFY_KERNEL_POLYNOMIAL || k->kind == HFY_KERNEL_LINEAR) {
     k->degree = k->kind == HFY_KERNEL_LINEAR ? 1 : hfy_base_default_(k->degree, 3);
     if (!(k->degree >= 1 && k->degree <= 64 && k->degree <= floor(k->degree)))
       return hfy_base_should_(w, "", "degree", k->degree, "a whole number from 1 to 64");
@@ -21523,8 +21588,8 @@ HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int takes, const
     return hfy_base_fail_(w, HFY_ERR_ARG, "gamma %g and offset %g: the kernel leaves the range of double", k->gamma,
                           k->offset);
   v->apart = k->no_self && k->kind == HFY_KERNEL_RBF ? exp(4 * k->gamma) : 1;
-  if (k->no_self && k->kind == HFY_KERNEL_POLYNOMIAL)
-    return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "no_self is for RBF and LINEAR kernels, not POLYNOMIAL ones");
+  if (k->no_self && (k->kind == HFY_KERNEL_POLYNOMIAL || k->kind == HFY_KERNEL_TABLE))
+    return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "no_self is for RBF and LINEAR kernels, not POLYNOMIAL ones or TABLEs");
   if (k->no_self && k->kind == HFY_KERNEL_RBF && k->gamma > 2) /* sums of same and differing bits would cancel */
     return hfy_base_should_(w, "no_self: ", "gamma", k->gamma, "at most 2");
   if (k->no_self && k->kind == HFY_KERNEL_LINEAR && k->nearest)
@@ -21682,6 +21747,7 @@ typedef struct hfy_kernel_fit_ {
   double *A, *H, *R, *next;                /* P x N */
   double *root, *Y, *rest, *way, *moved;   /* EXACT: P x N: S, y, what M y leaves of S K r, direction, a product */
   double *crossed;                         /* no_self: P x N: a product; LINEAR: N */
+  double *aim;                             /* margins: P x N: multipliers of the step before; or NULL */
   double *rows, *gemm;                     /* P: what `each` found */
   double *scale;                           /* P: what K is multiplied by from both sides before it is factored */
   double *loss, *trial, *step, *size, *limit; /* N: of each neuron's line search and gradients */
@@ -21691,6 +21757,7 @@ typedef struct hfy_kernel_fit_ {
   double head[8]; /* of a state: what it is made with; A and H follow */
   hfy_linalg_factor_ factor;
   hfy_binary_pinv_ pinv;
+  void (*residual)(struct hfy_kernel_fit_ *fit, size_t row);
   void (*each)(struct hfy_kernel_fit_ *fit, size_t row);
   void (*across)(struct hfy_kernel_fit_ *fit, size_t first, size_t last); /* some of the columns */
   const double *x; /* P x N: of `each` */
@@ -21707,6 +21774,12 @@ HFY_PRIVATE_ double hfy_kernel_residual_(int bit, double h, double e, double sca
 HFY_COLD_ double hfy_kernel_cost_(int bit, double h, double a, double lambda) {
   const double z = bit ? -h : h;
   return (z > 0 ? z : 0) + log1p(exp(-fabs(z))) + 0.5 * lambda * a * h;
+}
+
+/* The same for margins: half the square of what s h lacks to 1 + lambda q, q the multiplier of the step before. */
+HFY_COLD_ double hfy_kernel_hinge_(int bit, double h, double a, double lambda, double q) {
+  const double lacks = 1 + lambda * q - (bit ? h : -h);
+  return (lacks > 0 ? 0.5 * lacks * lacks : 0) + 0.5 * lambda * a * h;
 }
 
 /* Rows of arrays, shared out. */
@@ -21750,7 +21823,7 @@ HFY_PRIVATE_ void hfy_kernel_each_residual_(hfy_kernel_fit_ *f, size_t row) {
 
 /* R = the residual, EXACT: root = S, scale = that of the mean. Returns the largest: NaN or infinity if any was. */
 HFY_COLD_ double hfy_kernel_residuals_(hfy_kernel_fit_ *f) {
-  hfy_kernel_rows_(f, hfy_kernel_each_residual_);
+  hfy_kernel_rows_(f, f->residual);
   return hfy_linalg_largest_(f->rows, f->P);
 }
 
@@ -21858,7 +21931,8 @@ HFY_PRIVATE_ void hfy_kernel_across_turn_(hfy_kernel_fit_ *f, size_t first, size
   }
   for (i = 0; i < f->P * f->N; i += f->N)
     for (j = first; j < last; j++) {
-      const double way = f->first ? f->next[i + j] : f->next[i + j] + f->step[j] * f->way[i + j];
+      const double next = f->aim ? f->root[i + j] * f->next[i + j] : f->next[i + j]; /* margins: S is 0 or 1 */
+      const double way = f->first ? next : next + f->step[j] * f->way[i + j];
       f->way[i + j] = way;
       f->next[i + j] = f->root[i + j] * way;
     }
@@ -21905,10 +21979,11 @@ HFY_COLD_ void hfy_kernel_across_loss_(hfy_kernel_fit_ *f, size_t first, size_t 
     const uint64_t *x = f->view.k.targets + i * f->view.to_words;
     const size_t row = i * f->N;
     for (j = first; j < last; j++) {
-      const double t = times * f->step[j];
-      if (f->limit[j] > 0)
-        to[j] += hfy_kernel_cost_(hfy_kernel_bit_(x, j), f->H[row + j] - t * f->moved[row + j],
-                                  f->A[row + j] - t * f->way[row + j], f->o.lambda);
+      const double t = times * f->step[j], h = f->H[row + j] - t * f->moved[row + j];
+      const double a = f->A[row + j] - t * f->way[row + j];
+      if (!(f->limit[j] > 0)) continue;
+      to[j] += f->aim ? hfy_kernel_hinge_(hfy_kernel_bit_(x, j), h, a, f->o.lambda, f->aim[row + j])
+                      : hfy_kernel_cost_(hfy_kernel_bit_(x, j), h, a, f->o.lambda);
     }
   }
 }
@@ -22097,7 +22172,9 @@ HFY_COLD_ void hfy_kernel_head_(hfy_kernel_fit_ *f) {
   f->head[3] = (double)f->N;
   f->head[4] = (double)f->P;
   f->head[5] = f->o.lambda;
-  hash = hfy_base_hash_(hfy_base_hash_(0, of, sizeof of), k->patterns, f->P * f->view.words * sizeof *k->patterns);
+  hash = hfy_base_hash_(0, of, sizeof of);
+  if (k->kind == HFY_KERNEL_TABLE) hash = hfy_base_hash_(hash, k->table, (k->dim + 1) * sizeof *k->table);
+  hash = hfy_base_hash_(hash, k->patterns, f->P * f->view.words * sizeof *k->patterns);
   if (f->view.led) hash = hfy_base_hash_(hash, k->targets, f->P * f->view.to_words * sizeof *k->targets);
   f->head[6] = (double)(hash >> 16);
   f->head[7] = eta;
@@ -22151,6 +22228,7 @@ HFY_COLD_ void hfy_kernel_plan_training_(hfy_base_arena_ *arena, hfy_kernel_fit_
   f->scale = HFY_TAKE_(arena, double, P);
   hfy_kernel_take_(arena, n, all);
   if (exact) hfy_kernel_take_(arena, n, exacts);
+  if (f->residual != hfy_kernel_each_residual_) f->aim = HFY_TAKE_(arena, double, n);
   hfy_kernel_take_(arena, f->N, neurons);
   if (f->view.k.no_self) f->crossed = HFY_TAKE_(arena, double, f->view.k.kind == HFY_KERNEL_RBF ? n : f->N);
   f->l = HFY_TAKE_(arena, double, factor || projection ? square : 0);
@@ -22184,6 +22262,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_train(const hfy_kernel *kernel, const h
   hfy_kernel_fit_ f;
   hfy_status status;
   memset(&f, 0, sizeof f);
+  f.residual = hfy_kernel_each_residual_;
   status = hfy_kernel_open_(kernel, HFY_KERNEL_BARE_, !alpha ? "alpha" : NULL, &f.view, w);
   if (!status) status = hfy_kernel_check_training_(&f, training, w);
   while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_training_(&arena, &f);
@@ -22196,6 +22275,171 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_train(const hfy_kernel *kernel, const h
                               "residual is %g after %z iterations; tol is %g (alpha is usable)", f.out.residual,
                               f.out.iterations, f.o.tol);
   }
+  return hfy_base_close_(w, &local, status);
+}
+
+/* --- the limit of no penalty: largest margins (math 16.2) --- */
+
+/* r = lambda a - s max(1 + lambda q - s h, 0); S is 1 where that is not 0. */
+HFY_COLD_ void hfy_kernel_each_hinge_(hfy_kernel_fit_ *f, size_t row) {
+  const uint64_t *x = f->view.k.targets + row * f->view.to_words;
+  const size_t from = row * f->N;
+  double most = 0, sum = 0, square = 0;
+  size_t j;
+  for (j = from; j < from + f->N; j++) {
+    const double s = hfy_kernel_bit_(x, j - from) ? 1 : -1, lacks = 1 + f->o.lambda * f->aim[j] - s * f->H[j];
+    const double r = f->o.lambda * f->A[j] - (lacks > 0 ? s * lacks : 0);
+    f->R[j] = r;
+    f->root[j] = lacks > 0;
+    square += f->root[j];
+    sum += r;
+    if (fabs(r) > most) most = fabs(r);
+  }
+  f->rows[row] = hfy_base_is_finite_(sum) ? most : sum;
+  f->scale[row] = sqrt(square / (double)f->N);
+}
+
+/* From next = K R, R = s u with u >= 0: the points s_mu phi(xi_mu), weighted with u / sum u, meet at a distance from 0
+   that no margin can exceed: the least such into limit; step: sum u, size: u.K u. */
+HFY_COLD_ void hfy_kernel_across_meet_(hfy_kernel_fit_ *f, size_t first, size_t last) {
+  size_t i, j;
+  for (j = first; j < last; j++) f->size[j] = f->step[j] = 0;
+  for (i = 0; i < f->P * f->N; i += f->N)
+    for (j = first; j < last; j++) {
+      f->size[j] += f->R[i + j] * f->next[i + j];
+      f->step[j] += fabs(f->R[i + j]);
+    }
+  for (j = first; j < last; j++) {
+    const double apart = f->size[j] > 0 ? sqrt(f->size[j]) / f->step[j] : 0;
+    if (f->step[j] > 0 && apart < f->limit[j]) f->limit[j] = apart;
+  }
+}
+
+/* loss = a.K a, trial = least s h. */
+HFY_COLD_ void hfy_kernel_across_least_(hfy_kernel_fit_ *f, size_t first, size_t last) {
+  size_t i, j;
+  for (j = first; j < last; j++) {
+    f->loss[j] = 0;
+    f->trial[j] = HUGE_VAL;
+  }
+  for (i = 0; i < f->P; i++)
+    for (j = first; j < last; j++) {
+      const double h = f->H[i * f->N + j];
+      const double sh = hfy_kernel_bit_(f->view.k.targets + i * f->view.to_words, j) ? h : -h;
+      f->loss[j] += f->A[i * f->N + j] * h;
+      if (sh < f->trial[j]) f->trial[j] = sh;
+    }
+}
+
+/* R = s max(s A, 0), or what of it is new since the last step; aim: that of now. */
+HFY_COLD_ void hfy_kernel_each_multiplier_(hfy_kernel_fit_ *f, size_t row) {
+  const uint64_t *x = f->view.k.targets + row * f->view.to_words;
+  size_t j, at = row * f->N;
+  for (j = 0; j < f->N; j++, at++) {
+    const double s = hfy_kernel_bit_(x, j) ? 1 : -1, q = s * f->A[at] > 0 ? s * f->A[at] : 0;
+    f->R[at] = s * (!f->first ? q : q > f->aim[at] ? q - f->aim[at] : 0);
+    if (!f->first) f->aim[at] = q;
+  }
+}
+
+/* What A is worth. Any point with s h >= c > 0 gives 1/2 a.K a / c^2 at most, any q >= 0 gives (sum q)^2 / (2 q.K q) at
+   least. Returns the largest gap of a neuron, relative. */
+HFY_COLD_ double hfy_kernel_judge_margin_(hfy_kernel_fit_ *f, hfy_kernel_margins *out) {
+  const double least = 1e-6 * sqrt(fabs(f->view.K[0]));
+  double worst = 0;
+  size_t j;
+  for (j = 0; j < f->N; j++) f->limit[j] = HUGE_VAL;
+  for (f->first = 1; f->first >= 0; f->first--) {
+    hfy_kernel_rows_(f, hfy_kernel_each_multiplier_);
+    hfy_kernel_times_gram_(f, f->R, f->next);
+    hfy_kernel_columns_(f, hfy_kernel_across_meet_);
+  }
+  hfy_kernel_columns_(f, hfy_kernel_across_least_);
+  out->norm = out->gap = 0;
+  out->margin = out->bound = HUGE_VAL;
+  out->inseparable = 0;
+  for (j = 0; j < f->N; j++) {
+    const double c = f->trial[j], norm = c > 0 ? f->loss[j] / (2 * c * c) : HUGE_VAL;
+    const double gap = norm - (f->size[j] > 0 ? f->step[j] * f->step[j] / (2 * f->size[j]) : 0);
+    const double margin = f->loss[j] > 0 ? c / sqrt(f->loss[j]) : 0;
+    out->norm += norm;
+    out->gap += gap;
+    out->inseparable += f->limit[j] <= least;
+    if (!(gap <= worst * norm)) worst = c > 0 ? gap / norm : HUGE_VAL;
+    if (!(margin >= out->margin)) out->margin = margin;
+    if (f->limit[j] < out->bound) out->bound = f->limit[j];
+  }
+  return worst;
+}
+
+/* Proximal steps on the dual: q <- the maximum of sum q - 1/2 (s q).K (s q) - lambda/2 |q - q before|^2, q >= 0, which
+   is Newton's problem with a hinge. lambda falls where that is slow. */
+HFY_COLD_ hfy_status hfy_kernel_separate_(hfy_kernel_fit_ *f, double tol, hfy_kernel_margins *out, hfy_work *w) {
+  const double own = fabs(f->view.K[0]);
+  const size_t n = f->P * f->N;
+  hfy_kernel_progress now = {0, 0, 0};
+  double worst = HUGE_VAL, before;
+  size_t step;
+  memset(f->A, 0, n * sizeof(double));
+  memset(f->H, 0, n * sizeof(double));
+  memset(f->aim, 0, n * sizeof(double));
+  f->o.lambda = 1e-3 * own;
+  for (step = 0; step < 100 && !f->out.stopped; step++) {
+    while (f->out.iterations < f->o.max_iterations && !f->out.stopped) {
+      const double reach = step ? f->o.lambda * hfy_linalg_largest_(f->A, n) : 1;
+      hfy_status status;
+      now.residual = hfy_kernel_residuals_(f);
+      if (!hfy_base_is_finite_(now.residual)) return hfy_kernel_left_range_(f->out.iterations, w);
+      if (!f->out.iterations) now.residual_0 = now.residual;
+      f->o.tol = tol * (reach < 1 ? reach : 1) + 1e-14;
+      if (now.residual <= f->o.tol) break;
+      status = hfy_kernel_newton_(f, now.residual, w);
+      if (status) return status;
+      now.iteration = ++f->out.iterations;
+      f->out.stopped = f->o.progress && f->o.progress(f->o.context, &now);
+    }
+    before = worst;
+    worst = hfy_kernel_judge_margin_(f, out);
+    if (worst <= tol || out->inseparable || f->out.iterations >= f->o.max_iterations) break;
+    if (!(worst <= 0.1 * before) && f->o.lambda > 2e-6 * own) f->o.lambda /= 10;
+  }
+  out->iterations = f->out.iterations;
+  out->products = f->out.products;
+  if (out->inseparable)
+    return hfy_base_fail_(w, HFY_ERR_INFEASIBLE, "%z neurons cannot have their bits from these patterns: no margin above "
+                          "%g exists (alpha is not written)", out->inseparable, out->bound);
+  if (worst <= tol || f->out.stopped) return HFY_OK;
+  return hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "a neuron's gap is %g after %z iterations; tol is %g (alpha is written)",
+                        worst, f->out.iterations, tol);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_train_margin(const hfy_kernel *kernel, const hfy_kernel_training *training,
+                                                      double *alpha, hfy_kernel_margins *result, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
+  hfy_kernel_margins out;
+  hfy_kernel_fit_ f;
+  hfy_status status;
+  size_t i;
+  memset(&f, 0, sizeof f);
+  memset(&out, 0, sizeof out);
+  f.residual = hfy_kernel_each_hinge_;
+  status = hfy_kernel_open_(kernel, HFY_KERNEL_BARE_, !alpha ? "alpha" : NULL, &f.view, w);
+  if (!status && training &&
+      (training->trainer != HFY_KERNEL_EXACT || training->lambda > 0 || training->eta > 0 || training->unpenalised ||
+       training->state || training->resume || training->start))
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "training: tol, max_iterations, gram, progress and context may be set here, "
+                                            "all else should be 0");
+  if (!status) status = hfy_kernel_check_training_(&f, training, w);
+  if (!training || !training->max_iterations) f.o.max_iterations = 500;
+  while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_training_(&arena, &f);
+  if (!status) {
+    hfy_kernel_make_gram_(&f.view);
+    status = hfy_kernel_separate_(&f, training && training->tol > 0 ? training->tol : 1e-6, &out, w);
+  }
+  if (!status || status == HFY_ERR_CONVERGENCE)
+    for (i = 0; i < f.P * f.N; i++) alpha[i] = f.trial[i % f.N] > 0 ? f.A[i] / f.trial[i % f.N] : f.A[i];
+  if (result && (!status || status == HFY_ERR_CONVERGENCE || status == HFY_ERR_INFEASIBLE)) *result = out;
   return hfy_base_close_(w, &local, status);
 }
 
@@ -22275,8 +22519,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real 
   const size_t N = v.k.dim, n = v.k.count * N;
   const int rbf = v.k.kind == HFY_KERNEL_RBF;
   size_t i;
-  if (!status && v.k.kind == HFY_KERNEL_POLYNOMIAL)
-    status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "a POLYNOMIAL kernel is no separation of a net");
+  if (!status && (v.k.kind == HFY_KERNEL_POLYNOMIAL || v.k.kind == HFY_KERNEL_TABLE))
+    status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "a POLYNOMIAL kernel or a TABLE is no separation of a net");
   if (!status) status = hfy_kernel_check_same_(&v, w);
   if (!status && v.k.no_self)
     status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "no_self: a net's weights are the same for all units");
@@ -22905,6 +23149,14 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_explore(const hfy_kernel *kernel, size_
 
 /* --- landscape (math 16.3) --- */
 
+/* Are there forces: answers of dim bits, a kernel between states, finite alpha? */
+HFY_COLD_ hfy_status hfy_kernel_check_between_(const hfy_kernel_view_ *v, hfy_work *w) {
+  hfy_status status = hfy_kernel_check_same_(v, w);
+  if (!status && v->k.kind == HFY_KERNEL_TABLE)
+    status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "a TABLE has no values between states: there are no forces");
+  return status ? status : hfy_kernel_check_alpha_(&v->k, 0, w);
+}
+
 /* Pattern i's part of both forces for no_self. whole: |x - xi|^2 or x.xi; apart: x - xi or xi. */
 HFY_COLD_ void hfy_kernel_force_part_(const hfy_kernel_view_ *v, const double *x, size_t i, const double *apart,
                                       double whole, double *fd, double *fi) {
@@ -22990,8 +23242,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const 
   hfy_kernel_geometry g;
   const size_t N = v.k.dim;
   size_t i;
-  if (!status) status = hfy_kernel_check_same_(&v, w);
-  if (!status) status = hfy_kernel_check_alpha_(&v.k, 0, w);
+  if (!status) status = hfy_kernel_check_between_(&v, w);
   if (!status && !hfy_base_fits_(n, N, sizeof(double)))
     status = hfy_base_fail_(w, HFY_ERR_ARG, "n is %z: so many points cannot exist", n);
   for (i = 0; !status && i < n; i++)
@@ -23013,6 +23264,68 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const 
     if (indirect) memcpy(indirect + i * N, fi, N * sizeof(double));
     if (geometry) geometry[i] = g;
   }
+  return hfy_base_close_(w, &local, status);
+}
+
+/* Adds pattern i's part to the lower triangle of the Hessian of V at x. d: x - xi (RBF) or xi; a: N. */
+HFY_COLD_ void hfy_kernel_bend_(const hfy_kernel_view_ *v, const double *x, size_t i, double *d, double *a,
+                                double *hessian) {
+  const hfy_kernel *k = &v->k;
+  const int rbf = k->kind == HFY_KERNEL_RBF, own = k->no_self;
+  const double g = 2 * k->gamma;
+  double whole = 0, sum = 0, value = 0, bend = 0;
+  size_t j, l;
+  for (j = 0; j < k->dim; j++) {
+    const double s = hfy_kernel_bit_(k->patterns + i * v->words, j) ? 1 : -1;
+    d[j] = rbf ? x[j] - s : s;
+    whole += d[j] * (rbf ? d[j] : x[j]);
+    if (!rbf) sum += x[j] * k->alpha[i * k->dim + j];
+  }
+  if (!rbf) value = -k->gamma * k->degree * hfy_binary_power_(k->gamma * whole + k->offset, k->degree - 1);
+  if (!rbf && k->degree > 1)
+    bend = -k->gamma * k->gamma * k->degree * (k->degree - 1) *
+           hfy_binary_power_(k->gamma * whole + k->offset, k->degree - 2) * sum;
+  for (j = 0; j < k->dim; j++) {
+    const double left = own ? whole - d[j] * d[j] : whole;
+    if (rbf) value = g * hfy_kernel_of_(k, 0, left > 0 ? left : 0);
+    a[j] = value * k->alpha[i * k->dim + j];
+    if (rbf) sum += x[j] * a[j];
+  }
+  for (j = 0; j < k->dim; j++, hessian += k->dim) {
+    const double rest = own ? sum - x[j] * a[j] : sum; /* RBF: g times the sum of the others' x alpha K */
+    for (l = 0; l < j; l++) {
+      if (rbf) bend = -g * (own ? rest - x[l] * a[l] : sum);
+      hessian[l] += a[j] * d[l] + a[l] * d[j] + bend * d[j] * d[l];
+    }
+    if (!own) hessian[j] += 2 * a[j] * d[j] + (rbf ? -g * sum : bend) * d[j] * d[j];
+    if (own && rbf) hessian[j] -= g * rest * d[j] * d[j];
+    if (rbf) hessian[j] += rest;
+  }
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_hessian(const hfy_kernel *kernel, const double *x, double *hessian,
+                                                 hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
+  hfy_kernel_view_ v;
+  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_DOUBLE_, !x ? "x" : !hessian ? "hessian" : NULL, &v, w);
+  const size_t N = v.k.dim;
+  double *room = NULL;
+  size_t i, j;
+  if (!status) status = hfy_kernel_check_between_(&v, w);
+  if (!status && !hfy_base_is_finite_(hfy_linalg_largest_(x, N)))
+    status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "x holds NaN or infinity");
+  while (hfy_base_layout_(&arena, w, &status))
+    room = HFY_TAKE_(&arena, double, hfy_base_times_(N, hfy_base_plus_(N, 2)));
+  if (status) return hfy_base_close_(w, &local, status);
+  memset(room, 0, N * N * sizeof *room);
+  for (i = 0; i < v.k.count; i++) hfy_kernel_bend_(&v, x, i, room + N * N, room + N * N + N, room);
+  for (i = 0; i < N; i++)
+    for (j = 0; j < i; j++) room[j * N + i] = room[i * N + j];
+  if (!hfy_base_is_finite_(hfy_linalg_largest_(room, N * N)))
+    status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "the Hessian is beyond double");
+  else
+    memcpy(hessian, room, N * N * sizeof *room);
   return hfy_base_close_(w, &local, status);
 }
 
