@@ -513,6 +513,7 @@ typedef double hfy_real;
 #define hfy_kernel_hessian hfy_kernel_hessian_d
 #define hfy_kernel_spectra hfy_kernel_spectra_d
 #define hfy_kernel_information hfy_kernel_information_d
+#define hfy_kernel_curvatures hfy_kernel_curvatures_d
 #define hfy_kernel_follow hfy_kernel_follow_d
 #define hfy_rate_g hfy_rate_g_d
 #define hfy_rate_slope hfy_rate_slope_d
@@ -2038,8 +2039,8 @@ typedef struct hfy_kernel {
   const double *table;       /* TABLE: dim + 1 finite numbers. What trains or judges (not recall) looks whether that is a
                                 positive definite kernel: its dim + 1 eigenvalues over all 2^dim states, ARG if one is
                                 below -1e-10 of the sizes of the terms it is summed from. What is smaller is not seen,
-                                nor whether K of these patterns is singular (trainers say). Forces, Hessian, net and
-                                no_self, which need K between states: UNSUPPORTED */
+                                nor anything beyond 1,000 bits, nor whether K of these patterns is singular (trainers
+                                say). Forces, Hessian, net, no_self: UNSUPPORTED (they need K between states) */
 } hfy_kernel;
 
 /* The gamma at which untrained RBF memories of random patterns, of any size, stand out of crosstalk best with a share
@@ -2270,26 +2271,54 @@ HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuro
                                           double lambda, double damping, hfy_kernel_fisher *fisher, double *gradient,
                                           double *step, hfy_work *work);
 
-/* The way of the papers' gradient descent for one neuron: arrays of steps + 1 (gains: steps) or NULL, and sums. */
+typedef struct hfy_kernel_curvature { /* the two matrices of one neuron: G = K D K and the Hessian K D K + lambda K */
+  double fisher_1, fisher_2, fisher_trace;    /* largest, second eigenvalue (0 for P = 1), sum of all */
+  double hessian_1, hessian_2, hessian_trace;
+} hfy_kernel_curvature;
+
+/* At any coefficients a, as hfy_kernel_information. fisher_values, hessian_values: all eigenvalues, largest first (P
+   each), or NULL. Cost: 4 P^3. Errors: as hfy_kernel_information's, without SINGULAR; CONVERGENCE (QL). */
+HFY_API hfy_status hfy_kernel_curvatures(const hfy_kernel *kernel, size_t neuron, const double *a, const double *gram,
+                                         double lambda, hfy_kernel_curvature *curvature, double *fisher_values,
+                                         double *hessian_values, hfy_work *work);
+
+typedef enum hfy_kernel_way {
+  HFY_KERNEL_DESCENT, /* a <- a - eta grad: the papers' training */
+  HFY_KERNEL_NATURAL, /* a <- a - eta (G + damping)^-1 grad; damping 0: 1e-3 here. P^3 a step */
+  HFY_KERNEL_NEWTON   /* hfy_kernel_train's EXACT on this neuron, until max |r| < 1e-9; there it stays. No eta */
+} hfy_kernel_way;
+
+/* The way of a training for one neuron, or its mean over several: arrays of steps + 1 (a step's: steps) or NULL, and
+   sums. Zeroed but for the arrays = gradient descent of one. */
 typedef struct hfy_kernel_path {
   double *principal, *tail;     /* information gain of a step, 1/2 delta.G* delta with G* at the end: along the first
                                    eigenvector of G*, and the rest */
   double *progress, *deviation; /* a_t.u / |a_T| and |a_t - (a_t.u) u| / |a_T|, u = a_T / |a_T| */
-  hfy_kernel_fisher *fisher;    /* at each step */
+  hfy_kernel_fisher *fisher;    /* at each step; of several neurons the mean of each member */
   double length;                /* out: |a_T| */
   double path;                  /* out: sum |delta| / |a_T|: 1 if straight */
   double sum_principal, sum_tail;
-  double most;                  /* out: largest deviation */
+  double most;                  /* out: largest deviation (of several neurons: of their mean) */
   size_t most_at;               /* out: at which step */
   double fisher_1, fisher_2, concentration; /* out: eigenvalues of G*, the first's share of the trace */
-  int ambiguous;                /* out: 1 if fisher_1 / fisher_2 < 1.01: the split is then arbitrary */
+  int ambiguous;                /* out: 1 if fisher_1 / fisher_2 < 1.01 (of any): the split is then arbitrary */
   size_t last_principal;        /* out: last step whose principal gain is the larger; SIZE_MAX if none */
+  hfy_kernel_way way;           /* in */
+  size_t neurons;               /* in: so many, from `neuron` on, each on its own; results are their means; 0 = 1 */
+  size_t directions;            /* in: columns of leading and trailing, at most P; 0 = 1 */
+  double *leading, *trailing;   /* steps + 1 rows of `directions`: a_t.v / |a_T|, v the first or the last eigenvectors of
+                                   G* (trailing: the very last first), their signs such that the end is not negative */
+  double *divergence;           /* of a step: sum over the patterns of the Bernoulli divergence KL(p_t+1 || p_t), which
+                                   the information gain is the quadratic part of (but for G* at the end) */
+  double sum_divergence;        /* out */
+  size_t made;                  /* out: the steps after which nothing moves any more: NEWTON fewer than `steps` */
 } hfy_kernel_path;
 
-/* Runs eta, lambda (0 = 0.1, 0.01) for `steps` steps from 0, twice, so that nothing of the way is stored. in_logits 1:
-   progress and deviation in h = K a, the model's natural parameters, instead of a: straightness is the same, distances
-   are not. damping: for the fisher array. Errors: as above; ARG (steps 0), NONFINITE (a run that diverged, or stayed).
-   Cost: 2 P^2 a step, the fisher array as hfy_kernel_information each step, and one eigenproblem of P. */
+/* Runs eta, lambda (0 = 0.1, 0.01) for `steps` steps from 0, twice, so that nothing of the way is stored.
+   in_logits 1: progress and deviation in h = K a, the model's natural parameters, instead of a: straightness is the
+   same, distances are not. damping: for the fisher array and NATURAL. Errors: as above; ARG (steps 0, way, neurons,
+   directions), NONFINITE (a run that diverged, or stayed). Cost of a neuron: 2 P^2 a step, NEWTON P^3/6, the fisher
+   array as hfy_kernel_information each step, and one eigenproblem of P. Results are written at the end. */
 HFY_API hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, const double *gram, double eta,
                                      double lambda, size_t steps, int in_logits, double damping, hfy_kernel_path *path,
                                      hfy_work *work);
@@ -21480,7 +21509,7 @@ HFY_COLD_ hfy_status hfy_kernel_check_finite_(const double *x, size_t n, const c
 HFY_COLD_ hfy_status hfy_kernel_check_table_(const hfy_kernel *k, hfy_work *w) {
   const double N = (double)k->dim;
   size_t order, d;
-  for (order = 0; order <= k->dim; order++) {
+  for (order = 0; order <= k->dim && k->dim <= 1000; order++) { /* beyond, phi leaves the range of double */
     const size_t other = k->dim - order, low = order < other ? order : other;
     double sum = 0, sizes = 0, before = 0, phi = 1, next, ln = -N * 0.6931471805599453;
     for (d = 0; 2 * d <= k->dim; d++) {
@@ -22365,7 +22394,7 @@ HFY_COLD_ double hfy_kernel_judge_margin_(hfy_kernel_fit_ *f, hfy_kernel_margins
     out->norm += norm;
     out->gap += gap;
     out->inseparable += f->limit[j] <= least;
-    if (!(gap <= worst * norm)) worst = c > 0 ? gap / norm : HUGE_VAL;
+    if (!(c > 0) || gap > worst * norm) worst = c > 0 ? gap / norm : HUGE_VAL;
     if (!(margin >= out->margin)) out->margin = margin;
     if (f->limit[j] < out->bound) out->bound = f->limit[j];
   }
@@ -23453,25 +23482,57 @@ typedef struct hfy_kernel_course_ {
   double *fisher, *scaled;                        /* P x P: G, D K; or NULL */
   double *a, *h, *variance, *r, *g, *step, *work; /* P */
   double *gemm;
+  int eigenvalues;  /* are those of G and the Hessian wanted? */
   /* the way: room for it if steps > 0 */
-  size_t steps;
+  size_t steps, columns; /* columns of `rows` */
   double eta;
   int in_logits;
   hfy_linalg_symmetric_ eigen;
-  double *values, *vectors;    /* of G at the end: P, P x P */
-  double *goal, *moved, *ends; /* P: direction of the end, a step, variance at the end */
+  double *values, *vectors;           /* of G at the end: P, P x P */
+  double *goal, *moved, *ends, *left; /* P: direction of the end, a step, variance at the end, part of a step */
+  double *before;                     /* P: h before a step */
+  double length;                      /* of this neuron's end */
+  double *rows;                       /* steps + 1 rows, sums over the neurons: of what HFY_KERNEL_PRINCIPAL_ .. tell */
+  hfy_kernel_fisher *fishers;         /* steps + 1: sums */
+  hfy_kernel_fit_ *fit;               /* NEWTON: the trainer, of one neuron; or NULL */
+  uint64_t *bit;                      /* NEWTON: P: its targets */
   hfy_kernel_path out;
 } hfy_kernel_course_;
+
+/* K of neuron c->neuron and, if there is room, its factor. */
+HFY_COLD_ void hfy_kernel_course_gram_(hfy_kernel_course_ *c) {
+  const size_t P = c->P, square = P * P;
+  const uint64_t *x = c->v.k.patterns;
+  size_t i;
+  if (c->v.k.no_self) c->v.K = NULL;
+  hfy_kernel_make_gram_(&c->v);
+  for (i = 0; c->v.k.no_self && i < square; i++)
+    c->v.gram[i] = hfy_kernel_part_(&c->v, c->v.gram[i], hfy_kernel_bit_(x + i / P * c->v.words, c->neuron) !=
+                                                           hfy_kernel_bit_(x + i % P * c->v.words, c->neuron));
+  if (!c->factor) return;
+  memcpy(c->factor, c->v.K, square * sizeof(double));
+  c->singular |= hfy_linalg_cholesky_(c->factor, P) != HFY_OK;
+}
+
+/* Room for a way. */
+HFY_COLD_ void hfy_kernel_plan_way_(hfy_base_arena_ *arena, hfy_kernel_course_ *c) {
+  double **const more[] = {&c->goal, &c->moved, &c->ends, &c->left, &c->before, NULL};
+  const size_t steps = hfy_base_plus_(c->steps, 1);
+  hfy_kernel_take_(arena, c->P, more);
+  c->rows = HFY_TAKE_(arena, double, hfy_base_times_(steps, c->columns));
+  c->fishers = HFY_TAKE_(arena, hfy_kernel_fisher, c->out.fisher ? steps : 0);
+  if (!c->fit) return;
+  c->bit = HFY_TAKE_(arena, uint64_t, c->P);
+  hfy_kernel_plan_training_(arena, c->fit);
+}
 
 /* Checks c's neuron, lambda, damping, steps, eta; makes room, K and its factor. natural: are natural steps wanted? */
 HFY_COLD_ hfy_status hfy_kernel_open_course_(const hfy_kernel *kernel, const double *gram, int natural,
                                              const char *missing, hfy_kernel_course_ *c, hfy_work *w) {
   double **const rows[] = {&c->a, &c->h, &c->variance, &c->r, &c->g, &c->step, &c->work, NULL};
-  double **const more[] = {&c->values, &c->goal, &c->moved, &c->ends, NULL};
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_BARE_, NULL, &c->v, w);
-  const size_t P = c->P = c->v.k.count, square = P * P, fisher = c->damping > 0 || c->steps ? square : 0;
-  size_t i;
+  const size_t P = c->P = c->v.k.count, square = P * P, fisher = c->damping > 0 || c->steps || c->eigenvalues ? square : 0;
   if (status) return status;
   if (c->neuron >= c->v.k.target_dim)
     return hfy_base_fail_(w, HFY_ERR_ARG, "neuron is %z; it should be below %s, %z", c->neuron,
@@ -23487,21 +23548,16 @@ HFY_COLD_ hfy_status hfy_kernel_open_course_(const hfy_kernel *kernel, const dou
     c->scaled = HFY_TAKE_(&arena, double, fisher);
     c->gemm = HFY_TAKE_(&arena, double, hfy_linalg_gemm_scratch_(P, P, P, sizeof(double)));
     hfy_kernel_take_(&arena, P, rows);
-    if (!c->steps) continue;
-    c->vectors = HFY_TAKE_(&arena, double, square);
-    hfy_kernel_take_(&arena, P, more);
-    hfy_linalg_symmetric_plan_(&arena, P, 1, &c->eigen);
+    if (!c->steps && !c->eigenvalues) continue;
+    c->values = HFY_TAKE_(&arena, double, hfy_base_times_(2, P));
+    c->vectors = HFY_TAKE_(&arena, double, c->steps ? square : 0);
+    hfy_linalg_symmetric_plan_(&arena, P, c->steps != 0, &c->eigen);
     c->eigen.simd = c->v.simd;
+    if (c->steps) hfy_kernel_plan_way_(&arena, c);
   }
   if (status) return status;
-  hfy_kernel_make_gram_(&c->v);
-  for (i = 0; c->v.k.no_self && i < square; i++)
-    c->v.gram[i] = hfy_kernel_part_(&c->v, c->v.gram[i],
-                                    hfy_kernel_bit_(c->v.k.patterns + i / P * c->v.words, c->neuron) !=
-                                      hfy_kernel_bit_(c->v.k.patterns + i % P * c->v.words, c->neuron));
-  if (!natural) return HFY_OK;
-  memcpy(c->factor, c->v.K, square * sizeof(double));
-  c->singular = hfy_linalg_cholesky_(c->factor, P) != HFY_OK;
+  if (!natural) c->factor = NULL;
+  hfy_kernel_course_gram_(c);
   return HFY_OK;
 }
 
@@ -23612,82 +23668,277 @@ HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuro
   return hfy_base_close_(w, &local, status);
 }
 
-/* --- the way of gradient descent, gone twice: to find its end, then along it --- */
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_curvatures(const hfy_kernel *kernel, size_t neuron, const double *a,
+                                                    const double *gram, double lambda, hfy_kernel_curvature *curvature,
+                                                    double *fisher_values, double *hessian_values, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_kernel_course_ c;
+  hfy_status status;
+  double *values, trace[2] = {0, 0};
+  size_t i, turn;
+  memset(&c, 0, sizeof c);
+  c.neuron = neuron;
+  c.lambda = hfy_base_default_(lambda, 0.01);
+  c.eigenvalues = 1;
+  status = hfy_kernel_open_course_(kernel, gram, 0, !a ? "a" : !curvature ? "curvature" : NULL, &c, w);
+  if (!status && hfy_kernel_check_finite_(a, c.P, "a", w)) status = HFY_ERR_NONFINITE;
+  if (status) return hfy_base_close_(w, &local, status);
+  memcpy(c.a, a, c.P * sizeof(double));
+  hfy_kernel_gradient_(&c);
+  for (turn = 0; !status && turn < 2; turn++) {
+    values = c.values + turn * c.P;
+    hfy_kernel_fisher_(&c);
+    for (i = 0; turn && i < c.P * c.P; i++) c.fisher[i] += c.lambda * c.v.K[i];
+    hfy_kernel_symmetric_(c.fisher, c.P);
+    for (i = 0; i < c.P; i++) trace[turn] += c.fisher[i * c.P + i];
+    if (!hfy_base_is_finite_(trace[turn]))
+      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "the trace of G or the Hessian is beyond double");
+    else if ((status = hfy_linalg_symmetric_run_(&c.eigen, c.fisher, values, NULL)))
+      hfy_base_fail_(w, status, "QL did not converge on G or the Hessian");
+  }
+  if (!status) {
+    values = c.values + c.P;
+    curvature->fisher_1 = c.values[0];
+    curvature->fisher_2 = c.P > 1 ? c.values[1] : 0;
+    curvature->fisher_trace = trace[0];
+    curvature->hessian_1 = values[0];
+    curvature->hessian_2 = c.P > 1 ? values[1] : 0;
+    curvature->hessian_trace = trace[1];
+    if (fisher_values) memcpy(fisher_values, c.values, c.P * sizeof(double));
+    if (hessian_values) memcpy(hessian_values, values, c.P * sizeof(double));
+  }
+  return hfy_base_close_(w, &local, status);
+}
+
+/* --- the way of a training, gone to find its end, and once more along it --- */
+
+enum { HFY_KERNEL_PRINCIPAL_, HFY_KERNEL_TAIL_, HFY_KERNEL_PROGRESS_, HFY_KERNEL_DEVIATION_, HFY_KERNEL_DIVERGENCE_,
+       HFY_KERNEL_ALONG_ }; /* columns; then the directions, leading and trailing */
 
 /* The end: its direction, and the eigenvalues of G* = K D K there. */
 HFY_COLD_ hfy_status hfy_kernel_goal_(hfy_kernel_course_ *c) {
   const size_t P = c->P;
   hfy_status status;
   double sum = 0;
-  size_t i;
+  size_t i, l;
   memcpy(c->goal, c->in_logits ? c->h : c->a, P * sizeof(double));
   memcpy(c->ends, c->variance, P * sizeof(double));
-  c->out.length = sqrt(hfy_linalg_dot_(c->goal, c->goal, P));
-  if (!(c->out.length > 0)) return HFY_ERR_NONFINITE;
-  for (i = 0; i < P; i++) c->goal[i] /= c->out.length;
+  c->length = sqrt(hfy_linalg_dot_(c->goal, c->goal, P));
+  if (!(c->length > 0)) return HFY_ERR_NONFINITE;
+  for (i = 0; i < P; i++) c->goal[i] /= c->length;
   hfy_kernel_fisher_(c);
   hfy_kernel_symmetric_(c->fisher, P);
   status = hfy_linalg_symmetric_run_(&c->eigen, c->fisher, c->values, c->vectors);
   if (status) return status;
   for (i = 0; i < P; i++) sum += c->values[i];
-  c->out.fisher_1 = c->values[0];
-  c->out.fisher_2 = P > 1 ? c->values[1] : 0;
-  c->out.concentration = sum > 0 ? c->values[0] / sum : 0;
   if (!hfy_base_is_finite_(sum)) return HFY_ERR_NONFINITE;
-  c->out.ambiguous = P > 1 && c->values[0] < 1.01 * c->values[1];
-  c->out.last_principal = SIZE_MAX;
+  for (i = 0; i < P; i++)
+    if (hfy_linalg_dot_(c->vectors + i * P, c->a, P) < 0)
+      for (l = 0; l < P; l++) c->vectors[i * P + l] = -c->vectors[i * P + l];
+  c->out.length += c->length;
+  c->out.fisher_1 += c->values[0];
+  c->out.fisher_2 += P > 1 ? c->values[1] : 0;
+  c->out.concentration += sum > 0 ? c->values[0] / sum : 0;
+  c->out.ambiguous |= P > 1 && c->values[0] < 1.01 * c->values[1];
   return HFY_OK;
 }
 
-/* Where the descent stands after t steps: how far along, how far off the straight line. */
+/* Where the way stands after t steps: how far along, how far off the straight line. */
 HFY_COLD_ void hfy_kernel_place_(hfy_kernel_course_ *c, size_t t) {
   const double *x = c->in_logits ? c->h : c->a, along = hfy_linalg_dot_(x, c->goal, c->P);
-  double off = 0;
+  const size_t P = c->P, directions = c->out.directions;
+  double off = 0, *row = c->rows + t * c->columns;
+  hfy_kernel_fisher now, *sum = c->fishers + t;
   size_t i;
-  for (i = 0; i < c->P; i++) off += (x[i] - along * c->goal[i]) * (x[i] - along * c->goal[i]);
-  off = sqrt(off) / c->out.length;
-  if (c->out.progress) c->out.progress[t] = along / c->out.length;
-  if (c->out.deviation) c->out.deviation[t] = off;
-  if (off > c->out.most) c->out.most_at = t;
-  if (off > c->out.most) c->out.most = off;
-  if (c->out.fisher) hfy_kernel_measure_(c, c->out.fisher + t);
+  for (i = 0; i < P; i++) off += (x[i] - along * c->goal[i]) * (x[i] - along * c->goal[i]);
+  row[HFY_KERNEL_PROGRESS_] += along / c->length;
+  row[HFY_KERNEL_DEVIATION_] += sqrt(off) / c->length;
+  for (i = 0; i < directions; i++) {
+    row[HFY_KERNEL_ALONG_ + i] += hfy_linalg_dot_(c->vectors + i * P, c->a, P) / c->length;
+    row[HFY_KERNEL_ALONG_ + directions + i] += hfy_linalg_dot_(c->vectors + (P - 1 - i) * P, c->a, P) / c->length;
+  }
+  if (!c->out.fisher) return;
+  hfy_kernel_measure_(c, &now);
+  sum->loss += now.loss;
+  sum->euclidean += now.euclidean;
+  sum->riemannian += now.riemannian;
+  sum->natural += now.natural;
+  sum->log10_riemannian += now.log10_riemannian;
+  sum->log10_natural += now.log10_natural;
+  sum->damped_riemannian += now.damped_riemannian;
+  sum->damped_natural += now.damped_natural;
+  sum->sharpness += now.sharpness;
 }
 
-/* The information gain of step t, 1/2 delta.G* delta, along the first eigenvector and beside it. */
+/* The sum over the patterns of KL(p || q), logits h and g. Both turned so that h <= 0: nothing large cancels. */
+HFY_COLD_ double hfy_kernel_divergence_(const double *h, const double *g, size_t n) {
+  double sum = 0;
+  size_t i;
+  for (i = 0; i < n; i++) {
+    const double x = -fabs(h[i]), y = h[i] > 0 ? -g[i] : g[i], e = exp(x), p = e / (1 + e), d = y - x;
+    double part = (y > 0 ? y : 0) + log1p(exp(-fabs(y))) - log1p(e) - p * d;
+    if (fabs(d) < 1e-4) part = 0.5 * p * (1 - p) * d * d * (1 + (1 - 2 * p) * d / 3);
+    sum += part > 0 ? part : 0;
+  }
+  return sum;
+}
+
+/* The information gain of step t, c->moved: 1/2 delta.G* delta along the first eigenvector and beside it. */
 HFY_COLD_ void hfy_kernel_gain_(hfy_kernel_course_ *c, size_t t) {
   const size_t P = c->P;
-  const double *way = c->in_logits ? c->work : c->moved;
-  double first, principal, tail = 0;
+  const double *way = c->in_logits ? c->work : c->moved, first = hfy_linalg_dot_(c->vectors, c->moved, P);
+  double tail = 0, *row = c->rows + t * c->columns;
   size_t i;
-  for (i = 0; i < P; i++) c->moved[i] = -c->eta * c->g[i];
-  first = hfy_linalg_dot_(c->vectors, c->moved, P);
-  principal = 0.5 * c->values[0] * first * first;
   if (c->in_logits) hfy_kernel_times_(&c->v, c->moved, c->work);
-  c->out.path += sqrt(hfy_linalg_dot_(way, way, P));
+  c->out.path += sqrt(hfy_linalg_dot_(way, way, P)) / c->length;
   /* what is left, measured by itself: never negative */
-  hfy_linalg_axpy_(-first, c->vectors, c->moved, P);
-  hfy_kernel_times_(&c->v, c->moved, c->work);
+  memcpy(c->left, c->moved, P * sizeof(double));
+  hfy_linalg_axpy_(-first, c->vectors, c->left, P);
+  hfy_kernel_times_(&c->v, c->left, c->work);
   for (i = 0; i < P; i++) tail += 0.5 * c->ends[i] * c->work[i] * c->work[i];
-  if (c->out.principal) c->out.principal[t] = principal;
-  if (c->out.tail) c->out.tail[t] = tail;
-  c->out.sum_principal += principal;
-  c->out.sum_tail += tail;
-  if (principal > tail) c->out.last_principal = t;
+  row[HFY_KERNEL_PRINCIPAL_] += 0.5 * c->values[0] * first * first;
+  row[HFY_KERNEL_TAIL_] += tail;
+}
+
+/* c->moved: the step from a. */
+HFY_COLD_ hfy_status hfy_kernel_move_(hfy_kernel_course_ *c, hfy_work *w) {
+  const size_t P = c->P;
+  size_t i;
+  if (c->out.way == HFY_KERNEL_NEWTON) {
+    const double most = hfy_kernel_residuals_(c->fit);
+    memcpy(c->left, c->fit->A, P * sizeof(double));
+    if (most >= 1e-9) {
+      hfy_status status = hfy_kernel_newton_(c->fit, most, w);
+      if (status) return status;
+      if (++c->fit->out.iterations > c->out.made) c->out.made = c->fit->out.iterations;
+    }
+    for (i = 0; i < P; i++) c->moved[i] = c->fit->A[i] - c->left[i];
+    return HFY_OK;
+  }
+  c->out.made = c->steps;
+  memcpy(c->moved, c->g, P * sizeof(double));
+  if (c->out.way == HFY_KERNEL_NATURAL) {
+    hfy_kernel_fisher_(c);
+    for (i = 0; i < P; i++) c->fisher[i * P + i] += c->damping > 0 ? c->damping : 1e-3;
+    if (hfy_linalg_cholesky_(c->fisher, P))
+      return hfy_base_fail_(w, HFY_ERR_SINGULAR, "G + damping is not positive definite in rounding");
+    hfy_linalg_cholesky_solve_(c->fisher, P, c->moved);
+  }
+  for (i = 0; i < P; i++) c->moved[i] *= -c->eta;
+  return HFY_OK;
 }
 
 HFY_COLD_ hfy_status hfy_kernel_go_(hfy_kernel_course_ *c, int measured, hfy_work *w) {
+  hfy_status status;
   size_t t;
   memset(c->a, 0, c->P * sizeof(double));
+  if (c->fit) {
+    for (t = 0; t < c->P; t++)
+      c->bit[t] = (uint64_t)hfy_kernel_bit_(c->v.k.targets + t * c->v.to_words, c->neuron);
+    memset(c->fit->A, 0, c->P * sizeof(double));
+    memset(c->fit->H, 0, c->P * sizeof(double));
+    c->fit->out.iterations = 0;
+    c->fit->view.K = c->v.K;
+    c->fit->view.k.targets = c->bit;
+  }
   for (t = 0;; t++) {
+    memcpy(c->before, c->h, c->P * sizeof(double));
     hfy_kernel_gradient_(c);
     if (!hfy_base_is_finite_(0 * hfy_linalg_dot_(c->g, c->g, c->P) + 0 * hfy_linalg_dot_(c->a, c->a, c->P) +
                              0 * hfy_linalg_dot_(c->h, c->h, c->P)))
       return hfy_kernel_left_range_(t, w);
     if (measured) hfy_kernel_place_(c, t);
+    if (measured && t)
+      c->rows[(t - 1) * c->columns + HFY_KERNEL_DIVERGENCE_] += hfy_kernel_divergence_(c->h, c->before, c->P);
     if (t == c->steps) return HFY_OK;
+    status = hfy_kernel_move_(c, w);
+    if (status) return status;
     if (measured) hfy_kernel_gain_(c, t);
-    hfy_linalg_axpy_(-c->eta, c->g, c->a, c->P);
+    hfy_linalg_axpy_(1, c->moved, c->a, c->P);
+    if (c->fit) memcpy(c->a, c->fit->A, c->P * sizeof(double));
   }
+}
+
+/* Sums over the neurons become means, and what follows from them. */
+HFY_COLD_ void hfy_kernel_means_(hfy_kernel_course_ *c) {
+  hfy_kernel_path *out = &c->out;
+  const double n = (double)out->neurons;
+  size_t t, j;
+  out->length /= n;
+  out->path /= n;
+  out->fisher_1 /= n;
+  out->fisher_2 /= n;
+  out->concentration /= n;
+  out->last_principal = SIZE_MAX;
+  for (t = 0; t <= c->steps; t++) {
+    double *row = c->rows + t * c->columns;
+    for (j = 0; j < c->columns; j++) row[j] /= n;
+    if (row[HFY_KERNEL_DEVIATION_] > out->most) {
+      out->most = row[HFY_KERNEL_DEVIATION_];
+      out->most_at = t;
+    }
+    if (c->out.fisher) {
+      hfy_kernel_fisher *f = c->fishers + t;
+      double *const all[] = {&f->loss, &f->euclidean, &f->riemannian, &f->natural, &f->log10_riemannian,
+                             &f->log10_natural, &f->damped_riemannian, &f->damped_natural, &f->sharpness};
+      for (j = 0; j < 9; j++) *all[j] /= n;
+    }
+    out->sum_principal += row[HFY_KERNEL_PRINCIPAL_];
+    out->sum_tail += row[HFY_KERNEL_TAIL_];
+    out->sum_divergence += row[HFY_KERNEL_DIVERGENCE_];
+    if (row[HFY_KERNEL_PRINCIPAL_] > row[HFY_KERNEL_TAIL_]) out->last_principal = t;
+  }
+}
+
+/* Into the caller's arrays. */
+HFY_COLD_ void hfy_kernel_hand_out_(const hfy_kernel_course_ *c, hfy_kernel_path *path) {
+  const size_t many = c->out.directions;
+  double *const to[] = {path->principal, path->tail, path->progress, path->deviation, path->divergence};
+  size_t t, j;
+  for (t = 0; t <= c->steps; t++) {
+    const double *row = c->rows + t * c->columns;
+    for (j = 0; j < HFY_KERNEL_ALONG_; j++)
+      if (to[j] && (t < c->steps || j == HFY_KERNEL_PROGRESS_ || j == HFY_KERNEL_DEVIATION_)) to[j][t] = row[j];
+    if (path->leading) memcpy(path->leading + t * many, row + HFY_KERNEL_ALONG_, many * sizeof *row);
+    if (path->trailing) memcpy(path->trailing + t * many, row + HFY_KERNEL_ALONG_ + many, many * sizeof *row);
+    if (path->fisher) path->fisher[t] = c->fishers[t];
+  }
+}
+
+/* c->out from the caller's path: options checked, results 0; NEWTON: fit as a trainer of one neuron. */
+HFY_COLD_ hfy_status hfy_kernel_check_way_(hfy_kernel_course_ *c, const hfy_kernel *kernel, hfy_kernel_fit_ *fit,
+                                           hfy_work *w) {
+  hfy_kernel_path *o = &c->out;
+  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_BARE_, NULL, &c->v, w);
+  if (status) return status;
+  if (hfy_binary_one_of_("path->way", o->way, HFY_KERNEL_NEWTON, "kernel_way", w)) return HFY_ERR_ARG;
+  if (!o->neurons) o->neurons = 1;
+  if (!o->directions) o->directions = 1;
+  if (c->neuron < c->v.k.target_dim && o->neurons > c->v.k.target_dim - c->neuron)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "path->neurons is %z from neuron %z on; there are %z", o->neurons, c->neuron,
+                          c->v.k.target_dim);
+  if (o->directions > c->v.k.count)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "path->directions is %z; it should be at most count, %z", o->directions,
+                          c->v.k.count);
+  if (!c->steps) return hfy_base_fail_(w, HFY_ERR_ARG, "steps is 0: a path of no steps has no direction");
+  o->length = o->path = o->sum_principal = o->sum_tail = o->sum_divergence = o->most = 0;
+  o->fisher_1 = o->fisher_2 = o->concentration = 0;
+  o->most_at = o->made = 0;
+  o->ambiguous = 0;
+  c->columns = HFY_KERNEL_ALONG_ + 2 * o->directions;
+  if (o->way != HFY_KERNEL_NEWTON) return HFY_OK;
+  memset(fit, 0, sizeof *fit);
+  fit->view = c->v;
+  fit->view.k.no_self = 0; /* K is this neuron's */
+  fit->view.to_words = 1;
+  fit->P = c->P = c->v.k.count;
+  fit->N = 1;
+  fit->o.lambda = c->lambda;
+  fit->o.tol = 1e-9;
+  fit->o.gram = &c->eta; /* none is to be made */
+  fit->residual = hfy_kernel_each_residual_;
+  c->fit = fit;
+  return HFY_OK;
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, const double *gram,
@@ -23695,7 +23946,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t
                                                 double damping, hfy_kernel_path *path, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_course_ c;
+  hfy_kernel_fit_ fit;
   hfy_status status;
+  size_t turn;
   memset(&c, 0, sizeof c);
   c.neuron = neuron;
   c.lambda = hfy_base_default_(lambda, 0.01);
@@ -23704,21 +23957,30 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t
   c.eta = hfy_base_default_(eta, 0.1);
   c.in_logits = in_logits;
   if (path) c.out = *path;
-  c.out.path = c.out.sum_principal = c.out.sum_tail = c.out.most = 0;
-  c.out.most_at = 0;
-  status = hfy_kernel_open_course_(kernel, gram, c.out.fisher != NULL, !path ? "path" : NULL, &c, w);
-  if (!status && !steps) status = hfy_base_fail_(w, HFY_ERR_ARG, "steps is 0: a path of no steps has no direction");
-  if (!status) status = hfy_kernel_go_(&c, 0, w);
-  if (!status && (status = hfy_kernel_goal_(&c)))
-    hfy_base_fail_(w, status, status == HFY_ERR_NONFINITE ? "the way is %g long, G* has the eigenvalue %g: out of range"
-                                                          : "QL did not converge on the Fisher information",
-                   c.out.length, c.out.fisher_1);
-  if (!status) status = hfy_kernel_go_(&c, 1, w);
-  c.out.path /= c.out.length;
+  status = hfy_kernel_check_way_(&c, kernel, &fit, w);
+  if (!status) status = hfy_kernel_open_course_(kernel, gram, c.out.fisher != NULL, !path ? "path" : NULL, &c, w);
+  if (!status) {
+    memset(c.rows, 0, (steps + 1) * c.columns * sizeof *c.rows);
+    if (c.fishers) memset(c.fishers, 0, (steps + 1) * sizeof *c.fishers);
+  }
+  for (turn = 0; !status && turn < c.out.neurons; turn++) {
+    c.neuron = neuron + turn;
+    if (turn && c.v.k.no_self) hfy_kernel_course_gram_(&c);
+    status = hfy_kernel_go_(&c, 0, w);
+    if (!status && (status = hfy_kernel_goal_(&c)))
+      hfy_base_fail_(w, status, status == HFY_ERR_NONFINITE ? "neuron %z: the way is %g long: out of range"
+                                                            : "neuron %z: QL did not converge on the Fisher information",
+                     c.neuron, c.length);
+    if (!status) status = hfy_kernel_go_(&c, 1, w);
+  }
+  if (!status) hfy_kernel_means_(&c);
   if (!status && !hfy_base_is_finite_(0 * c.out.path + 0 * c.out.sum_principal + 0 * c.out.sum_tail))
     status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "path %g, gains %g and %g: not all are doubles", c.out.path,
                             c.out.sum_principal, c.out.sum_tail);
-  if (!status) *path = c.out;
+  if (!status) {
+    hfy_kernel_hand_out_(&c, path);
+    *path = c.out;
+  }
   if (!status && path->fisher && c.singular) status = hfy_kernel_singular_(w);
   return hfy_base_close_(w, &local, status);
 }
