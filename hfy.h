@@ -2036,8 +2036,8 @@ typedef struct hfy_kernel {
                                 pattern: recall walks the sequence, max_steps steps on. Of another length than dim:
                                 recall makes one step (h_i = 0: +1); ARG: an order, no_self, explore, forces, net */
   size_t target_dim;         /* bits of a target; 0 = dim */
-  const double *table;       /* TABLE: dim + 1 finite numbers. What trains or judges (not recall) looks whether that is a
-                                positive definite kernel: its dim + 1 eigenvalues over all 2^dim states, ARG if one is
+  const double *table;       /* TABLE: dim + 1 finite numbers. What trains or judges (not recall) looks whether that is
+                                a positive definite kernel: its dim + 1 eigenvalues over all 2^dim states, ARG if one is
                                 below -1e-10 of the sizes of the terms it is summed from. What is smaller is not seen,
                                 nor anything beyond 1,000 bits, nor whether K of these patterns is singular (trainers
                                 say). Forces, Hessian, net, no_self: UNSUPPORTED (they need K between states) */
@@ -2123,7 +2123,7 @@ typedef struct hfy_kernel_margins {
   size_t iterations, products; /* Newton's, and K times a P x N array */
   double norm;         /* sum over the neurons of 1/2 a.K a = 1/2 |w|^2, w the weights in feature space */
   double gap;          /* norm - minimum is at most this (duality gap); infinity if a neuron errs on a pattern */
-  double margin;       /* least xi h / |w| of all neurons and patterns: how far, in feature space, they are from error */
+  double margin;       /* least xi h / |w| of all neurons and patterns: how far from error, in feature space */
   double bound;        /* no weights at all give every neuron a larger one */
   size_t inseparable;  /* neurons that no weights can get right with a margin above 1e-6 K(xi, xi)^(1/2), as far as
                           they were found: training ends with the first */
@@ -2132,11 +2132,11 @@ typedef struct hfy_kernel_margins {
 /* The limit of hfy_kernel_train for lambda -> 0, up to scale: each neuron a hard-margin support vector machine without
    bias,  min 1/2 a.K a  with  xi h >= 1  at all patterns: the kernel memory network of Iatropoulos, Brea, Gerstner
    (arXiv:2208.09416). Any kernel, no_self, targets. alpha: P x N, scaled so that the least xi h of each neuron is 1;
-   result: or NULL. Of `training` (or NULL) tol: each neuron's gap over its 1/2 a.K a, 0 = 1e-6; max_iterations, 0 = 500;
-   gram; progress, context. ARG: another member is set. By proximal steps on the dual, each by Newton's method as in
-   hfy_kernel_train. Cost: as there, 3 to 10 iterations where patterns are far apart for the kernel, 30 and hundreds of
-   products where they are not. Scratch: P N doubles more than EXACT. INFEASIBLE: result->inseparable > 0, by weights of
-   the patterns that cancel (up to rounding a proof); result is written, alpha is not. CONVERGENCE: both are. */
+   result: or NULL. Of `training` (or NULL) tol: each neuron's gap over its 1/2 a.K a, 0 = 1e-6; max_iterations, 0 =
+   500; gram; progress, context. ARG: another member is set. By proximal steps on the dual, each by Newton's method as
+   in hfy_kernel_train. Cost: as there; 3 to 10 iterations where patterns are far apart for the kernel, 30 and hundreds
+   of products where they are not. Scratch: P N doubles more than EXACT. INFEASIBLE: result->inseparable > 0, by weights
+   of the patterns that cancel (up to rounding a proof); result is written, alpha is not. CONVERGENCE: both are. */
 HFY_API hfy_status hfy_kernel_train_margin(const hfy_kernel *kernel, const hfy_kernel_training *training,
                                            double *alpha, hfy_kernel_margins *result, hfy_work *work);
 
@@ -2306,8 +2306,8 @@ typedef struct hfy_kernel_path {
   hfy_kernel_way way;           /* in */
   size_t neurons;               /* in: so many, from `neuron` on, each on its own; results are their means; 0 = 1 */
   size_t directions;            /* in: columns of leading and trailing, at most P; 0 = 1 */
-  double *leading, *trailing;   /* steps + 1 rows of `directions`: a_t.v / |a_T|, v the first or the last eigenvectors of
-                                   G* (trailing: the very last first), their signs such that the end is not negative */
+  double *leading, *trailing;   /* steps + 1 rows of `directions`: a_t.v / |a_T|, v the first or the last eigenvectors
+                                   of G* (the very last first), their signs such that the end is not negative */
   double *divergence;           /* of a step: sum over the patterns of the Bernoulli divergence KL(p_t+1 || p_t), which
                                    the information gain is the quadratic part of (but for G* at the end) */
   double sum_divergence;        /* out */
@@ -21523,8 +21523,8 @@ HFY_COLD_ hfy_status hfy_kernel_check_table_(const hfy_kernel *k, hfy_work *w) {
       ln += log((N - (double)d) / ((double)d + 1));
     }
     if (!(sum >= -1e-10 * sizes))
-      return hfy_base_fail_(w, HFY_ERR_ARG, "table is no positive definite kernel of %z bits: its eigenvalue of order %z "
-                            "is %g of the sum of its terms' sizes", k->dim, order, sum / sizes);
+      return hfy_base_fail_(w, HFY_ERR_ARG, "table is no positive definite kernel of %z bits: its eigenvalue of order "
+                            "%z is %g of the sum of its terms' sizes", k->dim, order, sum / sizes);
   }
   return HFY_OK;
 }
@@ -21601,8 +21601,8 @@ HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int takes, const
   if (hfy_kernel_check_bits_(k->patterns, k->count, k->dim, "patterns", w) ||
       hfy_kernel_check_number_(k->gamma, "gamma", w) || hfy_kernel_check_targets_(v, takes, w))
     return HFY_ERR_ARG;
-  if (k->kind == HFY_KERNEL_TABLE &&
-      (hfy_base_null_(w, k->table ? NULL : "kernel->table") || hfy_kernel_check_finite_(k->table, k->dim + 1, "table", w)))
+  if (k->kind == HFY_KERNEL_TABLE && (hfy_base_null_(w, k->table ? NULL : "kernel->table") ||
+                                      hfy_kernel_check_finite_(k->table, k->dim + 1, "table", w)))
     return HFY_ERR_ARG;
   if (!(k->gamma > 0)) k->gamma = k->kind == HFY_KERNEL_RBF ? hfy_kernel_gamma(0.2) : 1 / (double)k->dim;
   if (k->kind == HFY_KERNEL_LINEAR) k->offset = 0;
@@ -21618,7 +21618,7 @@ HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int takes, const
                           k->offset);
   v->apart = k->no_self && k->kind == HFY_KERNEL_RBF ? exp(4 * k->gamma) : 1;
   if (k->no_self && (k->kind == HFY_KERNEL_POLYNOMIAL || k->kind == HFY_KERNEL_TABLE))
-    return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "no_self is for RBF and LINEAR kernels, not POLYNOMIAL ones or TABLEs");
+    return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "no_self is for RBF and LINEAR kernels, not POLYNOMIAL or TABLE");
   if (k->no_self && k->kind == HFY_KERNEL_RBF && k->gamma > 2) /* sums of same and differing bits would cancel */
     return hfy_base_should_(w, "no_self: ", "gamma", k->gamma, "at most 2");
   if (k->no_self && k->kind == HFY_KERNEL_LINEAR && k->nearest)
@@ -22435,11 +22435,11 @@ HFY_COLD_ hfy_status hfy_kernel_separate_(hfy_kernel_fit_ *f, double tol, hfy_ke
   out->iterations = f->out.iterations;
   out->products = f->out.products;
   if (out->inseparable)
-    return hfy_base_fail_(w, HFY_ERR_INFEASIBLE, "%z neurons cannot have their bits from these patterns: no margin above "
-                          "%g exists (alpha is not written)", out->inseparable, out->bound);
+    return hfy_base_fail_(w, HFY_ERR_INFEASIBLE, "%z neurons cannot have their bits from these patterns: no margin "
+                          "above %g exists (alpha is not written)", out->inseparable, out->bound);
   if (worst <= tol || f->out.stopped) return HFY_OK;
-  return hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "a neuron's gap is %g after %z iterations; tol is %g (alpha is written)",
-                        worst, f->out.iterations, tol);
+  return hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "a neuron's gap is %g after %z iterations; tol is %g (alpha is "
+                        "written)", worst, f->out.iterations, tol);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_kernel_train_margin(const hfy_kernel *kernel, const hfy_kernel_training *training,
@@ -22457,8 +22457,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_train_margin(const hfy_kernel *kernel, 
   if (!status && training &&
       (training->trainer != HFY_KERNEL_EXACT || training->lambda > 0 || training->eta > 0 || training->unpenalised ||
        training->state || training->resume || training->start))
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "training: tol, max_iterations, gram, progress and context may be set here, "
-                                            "all else should be 0");
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "training: tol, max_iterations, gram, progress and context may be set "
+                                            "here, all else should be 0");
   if (!status) status = hfy_kernel_check_training_(&f, training, w);
   if (!training || !training->max_iterations) f.o.max_iterations = 500;
   while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_training_(&arena, &f);
@@ -23532,7 +23532,8 @@ HFY_COLD_ hfy_status hfy_kernel_open_course_(const hfy_kernel *kernel, const dou
   double **const rows[] = {&c->a, &c->h, &c->variance, &c->r, &c->g, &c->step, &c->work, NULL};
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_BARE_, NULL, &c->v, w);
-  const size_t P = c->P = c->v.k.count, square = P * P, fisher = c->damping > 0 || c->steps || c->eigenvalues ? square : 0;
+  const size_t P = c->P = c->v.k.count, square = P * P;
+  const size_t fisher = c->damping > 0 || c->steps || c->eigenvalues ? square : 0;
   if (status) return status;
   if (c->neuron >= c->v.k.target_dim)
     return hfy_base_fail_(w, HFY_ERR_ARG, "neuron is %z; it should be below %s, %z", c->neuron,
@@ -23968,8 +23969,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t
     if (turn && c.v.k.no_self) hfy_kernel_course_gram_(&c);
     status = hfy_kernel_go_(&c, 0, w);
     if (!status && (status = hfy_kernel_goal_(&c)))
-      hfy_base_fail_(w, status, status == HFY_ERR_NONFINITE ? "neuron %z: the way is %g long: out of range"
-                                                            : "neuron %z: QL did not converge on the Fisher information",
+      hfy_base_fail_(w, status, status == HFY_ERR_NONFINITE ? "neuron %z: the way is %g long, out of range"
+                                                            : "neuron %z: QL did not converge on G at the end",
                      c.neuron, c.length);
     if (!status) status = hfy_kernel_go_(&c, 1, w);
   }

@@ -1781,7 +1781,7 @@ static double check_margin(const hfy_kernel *k, double tol) {
 static double mixed[201]; /* a table: two exponentials */
 
 TEST(largest_margins) {
-  /* 1/2 |w|^2 of all neurons, least margin, first coefficient of neuron 0 that is not 0: scipy's NNLS, tests's patterns */
+  /* 1/2 |w|^2 of all neurons, least margin, first coefficient of neuron 0 that is not 0: by scipy's NNLS */
   static const struct {
     int kind;
     double gamma, offset, P;
@@ -1815,7 +1815,7 @@ TEST(largest_margins) {
     CHECK(r.gap <= 1e-8 * r.norm && r.gap >= -1e-12 * r.norm && r.bound >= r.margin * (1 - 1e-12));
     CHECK(r.bound <= r.margin * (1 + 1e-8) && !r.inseparable && r.iterations < 60 && r.products > r.iterations);
   }
-  for (seed = 0; seed < (SLOW ? 6 : 30); seed++) { /* random sizes; the gap that is certified, the optimum's conditions */
+  for (seed = 0; seed < (SLOW ? 6 : 30); seed++) { /* random sizes: the certified gap, the conditions */
     hfy_rng rng = hfy_rng_seed(seed);
     const size_t N = 2 + hfy_rng_u64(&rng) % 90, P = 1 + hfy_rng_u64(&rng) % 60;
     hfy_kernel k = random_memory(seed + 900, P, N, 0.001 * pow(300, hfy_rng_uniform(&rng)));
@@ -1919,7 +1919,7 @@ TEST(tables) {
   hfy_net net;
   hfy_rng rng = hfy_rng_seed(2);
   size_t i, j, n, order;
-  double least, scale, a[P];
+  double least, scale;
   for (i = 0; i <= N; i++) table[i] = exp(-0.02 * 4 * (double)i);
   t = k, t.kind = HFY_KERNEL_TABLE, t.table = table, t.gamma = 0;
   memset(&how, 0, sizeof how);
@@ -1945,7 +1945,10 @@ TEST(tables) {
       const size_t all = (size_t)1 << n;
       static double whole[128 * 128], values_of[128];
       hfy_status got;
-      for (j = 0; j <= n; j++) table[j] = i % 2 ? hfy_rng_uniform(&rng) - 0.4 : pow(0.2 + hfy_rng_uniform(&rng), (double)j);
+      for (j = 0; j <= n; j++) {
+        const double u = hfy_rng_uniform(&rng);
+        table[j] = i % 2 ? u - 0.4 : pow(0.2 + u, (double)j);
+      }
       table[0] = i % 3 ? 2.5 : 1;
       for (j = 0; j < all * all; j++) {
         const uint64_t x1 = j / all, x2 = j % all;
@@ -1957,18 +1960,20 @@ TEST(tables) {
       if (fabs(least) < 1e-9 * fabs(scale)) continue;
       how.trainer = HFY_KERNEL_RAW;
       got = hfy_kernel_train(&t, &how, alpha, NULL, &work);
-      if (!CHECK((got == HFY_OK) == (least > 0))) printf("    %zu bits, least eigenvalue %g: %s\n", n, least, work.message);
+      if (!CHECK((got == HFY_OK) == (least > 0)))
+        printf("    %zu bits, least eigenvalue %g: %s\n", n, least, work.message);
     }
   for (i = 0; i < 5; i++) { /* of many bits: sums of exponentials are; nothing but itself; a step is not */
     static double wide[1001];
     static uint64_t two[2 * 16];
     for (j = 0; j <= 1000; j++)
-      wide[j] = i == 0 ? exp(-0.5 * (double)j) : i == 1 ? exp(-1e-4 * (double)j) : i == 2 ? !j : i == 3 ? (j < 480) : exp(-0.01 * (double)j) + (j == 500 ? 0.5 : 0);
+      wide[j] = i == 2 ? !j : i == 3 ? j < 480 : exp(-(double)j * (i == 0 ? 0.5 : i == 1 ? 1e-4 : 0.01))
+                                                         + (i == 4 && j == 500);
     two[0] = 1, two[16] = 2;
     t.dim = 1000, t.table = wide, t.patterns = two;
-    if (i < 3) fine(hfy_kernel_information(&t, 0, h, NULL, 1, 0, &f, NULL, NULL, &work));
-    else CHECK_FAILS(hfy_kernel_information(&t, 0, h, NULL, 1, 0, &f, NULL, NULL, &work), HFY_ERR_ARG, &work, "no positive definite kernel");
     h[0] = h[1] = 0;
+    CHECK(hfy_kernel_information(&t, 0, h, NULL, 1, 0, &f, NULL, NULL, &work) == (i < 3 ? HFY_OK : HFY_ERR_ARG));
+    if (i > 2) CHECK(strstr(work.message, "no positive definite kernel") != NULL);
   }
   t = random_memory(6, P, N, 0), t.kind = HFY_KERNEL_TABLE, t.table = table;
   for (i = 0; i <= N; i++) table[i] = i % 2 ? -0.9 : 0.1;
@@ -1991,7 +1996,6 @@ TEST(tables) {
   CHECK(hfy_kernel_train(&t, &how, alpha, NULL, &work) == HFY_ERR_CONVERGENCE);
   how.resume = 1, how.max_iterations = 50, table[3] *= 1 + 1e-12;
   CHECK_FAILS(hfy_kernel_train(&t, &how, alpha, NULL, &work), HFY_ERR_ARG, &work, "state was not left");
-  (void)a;
 }
 
 /* --- curvature --- */
@@ -2018,8 +2022,7 @@ TEST(hessian) {
       fine(hfy_kernel_forces(&k, point, 1, down, down + N, NULL, &work));
       point[j] = hold;
       for (i = 0; i < N; i++)
-        if (!CHECK(fabs((up[i] + up[N + i] - down[i] - down[N + i]) / (2 * e) - hessian[i * N + j]) < 1e-7 * (1 + size)))
-          printf("    kernel %zu no_self %d: %zu %zu\n", c, k.no_self, i, j);
+        CHECK_NEAR((up[i] + up[N + i] - down[i] - down[N + i]) / (2 * e), hessian[i * N + j], 1e-7 * (1 + size));
     }
     for (i = 0; i < N; i++)
       for (j = 0; j < i; j++) CHECK(hessian[i * N + j] == hessian[j * N + i]);
@@ -2049,8 +2052,7 @@ TEST(curvatures) {
     k.no_self = c == 3, k.kind = c == 4 ? HFY_KERNEL_LINEAR : HFY_KERNEL_RBF;
     for (i = 0; i < P; i++) a[i] = hfy_rng_normal(&rng) * (double)c;
     fine(hfy_kernel_curvatures(&k, 3, a, NULL, 0.05, &got, values_of[0], values_of[1], &work));
-    fine(hfy_kernel_information(&k, 3, a, NULL, 0.05, 0, &f, NULL, NULL, c == 4 ? NULL : &work) == HFY_ERR_SINGULAR
-           ? HFY_OK : HFY_OK);
+    hfy_kernel_information(&k, 3, a, NULL, 0.05, 0, &f, NULL, NULL, NULL); /* LINEAR: K is singular; all else is there */
     relative(got.hessian_1, f.sharpness, 1e-9, "sharpness");
     for (i = 0; i < P; i++)
       for (j = 0; j < P; j++) gram[i * P + j] = its_kernel(&k, bits + i, bits + j, 3);
@@ -2073,7 +2075,7 @@ TEST(curvatures) {
     }
     CHECK(trace > 0);
     CHECK_FAILS(hfy_kernel_curvatures(&k, N, a, NULL, 0, &got, NULL, NULL, &work), HFY_ERR_ARG, &work, "neuron is 25");
-    CHECK_FAILS(hfy_kernel_curvatures(&k, 0, a, NULL, 0, NULL, NULL, NULL, &work), HFY_ERR_ARG, &work, "curvature is NULL");
+    CHECK_FAILS(hfy_kernel_curvatures(&k, 0, a, NULL, 0, NULL, NULL, NULL, &work), HFY_ERR_ARG, &work, "curvature is");
     a[2] = HUGE_VAL;
     CHECK_FAILS(hfy_kernel_curvatures(&k, 0, a, NULL, 0, &got, NULL, NULL, &work), HFY_ERR_NONFINITE, &work, "a holds");
   }
@@ -2165,10 +2167,11 @@ TEST(other_ways) {
       for (t = 0; t <= STEPS; t++) {
         CHECK_NEAR(rows[2][t], mean[0][t], 1e-12), CHECK_NEAR(rows[3][t], mean[1][t], 1e-12);
         if (t == STEPS || way < 2) CHECK_NEAR(fisher[t].loss, mean[3][t], 1e-7 * mean[3][t]);
-        if (way < 2) CHECK_NEAR(fisher[t].log10_natural, mean[4][t], 1e-6), relative(fisher[t].damped_natural, mean[8][t], 1e-5, "damped");
+        if (way < 2) CHECK_NEAR(fisher[t].log10_natural, mean[4][t], 1e-6);
+        if (way < 2) relative(fisher[t].damped_natural, mean[8][t], 1e-5, "damped");
         for (i = 0; i < 4; i++)
           if (!CHECK(t < STEPS && way == 2 ? 1 : fabs(along[i / 2][t * 2 + i % 2]) < 1e-6))
-            printf("    way %d blind %d step %zu: direction %zu off by %g\n", way, blind, t, i, along[i / 2][t * 2 + i % 2]);
+            printf("    way %d step %zu: direction %zu off by %g\n", way, t, i, along[i / 2][t * 2 + i % 2]);
         if (t < STEPS && way < 2) CHECK_NEAR(rows[4][t], 0, 1e-10);
       }
       relative(path.sum_divergence, divergence, 1e-12, "divergence");
@@ -2189,9 +2192,9 @@ TEST(other_ways) {
     path.neurons = SIZE_MAX;
     CHECK_FAILS(hfy_kernel_follow(&k, 2, NULL, 0, 0, 2, 0, 0, &path, &work), HFY_ERR_ARG, &work, "path->neurons");
     path.neurons = 0, path.directions = P + 1;
-    CHECK_FAILS(hfy_kernel_follow(&k, 0, NULL, 0, 0, 2, 0, 0, &path, &work), HFY_ERR_ARG, &work, "path->directions is 25");
+    CHECK_FAILS(hfy_kernel_follow(&k, 0, NULL, 0, 0, 2, 0, 0, &path, &work), HFY_ERR_ARG, &work, "path->directions");
     path.directions = 0, rows[0][0] = 7, path.neurons = 2; /* runs away: nothing is written */
-    CHECK_FAILS(hfy_kernel_follow(&k, 0, NULL, 1e200, 1e10, 9, 0, 0, &path, &work), HFY_ERR_NONFINITE, &work, "range of double");
+    CHECK_FAILS(hfy_kernel_follow(&k, 0, NULL, 1e200, 1e10, 9, 0, 0, &path, &work), HFY_ERR_NONFINITE, &work, "range");
     CHECK(rows[0][0] == 7);
   }
 }
