@@ -2136,7 +2136,8 @@ typedef struct hfy_kernel_margins {
    500; gram; progress, context. ARG: another member is set. By proximal steps on the dual, each by Newton's method as
    in hfy_kernel_train. Cost: as there; 3 to 10 iterations where patterns are far apart for the kernel, 30 and hundreds
    of products where they are not. Scratch: P N doubles more than EXACT. INFEASIBLE: result->inseparable > 0, by weights
-   of the patterns that cancel (up to rounding a proof); result is written, alpha is not. CONVERGENCE: both are. */
+   of the patterns that cancel (up to rounding a proof); result is written, alpha is not. CONVERGENCE: both are; met
+   where K is of rank one to five digits (RBF, gamma below 3e-5). */
 HFY_API hfy_status hfy_kernel_train_margin(const hfy_kernel *kernel, const hfy_kernel_training *training,
                                            double *alpha, hfy_kernel_margins *result, hfy_work *work);
 
@@ -22389,7 +22390,7 @@ HFY_COLD_ double hfy_kernel_judge_margin_(hfy_kernel_fit_ *f, hfy_kernel_margins
   out->inseparable = 0;
   for (j = 0; j < f->N; j++) {
     const double c = f->trial[j], norm = c > 0 ? f->loss[j] / (2 * c * c) : HUGE_VAL;
-    const double gap = norm - (f->size[j] > 0 ? f->step[j] * f->step[j] / (2 * f->size[j]) : 0);
+    const double dual = f->size[j] > 0 ? f->step[j] / sqrt(f->size[j]) : 0, gap = norm - 0.5 * dual * dual;
     const double margin = f->loss[j] > 0 ? c / sqrt(f->loss[j]) : 0;
     out->norm += norm;
     out->gap += gap;
@@ -22414,7 +22415,9 @@ HFY_COLD_ hfy_status hfy_kernel_separate_(hfy_kernel_fit_ *f, double tol, hfy_ke
   memset(f->aim, 0, n * sizeof(double));
   f->o.lambda = 1e-3 * own;
   for (step = 0; step < 100 && !f->out.stopped; step++) {
-    while (f->out.iterations < f->o.max_iterations && !f->out.stopped) {
+    double best = HUGE_VAL;
+    size_t stale = 0; /* iterations without half the residual: rounding, or a neuron without a separation */
+    while (f->out.iterations < f->o.max_iterations && !f->out.stopped && stale < 10) {
       const double reach = step ? f->o.lambda * hfy_linalg_largest_(f->A, n) : 1;
       hfy_status status;
       now.residual = hfy_kernel_residuals_(f);
@@ -22422,6 +22425,8 @@ HFY_COLD_ hfy_status hfy_kernel_separate_(hfy_kernel_fit_ *f, double tol, hfy_ke
       if (!f->out.iterations) now.residual_0 = now.residual;
       f->o.tol = tol * (reach < 1 ? reach : 1) + 1e-14;
       if (now.residual <= f->o.tol) break;
+      stale = now.residual < 0.5 * best ? 0 : stale + 1;
+      if (!stale) best = now.residual;
       status = hfy_kernel_newton_(f, now.residual, w);
       if (status) return status;
       now.iteration = ++f->out.iterations;
