@@ -2,7 +2,8 @@
    capacity against the classical rules, low-rank approximations, dense memories.
 
        klr PART [full] [seed=42] [DIRECTORY]     PART: phase forces spectrum dynamics bursts capacity lowrank dense own
-                                                 solver ring margin stop order size, or all
+                                                 solver ring margin stop order size plane lowload
+                                                 inverse, or all
 
    writes DIRECTORY/klr_PART.csv (build), with a line of progress on stderr for each point. Every figure is
    made twice: with the papers' training (gradient descent, step 0.1, 200 steps, lambda 0.01) and at the exact optimum of
@@ -78,12 +79,8 @@ static void phase(void) {
   const double *loads = full ? some_loads : few_loads;
   size_t n_loads = full ? 14 : 6, n_gammas = full ? 17 : 9, g, l, i, j;
   FILE *file = create("phase", "gamma,load,patterns,training,stability,loss,log10_M0,log10_M20,rho0,rho20,direct,indirect,"
-                               "stable_rank,operator_rank,sigma2_over_1,effective,logits,stored,recall10,recall20,random_fixed,"
-                               "end_stored,end_opposite,end_spurious,end_cycle,different,stability_end");
-  FILE *slopes = create("slopes", "training,predictor,points,slope,correlation");
-  static const char *const predictors[] = {"lambda_max(K_alpha)", "lambda_max(K_alpha) squared", "sum of h^2 / P"};
-  double start = seconds(), sums[2][3][6] = {{{0}}};
-  size_t p;
+                               "stable_rank,operator_rank,sigma2_over_1,effective,logits,stored,recall10,recall20,random_fixed");
+  double start = seconds();
   for (g = 0; g < n_gammas; g++)
     for (l = 0; l < n_loads; l++) {
       double gamma = pow(10, -4 + 4 * (double)g / (double)(n_gammas - 1));
@@ -96,8 +93,7 @@ static void phase(void) {
         hfy_kernel_spectrum s;
         hfy_kernel_census census;
         static const size_t flips[] = {10, 20};
-        double point[20 * N], M = 0, rho = 0, stored, recall[2], fields = 0, a[500];
-        hfy_kernel_curvature curve;
+        double point[20 * N], M = 0, rho = 0, stored, recall[2];
         hfy_rng rng = hfy_rng_seed(seed - 35), starts = hfy_rng_seed(seed + 957);
         for (i = 0; i < means; i++)
           for (j = 0; j < N; j++) point[i * N + j] = bit(bits + i * WORDS, j);
@@ -107,33 +103,18 @@ static void phase(void) {
         must(hfy_kernel_spectra(&k, gram, &s, NULL, NULL, NULL, NULL, &work), "spectra");
         must(hfy_kernel_stored(&k, &stored, NULL, &work), "stored");
         must(hfy_kernel_basins(&k, P < 100 ? P : 100, flips, 2, &rng, recall, NULL, &work), "basins");
+        k.max_steps = 1;
         must(hfy_kernel_explore(&k, 200, &starts, &census, &work), "explore");
-        for (i = 0; i < P; i++) a[i] = alpha[i * N];
-        must(hfy_kernel_curvatures(&k, 0, a, gram, 0, &curve, NULL, NULL, &work), "curvatures"); /* of neuron 0 */
-        must(hfy_kernel_potentials(&k, bits, P, h, NULL, &work), "potentials");
-        for (i = 0; i < P * N; i++) fields += h[i] * h[i] / (double)P;
-        for (p = 0; p < 3; p++) {
-          double x = log(p < 2 ? s.effective : fields) * (p == 1 ? 2 : 1), y = log(M), *q = sums[two][p];
-          q[0] += 1, q[1] += x, q[2] += y, q[3] += x * x, q[4] += x * y, q[5] += y * y;
-        }
-        fprintf(file, "%g,%g,%zu,%s,%.4g,%.8g,%.4f,%.4f,%.4f,%.4f,%.6g,%.6g,%.4f,%.4f,%.4f,%.6g,%.6g,%.4f,%.4f,%.4f,%.4f,"
-                      "%.4f,%.4f,%.4f,%.4f,%zu,%.4g\n",
+        fprintf(file, "%g,%g,%zu,%s,%.4g,%.8g,%.4f,%.4f,%.4f,%.4f,%.6g,%.6g,%.4f,%.4f,%.4f,%.6g,%.6g,%.4f,%.4f,%.4f,%.4f\n",
                 gamma, loads[l], P, name_of(trainer), r.stability, r.loss, log10(geo[0].sharpness), log10(M),
                 geo[0].interference, rho, geo[0].direct, geo[0].indirect, s.alpha_rank, s.operator_rank,
-                s.alpha_2 / s.alpha_1, s.effective, s.logits_1, stored, recall[0], recall[1], census.fixed, census.stored,
-                census.opposite, census.spurious, census.cycles, census.different, 0.05 * curve.hessian_1);
+                s.alpha_2 / s.alpha_1, s.effective, s.logits_1, stored, recall[0], recall[1], census.fixed);
         fflush(file);
       }
       fprintf(stderr, "phase: %zu of %zu, gamma %.2g, P/N %g (%.0f s)\n", g * n_loads + l + 1, n_gammas * n_loads, gamma,
               loads[l], seconds() - start);
     }
-  for (i = 0; i < 2; i++) /* Proposition 1: M against what it should be proportional to, logarithms of both */
-    for (p = 0; p < 3; p++) {
-      const double *q = sums[i][p], xx = q[3] - q[1] * q[1] / q[0], xy = q[4] - q[1] * q[2] / q[0];
-      fprintf(slopes, "%s,%s,%.0f,%.3f,%.3f\n", i ? "exact" : "paper", predictors[p], q[0], xy / xx,
-              xy / sqrt(xx * (q[5] - q[2] * q[2] / q[0])));
-    }
-  fclose(file), fclose(slopes);
+  fclose(file);
 }
 
 /* KLR-S and KLR-L figure 3: the forces along a cut at gamma = 0.001; five pattern sets when full. */
@@ -160,29 +141,26 @@ static void forces(void) {
   fclose(file);
 }
 
-/* KLR-S figure 5: singular values of alpha on the ridge and off it, P = 400; how far the low-load curve collapses. */
+/* KLR-S figure 5: singular values of alpha on the ridge and off it, P = 400. */
 static void spectrum(void) {
-  static const double gammas[] = {0.001, 0.02, 0.1}, low[] = {1e-3, 5e-4, 2e-4, 1e-4, 5e-5};
+  static const double gammas[] = {0.001, 0.02, 0.1};
   FILE *file = create("spectrum", "gamma,training,index,alpha,operator,effective,gram");
-  FILE *loads = create("low_load", "gamma,patterns,training,sigma2_over_1,stable_rank");
   double sigma[N], op[N], effective[N], *grams = (double *)room(400, sizeof(double));
   size_t g, i, two;
-  for (g = 0; g < 13; g++)
+  for (g = 0; g < 3; g++)
     for (two = 0; two < 2; two++) {
-      const size_t P = g < 3 ? 400 : g < 8 ? 50 : 10;
-      hfy_kernel k = memory_of(P, g < 3 ? gammas[g] : low[(g - 3) % 5], seed);
+      hfy_kernel k = memory_of(400, gammas[g], seed);
       hfy_kernel_spectrum s;
       train(&k, two ? HFY_KERNEL_EXACT : HFY_KERNEL_PAPER, two ? 0 : 200);
       must(hfy_kernel_spectra(&k, gram, &s, sigma, op, effective, grams, &work), "spectra");
-      for (i = 0; i < N && g < 3; i++)
-        fprintf(file, "%g,%s,%zu,%.8g,%.8g,%.8g,%.8g\n", k.gamma, two ? "exact" : "paper", i + 1, sigma[i], op[i],
+      for (i = 0; i < N; i++)
+        fprintf(file, "%g,%s,%zu,%.8g,%.8g,%.8g,%.8g\n", gammas[g], two ? "exact" : "paper", i + 1, sigma[i], op[i],
                 effective[i], grams[i]);
-      fprintf(loads, "%g,%zu,%s,%.4f,%.3f\n", k.gamma, P, two ? "exact" : "paper", s.alpha_2 / s.alpha_1, s.alpha_rank);
-      fprintf(stderr, "spectrum: gamma %g, P %zu, %s: stable rank %.2f, sigma2/sigma1 %.3f\n", k.gamma, P,
+      fprintf(stderr, "spectrum: gamma %g, %s: stable rank %.2f, sigma2/sigma1 %.3f\n", gammas[g],
               two ? "exact" : "paper", s.alpha_rank, s.alpha_2 / s.alpha_1);
     }
   free(grams);
-  fclose(file), fclose(loads);
+  fclose(file);
 }
 
 /* KLR-S figures B-1, B-2, B-3: neuron 0 along the papers' descent, along the same descent with a step that is stable
@@ -258,12 +236,12 @@ static void bursts(void) {
 
 /* Recall against load: the kernel memory, untrained and trained, the classical rules and dense memories, one set of cues. */
 static void capacity(void) {
-  static const double loads[] = {0.05, 0.1, 0.14, 0.2, 0.3, 0.35, 0.5, 0.75, 1, 2, 3, 4, 6, 8, 12, 16};
+  static const double loads[] = {0.05, 0.1, 0.14, 0.2, 0.3, 0.5, 0.75, 1, 2, 3, 4, 6, 8, 12, 16};
   static const double gammas[] = {0.02, 0.05, 0.173};
   static const hfy_kernel_trainer trainers[] = {HFY_KERNEL_EXACT, HFY_KERNEL_PAPER, HFY_KERNEL_RIDGE, HFY_KERNEL_RAW};
   static const size_t flips[] = {0, 10, 20, 30};
   FILE *file = create("capacity", "load,patterns,memory,gamma,recall0,recall10,recall20,recall30,seconds");
-  size_t l, g, t, f, i, n_loads = full ? 16 : 14;
+  size_t l, g, t, f, i, n_loads = full ? 15 : 13;
   hfy_real *x = (hfy_real *)room(1600 * N, sizeof(hfy_real)), *q = (hfy_real *)room(1600 * N, sizeof(hfy_real));
   hfy_real *w = (hfy_real *)room(N * N, sizeof(hfy_real)), *out = (hfy_real *)room(1600 * N, sizeof(hfy_real));
   for (l = 0; l < n_loads; l++) {
@@ -283,14 +261,14 @@ static void capacity(void) {
       }
     memory_of(P, 1, seed);
     must(hfy_kernel_unpack(bits, P, N, x, &work), "unpack");
-    for (t = 0; t < 6; t++) { /* Hebb, pseudo-inverse, x^2, x^3, e^x, pseudo-inverse without diagonal */
+    for (t = 0; t < 5; t++) { /* Hebb, pseudo-inverse, x^2, x^3, e^x */
       hfy_binary m;
       memset(&m, 0, sizeof m);
       m.dim = N, m.max_sweeps = 30;
-      if ((t == 1 || t == 5) && P > N) continue; /* P > N: the projection is the identity */
+      if (t == 1 && P > N) continue; /* P > N: the projection is the identity */
       start = seconds();
-      if (t < 2 || t == 5) {
-        must(hfy_binary_weights(t ? HFY_BINARY_PSEUDO_INVERSE : HFY_BINARY_HEBBIAN, x, P, N, 0, t == 1, w, &work), "weights");
+      if (t < 2) {
+        must(hfy_binary_weights((hfy_binary_rule)t, x, P, N, 0, (int)t, w, &work), "weights");
         m.weights = w;
       } else {
         m.kind = t == 4 ? HFY_BINARY_EXP : HFY_BINARY_POWER;
@@ -306,7 +284,7 @@ static void capacity(void) {
           recall[f] += !memcmp(out + i * N, x + i * N, N * sizeof *x) / (double)asked;
       }
       fprintf(file, "%g,%zu,%s,0,%.3f,%.3f,%.3f,%.3f,%.3f\n", loads[l], P,
-              t == 0 ? "hebb" : t == 1 ? "pseudo-inverse" : t == 2 ? "dense x^2" : t == 3 ? "dense x^3" : t == 4 ? "dense e^x" : "pseudo-inverse 0",
+              t == 0 ? "hebb" : t == 1 ? "pseudo-inverse" : t == 2 ? "dense x^2" : t == 3 ? "dense x^3" : "dense e^x",
               recall[0], recall[1], recall[2], recall[3], start);
     }
     fprintf(stderr, "capacity: P/N %g\n", loads[l]);
@@ -642,6 +620,110 @@ static void judge(const hfy_kernel *k, double *recall, hfy_kernel_census *census
   must(hfy_kernel_explore(k, 200, &start, census, &work), "census");
 }
 
+/* The plane again, coarsely: where random starts end; stability at the end as at 0; Proposition 1: M against what it should
+   be proportional to, slope and correlation of the logarithms over the plane. */
+static void plane(void) {
+  static const double gammas[] = {1e-4, 1e-3, 3e-3, 0.01, 0.02, 0.05, 0.1};
+  static const size_t loads[] = {50, 100, 200, 400};
+  static const char *const predictors[] = {"lambda_max(K_alpha)", "its square", "sum of h^2 / P"};
+  FILE *file = create("plane", "gamma,patterns,training,stability,stability_end,log10_M20,effective,stored,recall10,recall20,"
+                               "random_fixed,end_stored,end_opposite,end_spurious,end_cycle,unsettled");
+  FILE *slopes = create("slopes", "training,predictor,points,slope,correlation");
+  double sums[2][3][6] = {{{0}}};
+  size_t g, l, i, j, p, two;
+  for (g = 0; g < 7; g++)
+    for (l = 0; l < 4; l++)
+      for (two = 0; two < 2; two++) {
+        const size_t P = loads[l];
+        hfy_kernel k = memory_of(P, gammas[g], seed);
+        hfy_kernel_result r = train(&k, two ? HFY_KERNEL_EXACT : HFY_KERNEL_PAPER, two ? 0 : 200);
+        hfy_kernel_geometry geo[20];
+        hfy_kernel_spectrum s;
+        hfy_kernel_fisher f;
+        hfy_kernel_census census;
+        double point[20 * N], M = 0, stored, recall[3], fields = 0, a[400];
+        for (i = 0; i < 20; i++)
+          for (j = 0; j < N; j++) point[i * N + j] = bit(bits + i * WORDS, j);
+        must(hfy_kernel_forces(&k, point, 20, NULL, NULL, geo, &work), "forces");
+        for (i = 0; i < 20; i++) M += geo[i].sharpness / 20;
+        must(hfy_kernel_spectra(&k, gram, &s, NULL, NULL, NULL, NULL, &work), "spectra");
+        must(hfy_kernel_stored(&k, &stored, NULL, &work), "stored");
+        judge(&k, recall, &census);
+        for (i = 0; i < P; i++) a[i] = alpha[i * N];
+        must(hfy_kernel_information(&k, 0, a, gram, 0.01, 0, &f, NULL, NULL, &work), "information"); /* of neuron 0 */
+        must(hfy_kernel_potentials(&k, bits, P, h, NULL, &work), "potentials");
+        for (i = 0; i < P * N; i++) fields += h[i] * h[i] / (double)P;
+        for (p = 0; p < 3; p++) {
+          double x = log(p < 2 ? s.effective : fields) * (p == 1 ? 2 : 1), y = log(M), *q = sums[two][p];
+          q[0] += 1, q[1] += x, q[2] += y, q[3] += x * x, q[4] += x * y, q[5] += y * y;
+        }
+        fprintf(file, "%g,%zu,%s,%.4g,%.4g,%.4f,%.6g,%.3f,%.2f,%.2f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f\n", gammas[g], P,
+                two ? "exact" : "paper", r.stability, 0.05 * f.sharpness, log10(M), s.effective, stored, recall[0], recall[1],
+                census.fixed, census.stored, census.opposite, census.spurious, census.cycles, census.unsettled);
+        fprintf(stderr, "plane: gamma %g, P %zu, %s: ends %.3f stored, %.3f spurious\n", gammas[g], P, two ? "exact" : "paper",
+                census.stored, census.spurious);
+      }
+  for (i = 0; i < 2; i++)
+    for (p = 0; p < 3; p++) {
+      const double *q = sums[i][p], xx = q[3] - q[1] * q[1] / q[0], xy = q[4] - q[1] * q[2] / q[0];
+      fprintf(slopes, "%s,%s,%.0f,%.3f,%.3f\n", i ? "exact" : "paper", predictors[p], q[0], xy / xx,
+              xy / sqrt(xx * (q[5] - q[2] * q[2] / q[0])));
+    }
+  fclose(file), fclose(slopes);
+}
+
+/* KLR-S figure 5, the curve of small gamma and low load: from where on does it collapse? */
+static void lowload(void) {
+  static const double gammas[] = {1e-3, 5e-4, 2e-4, 1e-4, 5e-5};
+  FILE *file = create("lowload", "gamma,patterns,training,sigma2_over_1,stable_rank");
+  size_t g, P, two;
+  for (P = 10; P <= 50; P += 40)
+    for (g = 0; g < 5; g++)
+      for (two = 0; two < 2; two++) {
+        hfy_kernel k = memory_of(P, gammas[g], seed);
+        hfy_kernel_spectrum s;
+        train(&k, two ? HFY_KERNEL_EXACT : HFY_KERNEL_PAPER, two ? 0 : 200);
+        must(hfy_kernel_spectra(&k, gram, &s, NULL, NULL, NULL, NULL, &work), "spectra");
+        fprintf(file, "%g,%zu,%s,%.4f,%.3f\n", gammas[g], P, two ? "exact" : "paper", s.alpha_2 / s.alpha_1, s.alpha_rank);
+        fprintf(stderr, "lowload: gamma %g, P %zu, %s: sigma2/sigma1 %.3f, stable rank %.2f\n", gammas[g], P,
+                two ? "exact" : "paper", s.alpha_2 / s.alpha_1, s.alpha_rank);
+      }
+  fclose(file);
+}
+
+/* The pseudo-inverse, with its diagonal and without. */
+static void inverse(void) {
+  static const size_t loads[] = {14, 20, 30, 35, 40, 50, 60}, flips[] = {10, 20, 30};
+  FILE *file = create("inverse", "patterns,diagonal,recall10,recall20,recall30");
+  hfy_real *x = (hfy_real *)room(60 * N, sizeof *x), *q = (hfy_real *)room(60 * N, sizeof *q);
+  hfy_real *w = (hfy_real *)room(N * N, sizeof *w), *out = (hfy_real *)room(60 * N, sizeof *out);
+  size_t l, f, i;
+  int self;
+  for (l = 0; l < 7; l++)
+    for (self = 0; self < 2; self++) {
+      const size_t P = loads[l];
+      double recall[3] = {0, 0, 0};
+      hfy_binary m;
+      memset(&m, 0, sizeof m);
+      m.dim = N, m.max_sweeps = 30, m.weights = w;
+      memory_of(P, 1, seed);
+      must(hfy_kernel_unpack(bits, P, N, x, &work), "unpack");
+      must(hfy_binary_weights(HFY_BINARY_PSEUDO_INVERSE, x, P, N, 0, self, w, &work), "weights");
+      for (f = 0; f < 3; f++) {
+        hfy_rng rng = hfy_rng_seed(seed - 35);
+        must(hfy_kernel_flip(bits, P, N, flips[f], &rng, cues, &work), "cues");
+        must(hfy_kernel_unpack(cues, P, N, q, &work), "unpack");
+        must(hfy_binary_recall(&m, q, P, out, NULL, &work), "recall");
+        for (i = 0; i < P; i++) recall[f] += !memcmp(out + i * N, x + i * N, N * sizeof *x) / (double)P;
+      }
+      fprintf(file, "%zu,%s,%.3f,%.3f,%.3f\n", P, self ? "kept" : "zero", recall[0], recall[1], recall[2]);
+      fprintf(stderr, "inverse: P %zu, diagonal %s: recall %.2f %.2f %.2f\n", P, self ? "kept" : "zero", recall[0], recall[1],
+              recall[2]);
+    }
+  free(x), free(q), free(w), free(out);
+  fclose(file);
+}
+
 /* The largest margin against the optimum at lambda 0.01: what it takes, and what it recalls. */
 static void margin(void) {
   static const struct { const char *name; hfy_kernel_kind kind; double gamma; size_t P; } rows[] = {
@@ -678,11 +760,11 @@ static void margin(void) {
 
 /* gamma 0.02 at the edge of what can be stored: descent stopped early, penalties, the margin. */
 static void stop(void) {
-  static const size_t loads[] = {300, 400, 500}, steps[] = {25, 50, 100, 200, 400, 1000};
+  static const size_t loads[] = {400}, steps[] = {25, 50, 100, 200, 400, 1000};
   static const double lambdas[] = {1, 0.1, 0.01, 1e-3, 1e-4};
   FILE *file = create("stop", "patterns,training,recall10,recall20,recall30,random_fixed,end_stored,end_spurious");
   size_t l, c;
-  for (l = 0; l < 3; l++)
+  for (l = 0; l < 1; l++)
     for (c = 0; c < 12; c++) {
       hfy_kernel k = memory_of(loads[l], 0.02, seed);
       hfy_kernel_training how;
@@ -704,12 +786,12 @@ static void stop(void) {
 
 /* All bits at once, or bit after bit: recall, flips made in all by 100 cues with 20 flipped bits. */
 static void order(void) {
-  static const struct { double gamma; size_t P; } rows[] = {{0.02, 300}, {0.02, 400}, {0.02, 600}, {0.01, 200}, {0.05, 400}};
+  static const struct { double gamma; size_t P; } rows[] = {{0.02, 300}, {0.02, 400}, {0.01, 200}};
   static const char *const names[] = {"all at once", "in order", "random order"};
   FILE *file = create("order", "gamma,patterns,own_bit,order,recall10,recall20,recall30,end_stored,end_spurious,end_cycle,flips20");
   size_t r, o, i, flips[100];
   int blind;
-  for (r = 0; r < 5; r++)
+  for (r = 0; r < 3; r++)
     for (blind = 0; blind < 2; blind++) {
       hfy_kernel k = memory_of(rows[r].P, rows[r].gamma, seed);
       k.no_self = blind;
@@ -737,13 +819,13 @@ static void order(void) {
 
 /* Recall against N, the load and gamma N kept. */
 static void size(void) {
-  static const size_t dims[] = {50, 100, 200, 400};
+  static const size_t dims[] = {50, 100, 200};
   static const double loads[] = {2, 4};
   FILE *file = create("size", "load,neurons,own_bit,gamma,recall10,recall20,recall30,random_fixed,end_stored,end_spurious");
   size_t d, l;
   int blind;
   for (l = 0; l < 2; l++)
-    for (d = 0; d < 4; d++)
+    for (d = 0; d < 3; d++)
       for (blind = 0; blind < 2; blind++) {
         const size_t dim = dims[d], P = (size_t)loads[l] * dim;
         hfy_rng rng = hfy_rng_seed(seed);
@@ -770,7 +852,7 @@ int main(int argc, char **argv) {
     {"phase", phase}, {"forces", forces}, {"spectrum", spectrum}, {"dynamics", dynamics},
     {"capacity", capacity}, {"lowrank", lowrank}, {"dense", dense}, {"own", own},
     {"solver", solver}, {"ring", ring}, {"bursts", bursts}, {"margin", margin}, {"stop", stop}, {"order", order},
-    {"size", size}};
+    {"size", size}, {"plane", plane}, {"lowload", lowload}, {"inverse", inverse}};
   const char *part = argc > 1 ? argv[1] : "";
   size_t i, ran = 0;
   int a;
@@ -784,7 +866,7 @@ int main(int argc, char **argv) {
   gram = (double *)room(1600 * 1600, sizeof *gram);
   for (i = 0; i < sizeof parts / sizeof parts[0]; i++)
     if (!strcmp(part, "all") || !strcmp(part, parts[i].name)) parts[i].run(), ran++;
-  if (!ran) fprintf(stderr, "usage: klr phase|forces|spectrum|dynamics|bursts|capacity|lowrank|dense|own|solver|ring|margin|stop|order|size|all [full] [seed=42] [DIRECTORY]\n");
+  if (!ran) fprintf(stderr, "usage: klr PART [full] [seed=42] [DIRECTORY]; PART: all, or one of the list at the top of klr.c\n");
   free(bits), free(cues), free(ends), free(alpha), free(h), free(gram);
   hfy_work_free(&work);
   return !ran;
