@@ -1814,6 +1814,7 @@ TEST(largest_margins) {
     CHECK(fabs((fabs(alpha[0]) > 1e-4 ? alpha[0] : alpha[k.target_dim ? k.target_dim : 20]) - rows[c].first) < 1e-4);
     CHECK(r.gap <= 1e-8 * r.norm && r.gap >= -1e-12 * r.norm && r.bound >= r.margin * (1 - 1e-12));
     CHECK(r.bound <= r.margin * (1 + 1e-8) && !r.inseparable && r.iterations < 60 && r.products > r.iterations);
+    if (!CHECK(r.products < 900)) printf("    %zu products\n", r.products); /* on the active patterns alone: 12 to 584 */
   }
   for (seed = 0; seed < (SLOW ? 6 : 30); seed++) { /* random sizes: the certified gap, the conditions */
     hfy_rng rng = hfy_rng_seed(seed);
