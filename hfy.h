@@ -510,6 +510,7 @@ typedef double hfy_real;
 #define hfy_kernel_gram hfy_kernel_gram_d
 #define hfy_kernel_state_size hfy_kernel_state_size_d
 #define hfy_kernel_train hfy_kernel_train_d
+#define hfy_kernel_train_margin hfy_kernel_train_margin_d
 #define hfy_kernel_quantize hfy_kernel_quantize_d
 #define hfy_kernel_bound hfy_kernel_bound_d
 #define hfy_kernel_net hfy_kernel_net_d
@@ -521,8 +522,10 @@ typedef double hfy_real;
 #define hfy_kernel_basins hfy_kernel_basins_d
 #define hfy_kernel_explore hfy_kernel_explore_d
 #define hfy_kernel_forces hfy_kernel_forces_d
+#define hfy_kernel_hessian hfy_kernel_hessian_d
 #define hfy_kernel_spectra hfy_kernel_spectra_d
 #define hfy_kernel_information hfy_kernel_information_d
+#define hfy_kernel_curvatures hfy_kernel_curvatures_d
 #define hfy_kernel_follow hfy_kernel_follow_d
 #define hfy_rate_g hfy_rate_g_d
 #define hfy_rate_slope hfy_rate_slope_d
@@ -2070,7 +2073,8 @@ HFY_API hfy_status hfy_kernel_unpack(const uint64_t *packed, size_t rows, size_t
 typedef enum hfy_kernel_kind {
   HFY_KERNEL_RBF,        /* K(x, y) = e^(-gamma |x - y|^2) */
   HFY_KERNEL_POLYNOMIAL, /* (gamma x.y + offset)^degree */
-  HFY_KERNEL_LINEAR      /* gamma x.y */
+  HFY_KERNEL_LINEAR,     /* gamma x.y */
+  HFY_KERNEL_TABLE       /* table[d], d the number of bits in which x and y differ */
 } hfy_kernel_kind;
 
 /* A kernel memory: h(x) = sum over mu of alpha_mu K(x, xi_mu), x_i <- sign h_i(x), h_i = 0 keeps the bit (exactly where
@@ -2094,7 +2098,7 @@ typedef struct hfy_kernel {
   size_t max_steps;          /* recall: steps or sweeps; 0 = 30 */
   int no_self;               /* 1: neuron i sees all bits but its own: K_i, the kernel of states without bit i, wherever
                                 a neuron is trained or asked. Wider basins, no false fixed points. RBF (gamma <= 2) and
-                                LINEAR; UNSUPPORTED: POLYNOMIAL, trainers RIDGE and PROJECTION, hfy_kernel_net; ARG:
+                                LINEAR; UNSUPPORTED: the others, trainers RIDGE and PROJECTION, hfy_kernel_net; ARG:
                                 LINEAR with `nearest`. Twice the products. K as such (gram, nearest, gram_largest,
                                 stability, spectra but for the logits) is still that of whole states */
   const uint64_t *targets;   /* P rows of hfy_kernel_words(target_dim): what each pattern is to be answered with; NULL =
@@ -2102,6 +2106,11 @@ typedef struct hfy_kernel {
                                 pattern: recall walks the sequence, max_steps steps on. Of another length than dim:
                                 recall makes one step (h_i = 0: +1); ARG: an order, no_self, explore, forces, net */
   size_t target_dim;         /* bits of a target; 0 = dim */
+  const double *table;       /* TABLE: dim + 1 finite numbers. What trains or judges (not recall) looks whether that is
+                                a positive definite kernel: its dim + 1 eigenvalues over all 2^dim states, ARG if one is
+                                below -1e-10 of the sizes of the terms it is summed from. What is smaller is not seen,
+                                nor anything beyond 1,000 bits, nor whether K of these patterns is singular (trainers
+                                say). Forces, Hessian, net, no_self: UNSUPPORTED (they need K between states) */
 } hfy_kernel;
 
 /* The gamma at which untrained RBF memories of random patterns, of any size, stand out of crosstalk best with a share
@@ -2179,6 +2188,28 @@ HFY_API size_t hfy_kernel_state_size(size_t dim, size_t count);
             if (!hfy_kernel_train(&k, NULL, alpha, &result, &work)) k.alpha = alpha; */
 HFY_API hfy_status hfy_kernel_train(const hfy_kernel *kernel, const hfy_kernel_training *training, double *alpha,
                                     hfy_kernel_result *result, hfy_work *work);
+
+typedef struct hfy_kernel_margins {
+  size_t iterations, products; /* Newton's, and K times a P x N array */
+  double norm;         /* sum over the neurons of 1/2 a.K a = 1/2 |w|^2, w the weights in feature space */
+  double gap;          /* norm - minimum is at most this (duality gap); infinity if a neuron errs on a pattern */
+  double margin;       /* least xi h / |w| of all neurons and patterns: how far from error, in feature space */
+  double bound;        /* no weights at all give every neuron a larger one */
+  size_t inseparable;  /* neurons that no weights can get right with a margin above 1e-6 K(xi, xi)^(1/2), as far as
+                          they were found: training ends with the first */
+} hfy_kernel_margins;
+
+/* The limit of hfy_kernel_train for lambda -> 0, up to scale: each neuron a hard-margin support vector machine without
+   bias,  min 1/2 a.K a  with  xi h >= 1  at all patterns: the kernel memory network of Iatropoulos, Brea, Gerstner
+   (arXiv:2208.09416). Any kernel, no_self, targets. alpha: P x N, scaled so that the least xi h of each neuron is 1;
+   result: or NULL. Of `training` (or NULL) tol: each neuron's gap over its 1/2 a.K a, 0 = 1e-6; max_iterations, 0 =
+   500; gram; progress, context. ARG: another member is set. By proximal steps on the dual, each by Newton's method as
+   in hfy_kernel_train. Cost: as there; 3 to 10 iterations where patterns are far apart for the kernel, 30 and hundreds
+   of products where they are not. Scratch: P N doubles more than EXACT. INFEASIBLE: result->inseparable > 0, by weights
+   of the patterns that cancel (up to rounding a proof); result is written, alpha is not. CONVERGENCE: both are; met
+   where K is of rank one to five digits (RBF, gamma below 3e-5). */
+HFY_API hfy_status hfy_kernel_train_margin(const hfy_kernel *kernel, const hfy_kernel_training *training,
+                                           double *alpha, hfy_kernel_margins *result, hfy_work *work);
 
 /* alpha (n numbers) in a byte each: bytes = round(alpha / scale), scale = largest |alpha| / 127, returned in *scale (or
    NULL: recall needs none). Errors: ARG, NONFINITE. */
@@ -2268,6 +2299,10 @@ typedef struct hfy_kernel_geometry {
 HFY_API hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const double *x, size_t n, double *direct,
                                      double *indirect, hfy_kernel_geometry *geometry, hfy_work *work);
 
+/* hessian (N x N): that of V at a point x (N finite numbers), all of it; KLR-S (A-1) keeps J^T W J alone and turns the
+   sign. Positive definite where V curves upwards; hfy_linalg_eigen tells. Cost P N^2. Errors: as hfy_kernel_forces. */
+HFY_API hfy_status hfy_kernel_hessian(const hfy_kernel *kernel, const double *x, double *hessian, hfy_work *work);
+
 /* Spectra of a trained memory (KLR-S 3.3, 5; alpha is P x N, so "eigenvalues of alpha" are its singular values).
    Stable rank: sum sigma^2 / sigma_1^2. r = min(P, N). */
 typedef struct hfy_kernel_spectrum {
@@ -2307,26 +2342,54 @@ HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuro
                                           double lambda, double damping, hfy_kernel_fisher *fisher, double *gradient,
                                           double *step, hfy_work *work);
 
-/* The way of the papers' gradient descent for one neuron: arrays of steps + 1 (gains: steps) or NULL, and sums. */
+typedef struct hfy_kernel_curvature { /* the two matrices of one neuron: G = K D K and the Hessian K D K + lambda K */
+  double fisher_1, fisher_2, fisher_trace;    /* largest, second eigenvalue (0 for P = 1), sum of all */
+  double hessian_1, hessian_2, hessian_trace;
+} hfy_kernel_curvature;
+
+/* At any coefficients a, as hfy_kernel_information. fisher_values, hessian_values: all eigenvalues, largest first (P
+   each), or NULL. Cost: 4 P^3. Errors: as hfy_kernel_information's, without SINGULAR; CONVERGENCE (QL). */
+HFY_API hfy_status hfy_kernel_curvatures(const hfy_kernel *kernel, size_t neuron, const double *a, const double *gram,
+                                         double lambda, hfy_kernel_curvature *curvature, double *fisher_values,
+                                         double *hessian_values, hfy_work *work);
+
+typedef enum hfy_kernel_way {
+  HFY_KERNEL_DESCENT, /* a <- a - eta grad: the papers' training */
+  HFY_KERNEL_NATURAL, /* a <- a - eta (G + damping)^-1 grad; damping 0: 1e-3 here. P^3 a step */
+  HFY_KERNEL_NEWTON   /* hfy_kernel_train's EXACT on this neuron, until max |r| < 1e-9; there it stays. No eta */
+} hfy_kernel_way;
+
+/* The way of a training for one neuron, or its mean over several: arrays of steps + 1 (a step's: steps) or NULL, and
+   sums. Zeroed but for the arrays = gradient descent of one. */
 typedef struct hfy_kernel_path {
   double *principal, *tail;     /* information gain of a step, 1/2 delta.G* delta with G* at the end: along the first
                                    eigenvector of G*, and the rest */
   double *progress, *deviation; /* a_t.u / |a_T| and |a_t - (a_t.u) u| / |a_T|, u = a_T / |a_T| */
-  hfy_kernel_fisher *fisher;    /* at each step */
+  hfy_kernel_fisher *fisher;    /* at each step; of several neurons the mean of each member */
   double length;                /* out: |a_T| */
   double path;                  /* out: sum |delta| / |a_T|: 1 if straight */
   double sum_principal, sum_tail;
-  double most;                  /* out: largest deviation */
+  double most;                  /* out: largest deviation (of several neurons: of their mean) */
   size_t most_at;               /* out: at which step */
   double fisher_1, fisher_2, concentration; /* out: eigenvalues of G*, the first's share of the trace */
-  int ambiguous;                /* out: 1 if fisher_1 / fisher_2 < 1.01: the split is then arbitrary */
+  int ambiguous;                /* out: 1 if fisher_1 / fisher_2 < 1.01 (of any): the split is then arbitrary */
   size_t last_principal;        /* out: last step whose principal gain is the larger; SIZE_MAX if none */
+  hfy_kernel_way way;           /* in */
+  size_t neurons;               /* in: so many, from `neuron` on, each on its own; results are their means; 0 = 1 */
+  size_t directions;            /* in: columns of leading and trailing, at most P; 0 = 1 */
+  double *leading, *trailing;   /* steps + 1 rows of `directions`: a_t.v / |a_T|, v the first or the last eigenvectors
+                                   of G* (the very last first), their signs such that the end is not negative */
+  double *divergence;           /* of a step: sum over the patterns of the Bernoulli divergence KL(p_t+1 || p_t), which
+                                   the information gain is the quadratic part of (but for G* at the end) */
+  double sum_divergence;        /* out */
+  size_t made;                  /* out: the steps after which nothing moves any more: NEWTON fewer than `steps` */
 } hfy_kernel_path;
 
-/* Runs eta, lambda (0 = 0.1, 0.01) for `steps` steps from 0, twice, so that nothing of the way is stored. in_logits 1:
-   progress and deviation in h = K a, the model's natural parameters, instead of a: straightness is the same, distances
-   are not. damping: for the fisher array. Errors: as above; ARG (steps 0), NONFINITE (a run that diverged, or stayed).
-   Cost: 2 P^2 a step, the fisher array as hfy_kernel_information each step, and one eigenproblem of P. */
+/* Runs eta, lambda (0 = 0.1, 0.01) for `steps` steps from 0, twice, so that nothing of the way is stored.
+   in_logits 1: progress and deviation in h = K a, the model's natural parameters, instead of a: straightness is the
+   same, distances are not. damping: for the fisher array and NATURAL. Errors: as above; ARG (steps 0, way, neurons,
+   directions), NONFINITE (a run that diverged, or stayed). Cost of a neuron: 2 P^2 a step, NEWTON P^3/6, the fisher
+   array as hfy_kernel_information each step, and one eigenproblem of P. Results are written at the end. */
 HFY_API hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, const double *gram, double eta,
                                      double lambda, size_t steps, int in_logits, double damping, hfy_kernel_path *path,
                                      hfy_work *work);
@@ -22158,12 +22221,14 @@ typedef struct hfy_kernel_view_ {
 /* K as a function of x.y (RBF: of |x-y|^2). */
 HFY_COLD_ double hfy_kernel_of_(const hfy_kernel *k, double dot, double square) {
   if (k->kind == HFY_KERNEL_RBF) return exp(-k->gamma * square);
+  if (k->kind == HFY_KERNEL_TABLE) return k->table[(size_t)(square / 4)];
   return hfy_binary_power_(k->gamma * dot + k->offset, k->degree);
 }
 
 /* The largest |K|; RBF: relative to the nearest pattern. */
 HFY_COLD_ double hfy_kernel_most_(const hfy_kernel *k) {
   const double same = hfy_kernel_of_(k, (double)k->dim, 0), opposite = fabs(hfy_kernel_of_(k, -(double)k->dim, 0));
+  if (k->kind == HFY_KERNEL_TABLE) return hfy_linalg_largest_(k->table, k->dim + 1);
   return same > opposite ? same : opposite;
 }
 
@@ -22177,11 +22242,38 @@ HFY_COLD_ hfy_status hfy_kernel_check_finite_(const double *x, size_t n, const c
   return hfy_base_fail_(w, HFY_ERR_ARG, "%s holds NaN or infinity", name);
 }
 
+/* Is K of a table positive definite on all 2^N states, as far as rounding tells? Its eigenvalue of order w is 2^N times
+   the sum over d of B_d table_d phi_d(w): B binomial, phi Krawtchouk's polynomials over their value at 0, by the
+   recurrence (N-d) phi_d+1 = (N-2w) phi_d - d phi_d-1, for w and d up to N/2; beyond by symmetry. */
+HFY_COLD_ hfy_status hfy_kernel_check_table_(const hfy_kernel *k, hfy_work *w) {
+  const double N = (double)k->dim;
+  size_t order, d;
+  for (order = 0; order <= k->dim && k->dim <= 1000; order++) { /* beyond, phi leaves the range of double */
+    const size_t other = k->dim - order, low = order < other ? order : other;
+    double sum = 0, sizes = 0, before = 0, phi = 1, next, ln = -N * 0.6931471805599453;
+    for (d = 0; 2 * d <= k->dim; d++) {
+      const double far = 2 * d < k->dim ? k->table[k->dim - d] : 0;
+      const double term = exp(ln) * phi * (order > low && d % 2 ? -1 : 1);
+      sum += term * (k->table[d] + (order % 2 ? -far : far));
+      sizes += fabs(term) * (fabs(k->table[d]) + fabs(far));
+      next = ((N - 2 * (double)low) * phi - (double)d * before) / (N - (double)d);
+      before = phi;
+      phi = next;
+      ln += log((N - (double)d) / ((double)d + 1));
+    }
+    if (!(sum >= -1e-10 * sizes))
+      return hfy_base_fail_(w, HFY_ERR_ARG, "table is no positive definite kernel of %z bits: its eigenvalue of order "
+                            "%z is %g of the sum of its terms' sizes", k->dim, order, sum / sizes);
+  }
+  return HFY_OK;
+}
+
 /* A caller's K, or NULL: finite, symmetric, its diagonal and first row as the kernel has them? */
 HFY_COLD_ hfy_status hfy_kernel_check_gram_(const hfy_kernel_view_ *v, const double *gram, hfy_work *w) {
   const size_t P = v->k.count;
   const double own = hfy_kernel_of_(&v->k, (double)v->k.dim, 0), room = 1e-9 * own;
   size_t i, j, j0;
+  if (v->k.kind == HFY_KERNEL_TABLE && hfy_kernel_check_table_(&v->k, w)) return HFY_ERR_ARG;
   if (!gram) return HFY_OK;
   if (hfy_kernel_check_finite_(gram, P * P, "gram", w)) return HFY_ERR_ARG;
   for (i = 0; i < P; i++) {
@@ -22240,7 +22332,7 @@ HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int takes, const
   if (!kernel) return hfy_base_null_(w, "kernel");
   *k = *kernel;
   if (!k->count) return hfy_base_fail_(w, HFY_ERR_ARG, "count is 0; it should be at least 1");
-  if (hfy_binary_one_of_("kind", k->kind, HFY_KERNEL_LINEAR, "kernel_kind", w) ||
+  if (hfy_binary_one_of_("kind", k->kind, HFY_KERNEL_TABLE, "kernel_kind", w) ||
       hfy_binary_one_of_("order", k->order, HFY_BINARY_RANDOM, "binary_order", w))
     return HFY_ERR_ARG;
   if (!hfy_base_fits_(k->count, k->count, sizeof(double)))
@@ -22248,9 +22340,12 @@ HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int takes, const
   if (hfy_kernel_check_bits_(k->patterns, k->count, k->dim, "patterns", w) ||
       hfy_kernel_check_number_(k->gamma, "gamma", w) || hfy_kernel_check_targets_(v, takes, w))
     return HFY_ERR_ARG;
+  if (k->kind == HFY_KERNEL_TABLE && (hfy_base_null_(w, k->table ? NULL : "kernel->table") ||
+                                      hfy_kernel_check_finite_(k->table, k->dim + 1, "table", w)))
+    return HFY_ERR_ARG;
   if (!(k->gamma > 0)) k->gamma = k->kind == HFY_KERNEL_RBF ? hfy_kernel_gamma(0.2) : 1 / (double)k->dim;
   if (k->kind == HFY_KERNEL_LINEAR) k->offset = 0;
-  if (k->kind != HFY_KERNEL_RBF) {
+  if (k->kind == HFY_KERNEL_POLYNOMIAL || k->kind == HFY_KERNEL_LINEAR) {
     k->degree = k->kind == HFY_KERNEL_LINEAR ? 1 : hfy_base_default_(k->degree, 3);
     if (!(k->degree >= 1 && k->degree <= 64 && k->degree <= floor(k->degree)))
       return hfy_base_should_(w, "", "degree", k->degree, "a whole number from 1 to 64");
@@ -22261,8 +22356,8 @@ HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int takes, const
     return hfy_base_fail_(w, HFY_ERR_ARG, "gamma %g and offset %g: the kernel leaves the range of double", k->gamma,
                           k->offset);
   v->apart = k->no_self && k->kind == HFY_KERNEL_RBF ? exp(4 * k->gamma) : 1;
-  if (k->no_self && k->kind == HFY_KERNEL_POLYNOMIAL)
-    return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "no_self is for RBF and LINEAR kernels, not POLYNOMIAL ones");
+  if (k->no_self && (k->kind == HFY_KERNEL_POLYNOMIAL || k->kind == HFY_KERNEL_TABLE))
+    return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "no_self is for RBF and LINEAR kernels, not POLYNOMIAL or TABLE");
   if (k->no_self && k->kind == HFY_KERNEL_RBF && k->gamma > 2) /* sums of same and differing bits would cancel */
     return hfy_base_should_(w, "no_self: ", "gamma", k->gamma, "at most 2");
   if (k->no_self && k->kind == HFY_KERNEL_LINEAR && k->nearest)
@@ -22420,6 +22515,7 @@ typedef struct hfy_kernel_fit_ {
   double *A, *H, *R, *next;                /* P x N */
   double *root, *Y, *rest, *way, *moved;   /* EXACT: P x N: S, y, what M y leaves of S K r, direction, a product */
   double *crossed;                         /* no_self: P x N: a product; LINEAR: N */
+  double *aim;                             /* margins: P x N: multipliers of the step before; or NULL */
   double *rows, *gemm;                     /* P: what `each` found */
   double *scale;                           /* P: what K is multiplied by from both sides before it is factored */
   double *loss, *trial, *step, *size, *limit; /* N: of each neuron's line search and gradients */
@@ -22429,6 +22525,7 @@ typedef struct hfy_kernel_fit_ {
   double head[8]; /* of a state: what it is made with; A and H follow */
   hfy_linalg_factor_ factor;
   hfy_binary_pinv_ pinv;
+  void (*residual)(struct hfy_kernel_fit_ *fit, size_t row);
   void (*each)(struct hfy_kernel_fit_ *fit, size_t row);
   void (*across)(struct hfy_kernel_fit_ *fit, size_t first, size_t last); /* some of the columns */
   const double *x; /* P x N: of `each` */
@@ -22445,6 +22542,12 @@ HFY_PRIVATE_ double hfy_kernel_residual_(int bit, double h, double e, double sca
 HFY_COLD_ double hfy_kernel_cost_(int bit, double h, double a, double lambda) {
   const double z = bit ? -h : h;
   return (z > 0 ? z : 0) + log1p(exp(-fabs(z))) + 0.5 * lambda * a * h;
+}
+
+/* The same for margins: half the square of what s h lacks to 1 + lambda q, q the multiplier of the step before. */
+HFY_COLD_ double hfy_kernel_hinge_(int bit, double h, double a, double lambda, double q) {
+  const double lacks = 1 + lambda * q - (bit ? h : -h);
+  return (lacks > 0 ? 0.5 * lacks * lacks : 0) + 0.5 * lambda * a * h;
 }
 
 /* Rows of arrays, shared out. */
@@ -22488,7 +22591,7 @@ HFY_PRIVATE_ void hfy_kernel_each_residual_(hfy_kernel_fit_ *f, size_t row) {
 
 /* R = the residual, EXACT: root = S, scale = that of the mean. Returns the largest: NaN or infinity if any was. */
 HFY_COLD_ double hfy_kernel_residuals_(hfy_kernel_fit_ *f) {
-  hfy_kernel_rows_(f, hfy_kernel_each_residual_);
+  hfy_kernel_rows_(f, f->residual);
   return hfy_linalg_largest_(f->rows, f->P);
 }
 
@@ -22596,7 +22699,8 @@ HFY_PRIVATE_ void hfy_kernel_across_turn_(hfy_kernel_fit_ *f, size_t first, size
   }
   for (i = 0; i < f->P * f->N; i += f->N)
     for (j = first; j < last; j++) {
-      const double way = f->first ? f->next[i + j] : f->next[i + j] + f->step[j] * f->way[i + j];
+      const double next = f->aim ? f->root[i + j] * f->next[i + j] : f->next[i + j]; /* margins: S is 0 or 1 */
+      const double way = f->first ? next : next + f->step[j] * f->way[i + j];
       f->way[i + j] = way;
       f->next[i + j] = f->root[i + j] * way;
     }
@@ -22643,10 +22747,11 @@ HFY_COLD_ void hfy_kernel_across_loss_(hfy_kernel_fit_ *f, size_t first, size_t 
     const uint64_t *x = f->view.k.targets + i * f->view.to_words;
     const size_t row = i * f->N;
     for (j = first; j < last; j++) {
-      const double t = times * f->step[j];
-      if (f->limit[j] > 0)
-        to[j] += hfy_kernel_cost_(hfy_kernel_bit_(x, j), f->H[row + j] - t * f->moved[row + j],
-                                  f->A[row + j] - t * f->way[row + j], f->o.lambda);
+      const double t = times * f->step[j], h = f->H[row + j] - t * f->moved[row + j];
+      const double a = f->A[row + j] - t * f->way[row + j];
+      if (!(f->limit[j] > 0)) continue;
+      to[j] += f->aim ? hfy_kernel_hinge_(hfy_kernel_bit_(x, j), h, a, f->o.lambda, f->aim[row + j])
+                      : hfy_kernel_cost_(hfy_kernel_bit_(x, j), h, a, f->o.lambda);
     }
   }
 }
@@ -22835,7 +22940,9 @@ HFY_COLD_ void hfy_kernel_head_(hfy_kernel_fit_ *f) {
   f->head[3] = (double)f->N;
   f->head[4] = (double)f->P;
   f->head[5] = f->o.lambda;
-  hash = hfy_base_hash_(hfy_base_hash_(0, of, sizeof of), k->patterns, f->P * f->view.words * sizeof *k->patterns);
+  hash = hfy_base_hash_(0, of, sizeof of);
+  if (k->kind == HFY_KERNEL_TABLE) hash = hfy_base_hash_(hash, k->table, (k->dim + 1) * sizeof *k->table);
+  hash = hfy_base_hash_(hash, k->patterns, f->P * f->view.words * sizeof *k->patterns);
   if (f->view.led) hash = hfy_base_hash_(hash, k->targets, f->P * f->view.to_words * sizeof *k->targets);
   f->head[6] = (double)(hash >> 16);
   f->head[7] = eta;
@@ -22889,6 +22996,7 @@ HFY_COLD_ void hfy_kernel_plan_training_(hfy_base_arena_ *arena, hfy_kernel_fit_
   f->scale = HFY_TAKE_(arena, double, P);
   hfy_kernel_take_(arena, n, all);
   if (exact) hfy_kernel_take_(arena, n, exacts);
+  if (f->residual != hfy_kernel_each_residual_) f->aim = HFY_TAKE_(arena, double, n);
   hfy_kernel_take_(arena, f->N, neurons);
   if (f->view.k.no_self) f->crossed = HFY_TAKE_(arena, double, f->view.k.kind == HFY_KERNEL_RBF ? n : f->N);
   f->l = HFY_TAKE_(arena, double, factor || projection ? square : 0);
@@ -22922,6 +23030,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_train(const hfy_kernel *kernel, const h
   hfy_kernel_fit_ f;
   hfy_status status;
   memset(&f, 0, sizeof f);
+  f.residual = hfy_kernel_each_residual_;
   status = hfy_kernel_open_(kernel, HFY_KERNEL_BARE_, !alpha ? "alpha" : NULL, &f.view, w);
   if (!status) status = hfy_kernel_check_training_(&f, training, w);
   while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_training_(&arena, &f);
@@ -22934,6 +23043,175 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_train(const hfy_kernel *kernel, const h
                               "residual is %g after %z iterations; tol is %g (alpha is usable)", f.out.residual,
                               f.out.iterations, f.o.tol);
   }
+  return hfy_base_close_(w, &local, status);
+}
+
+/* --- the limit of no penalty: largest margins (math 16.2) --- */
+
+/* r = lambda a - s max(1 + lambda q - s h, 0); S is 1 where that is not 0. */
+HFY_COLD_ void hfy_kernel_each_hinge_(hfy_kernel_fit_ *f, size_t row) {
+  const uint64_t *x = f->view.k.targets + row * f->view.to_words;
+  const size_t from = row * f->N;
+  double most = 0, sum = 0, square = 0;
+  size_t j;
+  for (j = from; j < from + f->N; j++) {
+    const double s = hfy_kernel_bit_(x, j - from) ? 1 : -1, lacks = 1 + f->o.lambda * f->aim[j] - s * f->H[j];
+    const double r = f->o.lambda * f->A[j] - (lacks > 0 ? s * lacks : 0);
+    f->R[j] = r;
+    f->root[j] = lacks > 0;
+    square += f->root[j];
+    sum += r;
+    if (fabs(r) > most) most = fabs(r);
+  }
+  f->rows[row] = hfy_base_is_finite_(sum) ? most : sum;
+  f->scale[row] = sqrt(square / (double)f->N);
+}
+
+/* From next = K R, R = s u with u >= 0: the points s_mu phi(xi_mu), weighted with u / sum u, meet at a distance from 0
+   that no margin can exceed: the least such into limit; step: sum u, size: u.K u. */
+HFY_COLD_ void hfy_kernel_across_meet_(hfy_kernel_fit_ *f, size_t first, size_t last) {
+  size_t i, j;
+  for (j = first; j < last; j++) f->size[j] = f->step[j] = 0;
+  for (i = 0; i < f->P * f->N; i += f->N)
+    for (j = first; j < last; j++) {
+      f->size[j] += f->R[i + j] * f->next[i + j];
+      f->step[j] += fabs(f->R[i + j]);
+    }
+  for (j = first; j < last; j++) {
+    const double apart = f->size[j] > 0 ? sqrt(f->size[j]) / f->step[j] : 0;
+    if (f->step[j] > 0 && apart < f->limit[j]) f->limit[j] = apart;
+  }
+}
+
+/* loss = a.K a, trial = least s h. */
+HFY_COLD_ void hfy_kernel_across_least_(hfy_kernel_fit_ *f, size_t first, size_t last) {
+  size_t i, j;
+  for (j = first; j < last; j++) {
+    f->loss[j] = 0;
+    f->trial[j] = HUGE_VAL;
+  }
+  for (i = 0; i < f->P; i++)
+    for (j = first; j < last; j++) {
+      const double h = f->H[i * f->N + j];
+      const double sh = hfy_kernel_bit_(f->view.k.targets + i * f->view.to_words, j) ? h : -h;
+      f->loss[j] += f->A[i * f->N + j] * h;
+      if (sh < f->trial[j]) f->trial[j] = sh;
+    }
+}
+
+/* R = s max(s A, 0), or what of it is new since the last step; aim: that of now. */
+HFY_COLD_ void hfy_kernel_each_multiplier_(hfy_kernel_fit_ *f, size_t row) {
+  const uint64_t *x = f->view.k.targets + row * f->view.to_words;
+  size_t j, at = row * f->N;
+  for (j = 0; j < f->N; j++, at++) {
+    const double s = hfy_kernel_bit_(x, j) ? 1 : -1, q = s * f->A[at] > 0 ? s * f->A[at] : 0;
+    f->R[at] = s * (!f->first ? q : q > f->aim[at] ? q - f->aim[at] : 0);
+    if (!f->first) f->aim[at] = q;
+  }
+}
+
+/* What A is worth. Any point with s h >= c > 0 gives 1/2 a.K a / c^2 at most, any q >= 0 gives (sum q)^2 / (2 q.K q) at
+   least. Returns the largest gap of a neuron, relative. */
+HFY_COLD_ double hfy_kernel_judge_margin_(hfy_kernel_fit_ *f, hfy_kernel_margins *out) {
+  const double least = 1e-6 * sqrt(fabs(f->view.K[0]));
+  double worst = 0;
+  size_t j;
+  for (j = 0; j < f->N; j++) f->limit[j] = HUGE_VAL;
+  for (f->first = 1; f->first >= 0; f->first--) {
+    hfy_kernel_rows_(f, hfy_kernel_each_multiplier_);
+    hfy_kernel_times_gram_(f, f->R, f->next);
+    hfy_kernel_columns_(f, hfy_kernel_across_meet_);
+  }
+  hfy_kernel_columns_(f, hfy_kernel_across_least_);
+  out->norm = out->gap = 0;
+  out->margin = out->bound = HUGE_VAL;
+  out->inseparable = 0;
+  for (j = 0; j < f->N; j++) {
+    const double c = f->trial[j], norm = c > 0 ? f->loss[j] / (2 * c * c) : HUGE_VAL;
+    const double dual = f->size[j] > 0 ? f->step[j] / sqrt(f->size[j]) : 0, gap = norm - 0.5 * dual * dual;
+    const double margin = f->loss[j] > 0 ? c / sqrt(f->loss[j]) : 0;
+    out->norm += norm;
+    out->gap += gap;
+    out->inseparable += f->limit[j] <= least;
+    if (!(c > 0) || gap > worst * norm) worst = c > 0 ? gap / norm : HUGE_VAL;
+    if (!(margin >= out->margin)) out->margin = margin;
+    if (f->limit[j] < out->bound) out->bound = f->limit[j];
+  }
+  return worst;
+}
+
+/* Proximal steps on the dual: q <- the maximum of sum q - 1/2 (s q).K (s q) - lambda/2 |q - q before|^2, q >= 0, which
+   is Newton's problem with a hinge. lambda falls where that is slow. */
+HFY_COLD_ hfy_status hfy_kernel_separate_(hfy_kernel_fit_ *f, double tol, hfy_kernel_margins *out, hfy_work *w) {
+  const double own = fabs(f->view.K[0]);
+  const size_t n = f->P * f->N;
+  hfy_kernel_progress now = {0, 0, 0};
+  double worst = HUGE_VAL, before;
+  size_t step;
+  memset(f->A, 0, n * sizeof(double));
+  memset(f->H, 0, n * sizeof(double));
+  memset(f->aim, 0, n * sizeof(double));
+  f->o.lambda = 1e-3 * own;
+  for (step = 0; step < 100 && !f->out.stopped; step++) {
+    double best = HUGE_VAL;
+    size_t stale = 0; /* iterations without half the residual: rounding, or a neuron without a separation */
+    while (f->out.iterations < f->o.max_iterations && !f->out.stopped && stale < 10) {
+      const double reach = step ? f->o.lambda * hfy_linalg_largest_(f->A, n) : 1;
+      hfy_status status;
+      now.residual = hfy_kernel_residuals_(f);
+      if (!hfy_base_is_finite_(now.residual)) return hfy_kernel_left_range_(f->out.iterations, w);
+      if (!f->out.iterations) now.residual_0 = now.residual;
+      f->o.tol = tol * (reach < 1 ? reach : 1) + 1e-14;
+      if (now.residual <= f->o.tol) break;
+      stale = now.residual < 0.5 * best ? 0 : stale + 1;
+      if (!stale) best = now.residual;
+      status = hfy_kernel_newton_(f, now.residual, w);
+      if (status) return status;
+      now.iteration = ++f->out.iterations;
+      f->out.stopped = f->o.progress && f->o.progress(f->o.context, &now);
+    }
+    before = worst;
+    worst = hfy_kernel_judge_margin_(f, out);
+    if (worst <= tol || out->inseparable || f->out.iterations >= f->o.max_iterations) break;
+    if (!(worst <= 0.1 * before) && f->o.lambda > 2e-6 * own) f->o.lambda /= 10;
+  }
+  out->iterations = f->out.iterations;
+  out->products = f->out.products;
+  if (out->inseparable)
+    return hfy_base_fail_(w, HFY_ERR_INFEASIBLE, "%z neurons cannot have their bits from these patterns: no margin "
+                          "above %g exists (alpha is not written)", out->inseparable, out->bound);
+  if (worst <= tol || f->out.stopped) return HFY_OK;
+  return hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "a neuron's gap is %g after %z iterations; tol is %g (alpha is "
+                        "written)", worst, f->out.iterations, tol);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_train_margin(const hfy_kernel *kernel, const hfy_kernel_training *training,
+                                                      double *alpha, hfy_kernel_margins *result, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
+  hfy_kernel_margins out;
+  hfy_kernel_fit_ f;
+  hfy_status status;
+  size_t i;
+  memset(&f, 0, sizeof f);
+  memset(&out, 0, sizeof out);
+  f.residual = hfy_kernel_each_hinge_;
+  status = hfy_kernel_open_(kernel, HFY_KERNEL_BARE_, !alpha ? "alpha" : NULL, &f.view, w);
+  if (!status && training &&
+      (training->trainer != HFY_KERNEL_EXACT || training->lambda > 0 || training->eta > 0 || training->unpenalised ||
+       training->state || training->resume || training->start))
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "training: tol, max_iterations, gram, progress and context may be set "
+                                            "here, all else should be 0");
+  if (!status) status = hfy_kernel_check_training_(&f, training, w);
+  if (!training || !training->max_iterations) f.o.max_iterations = 500;
+  while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_training_(&arena, &f);
+  if (!status) {
+    hfy_kernel_make_gram_(&f.view);
+    status = hfy_kernel_separate_(&f, training && training->tol > 0 ? training->tol : 1e-6, &out, w);
+  }
+  if (!status || status == HFY_ERR_CONVERGENCE)
+    for (i = 0; i < f.P * f.N; i++) alpha[i] = f.trial[i % f.N] > 0 ? f.A[i] / f.trial[i % f.N] : f.A[i];
+  if (result && (!status || status == HFY_ERR_CONVERGENCE || status == HFY_ERR_INFEASIBLE)) *result = out;
   return hfy_base_close_(w, &local, status);
 }
 
@@ -23013,8 +23291,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real 
   const size_t N = v.k.dim, n = v.k.count * N;
   const int rbf = v.k.kind == HFY_KERNEL_RBF;
   size_t i;
-  if (!status && v.k.kind == HFY_KERNEL_POLYNOMIAL)
-    status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "a POLYNOMIAL kernel is no separation of a net");
+  if (!status && (v.k.kind == HFY_KERNEL_POLYNOMIAL || v.k.kind == HFY_KERNEL_TABLE))
+    status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "a POLYNOMIAL kernel or a TABLE is no separation of a net");
   if (!status) status = hfy_kernel_check_same_(&v, w);
   if (!status && v.k.no_self)
     status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "no_self: a net's weights are the same for all units");
@@ -23643,6 +23921,14 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_explore(const hfy_kernel *kernel, size_
 
 /* --- landscape (math 16.3) --- */
 
+/* Are there forces: answers of dim bits, a kernel between states, finite alpha? */
+HFY_COLD_ hfy_status hfy_kernel_check_between_(const hfy_kernel_view_ *v, hfy_work *w) {
+  hfy_status status = hfy_kernel_check_same_(v, w);
+  if (!status && v->k.kind == HFY_KERNEL_TABLE)
+    status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "a TABLE has no values between states: there are no forces");
+  return status ? status : hfy_kernel_check_alpha_(&v->k, 0, w);
+}
+
 /* Pattern i's part of both forces for no_self. whole: |x - xi|^2 or x.xi; apart: x - xi or xi. */
 HFY_COLD_ void hfy_kernel_force_part_(const hfy_kernel_view_ *v, const double *x, size_t i, const double *apart,
                                       double whole, double *fd, double *fi) {
@@ -23728,8 +24014,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const 
   hfy_kernel_geometry g;
   const size_t N = v.k.dim;
   size_t i;
-  if (!status) status = hfy_kernel_check_same_(&v, w);
-  if (!status) status = hfy_kernel_check_alpha_(&v.k, 0, w);
+  if (!status) status = hfy_kernel_check_between_(&v, w);
   if (!status && !hfy_base_fits_(n, N, sizeof(double)))
     status = hfy_base_fail_(w, HFY_ERR_ARG, "n is %z: so many points cannot exist", n);
   for (i = 0; !status && i < n; i++)
@@ -23751,6 +24036,68 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const 
     if (indirect) memcpy(indirect + i * N, fi, N * sizeof(double));
     if (geometry) geometry[i] = g;
   }
+  return hfy_base_close_(w, &local, status);
+}
+
+/* Adds pattern i's part to the lower triangle of the Hessian of V at x. d: x - xi (RBF) or xi; a: N. */
+HFY_COLD_ void hfy_kernel_bend_(const hfy_kernel_view_ *v, const double *x, size_t i, double *d, double *a,
+                                double *hessian) {
+  const hfy_kernel *k = &v->k;
+  const int rbf = k->kind == HFY_KERNEL_RBF, own = k->no_self;
+  const double g = 2 * k->gamma;
+  double whole = 0, sum = 0, value = 0, bend = 0;
+  size_t j, l;
+  for (j = 0; j < k->dim; j++) {
+    const double s = hfy_kernel_bit_(k->patterns + i * v->words, j) ? 1 : -1;
+    d[j] = rbf ? x[j] - s : s;
+    whole += d[j] * (rbf ? d[j] : x[j]);
+    if (!rbf) sum += x[j] * k->alpha[i * k->dim + j];
+  }
+  if (!rbf) value = -k->gamma * k->degree * hfy_binary_power_(k->gamma * whole + k->offset, k->degree - 1);
+  if (!rbf && k->degree > 1)
+    bend = -k->gamma * k->gamma * k->degree * (k->degree - 1) *
+           hfy_binary_power_(k->gamma * whole + k->offset, k->degree - 2) * sum;
+  for (j = 0; j < k->dim; j++) {
+    const double left = own ? whole - d[j] * d[j] : whole;
+    if (rbf) value = g * hfy_kernel_of_(k, 0, left > 0 ? left : 0);
+    a[j] = value * k->alpha[i * k->dim + j];
+    if (rbf) sum += x[j] * a[j];
+  }
+  for (j = 0; j < k->dim; j++, hessian += k->dim) {
+    const double rest = own ? sum - x[j] * a[j] : sum; /* RBF: g times the sum of the others' x alpha K */
+    for (l = 0; l < j; l++) {
+      if (rbf) bend = -g * (own ? rest - x[l] * a[l] : sum);
+      hessian[l] += a[j] * d[l] + a[l] * d[j] + bend * d[j] * d[l];
+    }
+    if (!own) hessian[j] += 2 * a[j] * d[j] + (rbf ? -g * sum : bend) * d[j] * d[j];
+    if (own && rbf) hessian[j] -= g * rest * d[j] * d[j];
+    if (rbf) hessian[j] += rest;
+  }
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_hessian(const hfy_kernel *kernel, const double *x, double *hessian,
+                                                 hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
+  hfy_kernel_view_ v;
+  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_DOUBLE_, !x ? "x" : !hessian ? "hessian" : NULL, &v, w);
+  const size_t N = v.k.dim;
+  double *room = NULL;
+  size_t i, j;
+  if (!status) status = hfy_kernel_check_between_(&v, w);
+  if (!status && !hfy_base_is_finite_(hfy_linalg_largest_(x, N)))
+    status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "x holds NaN or infinity");
+  while (hfy_base_layout_(&arena, w, &status))
+    room = HFY_TAKE_(&arena, double, hfy_base_times_(N, hfy_base_plus_(N, 2)));
+  if (status) return hfy_base_close_(w, &local, status);
+  memset(room, 0, N * N * sizeof *room);
+  for (i = 0; i < v.k.count; i++) hfy_kernel_bend_(&v, x, i, room + N * N, room + N * N + N, room);
+  for (i = 0; i < N; i++)
+    for (j = 0; j < i; j++) room[j * N + i] = room[i * N + j];
+  if (!hfy_base_is_finite_(hfy_linalg_largest_(room, N * N)))
+    status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "the Hessian is beyond double");
+  else
+    memcpy(hessian, room, N * N * sizeof *room);
   return hfy_base_close_(w, &local, status);
 }
 
@@ -23878,25 +24225,58 @@ typedef struct hfy_kernel_course_ {
   double *fisher, *scaled;                        /* P x P: G, D K; or NULL */
   double *a, *h, *variance, *r, *g, *step, *work; /* P */
   double *gemm;
+  int eigenvalues;  /* are those of G and the Hessian wanted? */
   /* the way: room for it if steps > 0 */
-  size_t steps;
+  size_t steps, columns; /* columns of `rows` */
   double eta;
   int in_logits;
   hfy_linalg_symmetric_ eigen;
-  double *values, *vectors;    /* of G at the end: P, P x P */
-  double *goal, *moved, *ends; /* P: direction of the end, a step, variance at the end */
+  double *values, *vectors;           /* of G at the end: P, P x P */
+  double *goal, *moved, *ends, *left; /* P: direction of the end, a step, variance at the end, part of a step */
+  double *before;                     /* P: h before a step */
+  double length;                      /* of this neuron's end */
+  double *rows;                       /* steps + 1 rows, sums over the neurons: of what HFY_KERNEL_PRINCIPAL_ .. tell */
+  hfy_kernel_fisher *fishers;         /* steps + 1: sums */
+  hfy_kernel_fit_ *fit;               /* NEWTON: the trainer, of one neuron; or NULL */
+  uint64_t *bit;                      /* NEWTON: P: its targets */
   hfy_kernel_path out;
 } hfy_kernel_course_;
+
+/* K of neuron c->neuron and, if there is room, its factor. */
+HFY_COLD_ void hfy_kernel_course_gram_(hfy_kernel_course_ *c) {
+  const size_t P = c->P, square = P * P;
+  const uint64_t *x = c->v.k.patterns;
+  size_t i;
+  if (c->v.k.no_self) c->v.K = NULL;
+  hfy_kernel_make_gram_(&c->v);
+  for (i = 0; c->v.k.no_self && i < square; i++)
+    c->v.gram[i] = hfy_kernel_part_(&c->v, c->v.gram[i], hfy_kernel_bit_(x + i / P * c->v.words, c->neuron) !=
+                                                           hfy_kernel_bit_(x + i % P * c->v.words, c->neuron));
+  if (!c->factor) return;
+  memcpy(c->factor, c->v.K, square * sizeof(double));
+  c->singular |= hfy_linalg_cholesky_(c->factor, P) != HFY_OK;
+}
+
+/* Room for a way. */
+HFY_COLD_ void hfy_kernel_plan_way_(hfy_base_arena_ *arena, hfy_kernel_course_ *c) {
+  double **const more[] = {&c->goal, &c->moved, &c->ends, &c->left, &c->before, NULL};
+  const size_t steps = hfy_base_plus_(c->steps, 1);
+  hfy_kernel_take_(arena, c->P, more);
+  c->rows = HFY_TAKE_(arena, double, hfy_base_times_(steps, c->columns));
+  c->fishers = HFY_TAKE_(arena, hfy_kernel_fisher, c->out.fisher ? steps : 0);
+  if (!c->fit) return;
+  c->bit = HFY_TAKE_(arena, uint64_t, c->P);
+  hfy_kernel_plan_training_(arena, c->fit);
+}
 
 /* Checks c's neuron, lambda, damping, steps, eta; makes room, K and its factor. natural: are natural steps wanted? */
 HFY_COLD_ hfy_status hfy_kernel_open_course_(const hfy_kernel *kernel, const double *gram, int natural,
                                              const char *missing, hfy_kernel_course_ *c, hfy_work *w) {
   double **const rows[] = {&c->a, &c->h, &c->variance, &c->r, &c->g, &c->step, &c->work, NULL};
-  double **const more[] = {&c->values, &c->goal, &c->moved, &c->ends, NULL};
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_BARE_, NULL, &c->v, w);
-  const size_t P = c->P = c->v.k.count, square = P * P, fisher = c->damping > 0 || c->steps ? square : 0;
-  size_t i;
+  const size_t P = c->P = c->v.k.count, square = P * P;
+  const size_t fisher = c->damping > 0 || c->steps || c->eigenvalues ? square : 0;
   if (status) return status;
   if (c->neuron >= c->v.k.target_dim)
     return hfy_base_fail_(w, HFY_ERR_ARG, "neuron is %z; it should be below %s, %z", c->neuron,
@@ -23912,21 +24292,16 @@ HFY_COLD_ hfy_status hfy_kernel_open_course_(const hfy_kernel *kernel, const dou
     c->scaled = HFY_TAKE_(&arena, double, fisher);
     c->gemm = HFY_TAKE_(&arena, double, hfy_linalg_gemm_scratch_(P, P, P, sizeof(double)));
     hfy_kernel_take_(&arena, P, rows);
-    if (!c->steps) continue;
-    c->vectors = HFY_TAKE_(&arena, double, square);
-    hfy_kernel_take_(&arena, P, more);
-    hfy_linalg_symmetric_plan_(&arena, P, 1, &c->eigen);
+    if (!c->steps && !c->eigenvalues) continue;
+    c->values = HFY_TAKE_(&arena, double, hfy_base_times_(2, P));
+    c->vectors = HFY_TAKE_(&arena, double, c->steps ? square : 0);
+    hfy_linalg_symmetric_plan_(&arena, P, c->steps != 0, &c->eigen);
     c->eigen.simd = c->v.simd;
+    if (c->steps) hfy_kernel_plan_way_(&arena, c);
   }
   if (status) return status;
-  hfy_kernel_make_gram_(&c->v);
-  for (i = 0; c->v.k.no_self && i < square; i++)
-    c->v.gram[i] = hfy_kernel_part_(&c->v, c->v.gram[i],
-                                    hfy_kernel_bit_(c->v.k.patterns + i / P * c->v.words, c->neuron) !=
-                                      hfy_kernel_bit_(c->v.k.patterns + i % P * c->v.words, c->neuron));
-  if (!natural) return HFY_OK;
-  memcpy(c->factor, c->v.K, square * sizeof(double));
-  c->singular = hfy_linalg_cholesky_(c->factor, P) != HFY_OK;
+  if (!natural) c->factor = NULL;
+  hfy_kernel_course_gram_(c);
   return HFY_OK;
 }
 
@@ -24037,82 +24412,277 @@ HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuro
   return hfy_base_close_(w, &local, status);
 }
 
-/* --- the way of gradient descent, gone twice: to find its end, then along it --- */
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_curvatures(const hfy_kernel *kernel, size_t neuron, const double *a,
+                                                    const double *gram, double lambda, hfy_kernel_curvature *curvature,
+                                                    double *fisher_values, double *hessian_values, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_kernel_course_ c;
+  hfy_status status;
+  double *values, trace[2] = {0, 0};
+  size_t i, turn;
+  memset(&c, 0, sizeof c);
+  c.neuron = neuron;
+  c.lambda = hfy_base_default_(lambda, 0.01);
+  c.eigenvalues = 1;
+  status = hfy_kernel_open_course_(kernel, gram, 0, !a ? "a" : !curvature ? "curvature" : NULL, &c, w);
+  if (!status && hfy_kernel_check_finite_(a, c.P, "a", w)) status = HFY_ERR_NONFINITE;
+  if (status) return hfy_base_close_(w, &local, status);
+  memcpy(c.a, a, c.P * sizeof(double));
+  hfy_kernel_gradient_(&c);
+  for (turn = 0; !status && turn < 2; turn++) {
+    values = c.values + turn * c.P;
+    hfy_kernel_fisher_(&c);
+    for (i = 0; turn && i < c.P * c.P; i++) c.fisher[i] += c.lambda * c.v.K[i];
+    hfy_kernel_symmetric_(c.fisher, c.P);
+    for (i = 0; i < c.P; i++) trace[turn] += c.fisher[i * c.P + i];
+    if (!hfy_base_is_finite_(trace[turn]))
+      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "the trace of G or the Hessian is beyond double");
+    else if ((status = hfy_linalg_symmetric_run_(&c.eigen, c.fisher, values, NULL)))
+      hfy_base_fail_(w, status, "QL did not converge on G or the Hessian");
+  }
+  if (!status) {
+    values = c.values + c.P;
+    curvature->fisher_1 = c.values[0];
+    curvature->fisher_2 = c.P > 1 ? c.values[1] : 0;
+    curvature->fisher_trace = trace[0];
+    curvature->hessian_1 = values[0];
+    curvature->hessian_2 = c.P > 1 ? values[1] : 0;
+    curvature->hessian_trace = trace[1];
+    if (fisher_values) memcpy(fisher_values, c.values, c.P * sizeof(double));
+    if (hessian_values) memcpy(hessian_values, values, c.P * sizeof(double));
+  }
+  return hfy_base_close_(w, &local, status);
+}
+
+/* --- the way of a training, gone to find its end, and once more along it --- */
+
+enum { HFY_KERNEL_PRINCIPAL_, HFY_KERNEL_TAIL_, HFY_KERNEL_PROGRESS_, HFY_KERNEL_DEVIATION_, HFY_KERNEL_DIVERGENCE_,
+       HFY_KERNEL_ALONG_ }; /* columns; then the directions, leading and trailing */
 
 /* The end: its direction, and the eigenvalues of G* = K D K there. */
 HFY_COLD_ hfy_status hfy_kernel_goal_(hfy_kernel_course_ *c) {
   const size_t P = c->P;
   hfy_status status;
   double sum = 0;
-  size_t i;
+  size_t i, l;
   memcpy(c->goal, c->in_logits ? c->h : c->a, P * sizeof(double));
   memcpy(c->ends, c->variance, P * sizeof(double));
-  c->out.length = sqrt(hfy_linalg_dot_(c->goal, c->goal, P));
-  if (!(c->out.length > 0)) return HFY_ERR_NONFINITE;
-  for (i = 0; i < P; i++) c->goal[i] /= c->out.length;
+  c->length = sqrt(hfy_linalg_dot_(c->goal, c->goal, P));
+  if (!(c->length > 0)) return HFY_ERR_NONFINITE;
+  for (i = 0; i < P; i++) c->goal[i] /= c->length;
   hfy_kernel_fisher_(c);
   hfy_kernel_symmetric_(c->fisher, P);
   status = hfy_linalg_symmetric_run_(&c->eigen, c->fisher, c->values, c->vectors);
   if (status) return status;
   for (i = 0; i < P; i++) sum += c->values[i];
-  c->out.fisher_1 = c->values[0];
-  c->out.fisher_2 = P > 1 ? c->values[1] : 0;
-  c->out.concentration = sum > 0 ? c->values[0] / sum : 0;
   if (!hfy_base_is_finite_(sum)) return HFY_ERR_NONFINITE;
-  c->out.ambiguous = P > 1 && c->values[0] < 1.01 * c->values[1];
-  c->out.last_principal = SIZE_MAX;
+  for (i = 0; i < P; i++)
+    if (hfy_linalg_dot_(c->vectors + i * P, c->a, P) < 0)
+      for (l = 0; l < P; l++) c->vectors[i * P + l] = -c->vectors[i * P + l];
+  c->out.length += c->length;
+  c->out.fisher_1 += c->values[0];
+  c->out.fisher_2 += P > 1 ? c->values[1] : 0;
+  c->out.concentration += sum > 0 ? c->values[0] / sum : 0;
+  c->out.ambiguous |= P > 1 && c->values[0] < 1.01 * c->values[1];
   return HFY_OK;
 }
 
-/* Where the descent stands after t steps: how far along, how far off the straight line. */
+/* Where the way stands after t steps: how far along, how far off the straight line. */
 HFY_COLD_ void hfy_kernel_place_(hfy_kernel_course_ *c, size_t t) {
   const double *x = c->in_logits ? c->h : c->a, along = hfy_linalg_dot_(x, c->goal, c->P);
-  double off = 0;
+  const size_t P = c->P, directions = c->out.directions;
+  double off = 0, *row = c->rows + t * c->columns;
+  hfy_kernel_fisher now, *sum = c->fishers + t;
   size_t i;
-  for (i = 0; i < c->P; i++) off += (x[i] - along * c->goal[i]) * (x[i] - along * c->goal[i]);
-  off = sqrt(off) / c->out.length;
-  if (c->out.progress) c->out.progress[t] = along / c->out.length;
-  if (c->out.deviation) c->out.deviation[t] = off;
-  if (off > c->out.most) c->out.most_at = t;
-  if (off > c->out.most) c->out.most = off;
-  if (c->out.fisher) hfy_kernel_measure_(c, c->out.fisher + t);
+  for (i = 0; i < P; i++) off += (x[i] - along * c->goal[i]) * (x[i] - along * c->goal[i]);
+  row[HFY_KERNEL_PROGRESS_] += along / c->length;
+  row[HFY_KERNEL_DEVIATION_] += sqrt(off) / c->length;
+  for (i = 0; i < directions; i++) {
+    row[HFY_KERNEL_ALONG_ + i] += hfy_linalg_dot_(c->vectors + i * P, c->a, P) / c->length;
+    row[HFY_KERNEL_ALONG_ + directions + i] += hfy_linalg_dot_(c->vectors + (P - 1 - i) * P, c->a, P) / c->length;
+  }
+  if (!c->out.fisher) return;
+  hfy_kernel_measure_(c, &now);
+  sum->loss += now.loss;
+  sum->euclidean += now.euclidean;
+  sum->riemannian += now.riemannian;
+  sum->natural += now.natural;
+  sum->log10_riemannian += now.log10_riemannian;
+  sum->log10_natural += now.log10_natural;
+  sum->damped_riemannian += now.damped_riemannian;
+  sum->damped_natural += now.damped_natural;
+  sum->sharpness += now.sharpness;
 }
 
-/* The information gain of step t, 1/2 delta.G* delta, along the first eigenvector and beside it. */
+/* The sum over the patterns of KL(p || q), logits h and g. Both turned so that h <= 0: nothing large cancels. */
+HFY_COLD_ double hfy_kernel_divergence_(const double *h, const double *g, size_t n) {
+  double sum = 0;
+  size_t i;
+  for (i = 0; i < n; i++) {
+    const double x = -fabs(h[i]), y = h[i] > 0 ? -g[i] : g[i], e = exp(x), p = e / (1 + e), d = y - x;
+    double part = (y > 0 ? y : 0) + log1p(exp(-fabs(y))) - log1p(e) - p * d;
+    if (fabs(d) < 1e-4) part = 0.5 * p * (1 - p) * d * d * (1 + (1 - 2 * p) * d / 3);
+    sum += part > 0 ? part : 0;
+  }
+  return sum;
+}
+
+/* The information gain of step t, c->moved: 1/2 delta.G* delta along the first eigenvector and beside it. */
 HFY_COLD_ void hfy_kernel_gain_(hfy_kernel_course_ *c, size_t t) {
   const size_t P = c->P;
-  const double *way = c->in_logits ? c->work : c->moved;
-  double first, principal, tail = 0;
+  const double *way = c->in_logits ? c->work : c->moved, first = hfy_linalg_dot_(c->vectors, c->moved, P);
+  double tail = 0, *row = c->rows + t * c->columns;
   size_t i;
-  for (i = 0; i < P; i++) c->moved[i] = -c->eta * c->g[i];
-  first = hfy_linalg_dot_(c->vectors, c->moved, P);
-  principal = 0.5 * c->values[0] * first * first;
   if (c->in_logits) hfy_kernel_times_(&c->v, c->moved, c->work);
-  c->out.path += sqrt(hfy_linalg_dot_(way, way, P));
+  c->out.path += sqrt(hfy_linalg_dot_(way, way, P)) / c->length;
   /* what is left, measured by itself: never negative */
-  hfy_linalg_axpy_(-first, c->vectors, c->moved, P);
-  hfy_kernel_times_(&c->v, c->moved, c->work);
+  memcpy(c->left, c->moved, P * sizeof(double));
+  hfy_linalg_axpy_(-first, c->vectors, c->left, P);
+  hfy_kernel_times_(&c->v, c->left, c->work);
   for (i = 0; i < P; i++) tail += 0.5 * c->ends[i] * c->work[i] * c->work[i];
-  if (c->out.principal) c->out.principal[t] = principal;
-  if (c->out.tail) c->out.tail[t] = tail;
-  c->out.sum_principal += principal;
-  c->out.sum_tail += tail;
-  if (principal > tail) c->out.last_principal = t;
+  row[HFY_KERNEL_PRINCIPAL_] += 0.5 * c->values[0] * first * first;
+  row[HFY_KERNEL_TAIL_] += tail;
+}
+
+/* c->moved: the step from a. */
+HFY_COLD_ hfy_status hfy_kernel_move_(hfy_kernel_course_ *c, hfy_work *w) {
+  const size_t P = c->P;
+  size_t i;
+  if (c->out.way == HFY_KERNEL_NEWTON) {
+    const double most = hfy_kernel_residuals_(c->fit);
+    memcpy(c->left, c->fit->A, P * sizeof(double));
+    if (most >= 1e-9) {
+      hfy_status status = hfy_kernel_newton_(c->fit, most, w);
+      if (status) return status;
+      if (++c->fit->out.iterations > c->out.made) c->out.made = c->fit->out.iterations;
+    }
+    for (i = 0; i < P; i++) c->moved[i] = c->fit->A[i] - c->left[i];
+    return HFY_OK;
+  }
+  c->out.made = c->steps;
+  memcpy(c->moved, c->g, P * sizeof(double));
+  if (c->out.way == HFY_KERNEL_NATURAL) {
+    hfy_kernel_fisher_(c);
+    for (i = 0; i < P; i++) c->fisher[i * P + i] += c->damping > 0 ? c->damping : 1e-3;
+    if (hfy_linalg_cholesky_(c->fisher, P))
+      return hfy_base_fail_(w, HFY_ERR_SINGULAR, "G + damping is not positive definite in rounding");
+    hfy_linalg_cholesky_solve_(c->fisher, P, c->moved);
+  }
+  for (i = 0; i < P; i++) c->moved[i] *= -c->eta;
+  return HFY_OK;
 }
 
 HFY_COLD_ hfy_status hfy_kernel_go_(hfy_kernel_course_ *c, int measured, hfy_work *w) {
+  hfy_status status;
   size_t t;
   memset(c->a, 0, c->P * sizeof(double));
+  if (c->fit) {
+    for (t = 0; t < c->P; t++)
+      c->bit[t] = (uint64_t)hfy_kernel_bit_(c->v.k.targets + t * c->v.to_words, c->neuron);
+    memset(c->fit->A, 0, c->P * sizeof(double));
+    memset(c->fit->H, 0, c->P * sizeof(double));
+    c->fit->out.iterations = 0;
+    c->fit->view.K = c->v.K;
+    c->fit->view.k.targets = c->bit;
+  }
   for (t = 0;; t++) {
+    memcpy(c->before, c->h, c->P * sizeof(double));
     hfy_kernel_gradient_(c);
     if (!hfy_base_is_finite_(0 * hfy_linalg_dot_(c->g, c->g, c->P) + 0 * hfy_linalg_dot_(c->a, c->a, c->P) +
                              0 * hfy_linalg_dot_(c->h, c->h, c->P)))
       return hfy_kernel_left_range_(t, w);
     if (measured) hfy_kernel_place_(c, t);
+    if (measured && t)
+      c->rows[(t - 1) * c->columns + HFY_KERNEL_DIVERGENCE_] += hfy_kernel_divergence_(c->h, c->before, c->P);
     if (t == c->steps) return HFY_OK;
+    status = hfy_kernel_move_(c, w);
+    if (status) return status;
     if (measured) hfy_kernel_gain_(c, t);
-    hfy_linalg_axpy_(-c->eta, c->g, c->a, c->P);
+    hfy_linalg_axpy_(1, c->moved, c->a, c->P);
+    if (c->fit) memcpy(c->a, c->fit->A, c->P * sizeof(double));
   }
+}
+
+/* Sums over the neurons become means, and what follows from them. */
+HFY_COLD_ void hfy_kernel_means_(hfy_kernel_course_ *c) {
+  hfy_kernel_path *out = &c->out;
+  const double n = (double)out->neurons;
+  size_t t, j;
+  out->length /= n;
+  out->path /= n;
+  out->fisher_1 /= n;
+  out->fisher_2 /= n;
+  out->concentration /= n;
+  out->last_principal = SIZE_MAX;
+  for (t = 0; t <= c->steps; t++) {
+    double *row = c->rows + t * c->columns;
+    for (j = 0; j < c->columns; j++) row[j] /= n;
+    if (row[HFY_KERNEL_DEVIATION_] > out->most) {
+      out->most = row[HFY_KERNEL_DEVIATION_];
+      out->most_at = t;
+    }
+    if (c->out.fisher) {
+      hfy_kernel_fisher *f = c->fishers + t;
+      double *const all[] = {&f->loss, &f->euclidean, &f->riemannian, &f->natural, &f->log10_riemannian,
+                             &f->log10_natural, &f->damped_riemannian, &f->damped_natural, &f->sharpness};
+      for (j = 0; j < 9; j++) *all[j] /= n;
+    }
+    out->sum_principal += row[HFY_KERNEL_PRINCIPAL_];
+    out->sum_tail += row[HFY_KERNEL_TAIL_];
+    out->sum_divergence += row[HFY_KERNEL_DIVERGENCE_];
+    if (row[HFY_KERNEL_PRINCIPAL_] > row[HFY_KERNEL_TAIL_]) out->last_principal = t;
+  }
+}
+
+/* Into the caller's arrays. */
+HFY_COLD_ void hfy_kernel_hand_out_(const hfy_kernel_course_ *c, hfy_kernel_path *path) {
+  const size_t many = c->out.directions;
+  double *const to[] = {path->principal, path->tail, path->progress, path->deviation, path->divergence};
+  size_t t, j;
+  for (t = 0; t <= c->steps; t++) {
+    const double *row = c->rows + t * c->columns;
+    for (j = 0; j < HFY_KERNEL_ALONG_; j++)
+      if (to[j] && (t < c->steps || j == HFY_KERNEL_PROGRESS_ || j == HFY_KERNEL_DEVIATION_)) to[j][t] = row[j];
+    if (path->leading) memcpy(path->leading + t * many, row + HFY_KERNEL_ALONG_, many * sizeof *row);
+    if (path->trailing) memcpy(path->trailing + t * many, row + HFY_KERNEL_ALONG_ + many, many * sizeof *row);
+    if (path->fisher) path->fisher[t] = c->fishers[t];
+  }
+}
+
+/* c->out from the caller's path: options checked, results 0; NEWTON: fit as a trainer of one neuron. */
+HFY_COLD_ hfy_status hfy_kernel_check_way_(hfy_kernel_course_ *c, const hfy_kernel *kernel, hfy_kernel_fit_ *fit,
+                                           hfy_work *w) {
+  hfy_kernel_path *o = &c->out;
+  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_BARE_, NULL, &c->v, w);
+  if (status) return status;
+  if (hfy_binary_one_of_("path->way", o->way, HFY_KERNEL_NEWTON, "kernel_way", w)) return HFY_ERR_ARG;
+  if (!o->neurons) o->neurons = 1;
+  if (!o->directions) o->directions = 1;
+  if (c->neuron < c->v.k.target_dim && o->neurons > c->v.k.target_dim - c->neuron)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "path->neurons is %z from neuron %z on; there are %z", o->neurons, c->neuron,
+                          c->v.k.target_dim);
+  if (o->directions > c->v.k.count)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "path->directions is %z; it should be at most count, %z", o->directions,
+                          c->v.k.count);
+  if (!c->steps) return hfy_base_fail_(w, HFY_ERR_ARG, "steps is 0: a path of no steps has no direction");
+  o->length = o->path = o->sum_principal = o->sum_tail = o->sum_divergence = o->most = 0;
+  o->fisher_1 = o->fisher_2 = o->concentration = 0;
+  o->most_at = o->made = 0;
+  o->ambiguous = 0;
+  c->columns = HFY_KERNEL_ALONG_ + 2 * o->directions;
+  if (o->way != HFY_KERNEL_NEWTON) return HFY_OK;
+  memset(fit, 0, sizeof *fit);
+  fit->view = c->v;
+  fit->view.k.no_self = 0; /* K is this neuron's */
+  fit->view.to_words = 1;
+  fit->P = c->P = c->v.k.count;
+  fit->N = 1;
+  fit->o.lambda = c->lambda;
+  fit->o.tol = 1e-9;
+  fit->o.gram = &c->eta; /* none is to be made */
+  fit->residual = hfy_kernel_each_residual_;
+  c->fit = fit;
+  return HFY_OK;
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, const double *gram,
@@ -24120,7 +24690,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t
                                                 double damping, hfy_kernel_path *path, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_course_ c;
+  hfy_kernel_fit_ fit;
   hfy_status status;
+  size_t turn;
   memset(&c, 0, sizeof c);
   c.neuron = neuron;
   c.lambda = hfy_base_default_(lambda, 0.01);
@@ -24129,21 +24701,30 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t
   c.eta = hfy_base_default_(eta, 0.1);
   c.in_logits = in_logits;
   if (path) c.out = *path;
-  c.out.path = c.out.sum_principal = c.out.sum_tail = c.out.most = 0;
-  c.out.most_at = 0;
-  status = hfy_kernel_open_course_(kernel, gram, c.out.fisher != NULL, !path ? "path" : NULL, &c, w);
-  if (!status && !steps) status = hfy_base_fail_(w, HFY_ERR_ARG, "steps is 0: a path of no steps has no direction");
-  if (!status) status = hfy_kernel_go_(&c, 0, w);
-  if (!status && (status = hfy_kernel_goal_(&c)))
-    hfy_base_fail_(w, status, status == HFY_ERR_NONFINITE ? "the way is %g long, G* has the eigenvalue %g: out of range"
-                                                          : "QL did not converge on the Fisher information",
-                   c.out.length, c.out.fisher_1);
-  if (!status) status = hfy_kernel_go_(&c, 1, w);
-  c.out.path /= c.out.length;
+  status = hfy_kernel_check_way_(&c, kernel, &fit, w);
+  if (!status) status = hfy_kernel_open_course_(kernel, gram, c.out.fisher != NULL, !path ? "path" : NULL, &c, w);
+  if (!status) {
+    memset(c.rows, 0, (steps + 1) * c.columns * sizeof *c.rows);
+    if (c.fishers) memset(c.fishers, 0, (steps + 1) * sizeof *c.fishers);
+  }
+  for (turn = 0; !status && turn < c.out.neurons; turn++) {
+    c.neuron = neuron + turn;
+    if (turn && c.v.k.no_self) hfy_kernel_course_gram_(&c);
+    status = hfy_kernel_go_(&c, 0, w);
+    if (!status && (status = hfy_kernel_goal_(&c)))
+      hfy_base_fail_(w, status, status == HFY_ERR_NONFINITE ? "neuron %z: the way is %g long, out of range"
+                                                            : "neuron %z: QL did not converge on G at the end",
+                     c.neuron, c.length);
+    if (!status) status = hfy_kernel_go_(&c, 1, w);
+  }
+  if (!status) hfy_kernel_means_(&c);
   if (!status && !hfy_base_is_finite_(0 * c.out.path + 0 * c.out.sum_principal + 0 * c.out.sum_tail))
     status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "path %g, gains %g and %g: not all are doubles", c.out.path,
                             c.out.sum_principal, c.out.sum_tail);
-  if (!status) *path = c.out;
+  if (!status) {
+    hfy_kernel_hand_out_(&c, path);
+    *path = c.out;
+  }
   if (!status && path->fisher && c.singular) status = hfy_kernel_singular_(w);
   return hfy_base_close_(w, &local, status);
 }

@@ -1326,6 +1326,11 @@ static double seen_kernel(const hfy_kernel *k, const uint64_t *a, const uint64_t
   return k->gamma * ((double)k->dim - 1 - 2 * d);
 }
 
+/* K as this neuron has it. */
+static double its_kernel(const hfy_kernel *k, const uint64_t *a, const uint64_t *b, size_t neuron) {
+  return k->no_self ? seen_kernel(k, a, b, neuron) : slow_kernel(k, a, b);
+}
+
 /* h of one neuron, and in *size what its rounding goes by. */
 static double seen_field(const hfy_kernel *k, const uint64_t *state, size_t neuron, double *size) {
   const size_t words = hfy_kernel_words(k->dim);
@@ -1751,6 +1756,450 @@ TEST(forced_instruction_sets) {
   hfy_work_free(&plain);
 }
 
+/* --- largest margins --- */
+
+/* What margin memories must meet: xi h >= 1, alpha xi >= 0, alpha (xi h - 1) = 0, each to `tol`; returns 1/2 a.K a. */
+static double check_margin(const hfy_kernel *k, double tol) {
+  const size_t P = k->count, M = k->target_dim ? k->target_dim : k->dim, to = hfy_kernel_words(M);
+  const uint64_t *goal = k->targets ? k->targets : k->patterns;
+  double norm = 0, size = 0, worst = 0;
+  size_t i, j;
+  fine(hfy_kernel_potentials(k, k->patterns, P, h, NULL, &work));
+  for (i = 0; i < P * M; i++) size = fabs(k->alpha[i]) > size ? fabs(k->alpha[i]) : size;
+  for (i = 0; i < P; i++)
+    for (j = 0; j < M; j++) {
+      const double s = state_of(goal + i * to, j), q = s * k->alpha[i * M + j], over = s * h[i * M + j] - 1;
+      norm += 0.5 * s * h[i * M + j] * q;
+      if (-over > worst) worst = -over;
+      if (-q / size > worst) worst = -q / size;
+      if (fabs(q * over) / size > worst) worst = fabs(q * over) / size;
+    }
+  if (!CHECK(worst <= tol)) printf("    kernel %d, P %zu: conditions of the optimum off by %g\n", k->kind, P, worst);
+  return norm;
+}
+
+static double mixed[201]; /* a table: two exponentials */
+
+TEST(largest_margins) {
+  /* 1/2 |w|^2 of all neurons, least margin, first coefficient of neuron 0 that is not 0: by scipy's NNLS */
+  static const struct {
+    int kind;
+    double gamma, offset, P;
+    int no_self, M;
+    double norm, margin, first;
+  } rows[] = {{0, 0.05, 0, 30, 0, 0, 253.1473133, 0.1895287883, 0.176568052},
+              {0, 0.002, 0, 30, 0, 0, 2396.836149, 0.0623613022, 12.55671754},
+              {2, 0.05, 0, 15, 0, 0, 133.065977, 0.2399212446, 1.56047776},
+              {1, 0.05, 1, 30, 0, 0, 29.99659471, 0.5471925864, 0.1337259143},
+              {0, 0.05, 0, 30, 1, 0, 418.2338617, 0.1422443054, 0.1539647265},
+              {2, 0.05, 0, 15, 1, 0, 488.0011777, 0.08696093146, 3.566995488},
+              {0, 0.03, 0, 30, 0, 7, 218.113189, 0.1167579497, 2.30364036},
+              {3, 0, 0, 30, 0, 0, 301.8021611, 0.17341301, 0.259534982}};
+  hfy_kernel_training how;
+  hfy_kernel_margins r;
+  size_t c, i, seed;
+  for (i = 0; i <= 200; i++) mixed[i] = 0.6 * exp(-0.3 * (double)i) + 0.4 * exp(-0.05 * (double)i);
+  memset(&how, 0, sizeof how);
+  how.tol = 1e-9;
+  for (c = 0; c < 8; c++) {
+    hfy_kernel k = random_memory(42, (size_t)rows[c].P, 20, rows[c].gamma);
+    hfy_rng rng = hfy_rng_seed(43);
+    k.kind = (hfy_kernel_kind)rows[c].kind, k.offset = rows[c].offset, k.no_self = rows[c].no_self, k.table = mixed;
+    fine(hfy_kernel_random(30, 7, &rng, cues, &work));
+    if (rows[c].M) k.targets = cues, k.target_dim = (size_t)rows[c].M;
+    fine(hfy_kernel_train_margin(&k, &how, alpha, &r, &work));
+    relative(r.norm, rows[c].norm, 1e-7, "norm");
+    relative(check_margin(&k, 1e-6), rows[c].norm, 1e-7, "norm of alpha");
+    relative(r.margin, rows[c].margin, 1e-7, "margin");
+    CHECK(fabs((fabs(alpha[0]) > 1e-4 ? alpha[0] : alpha[k.target_dim ? k.target_dim : 20]) - rows[c].first) < 1e-4);
+    CHECK(r.gap <= 1e-8 * r.norm && r.gap >= -1e-12 * r.norm && r.bound >= r.margin * (1 - 1e-12));
+    CHECK(r.bound <= r.margin * (1 + 1e-8) && !r.inseparable && r.iterations < 60 && r.products > r.iterations);
+    if (!CHECK(r.products < 900)) printf("    %zu products\n", r.products); /* on the active patterns alone: 12 to 584 */
+  }
+  for (seed = 0; seed < (SLOW ? 6 : 30); seed++) { /* random sizes: the certified gap, the conditions */
+    hfy_rng rng = hfy_rng_seed(seed);
+    const size_t N = 2 + hfy_rng_u64(&rng) % 90, P = 1 + hfy_rng_u64(&rng) % 60;
+    hfy_kernel k = random_memory(seed + 900, P, N, 0.001 * pow(300, hfy_rng_uniform(&rng)));
+    k.kind = (hfy_kernel_kind)(seed % 4), k.table = mixed, k.offset = seed % 3;
+    k.no_self = k.kind == HFY_KERNEL_RBF && seed % 8;
+    if (k.kind == HFY_KERNEL_LINEAR || N < 12) k.count = 1 + (P - 1) % (N / 2 + 1);
+    if (hfy_kernel_train_margin(&k, seed % 2 ? &how : NULL, alpha, &r, &work) == HFY_ERR_INFEASIBLE) {
+      CHECK(k.no_self && r.inseparable && r.bound < 1e-6); /* patterns that differ in the unseen bit only */
+      continue;
+    }
+    CHECK(work.message[0] == 0 && r.gap <= (seed % 2 ? 1e-8 : 1e-5) * r.norm && r.gap >= -1e-9 * r.norm);
+    relative(check_margin(&k, seed % 2 ? 1e-5 : 1e-3), r.norm, 1e-9, "norm");
+  }
+}
+
+/* Where lambda falls, the trained memory turns towards it: margins grow to the largest. */
+TEST(margins_are_the_limit) {
+  enum { P = 40, N = 30 };
+  hfy_kernel k = random_memory(3, P, N, 0.01);
+  hfy_kernel_training how;
+  hfy_kernel_margins r;
+  double lambda, last = 0;
+  size_t i, j;
+  fine(hfy_kernel_train_margin(&k, NULL, other, &r, &work));
+  fine(hfy_kernel_gram(&k, gram, &work));
+  memset(&how, 0, sizeof how);
+  for (lambda = 1e-2; lambda > 1e-9; lambda /= 100) {
+    double least = 1e9;
+    how.lambda = lambda;
+    fine(hfy_kernel_train(&k, &how, alpha, NULL, &work));
+    fine(hfy_kernel_potentials(&k, bits, P, h, NULL, &work));
+    for (j = 0; j < N; j++) {
+      double size = 0, margin = 1e9;
+      for (i = 0; i < P; i++) {
+        const double s = state_of(bits + i, j) * h[i * N + j];
+        size += alpha[i * N + j] * h[i * N + j];
+        if (s < margin) margin = s;
+      }
+      if (margin / sqrt(size) < least) least = margin / sqrt(size);
+    }
+    CHECK(least > last && least <= r.margin * (1 + 1e-9));
+    last = least;
+  }
+  CHECK(last > 0.95 * r.margin);
+}
+
+TEST(no_margin) {
+  hfy_kernel k = random_memory(4, 20, 60, 0.05);
+  hfy_kernel_training how;
+  hfy_kernel_margins r;
+  hfy_rng rng = hfy_rng_seed(1);
+  size_t i;
+  watch seen_before = {0};
+  memset(&how, 0, sizeof how);
+  memset(&r, 0x7f, sizeof r);
+  alpha[0] = 7;
+  fine(hfy_kernel_random(20, 60, &rng, cues, &work));
+  bits[1] = bits[0], k.targets = cues; /* the same pattern, two answers */
+  CHECK_FAILS(hfy_kernel_train_margin(&k, NULL, alpha, &r, &work), HFY_ERR_INFEASIBLE, &work, "no margin above");
+  CHECK(alpha[0] == 7 && r.inseparable == distance(cues, cues + 1, 60) && r.bound < 1e-6 && r.margin <= 0);
+  k.targets = NULL;
+  fine(hfy_kernel_train_margin(&k, NULL, alpha, &r, &work)); /* the same answer: fine */
+  relative(check_margin(&k, 1e-3), r.norm, 1e-9, "norm");
+  alpha[0] = 7, k.kind = HFY_KERNEL_LINEAR, k.no_self = 1, k.dim = 5; /* 20 patterns of 4 bits that count */
+  for (i = 0; i < 20; i++) bits[i] &= 31;
+  CHECK_FAILS(hfy_kernel_train_margin(&k, NULL, alpha, &r, &work), HFY_ERR_INFEASIBLE, &work, "no margin above");
+  k.dim = 1;
+  for (i = 0; i < 20; i++) bits[i] &= 1; /* K_i = 0 */
+  CHECK_FAILS(hfy_kernel_train_margin(&k, NULL, alpha, &r, &work), HFY_ERR_INFEASIBLE, &work, "no margin above");
+  if (!CHECK(r.inseparable == 1 && r.bound < 1e-6 && alpha[0] == 7)) printf("    bound %g\n", r.bound);
+  k = random_memory(4, 20, 60, 0.005);
+#define FAILS(part) CHECK_FAILS(hfy_kernel_train_margin(&k, &how, alpha, &r, &work), HFY_ERR_ARG, &work, part)
+  alpha[0] = 7;
+  how.lambda = 1, FAILS("all else should be 0"), how.lambda = 0;
+  how.trainer = HFY_KERNEL_RAW, FAILS("all else should be 0"), how.trainer = HFY_KERNEL_EXACT;
+  how.start = other, FAILS("all else should be 0"), how.start = NULL;
+  how.tol = -1, FAILS("tol is -1"), how.tol = 0;
+  how.gram = other, other[0] = 2, FAILS("gram is not of these patterns"), how.gram = NULL;
+#undef FAILS
+  CHECK_FAILS(hfy_kernel_train_margin(&k, &how, NULL, &r, &work), HFY_ERR_ARG, &work, "alpha is NULL");
+  CHECK_FAILS(hfy_kernel_train_margin(NULL, &how, alpha, &r, &work), HFY_ERR_ARG, &work, "kernel is NULL");
+  CHECK(alpha[0] == 7);
+  how.max_iterations = 1;
+  CHECK_FAILS(hfy_kernel_train_margin(&k, &how, alpha, &r, &work), HFY_ERR_CONVERGENCE, &work, "after 1 iterations");
+  CHECK(alpha[0] != 7 && r.iterations == 1 && r.gap > 0);
+  how.max_iterations = 0, how.progress = look, how.context = &seen_before;
+  CHECK(hfy_kernel_train_margin(&k, &how, alpha, NULL, NULL) == HFY_OK && seen_before.calls > 3);
+}
+
+/* --- tables --- */
+
+TEST(tables) {
+  enum { P = 40, N = 70 };
+  static double table[201];
+  hfy_kernel k = random_memory(6, P, N, 0.02), t;
+  hfy_kernel_training how;
+  hfy_kernel_result r, rt;
+  hfy_kernel_spectrum spectrum[2];
+  hfy_kernel_fisher f;
+  hfy_kernel_geometry geo;
+  hfy_net net;
+  hfy_rng rng = hfy_rng_seed(2);
+  size_t i, j, n, order;
+  double least, scale;
+  for (i = 0; i <= N; i++) table[i] = exp(-0.02 * 4 * (double)i);
+  t = k, t.kind = HFY_KERNEL_TABLE, t.table = table, t.gamma = 0;
+  memset(&how, 0, sizeof how);
+  fine(hfy_kernel_gram(&k, gram, &work)); /* as the RBF that it is: to the bit */
+  fine(hfy_kernel_gram(&t, other, &work));
+  CHECK(!memcmp(gram, other, P * P * sizeof *gram));
+  fine(hfy_kernel_train(&k, NULL, alpha, &r, &work));
+  fine(hfy_kernel_train(&t, NULL, other, &rt, &work));
+  CHECK(!memcmp(alpha, other, P * N * sizeof *alpha) && !memcmp(&r, &rt, sizeof r));
+  fine(hfy_kernel_flip(bits, P, N, 12, &rng, cues, &work));
+  for (order = 0; order < 3; order++) {
+    k.order = t.order = (hfy_binary_order)order, k.nearest = t.nearest = order == 1 ? 3 : 0;
+    fine(hfy_kernel_recall(&k, cues, P, ends, NULL, &work));
+    fine(hfy_kernel_recall(&t, cues, P, cues + 2 * P, NULL, &work));
+    CHECK(!memcmp(ends, cues + 2 * P, 2 * P * sizeof *ends));
+  }
+  fine(hfy_kernel_spectra(&k, NULL, spectrum, NULL, NULL, NULL, NULL, &work));
+  fine(hfy_kernel_spectra(&t, NULL, spectrum + 1, NULL, NULL, NULL, NULL, &work));
+  CHECK(!memcmp(spectrum, spectrum + 1, sizeof *spectrum));
+  /* whether it is accepted, against the eigenvalues of K on all states of few bits */
+  for (n = 3; n < (SLOW ? 6 : 8); n++)
+    for (i = 0; i < 40; i++) {
+      const size_t all = (size_t)1 << n;
+      static double whole[128 * 128], values_of[128];
+      hfy_status got;
+      for (j = 0; j <= n; j++) {
+        const double u = hfy_rng_uniform(&rng);
+        table[j] = i % 2 ? u - 0.4 : pow(0.2 + u, (double)j);
+      }
+      table[0] = i % 3 ? 2.5 : 1;
+      for (j = 0; j < all * all; j++) {
+        const uint64_t x1 = j / all, x2 = j % all;
+        whole[j] = table[distance(&x1, &x2, n)];
+      }
+      fine(hfy_linalg_eigen(whole, all, values_of, NULL, &work));
+      least = values_of[all - 1], scale = values_of[0];
+      t.dim = n, t.count = 2, t.order = HFY_BINARY_SYNCHRONOUS, t.nearest = 0, bits[0] = 1, bits[1] = 2;
+      if (fabs(least) < 1e-9 * fabs(scale)) continue;
+      how.trainer = HFY_KERNEL_RAW;
+      got = hfy_kernel_train(&t, &how, alpha, NULL, &work);
+      if (!CHECK((got == HFY_OK) == (least > 0)))
+        printf("    %zu bits, least eigenvalue %g: %s\n", n, least, work.message);
+    }
+  for (i = 0; i < 5; i++) { /* of many bits: sums of exponentials are; nothing but itself; a step is not */
+    static double wide[1001];
+    static uint64_t two[2 * 16];
+    for (j = 0; j <= 1000; j++)
+      wide[j] = i == 2 ? !j : i == 3 ? j < 480 : exp(-(double)j * (i == 0 ? 0.5 : i == 1 ? 1e-4 : 0.01))
+                                                         + (i == 4 && j == 500);
+    two[0] = 1, two[16] = 2;
+    t.dim = 1000, t.table = wide, t.patterns = two;
+    h[0] = h[1] = 0;
+    CHECK(hfy_kernel_information(&t, 0, h, NULL, 1, 0, &f, NULL, NULL, &work) == (i < 3 ? HFY_OK : HFY_ERR_ARG));
+    if (i > 2) CHECK(strstr(work.message, "no positive definite kernel") != NULL);
+  }
+  t = random_memory(6, P, N, 0), t.kind = HFY_KERNEL_TABLE, t.table = table;
+  for (i = 0; i <= N; i++) table[i] = i % 2 ? -0.9 : 0.1;
+  CHECK_FAILS(hfy_kernel_spectra(&t, NULL, spectrum, NULL, NULL, NULL, NULL, &work), HFY_ERR_ARG, &work, "order");
+  CHECK_FAILS(hfy_kernel_train_margin(&t, NULL, alpha, NULL, &work), HFY_ERR_ARG, &work, "order");
+  CHECK(hfy_kernel_recall(&t, cues, P, ends, NULL, &work) == HFY_OK); /* it may be recalled with */
+  for (i = 0; i <= N; i++) table[i] = exp(-0.2 * (double)i);
+  for (i = 0; i < N; i++) h[i] = 0.5;
+  CHECK_FAILS(hfy_kernel_forces(&t, h, 1, NULL, NULL, &geo, &work), HFY_ERR_UNSUPPORTED, &work, "TABLE");
+  CHECK_FAILS(hfy_kernel_hessian(&t, h, other, &work), HFY_ERR_UNSUPPORTED, &work, "TABLE");
+  CHECK_FAILS(hfy_kernel_net(&t, keys, values, &net, &work), HFY_ERR_UNSUPPORTED, &work, "TABLE");
+  t.no_self = 1;
+  CHECK_FAILS(hfy_kernel_gram(&t, gram, &work), HFY_ERR_UNSUPPORTED, &work, "TABLE");
+  t.no_self = 0, table[N] = 0.0 / (table[0] - table[0]);
+  CHECK_FAILS(hfy_kernel_gram(&t, gram, &work), HFY_ERR_ARG, &work, "table holds NaN");
+  table[N] = 0, t.table = NULL;
+  CHECK_FAILS(hfy_kernel_gram(&t, gram, &work), HFY_ERR_ARG, &work, "table is NULL");
+  t.table = table, how.trainer = HFY_KERNEL_EXACT; /* a state of another table is refused */
+  how.state = other, how.max_iterations = 1;
+  CHECK(hfy_kernel_train(&t, &how, alpha, NULL, &work) == HFY_ERR_CONVERGENCE);
+  how.resume = 1, how.max_iterations = 50, table[3] *= 1 + 1e-12;
+  CHECK_FAILS(hfy_kernel_train(&t, &how, alpha, NULL, &work), HFY_ERR_ARG, &work, "state was not left");
+}
+
+/* --- curvature --- */
+
+TEST(hessian) {
+  enum { P = 12, N = 9 };
+  size_t c, i, j;
+  for (c = 0; c < 18; c++) {
+    hfy_kernel k = random_memory(60 + c, P, N, 0.02 + 0.01 * (double)(c % 3));
+    hfy_rng rng = hfy_rng_seed(c);
+    double point[N], up[2 * N], down[2 * N], hessian[N * N], size = 0;
+    const double e = 1e-5;
+    k.kind = (hfy_kernel_kind)(c % 3), k.offset = 0.5, k.degree = 1 + (double)(c / 3 % 4);
+    k.no_self = c >= 12 && k.kind != HFY_KERNEL_POLYNOMIAL;
+    for (i = 0; i < P * N; i++) alpha[i] = hfy_rng_normal(&rng);
+    for (i = 0; i < N; i++) point[i] = c % 2 ? hfy_rng_normal(&rng) : state_of(bits, i);
+    fine(hfy_kernel_hessian(&k, point, hessian, &work));
+    for (i = 0; i < N * N; i++) size = fabs(hessian[i]) > size ? fabs(hessian[i]) : size;
+    for (j = 0; j < N; j++) { /* differences of the forces */
+      const double hold = point[j];
+      point[j] = hold + e;
+      fine(hfy_kernel_forces(&k, point, 1, up, up + N, NULL, &work));
+      point[j] = hold - e;
+      fine(hfy_kernel_forces(&k, point, 1, down, down + N, NULL, &work));
+      point[j] = hold;
+      for (i = 0; i < N; i++)
+        CHECK_NEAR((up[i] + up[N + i] - down[i] - down[N + i]) / (2 * e), hessian[i * N + j], 1e-7 * (1 + size));
+    }
+    for (i = 0; i < N; i++)
+      for (j = 0; j < i; j++) CHECK(hessian[i * N + j] == hessian[j * N + i]);
+    point[2] = HUGE_VAL, hessian[0] = 7;
+    CHECK_FAILS(hfy_kernel_hessian(&k, point, hessian, &work), HFY_ERR_NONFINITE, &work, "x holds NaN");
+    point[2] = 0, alpha[5] = 1e308, alpha[6] = -1e308, k.gamma = 0.2;
+    if (k.kind == HFY_KERNEL_POLYNOMIAL && k.degree > 2)
+      CHECK_FAILS(hfy_kernel_hessian(&k, point, hessian, &work), HFY_ERR_NONFINITE, &work, "beyond double");
+    alpha[5] = HUGE_VAL;
+    CHECK_FAILS(hfy_kernel_hessian(&k, point, hessian, &work), HFY_ERR_NONFINITE, &work, "alpha[5]");
+    CHECK_FAILS(hfy_kernel_hessian(&k, NULL, hessian, &work), HFY_ERR_ARG, &work, "x is NULL");
+    k.targets = cues, k.target_dim = 4, memset(cues, 0, sizeof *cues * P);
+    CHECK_FAILS(hfy_kernel_hessian(&k, point, hessian, &work), HFY_ERR_ARG, &work, "target_dim is 4");
+    CHECK(hessian[0] == 7);
+  }
+}
+
+TEST(curvatures) {
+  enum { P = 30, N = 25 };
+  size_t c, i, j, l;
+  for (c = 0; c < 6; c++) {
+    hfy_kernel k = random_memory(70 + c, P, N, c % 2 ? 0.02 : 0.005);
+    hfy_rng rng = hfy_rng_seed(c);
+    hfy_kernel_curvature got;
+    hfy_kernel_fisher f;
+    double a[P], m[P * P], values_of[2][P], want[P], trace = 0;
+    k.no_self = c == 3, k.kind = c == 4 ? HFY_KERNEL_LINEAR : HFY_KERNEL_RBF;
+    for (i = 0; i < P; i++) a[i] = hfy_rng_normal(&rng) * (double)c;
+    fine(hfy_kernel_curvatures(&k, 3, a, NULL, 0.05, &got, values_of[0], values_of[1], &work));
+    hfy_kernel_information(&k, 3, a, NULL, 0.05, 0, &f, NULL, NULL, NULL); /* LINEAR: K is singular; all else is there */
+    relative(got.hessian_1, f.sharpness, 1e-9, "sharpness");
+    for (i = 0; i < P; i++)
+      for (j = 0; j < P; j++) gram[i * P + j] = its_kernel(&k, bits + i, bits + j, 3);
+    for (l = 0; l < 2; l++) {
+      double sum = 0;
+      for (i = 0; i < P * P; i++) m[i] = l ? 0.05 * gram[i] : 0;
+      for (i = 0; i < P; i++) {
+        double field = 0;
+        size_t r, s;
+        for (j = 0; j < P; j++) field += gram[i * P + j] * a[j];
+        for (r = 0; r < P; r++)
+          for (s = 0; s < P; s++) m[r * P + s] += gram[r * P + i] * gram[i * P + s] / (2 + exp(field) + exp(-field));
+      }
+      fine(hfy_linalg_eigen(m, P, want, NULL, &work));
+      for (i = 0; i < P; i++) CHECK_NEAR(values_of[l][i], want[i], 1e-12 * want[0]), sum += want[i];
+      relative(l ? got.hessian_1 : got.fisher_1, want[0], 1e-12, "largest");
+      relative(l ? got.hessian_2 : got.fisher_2, want[1], 1e-12, "second");
+      relative(l ? got.hessian_trace : got.fisher_trace, sum, 1e-12, "trace");
+      trace += sum;
+    }
+    CHECK(trace > 0);
+    CHECK_FAILS(hfy_kernel_curvatures(&k, N, a, NULL, 0, &got, NULL, NULL, &work), HFY_ERR_ARG, &work, "neuron is 25");
+    CHECK_FAILS(hfy_kernel_curvatures(&k, 0, a, NULL, 0, NULL, NULL, NULL, &work), HFY_ERR_ARG, &work, "curvature is");
+    a[2] = HUGE_VAL;
+    CHECK_FAILS(hfy_kernel_curvatures(&k, 0, a, NULL, 0, &got, NULL, NULL, &work), HFY_ERR_NONFINITE, &work, "a holds");
+  }
+}
+
+/* Ways other than the papers' descent, several neurons, projections and divergences, against plain sums. */
+TEST(other_ways) {
+  enum { P = 24, N = 20, STEPS = 12, MANY = 3 };
+  static double at[MANY][STEPS + 1][P], rows[5][STEPS + 1], along[2][(STEPS + 1) * 2], mean[9][STEPS + 1];
+  static hfy_kernel_fisher fisher[STEPS + 1];
+  int way, blind;
+  size_t n, t, i, j, l;
+  for (way = 0; way < 3; way++)
+    for (blind = 0; blind < 2; blind++) {
+      hfy_kernel k = random_memory(80, P, N, 0.02);
+      hfy_kernel_training how;
+      hfy_kernel_path path, one;
+      double divergence = 0, length = 0, eta = way == 1 ? 0.3 : 0.02;
+      k.no_self = blind;
+      memset(&how, 0, sizeof how);
+      memset(mean, 0, sizeof mean);
+      memset(&path, 0, sizeof path);
+      path.principal = rows[0], path.tail = rows[1], path.progress = rows[2], path.deviation = rows[3];
+      path.divergence = rows[4], path.leading = along[0], path.trailing = along[1], path.fisher = fisher;
+      path.way = (hfy_kernel_way)way, path.neurons = MANY, path.directions = 2;
+      fine(hfy_kernel_follow(&k, 4, NULL, eta, 0.05, STEPS, 0, 1e-3, &path, &work));
+      CHECK(way == 2 ? path.made > 2 && path.made < STEPS : path.made == STEPS);
+      how.lambda = 0.05, how.tol = 1e-10;
+      fine(hfy_kernel_train(&k, &how, alpha, NULL, &work));
+      for (n = 0; n < MANY; n++) {
+        double K[P * P], m[P * P], vectors[P * P], values_of[P], a[P], sum = 0;
+        for (i = 0; i < P; i++)
+          for (j = 0; j < P; j++) K[i * P + j] = its_kernel(&k, bits + i, bits + j, 4 + n);
+        /* the way by `follow` of one neuron alone, and by plain steps */
+        memset(&one, 0, sizeof one);
+        one.way = path.way, one.progress = mean[5], one.deviation = mean[6], one.divergence = mean[7];
+        fine(hfy_kernel_follow(&k, 4 + n, NULL, eta, 0.05, STEPS, 0, 1e-3, &one, &work));
+        for (t = 0; t <= STEPS; t++) mean[0][t] += one.progress[t] / MANY, mean[1][t] += one.deviation[t] / MANY;
+        for (t = 0; t < STEPS; t++) mean[2][t] += one.divergence[t] / MANY;
+        length += one.length / MANY;
+        for (i = 0; i < P; i++) a[i] = 0;
+        for (t = 0; t <= STEPS; t++) {
+          hfy_kernel_fisher f;
+          double g[P];
+          memcpy(at[n][t], a, sizeof a);
+          fine(hfy_kernel_information(&k, 4 + n, a, NULL, 0.05, 1e-3, &f, g, NULL, &work));
+          mean[3][t] += f.loss / MANY, mean[4][t] += f.log10_natural / MANY, mean[8][t] += f.damped_natural / MANY;
+          if (way == 0) for (i = 0; i < P; i++) a[i] -= eta * g[i];
+          if (way == 1) { /* (G + damping)^-1 g by its inverse */
+            double s[P * P];
+            for (i = 0; i < P * P; i++) m[i] = i % (P + 1) ? 0 : 1e-3;
+            for (l = 0; l < P; l++) {
+              double field = 0;
+              for (j = 0; j < P; j++) field += K[l * P + j] * a[j];
+              for (i = 0; i < P * P; i++) m[i] += K[i / P * P + l] * K[l * P + i % P] / (2 + exp(field) + exp(-field));
+            }
+            fine(hfy_linalg_pinv(m, P, P, 0, s, NULL, &work));
+            for (i = 0; i < P; i++)
+              for (j = 0; j < P; j++) a[i] -= eta * s[i * P + j] * g[j];
+          }
+          if (way == 2) for (i = 0; i < P; i++) a[i] = alpha[i * N + 4 + n]; /* the end alone is known */
+        }
+        for (i = 0; i < P * P; i++) m[i] = 0;
+        for (l = 0; l < P; l++) {
+          double field = 0;
+          for (j = 0; j < P; j++) field += K[l * P + j] * at[n][STEPS][j];
+          for (i = 0; i < P * P; i++) m[i] += K[i / P * P + l] * K[l * P + i % P] / (2 + exp(field) + exp(-field));
+        }
+        fine(hfy_linalg_eigen(m, P, values_of, vectors, &work));
+        for (sum = 0, i = 0; i < P; i++) sum += at[n][STEPS][i] * at[n][STEPS][i];
+        relative(one.length, sqrt(sum), 1e-7, "length");
+        for (t = way == 2 ? STEPS : 0; t <= STEPS; t++) /* projections */
+          for (i = 0; i < 4; i++) {
+            const double *v = vectors + (i < 2 ? i : P + 1 - i) * P;
+            double along_v = 0, end = 0;
+            for (j = 0; j < P; j++) along_v += v[j] * at[n][t][j], end += v[j] * at[n][STEPS][j];
+            along[i / 2][t * 2 + i % 2] -= (end < 0 ? -along_v : along_v) / sqrt(sum) / MANY;
+          }
+        for (t = 0; way < 2 && t < STEPS; t++) { /* divergences */
+          for (i = 0; i < P; i++) {
+            double u = 0, v = 0, p, q;
+            for (j = 0; j < P; j++) u += K[i * P + j] * at[n][t + 1][j], v += K[i * P + j] * at[n][t][j];
+            p = 1 / (1 + exp(-u)), q = 1 / (1 + exp(-v));
+            rows[4][t] -= (p * log(p / q) + (1 - p) * log((1 - p) / (1 - q))) / MANY;
+          }
+        }
+        divergence += one.sum_divergence / MANY;
+      }
+      for (t = 0; t <= STEPS; t++) {
+        CHECK_NEAR(rows[2][t], mean[0][t], 1e-12), CHECK_NEAR(rows[3][t], mean[1][t], 1e-12);
+        if (t == STEPS || way < 2) CHECK_NEAR(fisher[t].loss, mean[3][t], 1e-7 * mean[3][t]);
+        if (way < 2) CHECK_NEAR(fisher[t].log10_natural, mean[4][t], 1e-6);
+        if (way < 2) relative(fisher[t].damped_natural, mean[8][t], 1e-5, "damped");
+        for (i = 0; i < 4; i++)
+          if (!CHECK(t < STEPS && way == 2 ? 1 : fabs(along[i / 2][t * 2 + i % 2]) < 1e-6))
+            printf("    way %d step %zu: direction %zu off by %g\n", way, t, i, along[i / 2][t * 2 + i % 2]);
+        if (t < STEPS && way < 2) CHECK_NEAR(rows[4][t], 0, 1e-10);
+      }
+      relative(path.sum_divergence, divergence, 1e-12, "divergence");
+      relative(path.length, length, 1e-12, "length");
+      CHECK(path.progress[0] == 0 && fabs(path.progress[STEPS] - 1) < 1e-12 && path.sum_tail > 0);
+    }
+  { /* next to the end a step's divergence is its information gain */
+    hfy_kernel k = random_memory(81, P, N, 0.1);
+    hfy_kernel_path path;
+    memset(&path, 0, sizeof path);
+    path.way = HFY_KERNEL_NATURAL, path.principal = rows[0], path.tail = rows[1], path.divergence = rows[4];
+    fine(hfy_kernel_follow(&k, 0, NULL, 0.001, 1, 2, 0, 0, &path, &work));
+    relative(rows[4][1], rows[0][1] + rows[1][1], 1e-2, "gain");
+    path.way = (hfy_kernel_way)3;
+    CHECK_FAILS(hfy_kernel_follow(&k, 0, NULL, 0, 0, 2, 0, 0, &path, &work), HFY_ERR_ARG, &work, "path->way is 3");
+    path.way = HFY_KERNEL_DESCENT, path.neurons = N + 1;
+    CHECK_FAILS(hfy_kernel_follow(&k, 0, NULL, 0, 0, 2, 0, 0, &path, &work), HFY_ERR_ARG, &work, "path->neurons is 21");
+    path.neurons = SIZE_MAX;
+    CHECK_FAILS(hfy_kernel_follow(&k, 2, NULL, 0, 0, 2, 0, 0, &path, &work), HFY_ERR_ARG, &work, "path->neurons");
+    path.neurons = 0, path.directions = P + 1;
+    CHECK_FAILS(hfy_kernel_follow(&k, 0, NULL, 0, 0, 2, 0, 0, &path, &work), HFY_ERR_ARG, &work, "path->directions");
+    path.directions = 0, rows[0][0] = 7, path.neurons = 2; /* runs away: nothing is written */
+    CHECK_FAILS(hfy_kernel_follow(&k, 0, NULL, 1e200, 1e10, 9, 0, 0, &path, &work), HFY_ERR_NONFINITE, &work, "range");
+    CHECK(rows[0][0] == 7);
+  }
+}
+
 TEST(bad_input) {
   hfy_kernel k = random_memory(2, 5, 70, 0.1);
   hfy_kernel_training t;
@@ -1775,7 +2224,7 @@ TEST(bad_input) {
   k.patterns = NULL, FAILS("patterns is NULL"), k.patterns = bits;
   bits[3] |= UINT64_C(1) << 6, FAILS("patterns has a bit set beyond dim, 70, in row 1"), bits[3] &= 63;
   k.gamma = -1, FAILS("gamma is -1"), k.gamma = nan, FAILS("gamma is nan"), k.gamma = HUGE_VAL, FAILS("gamma is inf");
-  k.gamma = 0.1, k.kind = (hfy_kernel_kind)3, FAILS("kind is 3"), k.kind = HFY_KERNEL_POLYNOMIAL;
+  k.gamma = 0.1, k.kind = (hfy_kernel_kind)4, FAILS("kind is 4"), k.kind = HFY_KERNEL_POLYNOMIAL;
   k.degree = 1.5, FAILS("degree is 1.5"), k.degree = 65, FAILS("degree is 65"), k.degree = 2;
   k.offset = -1, FAILS("offset is -1"), k.offset = 1e200, FAILS("range of double"), k.offset = 0;
   k.kind = HFY_KERNEL_RBF, k.order = (hfy_binary_order)4, FAILS("order is 4"), k.order = HFY_BINARY_SYNCHRONOUS;
@@ -1890,6 +2339,13 @@ int main(int argc, char **argv) {
   RUN(as_a_net);
   RUN(symmetries);
   RUN(forced_instruction_sets);
+  RUN(largest_margins);
+  RUN(margins_are_the_limit);
+  RUN(no_margin);
+  RUN(tables);
+  RUN(hessian);
+  RUN(curvatures);
+  RUN(other_ways);
   RUN(bad_input);
   hfy_work_free(&work);
   return CHECK_END();

@@ -63,13 +63,15 @@ static struct outputs {
   hfy_net net;
   hfy_npy npy;
   unsigned char bytes[256];
-  double table[1500];
+  double table[KN * KN];
   uint64_t packed[64];
   signed char quantized[KP * KN];
   hfy_kernel_result trained;
   hfy_kernel_census census;
   hfy_kernel_spectrum spectrum;
   hfy_kernel_fisher fisher[4];
+  hfy_kernel_margins margins;
+  hfy_kernel_curvature curvature;
   hfy_rate_averages averages;
   hfy_rate_load load;
   hfy_rate_lead lead;
@@ -585,6 +587,9 @@ static hfy_status run_kernel_train(hfy_work *w) {
   how.trainer = (hfy_kernel_trainer)which_trainer;
   return hfy_kernel_train(&kernel, &how, out.table, &out.trained, w);
 }
+static hfy_status run_kernel_train_margin(hfy_work *w) {
+  return hfy_kernel_train_margin(&kernel, NULL, out.table, &out.margins, w);
+}
 static hfy_status run_kernel_bound(hfy_work *w) { return hfy_kernel_bound(&kernel, out.table, w); }
 static hfy_status run_kernel_quantize(hfy_work *w) {
   return hfy_kernel_quantize(kernel_alpha, KP * KN, out.quantized, &out.scalar, w);
@@ -633,6 +638,10 @@ static hfy_status run_kernel_forces(hfy_work *w) {
   if (!status) out.scalar = geometry.interference;
   return status;
 }
+static hfy_status run_kernel_hessian(hfy_work *w) { return hfy_kernel_hessian(&kernel, general, out.table, w); }
+static hfy_status run_kernel_curvatures(hfy_work *w) {
+  return hfy_kernel_curvatures(&kernel, 3, general, NULL, 0.01, &out.curvature, out.bound, out.table, w);
+}
 static hfy_status run_kernel_spectra(hfy_work *w) {
   double *to = out.table;
   return hfy_kernel_spectra(&kernel, NULL, &out.spectrum, to, to + KP, to + 2 * KP, to + 3 * KP, w);
@@ -640,6 +649,7 @@ static hfy_status run_kernel_spectra(hfy_work *w) {
 static hfy_status run_kernel_information(hfy_work *w) {
   return hfy_kernel_information(&kernel, 3, general, NULL, 0.01, 1e-3, out.fisher, out.bound, out.table, w);
 }
+static int which_way;
 static hfy_status run_kernel_follow(hfy_work *w) {
   hfy_kernel_path way;
   hfy_status status;
@@ -649,6 +659,11 @@ static hfy_status run_kernel_follow(hfy_work *w) {
   way.progress = out.table + 8;
   way.deviation = out.table + 12;
   way.fisher = out.fisher;
+  way.divergence = out.table + 16;
+  way.leading = out.table + 20;
+  way.trailing = out.table + 24;
+  way.way = (hfy_kernel_way)which_way;
+  way.neurons = 2;
   status = hfy_kernel_follow(&kernel, 3, NULL, 0, 0, 3, 0, 1e-3, &way, w);
   if (!status) out.scalar = way.sum_principal;
   return status;
@@ -1012,7 +1027,10 @@ static size_t each_call(void (*judge)(run_call *run, const char *name)) {
   judge(run_kernel_forces, "kernel_forces");
   judge(run_kernel_spectra, "kernel_spectra");
   judge(run_kernel_information, "kernel_information");
-  judge(run_kernel_follow, "kernel_follow");
+  for (which_way = 0; which_way < 3; which_way++) judge(run_kernel_follow, "kernel_follow");
+  judge(run_kernel_train_margin, "kernel_train_margin");
+  judge(run_kernel_hessian, "kernel_hessian");
+  judge(run_kernel_curvatures, "kernel_curvatures");
   judge(run_rate_patterns, "rate_patterns");
   judge(run_rate_perturb, "rate_perturb");
   judge(run_rate_sparse, "rate_weights_sparse");

@@ -1,8 +1,9 @@
 /* klr.c: the figures of the two papers on kernel logistic regression networks (KLR-S, KLR-L), and what goes beyond them:
    capacity against the classical rules, low-rank approximations, dense memories.
 
-       klr PART [full] [seed=42] [DIRECTORY]     PART: phase forces spectrum dynamics capacity lowrank dense own solver
-                                                 ring, or all
+       klr PART [full] [seed=42] [DIRECTORY]     PART: phase forces spectrum dynamics bursts capacity lowrank dense own
+                                                 solver ring margin stop order size plane lowload
+                                                 inverse, or all
 
    writes DIRECTORY/klr_PART.csv (build), with a line of progress on stderr for each point. Every figure is
    made twice: with the papers' training (gradient descent, step 0.1, 200 steps, lambda 0.01) and at the exact optimum of
@@ -162,114 +163,75 @@ static void spectrum(void) {
   fclose(file);
 }
 
-/* What hfy_kernel_follow measures along gradient descent, along the exact trainer's way instead: neuron 0 from 0 to the
-   optimum, an iteration a step, direction and information G* taken at the optimum. way: room for `most` rows of P. */
-static size_t follow_exact(const hfy_kernel *k, double damping, size_t most, double *way, hfy_kernel_path *path) {
-  const size_t P = k->count;
-  hfy_kernel_training how;
-  hfy_kernel_result r;
-  hfy_status status = HFY_ERR_CONVERGENCE;
-  double *state = (double *)room(hfy_kernel_state_size(N, P), sizeof(double)), *scaled = (double *)room(P * P, sizeof(double));
-  double *values = (double *)room(P, sizeof(double)), *vectors = (double *)room(P * P, sizeof(double));
-  double *variance = (double *)room(P, sizeof(double)), *moved = (double *)room(P, sizeof(double)), length = 0, sum = 0;
-  size_t steps = 0, t, i, j, l;
-  memset(&how, 0, sizeof how);
-  how.gram = gram, how.state = state, how.max_iterations = 1, how.tol = 1e-9;
-  while (status == HFY_ERR_CONVERGENCE && steps < most) {
-    status = hfy_kernel_train(k, &how, alpha, &r, &work);
-    if (status != HFY_ERR_CONVERGENCE) must(status, "training");
-    how.resume = 1, steps++;
-    for (i = 0; i < P; i++) way[steps * P + i] = alpha[i * N];
-  }
-  if (status) must(status, "training");
-  for (i = 0; i < P; i++) length += way[steps * P + i] * way[steps * P + i];
-  path->length = length = sqrt(length);
-  for (i = 0; i < P; i++) { /* K D K at the optimum, as the square of D^(1/2) K */
-    double field = 0;
-    for (j = 0; j < P; j++) field += gram[i * P + j] * way[steps * P + j];
-    variance[i] = 1 / (2 + exp(field) + exp(-field));
-  }
-  for (i = 0; i < P; i++)
-    for (j = 0; j <= i; j++) {
-      double g = 0;
-      for (l = 0; l < P; l++) g += gram[i * P + l] * variance[l] * gram[j * P + l];
-      scaled[i * P + j] = g;
-    }
-  must(hfy_linalg_eigen(scaled, P, values, vectors, &work), "spectrum of the information");
-  for (i = 0; i < P; i++) sum += values[i];
-  path->fisher_1 = values[0], path->fisher_2 = P > 1 ? values[1] : 0, path->concentration = values[0] / sum;
-  path->path = path->sum_principal = path->sum_tail = path->most = 0, path->last_principal = SIZE_MAX;
-  for (t = 0; t <= steps; t++) {
-    const double *x = way + t * P, *goal = way + steps * P;
-    double along = 0, off = 0, c = 0, distance = 0, tail = 0;
-    for (i = 0; i < P; i++) along += x[i] * goal[i] / length;
-    for (i = 0; i < P; i++) off += (x[i] - along * goal[i] / length) * (x[i] - along * goal[i] / length);
-    path->progress[t] = along / length, path->deviation[t] = sqrt(off) / length;
-    if (path->deviation[t] > path->most) path->most = path->deviation[t], path->most_at = t;
-    must(hfy_kernel_information(k, 0, x, gram, 0.01, damping, path->fisher + t, NULL, NULL, &work), "information");
-    if (t == steps) break;
-    for (i = 0; i < P; i++) moved[i] = x[P + i] - x[i], distance += moved[i] * moved[i], c += moved[i] * vectors[i];
-    for (i = 0; i < P; i++) moved[i] -= c * vectors[i];
-    for (i = 0; i < P; i++) {
-      double field = 0;
-      for (j = 0; j < P; j++) field += gram[i * P + j] * moved[j];
-      tail += 0.5 * variance[i] * field * field;
-    }
-    path->path += sqrt(distance) / length;
-    path->principal[t] = 0.5 * values[0] * c * c, path->tail[t] = tail;
-    path->sum_principal += path->principal[t], path->sum_tail += tail;
-    if (path->principal[t] > tail) path->last_principal = t;
-  }
-  free(state), free(scaled), free(values), free(vectors), free(variance), free(moved);
-  return steps;
-}
-
 /* KLR-S figures B-1, B-2, B-3: neuron 0 along the papers' descent, along the same descent with a step that is stable
-   (0.95 of 2 / lambda_max of the Hessian at 0), and along the exact trainer's way to the optimum. */
+   (0.95 of 2 / lambda_max of the Hessian at 0), along the exact trainer's way to the optimum, and by natural gradient. */
 static void dynamics(void) {
   static const struct { double gamma; size_t P; } cases[] = {{0.01, 400}, {0.02, 400}, {0.02, 300}, {0.02, 100}, {0.1, 400}};
-  static const char *const names[] = {"paper", "stable", "exact"};
+  static const char *const names[] = {"paper", "stable", "exact", "natural"};
   FILE *file = create("dynamics", "gamma,patterns,step,eta,t,euclidean,log10_riemannian,log10_natural,damped_riemannian,"
-                                  "damped_natural,sharpness,loss,principal,tail,progress,deviation");
-  FILE *sums = create("dynamics_summary", "gamma,patterns,step,eta,steps,length,path,sum_principal,sum_tail,"
-                                          "last_principal,most_deviation,at_progress,fisher_1,fisher_2,sharpness,loss");
-  enum { MOST = 200 };
-  hfy_kernel_fisher *f = (hfy_kernel_fisher *)room(MOST + 1, sizeof *f);
-  double *arrays = (double *)room(4 * (MOST + 1), sizeof(double));
-  double *way = (double *)room((MOST + 1) * 400, sizeof(double)), damping = full ? 1e-3 : 0;
+                                  "damped_natural,sharpness,loss,principal,tail,progress,deviation,divergence,leading,trailing");
+  FILE *sums = create("dynamics_summary", "gamma,patterns,step,eta,steps,length,path,sum_principal,sum_tail,last_principal,"
+                                          "most_deviation,at_progress,fisher_1,fisher_2,sharpness,loss,sum_divergence");
+  enum { MOST = 200, ROWS = MOST + 1 };
+  hfy_kernel_fisher *f = (hfy_kernel_fisher *)room(ROWS, sizeof *f);
+  double *arrays = (double *)room(7 * ROWS, sizeof(double)), damping = full ? 1e-3 : 0;
   size_t c, t, how_far;
   for (c = 0; c < 5; c++)
-    for (how_far = 0; how_far < 3; how_far++) {
+    for (how_far = 0; how_far < 4; how_far++) {
       hfy_kernel k = memory_of(cases[c].P, cases[c].gamma, seed);
       hfy_kernel_result r = train(&k, HFY_KERNEL_RAW, 0); /* for its largest eigenvalue */
       hfy_kernel_path path;
       double eta = 0.1;
-      size_t steps = MOST, every = full || how_far == 2 ? 1 : 2;
-      if (how_far == 1) eta = 0.95 * 0.1 / r.stability;
-      if (eta > 0.1) eta = 0.1; /* the papers' own step is stable already */
+      size_t steps = MOST, every = full || how_far > 1 ? 1 : 2;
       memset(&path, 0, sizeof path);
+      if (how_far == 1 && r.stability > 0.95) eta = 0.95 * 0.1 / r.stability; /* else the papers' own step is stable */
+      if (how_far > 1) path.way = how_far == 2 ? HFY_KERNEL_NEWTON : HFY_KERNEL_NATURAL, steps = 60;
+      if (how_far == 2) must(hfy_kernel_follow(&k, 0, gram, 0, 0.01, steps, 0, 0, &path, &work), "follow"), steps = path.made;
       path.fisher = f;
-      path.principal = arrays, path.tail = arrays + MOST + 1;
-      path.progress = path.tail + MOST + 1, path.deviation = path.progress + MOST + 1;
-      memset(way, 0, k.count * sizeof *way);
-      if (how_far == 2)
-        eta = 0, steps = follow_exact(&k, damping, MOST, way, &path);
-      else
-        must(hfy_kernel_follow(&k, 0, gram, eta, 0.01, steps, 0, damping, &path, &work), "follow");
+      path.principal = arrays, path.tail = arrays + ROWS, path.progress = arrays + 2 * ROWS, path.deviation = arrays + 3 * ROWS;
+      path.divergence = arrays + 4 * ROWS, path.leading = arrays + 5 * ROWS, path.trailing = arrays + 6 * ROWS;
+      must(hfy_kernel_follow(&k, 0, gram, eta, 0.01, steps, 0, damping, &path, &work), "follow");
+      if (how_far == 2) eta = 0;
       for (t = 0; t <= steps; t += every)
-        fprintf(file, "%g,%zu,%s,%.4g,%zu,%.6g,%.5f,%.5f,%.6g,%.6g,%.6g,%.6g,%.6g,%.6g,%.6f,%.6g\n", cases[c].gamma,
-                cases[c].P, names[how_far], eta, t, f[t].euclidean, f[t].log10_riemannian, f[t].log10_natural,
-                f[t].damped_riemannian, f[t].damped_natural, f[t].sharpness, f[t].loss,
-                t < steps ? path.principal[t] : 0, t < steps ? path.tail[t] : 0, path.progress[t], path.deviation[t]);
-      fprintf(sums, "%g,%zu,%s,%.4g,%zu,%.6g,%.6g,%.6g,%.6g,%d,%.6g,%.4f,%.6g,%.6g,%.6g,%.8g\n", cases[c].gamma,
+        fprintf(file, "%g,%zu,%s,%.4g,%zu,%.6g,%.5f,%.5f,%.6g,%.6g,%.6g,%.6g,%.6g,%.6g,%.6f,%.6g,%.6g,%.6g,%.6g\n",
+                cases[c].gamma, cases[c].P, names[how_far], eta, t, f[t].euclidean, f[t].log10_riemannian,
+                f[t].log10_natural, f[t].damped_riemannian, f[t].damped_natural, f[t].sharpness, f[t].loss,
+                t < steps ? path.principal[t] : 0, t < steps ? path.tail[t] : 0, path.progress[t], path.deviation[t],
+                t < steps ? path.divergence[t] : 0, path.leading[t], path.trailing[t]);
+      fprintf(sums, "%g,%zu,%s,%.4g,%zu,%.6g,%.6g,%.6g,%.6g,%d,%.6g,%.4f,%.6g,%.6g,%.6g,%.8g,%.6g\n", cases[c].gamma,
               cases[c].P, names[how_far], eta, steps, path.length, path.path, path.sum_principal, path.sum_tail,
-              path.last_principal == SIZE_MAX ? -1 : (int)path.last_principal, path.most,
-              path.progress[path.most_at], path.fisher_1, path.fisher_2, f[steps].sharpness, f[steps].loss);
+              path.last_principal == SIZE_MAX ? -1 : (int)path.last_principal, path.most, path.progress[path.most_at],
+              path.fisher_1, path.fisher_2, f[steps].sharpness, f[steps].loss, path.sum_divergence);
       fprintf(stderr, "dynamics: gamma %g, P %zu, %s: %zu steps (stability of step 0.1: %.3g)\n", cases[c].gamma,
               cases[c].P, names[how_far], steps, r.stability);
     }
-  free(f), free(arrays), free(way);
+  free(f), free(arrays);
   fclose(file), fclose(sums);
+}
+
+/* Does the oscillation of the papers' step end? Neuron 0, gamma 0.01, P 400: steps whose divergence exceeds 1 nat. */
+static void bursts(void) {
+  enum { STEPS = 3000 };
+  FILE *file = create("bursts", "gamma,patterns,first_quiet,first_burst_after,share_to_200,share_after_1000");
+  double *divergence = (double *)room(STEPS, sizeof(double)), early = 0, late = 0;
+  hfy_kernel k = memory_of(400, 0.01, seed);
+  hfy_kernel_path path;
+  size_t t, since = 0, quiet = STEPS, again = STEPS;
+  memset(&path, 0, sizeof path);
+  path.divergence = divergence;
+  must(hfy_kernel_follow(&k, 0, NULL, 0.1, 0.01, STEPS, 0, 0, &path, &work), "follow");
+  for (t = 0; t < STEPS; t++) { /* quiet: 50 steps without */
+    const int burst = divergence[t] > 1;
+    if (burst && quiet < STEPS && again == STEPS) again = t;
+    since = burst ? 0 : since + 1;
+    if (since == 50 && quiet == STEPS) quiet = t - 49;
+    early += burst && t < 200 ? 1.0 / 200 : 0, late += burst && t >= 1000 ? 1.0 / (STEPS - 1000) : 0;
+  }
+  fprintf(file, "0.01,400,%zu,%zu,%.3f,%.3f\n", quiet, again, early, late);
+  fprintf(stderr, "bursts: quiet from step %zu, next burst at %zu, share of steps to 200 %.3f, from 1000 on %.3f\n", quiet,
+          again, early, late);
+  free(divergence);
+  fclose(file);
 }
 
 /* Recall against load: the kernel memory, untrained and trained, the classical rules and dense memories, one set of cues. */
@@ -649,11 +611,248 @@ static void solver(void) {
   fclose(file);
 }
 
+/* Recall of 100 cues (or one of each pattern), 10, 20 and 30 % of the bits flipped, and what 200 random starts meet. */
+static void judge(const hfy_kernel *k, double *recall, hfy_kernel_census *census) {
+  hfy_rng stream = hfy_rng_seed(seed - 35), start = hfy_rng_seed(seed + 957);
+  size_t flips[3], j;
+  for (j = 0; j < 3; j++) flips[j] = (j + 1) * k->dim / 10;
+  must(hfy_kernel_basins(k, k->count < 100 ? k->count : 100, flips, 3, &stream, recall, NULL, &work), "basins");
+  must(hfy_kernel_explore(k, 200, &start, census, &work), "census");
+}
+
+/* The plane again, coarsely: where random starts end; stability at the end as at 0; Proposition 1: M against what it should
+   be proportional to, slope and correlation of the logarithms over the plane. */
+static void plane(void) {
+  static const double gammas[] = {1e-4, 1e-3, 3e-3, 0.01, 0.02, 0.05, 0.1};
+  static const size_t loads[] = {50, 100, 200, 400};
+  static const char *const predictors[] = {"lambda_max(K_alpha)", "its square", "sum of h^2 / P"};
+  FILE *file = create("plane", "gamma,patterns,training,stability,stability_end,log10_M20,effective,stored,recall10,recall20,"
+                               "random_fixed,end_stored,end_opposite,end_spurious,end_cycle,unsettled");
+  FILE *slopes = create("slopes", "training,predictor,points,slope,correlation");
+  double sums[2][3][6] = {{{0}}};
+  size_t g, l, i, j, p, two;
+  for (g = 0; g < 7; g++)
+    for (l = 0; l < 4; l++)
+      for (two = 0; two < 2; two++) {
+        const size_t P = loads[l];
+        hfy_kernel k = memory_of(P, gammas[g], seed);
+        hfy_kernel_result r = train(&k, two ? HFY_KERNEL_EXACT : HFY_KERNEL_PAPER, two ? 0 : 200);
+        hfy_kernel_geometry geo[20];
+        hfy_kernel_spectrum s;
+        hfy_kernel_fisher f;
+        hfy_kernel_census census;
+        double point[20 * N], M = 0, stored, recall[3], fields = 0, a[400];
+        for (i = 0; i < 20; i++)
+          for (j = 0; j < N; j++) point[i * N + j] = bit(bits + i * WORDS, j);
+        must(hfy_kernel_forces(&k, point, 20, NULL, NULL, geo, &work), "forces");
+        for (i = 0; i < 20; i++) M += geo[i].sharpness / 20;
+        must(hfy_kernel_spectra(&k, gram, &s, NULL, NULL, NULL, NULL, &work), "spectra");
+        must(hfy_kernel_stored(&k, &stored, NULL, &work), "stored");
+        judge(&k, recall, &census);
+        for (i = 0; i < P; i++) a[i] = alpha[i * N];
+        must(hfy_kernel_information(&k, 0, a, gram, 0.01, 0, &f, NULL, NULL, &work), "information"); /* of neuron 0 */
+        must(hfy_kernel_potentials(&k, bits, P, h, NULL, &work), "potentials");
+        for (i = 0; i < P * N; i++) fields += h[i] * h[i] / (double)P;
+        for (p = 0; p < 3; p++) {
+          double x = log(p < 2 ? s.effective : fields) * (p == 1 ? 2 : 1), y = log(M), *q = sums[two][p];
+          q[0] += 1, q[1] += x, q[2] += y, q[3] += x * x, q[4] += x * y, q[5] += y * y;
+        }
+        fprintf(file, "%g,%zu,%s,%.4g,%.4g,%.4f,%.6g,%.3f,%.2f,%.2f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f\n", gammas[g], P,
+                two ? "exact" : "paper", r.stability, 0.05 * f.sharpness, log10(M), s.effective, stored, recall[0], recall[1],
+                census.fixed, census.stored, census.opposite, census.spurious, census.cycles, census.unsettled);
+        fprintf(stderr, "plane: gamma %g, P %zu, %s: ends %.3f stored, %.3f spurious\n", gammas[g], P, two ? "exact" : "paper",
+                census.stored, census.spurious);
+      }
+  for (i = 0; i < 2; i++)
+    for (p = 0; p < 3; p++) {
+      const double *q = sums[i][p], xx = q[3] - q[1] * q[1] / q[0], xy = q[4] - q[1] * q[2] / q[0];
+      fprintf(slopes, "%s,%s,%.0f,%.3f,%.3f\n", i ? "exact" : "paper", predictors[p], q[0], xy / xx,
+              xy / sqrt(xx * (q[5] - q[2] * q[2] / q[0])));
+    }
+  fclose(file), fclose(slopes);
+}
+
+/* KLR-S figure 5, the curve of small gamma and low load: from where on does it collapse? */
+static void lowload(void) {
+  static const double gammas[] = {1e-3, 5e-4, 2e-4, 1e-4, 5e-5};
+  FILE *file = create("lowload", "gamma,patterns,training,sigma2_over_1,stable_rank");
+  size_t g, P, two;
+  for (P = 10; P <= 50; P += 40)
+    for (g = 0; g < 5; g++)
+      for (two = 0; two < 2; two++) {
+        hfy_kernel k = memory_of(P, gammas[g], seed);
+        hfy_kernel_spectrum s;
+        train(&k, two ? HFY_KERNEL_EXACT : HFY_KERNEL_PAPER, two ? 0 : 200);
+        must(hfy_kernel_spectra(&k, gram, &s, NULL, NULL, NULL, NULL, &work), "spectra");
+        fprintf(file, "%g,%zu,%s,%.4f,%.3f\n", gammas[g], P, two ? "exact" : "paper", s.alpha_2 / s.alpha_1, s.alpha_rank);
+        fprintf(stderr, "lowload: gamma %g, P %zu, %s: sigma2/sigma1 %.3f, stable rank %.2f\n", gammas[g], P,
+                two ? "exact" : "paper", s.alpha_2 / s.alpha_1, s.alpha_rank);
+      }
+  fclose(file);
+}
+
+/* The pseudo-inverse, with its diagonal and without. */
+static void inverse(void) {
+  static const size_t loads[] = {14, 20, 30, 35, 40, 50, 60}, flips[] = {10, 20, 30};
+  FILE *file = create("inverse", "patterns,diagonal,recall10,recall20,recall30");
+  hfy_real *x = (hfy_real *)room(60 * N, sizeof *x), *q = (hfy_real *)room(60 * N, sizeof *q);
+  hfy_real *w = (hfy_real *)room(N * N, sizeof *w), *out = (hfy_real *)room(60 * N, sizeof *out);
+  size_t l, f, i;
+  int self;
+  for (l = 0; l < 7; l++)
+    for (self = 0; self < 2; self++) {
+      const size_t P = loads[l];
+      double recall[3] = {0, 0, 0};
+      hfy_binary m;
+      memset(&m, 0, sizeof m);
+      m.dim = N, m.max_sweeps = 30, m.weights = w;
+      memory_of(P, 1, seed);
+      must(hfy_kernel_unpack(bits, P, N, x, &work), "unpack");
+      must(hfy_binary_weights(HFY_BINARY_PSEUDO_INVERSE, x, P, N, 0, self, w, &work), "weights");
+      for (f = 0; f < 3; f++) {
+        hfy_rng rng = hfy_rng_seed(seed - 35);
+        must(hfy_kernel_flip(bits, P, N, flips[f], &rng, cues, &work), "cues");
+        must(hfy_kernel_unpack(cues, P, N, q, &work), "unpack");
+        must(hfy_binary_recall(&m, q, P, out, NULL, &work), "recall");
+        for (i = 0; i < P; i++) recall[f] += !memcmp(out + i * N, x + i * N, N * sizeof *x) / (double)P;
+      }
+      fprintf(file, "%zu,%s,%.3f,%.3f,%.3f\n", P, self ? "kept" : "zero", recall[0], recall[1], recall[2]);
+      fprintf(stderr, "inverse: P %zu, diagonal %s: recall %.2f %.2f %.2f\n", P, self ? "kept" : "zero", recall[0], recall[1],
+              recall[2]);
+    }
+  free(x), free(q), free(w), free(out);
+  fclose(file);
+}
+
+/* The largest margin against the optimum at lambda 0.01: what it takes, and what it recalls. */
+static void margin(void) {
+  static const struct { const char *name; hfy_kernel_kind kind; double gamma; size_t P; } rows[] = {
+    {"RBF", HFY_KERNEL_RBF, 0.05, 400}, {"RBF", HFY_KERNEL_RBF, 0.02, 400}, {"RBF", HFY_KERNEL_RBF, 0.01, 200},
+    {"RBF", HFY_KERNEL_RBF, 0.005, 100}, {"RBF", HFY_KERNEL_RBF, 0.001, 300}, {"POLY3", HFY_KERNEL_POLYNOMIAL, 0.01, 200},
+    {"LINEAR", HFY_KERNEL_LINEAR, 0.01, 50}};
+  FILE *file = create("margin", "kernel,gamma,patterns,own_bit,training,iterations,products,gap_over_norm,margin,recall10,"
+                                "recall20,recall30,random_fixed,end_stored,end_spurious");
+  size_t r;
+  int blind, limit;
+  for (r = 0; r < sizeof rows / sizeof rows[0]; r++)
+    for (blind = 0; blind < 2; blind++)
+      for (limit = 0; limit < 2; limit++) {
+        hfy_kernel k = memory_of(rows[r].P, rows[r].gamma, seed);
+        hfy_kernel_margins m;
+        hfy_kernel_result t;
+        hfy_kernel_census census;
+        double recall[3];
+        memset(&m, 0, sizeof m);
+        k.kind = rows[r].kind, k.no_self = blind;
+        if (blind && k.kind == HFY_KERNEL_POLYNOMIAL) continue;
+        if (limit) must(hfy_kernel_train_margin(&k, NULL, alpha, &m, &work), "training");
+        else must(hfy_kernel_train(&k, NULL, alpha, &t, &work), "training"), m.iterations = t.iterations, m.products = t.products;
+        judge(&k, recall, &census);
+        fprintf(file, "%s,%g,%zu,%s,%s,%zu,%zu,%.1e,%.4g,%.2f,%.2f,%.2f,%.3f,%.3f,%.3f\n", rows[r].name, rows[r].gamma,
+                rows[r].P, blind ? "without" : "with", limit ? "margin" : "exact", m.iterations, m.products,
+                limit ? m.gap / m.norm : 0, m.margin, recall[0], recall[1], recall[2], census.fixed, census.stored, census.spurious);
+        fprintf(stderr, "margin: %s %g, P %zu, %s own bit, %s: %zu iterations, %zu products, recall %.2f %.2f %.2f\n",
+                rows[r].name, rows[r].gamma, rows[r].P, blind ? "without" : "with", limit ? "margin" : "exact", m.iterations,
+                m.products, recall[0], recall[1], recall[2]);
+      }
+  fclose(file);
+}
+
+/* gamma 0.02 at the edge of what can be stored: descent stopped early, penalties, the margin. */
+static void stop(void) {
+  static const size_t loads[] = {400}, steps[] = {25, 50, 100, 200, 400, 1000};
+  static const double lambdas[] = {1, 0.1, 0.01, 1e-3, 1e-4};
+  FILE *file = create("stop", "patterns,training,recall10,recall20,recall30,random_fixed,end_stored,end_spurious");
+  size_t l, c;
+  for (l = 0; l < 1; l++)
+    for (c = 0; c < 12; c++) {
+      hfy_kernel k = memory_of(loads[l], 0.02, seed);
+      hfy_kernel_training how;
+      hfy_kernel_census census;
+      double recall[3];
+      char name[40];
+      memset(&how, 0, sizeof how);
+      if (c < 6) how.trainer = HFY_KERNEL_PAPER, how.max_iterations = steps[c], snprintf(name, sizeof name, "%zu steps", steps[c]);
+      else if (c < 11) how.lambda = lambdas[c - 6], snprintf(name, sizeof name, "lambda %g", how.lambda);
+      else snprintf(name, sizeof name, "margin");
+      must(c < 11 ? hfy_kernel_train(&k, &how, alpha, NULL, &work) : hfy_kernel_train_margin(&k, NULL, alpha, NULL, &work), "training");
+      judge(&k, recall, &census);
+      fprintf(file, "%zu,%s,%.2f,%.2f,%.2f,%.3f,%.3f,%.3f\n", loads[l], name, recall[0], recall[1], recall[2], census.fixed,
+              census.stored, census.spurious);
+      fprintf(stderr, "stop: P %zu, %s: recall %.2f %.2f %.2f\n", loads[l], name, recall[0], recall[1], recall[2]);
+    }
+  fclose(file);
+}
+
+/* All bits at once, or bit after bit: recall, flips made in all by 100 cues with 20 flipped bits. */
+static void order(void) {
+  static const struct { double gamma; size_t P; } rows[] = {{0.02, 300}, {0.02, 400}, {0.01, 200}};
+  static const char *const names[] = {"all at once", "in order", "random order"};
+  FILE *file = create("order", "gamma,patterns,own_bit,order,recall10,recall20,recall30,end_stored,end_spurious,end_cycle,flips20");
+  size_t r, o, i, flips[100];
+  int blind;
+  for (r = 0; r < 3; r++)
+    for (blind = 0; blind < 2; blind++) {
+      hfy_kernel k = memory_of(rows[r].P, rows[r].gamma, seed);
+      k.no_self = blind;
+      must(hfy_kernel_train(&k, NULL, alpha, NULL, &work), "training");
+      for (o = 0; o < 3; o++) {
+        hfy_rng rng = hfy_rng_seed(seed - 35);
+        hfy_kernel_report report;
+        hfy_kernel_census census;
+        double recall[3], sum = 0;
+        memset(&report, 0, sizeof report);
+        report.flips = flips;
+        k.order = o == 0 ? HFY_BINARY_SYNCHRONOUS : o == 1 ? HFY_BINARY_FIXED : HFY_BINARY_RANDOM, k.seed = seed;
+        judge(&k, recall, &census);
+        must(hfy_kernel_flip(bits, 100, N, 20, &rng, cues, &work), "cues");
+        must(hfy_kernel_recall(&k, cues, 100, ends, &report, &work), "recall");
+        for (i = 0; i < 100; i++) sum += (double)flips[i];
+        fprintf(file, "%g,%zu,%s,%s,%.2f,%.2f,%.2f,%.3f,%.3f,%.3f,%.0f\n", rows[r].gamma, rows[r].P, blind ? "without" : "with",
+                names[o], recall[0], recall[1], recall[2], census.stored, census.spurious, census.cycles, sum);
+        fprintf(stderr, "order: gamma %g, P %zu, %s own bit, %s: recall %.2f %.2f %.2f, %.0f flips\n", rows[r].gamma,
+                rows[r].P, blind ? "without" : "with", names[o], recall[0], recall[1], recall[2], sum);
+      }
+    }
+  fclose(file);
+}
+
+/* Recall against N, the load and gamma N kept. */
+static void size(void) {
+  static const size_t dims[] = {50, 100, 200};
+  static const double loads[] = {2, 4};
+  FILE *file = create("size", "load,neurons,own_bit,gamma,recall10,recall20,recall30,random_fixed,end_stored,end_spurious");
+  size_t d, l;
+  int blind;
+  for (l = 0; l < 2; l++)
+    for (d = 0; d < 3; d++)
+      for (blind = 0; blind < 2; blind++) {
+        const size_t dim = dims[d], P = (size_t)loads[l] * dim;
+        hfy_rng rng = hfy_rng_seed(seed);
+        uint64_t *x = (uint64_t *)room(P * hfy_kernel_words(dim), sizeof *x);
+        double *a = (double *)room(P * dim, sizeof *a), recall[3];
+        hfy_kernel_census census;
+        hfy_kernel k;
+        memset(&k, 0, sizeof k);
+        k.dim = dim, k.count = P, k.gamma = 2.0 / (double)dim, k.patterns = x, k.alpha = a, k.no_self = blind;
+        must(hfy_kernel_random(P, dim, &rng, x, &work), "random patterns");
+        must(hfy_kernel_train(&k, NULL, a, NULL, &work), "training");
+        judge(&k, recall, &census);
+        fprintf(file, "%g,%zu,%s,%g,%.2f,%.2f,%.2f,%.3f,%.3f,%.3f\n", loads[l], dim, blind ? "without" : "with", k.gamma,
+                recall[0], recall[1], recall[2], census.fixed, census.stored, census.spurious);
+        fprintf(stderr, "size: P/N %g, N %zu, %s own bit: recall %.2f %.2f %.2f\n", loads[l], dim, blind ? "without" : "with",
+                recall[0], recall[1], recall[2]);
+        free(x), free(a);
+      }
+  fclose(file);
+}
+
 int main(int argc, char **argv) {
   static const struct { const char *name; void (*run)(void); } parts[] = {
     {"phase", phase}, {"forces", forces}, {"spectrum", spectrum}, {"dynamics", dynamics},
     {"capacity", capacity}, {"lowrank", lowrank}, {"dense", dense}, {"own", own},
-    {"solver", solver}, {"ring", ring}};
+    {"solver", solver}, {"ring", ring}, {"bursts", bursts}, {"margin", margin}, {"stop", stop}, {"order", order},
+    {"size", size}, {"plane", plane}, {"lowload", lowload}, {"inverse", inverse}};
   const char *part = argc > 1 ? argv[1] : "";
   size_t i, ran = 0;
   int a;
@@ -667,7 +866,7 @@ int main(int argc, char **argv) {
   gram = (double *)room(1600 * 1600, sizeof *gram);
   for (i = 0; i < sizeof parts / sizeof parts[0]; i++)
     if (!strcmp(part, "all") || !strcmp(part, parts[i].name)) parts[i].run(), ran++;
-  if (!ran) fprintf(stderr, "usage: klr phase|forces|spectrum|dynamics|capacity|lowrank|dense|own|solver|ring|all [full] [seed=42] [DIRECTORY]\n");
+  if (!ran) fprintf(stderr, "usage: klr PART [full] [seed=42] [DIRECTORY]; PART: all, or one of the list at the top of klr.c\n");
   free(bits), free(cues), free(ends), free(alpha), free(h), free(gram);
   hfy_work_free(&work);
   return !ran;
