@@ -1136,7 +1136,8 @@ typedef struct hfy_net {
                             leave_out) / leave_out) or more below the best: so an index serves, and the bits hang
                             neither on it nor on batch or threads. For sharp weights only: where hundreds of patterns
                             stay (report.support) it is slower than all, in batches many times.
-                            All count where the report asks for weights or energies, in gradients and in shards */
+                            All count where the report asks for weights or energies, in gradients, in shards, and in a
+                            build without the module index */
 } hfy_net;
 
 /* What a retrieval can tell besides its answer: every pointer is optional, arrays hold one entry a query unless said.
