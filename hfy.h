@@ -36,14 +36,14 @@
    -----------------------------------------------------------------------------------------------------------------
    WHAT IT IS
 
-   Every memory here is the same walk of a query through four rooms, again and again until the query stands still:
+   Every memory here is the same four-stage update of a query, iterated to a fixed point:
 
                     similarity                     separation       projection          post-transformation
        query q  ->  theta = beta sim(K, q) + bias  ->  p(theta)  ->  z = V^T p - c o q  ->  q' = post(z)  ->  again
 
    K: the keys, N patterns of length D. V: the values, used in every step (the keys unless given). c: self-coupling
    taken out (none unless given). A readout, N rows of any width, replaces the last projection when the answer lives
-   in another space. A system is a few settings of that walk (members of hfy_net):
+   in another space. A system is a few settings of that update (members of hfy_net):
 
        system                                sim        sep.kind                  values, readout      post.kind
        modern Hopfield network, attention    DOT        SOFTMAX                   keys; readout V      NONE
@@ -64,7 +64,7 @@
    A sparse separation has a margin m (hfy_sep_margin): once one pattern scores m or more above all others it takes
    all the weight, and the answer is that pattern to the bit.
 
-   Three levels:  hfy_retrieve runs the whole walk for many queries at once, hfy_retrieve_heads for many heads of
+   Three levels:  hfy_retrieve iterates the update for many queries at once, hfy_retrieve_heads for many heads of
    attention;  hfy_sim_scores, hfy_sep_apply and hfy_post_apply are its stages;  a hfy_work with your own buffer makes
    either of them run without allocation.
    Learning: hfy_retrieve_vjp, hfy_sep_vjp and hfy_post_vjp are the reverse-mode derivatives; hfy_layer_, hfy_dense_,
@@ -72,7 +72,7 @@
    hfy_energy_gradient and hfy_energy_vjp.
    Large memories: hfy_index_build prepares the keys once, and retrievals with a margin then read 4 to 40 times fewer
    bytes for the same bits; hfy_shard_find, _merge and _finish answer over patterns that lie in several places.
-   Beside the walk: hfy_theory_ computes what is promised for a net (radii, capacities, error bounds), hfy_recall_ gives
+   Beside it: hfy_theory_ computes what is promised for a net (radii, capacities, error bounds), hfy_recall_ gives
    back one item after another, hfy_structure_ solves SparseMAP over structures of yours. Memories of other kinds:
    hfy_binary_ (bit by bit), hfy_kernel_ (trained, on packed bits), hfy_rate_ (graded patterns and their stability).
 
@@ -95,9 +95,9 @@
      HFY_NO_STDIO              not defined     global            no <stdio.h>: the functions that open files
                                                                  (hfy_file_npy_info, _read, _write and
                                                                  hfy_file_safetensors_read, _write) go, the others stay
-     HFY_ONLY_NET and the      not defined:    global            only these rooms (any of >>linalg to >>rate) and what
-     like, for each room       all rooms                         they need, which >>rooms tells; several add up. The
-                                                                 functions of other rooms are not declared; a net then
+     HFY_ONLY_NET and the      not defined:    global            only these modules (any of >>linalg to >>rate) and what
+     like, for each room       all modules                       they need: see >>modules; several add up. The
+                                                                 functions of other modules are not declared; a net then
                                                                  refuses an index without HFY_ONLY_INDEX, a structured
                                                                  separation without HFY_ONLY_STRUCTURE
      HFY_FILE                  "hfy.h"         implementation    under which name hfy.h includes itself, once for each
@@ -161,8 +161,8 @@
      Or let a call split its work: compile the implementation file with OpenMP, or define HFY_PARALLEL_FOR(n, body,
      context), which has to call body(context, i) once for every i below n (void (*body)(void *, size_t); any order, any
      threads) and to return when all are done. hfy_retrieve then shares out queries, or the patterns if queries are
-     few; other rooms share out rows, patterns or neurons. The bits of an answer depend neither on the split nor on the
-     number of threads.
+     few; other modules share out rows, patterns or neurons. The bits of an answer depend neither on the split nor on
+     the number of threads.
 
    PRECISION
 
@@ -201,7 +201,7 @@
    -----------------------------------------------------------------------------------------------------------------
    CONTENTS   search for the tag; bodies stand at the tag with .impl after it, in the same order
 
-     >>rooms       which rooms HFY_ONLY_<ROOM> brings along
+     >>modules     which modules HFY_ONLY_<MODULE> brings along
      >>precision   every name that HFY_DOUBLE renames
      >>base        statuses, scratch memory, random numbers          >>base.impl
      >>simd        which instruction set runs                        >>simd.impl     the kernels
@@ -216,8 +216,8 @@
      >>sep         from scores to weights: separations               >>sep.impl
      >>post        post-transformations of the projection            >>post.impl
      >>net         the memory: retrieve, energies, gradients         >>net.impl      checks, what a call holds
-                                                                     >>net.plain     the walk as it is defined
-                                                                     >>net.fast      the same walk sooner
+                                                                     >>net.plain     the update as it is defined
+                                                                     >>net.fast      the same, faster
                                                                      >>net.energy    energies, gradients
      >>file        .npy and named parameters in and out              >>file.impl
      >>layer       Hopfield layers that train, blocks, optimiser     >>layer.impl
@@ -228,7 +228,7 @@
      >>kernel      kernel memories: training, recall, landscape      >>kernel.impl
      >>rate        graded attractor networks: are they stable?       >>rate.impl
 
-     A room calls only rooms above it. Public names are hfy_<room>_<verb>; shorter are the net's (hfy_retrieve,
+     A module calls only modules above it. Public names are hfy_<module>_<verb>; shorter are the net's (hfy_retrieve,
      hfy_energy), base's (hfy_status_, hfy_work_, hfy_rng_, hfy_version, hfy_layout), linalg's hfy_eigenvalues and
      hfy_eigenvectors, file's hfy_param_ and layer's hfy_dense_, hfy_block_, hfy_optimiser_. Private names end in an
      underscore.
@@ -245,18 +245,18 @@
                    https://arxiv.org/abs/2511.13053 and https://arxiv.org/abs/2511.13053v1
              RATE  Cohen, Lengyel: Dynamical stability for dense patterns in discrete attractor neural networks
                    https://arxiv.org/abs/2507.10383
-             Equation numbers in comments are theirs; "mended" marks a misprint that docs/math.md explains.
+             Equation numbers in comments are theirs; "corrected" marks a misprint that docs/math.md explains.
 
    HISTORY   (docs/changelog.md tells more)
 
-     0.2.0   layer, safetensors, heads, implicit gradients, null patterns, settings of each query, HFY_ONLY_<ROOM>,
+     0.2.0   layer, safetensors, heads, implicit gradients, null patterns, settings of each query, HFY_ONLY_<MODULE>,
              hfy_version and hfy_layout; HFY_KERNEL_NEWTON is now HFY_KERNEL_EXACT
      0.1.0   base, simd, linalg, sim, index, structure, sep, post, net, file, shard, theory, recall, binary, kernel,
              rate
    ----------------------------------------------------------------------------------------------------------------- */
 
 /* ------------------------------------------------------------------------------------------------------------------
-   >>rooms   HFY_ONLY_<ROOM>, and which other rooms a room brings along; base and simd are always there
+   >>modules   HFY_ONLY_<MODULE>, and which other modules one brings along; base and simd are always there
    ------------------------------------------------------------------------------------------------------------------ */
 #ifndef HFY_SIMD_PASS_
 #if !defined(HFY_ONLY_LINALG) && !defined(HFY_ONLY_SIM) && !defined(HFY_ONLY_INDEX) &&                                 \
@@ -615,7 +615,7 @@ typedef struct hfy_work {
   size_t capacity;   /* its bytes */
   size_t used;       /* bytes that the last call used */
   size_t peak;       /* the most that a call has asked for so far: this many bytes would do */
-  hfy_isa isa;       /* HFY_ISA_BEST, or the set to force (UNSUPPORTED if this machine or build has it not) */
+  hfy_isa isa;       /* HFY_ISA_BEST, or the set to force (UNSUPPORTED if this CPU or build lacks it) */
   unsigned owned;    /* set by the library when it allocated buffer */
   char message[160]; /* what the last call had to say: empty after success */
 } hfy_work;
@@ -930,8 +930,8 @@ typedef enum hfy_sep_kind {
   HFY_SEP_SEQUENCE_KSUBSETS, /* k patterns, `transition` more for each two neighbours: SparseMAP (HFY Example 2) */
   HFY_SEP_SPARSEMAP, /* SparseMAP over `structure`;  Omega = rho/2 |y|^2 on the hull of its vertices (HFY 5) */
   HFY_SEP_IDENTITY,  /* theta;  Omega = 1/2|y|^2 */
-  HFY_SEP_POWER,  /* sign(theta)|theta|^(degree-1);  Omega = 1/s |y|_s^s, 1/degree + 1/s = 1 (HFY eq. 10, mended) */
-  HFY_SEP_EXP,    /* e^theta;  Omega = sum y log y - y on y >= 0 (HFY eq. 12, mended) */
+  HFY_SEP_POWER,  /* sign(theta)|theta|^(degree-1);  Omega = 1/s |y|_s^s, 1/degree + 1/s = 1 (HFY eq. 10, corrected) */
+  HFY_SEP_EXP,    /* e^theta;  Omega = sum y log y - y on y >= 0 (HFY eq. 12, corrected) */
   HFY_SEP_ARGMAX, /* 1 on the k largest (ties: lowest index), 0 elsewhere;  Omega = 0 on their hull */
   HFY_SEP_UNIFORM, /* 1/n on every pattern that is not masked, whatever its score */
   HFY_SEP_RECTIFIED, /* max(theta, 0)^(degree-1);  Omega = 1/s |y|_s^s on y >= 0, s as for POWER */
@@ -1034,7 +1034,7 @@ HFY_API double hfy_sep_margin(const hfy_sep *sep);
    ------------------------------------------------------------------------------------------------------------------ */
 typedef enum hfy_post_kind {
   HFY_POST_NONE,           /* z;  Psi = 1/2|q|^2 */
-  HFY_POST_TANH,           /* tanh(beta z);  Psi = -1/beta H_b((1+q)/2) on |q| <= 1 (HFY eq. 9, mended) */
+  HFY_POST_TANH,           /* tanh(beta z);  Psi = -1/beta H_b((1+q)/2) on |q| <= 1 (HFY eq. 9, corrected) */
   HFY_POST_SIGN,           /* sign(z), 0 keeps `previous`;  Psi = 0 on |q| <= 1 */
   HFY_POST_L2,             /* radius z / sqrt(|z|^2 + eps);  Psi = -sqrt(eps (radius^2 - |q|^2)) on |q| <= radius */
   HFY_POST_LAYERNORM,      /* eta (z - mean) / sqrt(var + eps) + delta (HFY eq. 14, 38) */
@@ -1166,18 +1166,18 @@ typedef struct hfy_report {
 } hfy_report;
 
 #ifdef HFY_HAS_NET_
-/* Runs every query through the net until it stands still or max_steps are made.
+/* Iterates the update of every query until it reaches a fixed point or max_steps are made.
    queries: n_queries x dim. out: n_queries x dim, or x readout_dim with a readout; may be queries if the widths agree.
    Cost a step and query: N dim multiply-adds for the scores, |support| dim for the projection; a query that stands
    still costs nothing more, nor does a step from one pattern's state that another query has made. A query alone (with
    an index up to 15; dots, rows of 1 KiB and more, without an index 4 MiB of them; a separation with a margin; neither
-   bias nor mask; a build with the room index) takes bounds of its scores along, 2 MiB at most, and from its second step
-   on mostly scores only the patterns that can matter. Where p is one-hot the pattern is copied to the bit. The bits of
-   an answer depend neither on the other queries nor on the number of threads.
+   bias nor mask; a build with the module index) takes bounds of its scores along, 2 MiB at most, and from its second
+   step on mostly scores only the patterns that can matter. Where p is one-hot the pattern is copied to the bit. The
+   bits of an answer depend neither on the other queries nor on the number of threads.
    With the EXP separation p is kept as e^(theta - max theta) so that nothing overflows inside; report->weights are
    e^theta, +INFINITY where hfy_real cannot hold them.
-   Running into max_steps is HFY_OK (see residual). A cycle in the last bits counts as standing still; round a wider
-   one (a synchronous classical net has them) whole turns are skipped, and the answer is that of max_steps all the same.
+   Running into max_steps is HFY_OK (see residual). A cycle in the last bits counts as standing still; round a wider one
+   (a synchronous classical net has them) whole turns are skipped, and the answer is that of max_steps all the same.
    SOFTMAX and EXP keep running sums in one pass over the keys; asked for support, top, weights or energies they keep
    whole rows of weights, in more memory, with answers equal up to rounding. All others give the same bits either way.
    Errors before anything is written: ARG (an index of other keys, too), NOMEM, UNSUPPORTED (report->energy where no
@@ -1246,8 +1246,8 @@ HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries,
    without Psi; NONFINITE for infinity less infinity (squares beyond double); else as hfy_retrieve. */
 HFY_API hfy_status hfy_energy(const hfy_net *net, const hfy_real *q, size_t n_queries, double *energy, hfy_work *work);
 
-/* dq[j] = dE/dq = grad Psi(q) + self_coupling o q - K^T p, p = separation(beta K q + bias) (HFY eq. 35): q stands still
-   where it is 0. q, dq: n_queries x dim; dq may be q. Where Omega* has a kink (ARGMAX) p is the separation's choice. At
+/* dq[j] = dE/dq = grad Psi(q) + self_coupling o q - K^T p, p = separation(beta K q + bias) (HFY eq. 35): 0 at a
+   fixed point. q, dq: n_queries x dim; dq may be q. Where Omega* has a kink (ARGMAX) p is the separation's choice. At
    the edge of dom Psi the limit from inside: SIGN, and L2 without eps, give grad Psi = 0, RECTIFIED_POWER at 0 gives
    theta. LAYERNORM: grad Psi within the plane of its domain.
    Errors: as hfy_energy; ARG for a query outside dom Psi or where the slope is infinite (TANH at 1 and -1, L2 and
@@ -1743,7 +1743,7 @@ typedef struct hfy_theory_sphere {
   double zeta;    /* HFY, random patterns: > 1; 0 = the root of its limit */
 } hfy_theory_sphere;
 
-/* How many patterns are stored and retrieved exactly in one step, and from how far (HFY Prop. 10, mended: the counts
+/* How many patterns are stored and retrieved exactly in one step, and from how far (HFY Prop. 10, corrected: the counts
    are lower bounds). A count may be +INFINITY; its logarithm is finite. */
 typedef struct hfy_theory_exact {
   double placed_log, placed_count; /* patterns placed at will: sqrt(2 pi D) cos(angle) / sin(angle)^(D-1) */
@@ -1761,7 +1761,7 @@ HFY_API hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere *sphere, hf
    p = failure are those of the sphere; margin, angle and zeta are not read. */
 typedef struct hfy_theory_softmax {
   double a, b, c;          /* MHN A322 */
-  double c_needed;         /* (2/sqrt p)^(4/(d-1)) (A323; mended in Theorem 3): the promise holds from here on */
+  double c_needed;         /* (2/sqrt p)^(4/(d-1)) (A323; corrected in Theorem 3): the promise holds from here on */
   double c_bound;          /* Corollary A1's lower bound of c, without Lambert's function */
   double log_count, count; /* the promise; count may be +INFINITY */
   int holds;               /* 1: c >= c_needed */
@@ -1812,7 +1812,7 @@ typedef struct hfy_theory_convergence {
   double contraction;  /* Theorem 4 (eq. 7, A383): after <= contraction before */
   double error_bound;  /* Theorem 5 (eq. 8, A390): error <= it, which needs the measured error */
   double error_sphere; /* eq. 9: the same for an error of 1/(beta N M) at most */
-  double error_closed; /* 2e (N-1) M e^(-beta Delta_i) (A391, mended): for an error of 1/(2 beta M) at most */
+  double error_closed; /* 2e (N-1) M e^(-beta Delta_i) (A391, corrected): for an error of 1/(2 beta M) at most */
   double update_lead;  /* Lemma A4: update <= it, 2 (N-1) M e^(-beta lead), whether or not x_i is the nearest */
   double update_bound; /* the same without xi's scores, 2 (N-1) M e^(-beta (Delta_i - 2 M max{query_distance, error}))
                           (the ICLR text's Theorem 5; query_distance alone would do, A134) */
@@ -1873,7 +1873,7 @@ typedef struct hfy_theory_association {
   double distance;   /* D^2: the most unary bits in which another vertex differs */
   double spectral;   /* sigma_max(X), from above: within 1e-6 of it */
   double longest;    /* M = max |x_i| */
-  double needed;     /* rho overlap / (2 beta): X^T y stands still if separation >= needed */
+  double needed;     /* rho overlap / (2 beta): X^T y is a fixed point if separation >= needed */
   double radius;     /* (separation - needed) / min(spectral D, M D^2): every query within this distance of X^T y has
                         X^T y as the answer of one step; negative: nothing is promised */
 } hfy_theory_association;
@@ -1933,7 +1933,7 @@ typedef struct hfy_recall {
 /* Where a recall stands. The arrays are yours and last as long as it; copy them and the struct to branch off. */
 typedef struct hfy_recall_state {
   double *left;      /* N. BOUNDED: what is left of each pattern's weight, from 1 down; else the moving average a */
-  hfy_real *query;   /* D: the state of the walk */
+  hfy_real *query;   /* D: the present state */
   hfy_real *weights; /* N: p of the last retrieval step; before one all 0 */
   size_t recalled;   /* items so far */
   int exhausted;     /* 1: BOUNDED, and less than one item's weight is left: nothing more can be recalled */
@@ -1974,8 +1974,9 @@ HFY_API hfy_status hfy_recall_levenshtein(const size_t *items, size_t count, con
 
 /* Fills rows x n biases for hfy_net.bias (bias_stride = n): row j is a query when `first` + j patterns have been seen
    (at most n: then all). The newest of them gets 0, the one before -forget, the next -2 forget, ...; those to come
-   -INFINITY (MHN A2.7: causal masking; A443, mended: forgetting). forget 0: the mask alone. It is added to beta x.q, so
-   forget is not multiplied by beta. Errors: ARG (NULL, first = 0 or above n, forget negative or not finite, sizes). */
+   -INFINITY (MHN A2.7: causal masking; A443, corrected: forgetting). forget 0: the mask alone. It is added to beta x.q,
+   so forget is not multiplied by beta. Errors: ARG (NULL, first = 0 or above n, forget negative or not finite,
+   sizes). */
 HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, size_t n, hfy_real *bias, hfy_work *work);
 
 #endif /* HFY_HAS_RECALL_ */
@@ -2033,7 +2034,7 @@ typedef struct hfy_binary { /* a binary memory and how it is run; borrows its ar
 typedef struct hfy_binary_report { /* every pointer optional, one entry a query unless said */
   size_t *sweeps;     /* sweeps made; the last one, if period is 1, changed nothing */
   size_t *flips;      /* bits changed on the way, each time counted */
-  size_t *period;     /* 1: stands still; 2: a cycle of two (SYNCHRONOUS); 0: max_sweeps were not enough */
+  size_t *period;     /* 1: a fixed point; 2: a cycle of two (SYNCHRONOUS); 0: max_sweeps were not enough */
   double *energy;     /* n_queries x (max_sweeps+1): before the first sweep and after each, the tail repeats the last;
                          -INFINITY where it is beyond double */
   double *log_energy; /* the same: ln(-E), which cannot overflow; NaN where E > 0 */
@@ -2104,7 +2105,7 @@ typedef struct hfy_kernel {
                                 stability, spectra but for the logits) is still that of whole states */
   const uint64_t *targets;   /* P rows of hfy_kernel_words(target_dim): what each pattern is to be answered with; NULL =
                                 itself. alpha, bound, h then have target_dim columns (N above and below). The next
-                                pattern: recall walks the sequence, max_steps steps on. Of another length than dim:
+                                pattern: recall follows the sequence, max_steps steps on. Of another length than dim:
                                 recall makes one step (h_i = 0: +1); ARG: an order, no_self, explore, forces, net */
   size_t target_dim;         /* bits of a target; 0 = dim */
   const double *table;       /* TABLE: dim + 1 finite numbers. What trains or judges (not recall) looks whether that is
@@ -2230,18 +2231,18 @@ HFY_API hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real *keys, hfy_
 
 typedef struct hfy_kernel_report { /* every pointer optional, one entry a state */
   size_t *steps;   /* made; the last one, if period is 1, changed nothing */
-  size_t *period;  /* 1: stands still; 2: a cycle of two (SYNCHRONOUS); 0: max_steps were not enough */
+  size_t *period;  /* 1: a fixed point; 2: a cycle of two (SYNCHRONOUS); 0: max_steps were not enough */
   size_t *flips;   /* bits changed on the way; 0 where targets have another length */
   size_t *visited; /* n x max_steps: the pattern that the state is after each step (the first of equal ones; SIZE_MAX:
                       none, or not made; targets of another length: whose target it is). Cost: P words a step */
 } hfy_kernel_report;
 
-/* Runs n packed states until they stand still, alternate between two, or max_steps are made. states, out: n x words
-   (out: of targets), may be the same if both are as long. RBF values are taken relative to the nearest pattern, so none
-   underflows. Cost a step and state: P words population counts, then P N multiply-adds; with `nearest` k N. Synchronous
-   steps of many states are one matrix product; with `bound` (RBF) those patterns alone are read, k N, that are near a
-   state, wherever the rest together cannot turn a bit. No bit depends on that or the batch. Scratch: bit after bit and
-   no_self P N doubles (both: 2 P N); `bound` P words.
+/* Runs n packed states until they reach fixed points, alternate between two, or max_steps are made. states, out: n x
+   words (out: of targets), may be the same if both are as long. RBF values are taken relative to the nearest pattern,
+   so none underflows. Cost a step and state: P words population counts, then P N multiply-adds; with `nearest` k N.
+   Synchronous steps of many states are one matrix product; with `bound` (RBF) those patterns alone are read, k N, that
+   are near a state, wherever the rest together cannot turn a bit. No bit depends on that or the batch. Scratch: bit
+   after bit and no_self P N doubles (both: 2 P N); `bound` P words.
    EXAMPLE  hfy_kernel_recall(&k, cues, n, recalled, NULL, &work); */
 HFY_API hfy_status hfy_kernel_recall(const hfy_kernel *kernel, const uint64_t *states, size_t n, uint64_t *out,
                                      const hfy_kernel_report *report, hfy_work *work);
@@ -2553,7 +2554,7 @@ HFY_API hfy_status hfy_rate_threshold(const hfy_rate *rate, const double *r, siz
    0 for w = 0; NaN for NULL or what is not finite. */
 HFY_API double hfy_rate_asymmetry(const double *w, size_t dim);
 
-/* Henrici's index sqrt(|a|_F^2 - sum of |lambda|^2) / |a|_F (mended) of a (n x n): 0 for a normal matrix, below 1.
+/* Henrici's index sqrt(|a|_F^2 - sum of |lambda|^2) / |a|_F (corrected) of a (n x n): 0 for a normal matrix, below 1.
    Errors as hfy_eigenvalues. */
 HFY_API hfy_status hfy_rate_henrici(const double *a, size_t n, double *index, hfy_work *work);
 
@@ -2571,7 +2572,7 @@ typedef struct hfy_rate_averages {
   double alpha_s_bulk, alpha_s;          /* eq. 11, 19 */
   double theta_bulk;                     /* eq. 16: -<h> */
   double theta_ave;                      /* eq. 17: lambda_ave < 0 below it */
-  double theta_mem;                      /* eq. 18 (mended): lambda_mem < 0 below it if crd > 0, above it if crd < 0;
+  double theta_mem;                      /* eq. 18 (corrected): lambda_mem < 0 below it if crd > 0, above it if crd < 0;
                                             infinite if crd = 0 */
   double outlier_re[2], outlier_im[2];   /* not in the paper: the two outliers at any threshold, from the 2 x 2 matrix
                                             on span{1, r}; the larger real part first */
@@ -2765,7 +2766,7 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #endif /* HFY_H */
 
 /* ==================================================================================================================
-   The bodies, in the same order of rooms. A room calls only rooms above it: nothing private is declared ahead.
+   The bodies, in the same order of modules. A module calls only modules above it: nothing private is declared ahead.
    Vector kernels are written once, as a template in plain C, and this file includes itself for each instruction set to
    compile them: with HFY_SIMD_PASS_ set only those templates are read, everything else is skipped.
    ================================================================================================================== */
@@ -2887,12 +2888,13 @@ HFY_API HFY_SMALL_ size_t hfy_layout(const char *type) {
 #ifdef HFY_HAS_KERNEL_
     HFY_SIZE_(kernel) HFY_SIZE_(kernel_progress) HFY_SIZE_(kernel_training) HFY_SIZE_(kernel_result)
     HFY_SIZE_(kernel_report) HFY_SIZE_(kernel_census) HFY_SIZE_(kernel_geometry) HFY_SIZE_(kernel_spectrum)
-    HFY_SIZE_(kernel_fisher) HFY_SIZE_(kernel_path)
+    HFY_SIZE_(kernel_fisher) HFY_SIZE_(kernel_path) HFY_SIZE_(kernel_margins) HFY_SIZE_(kernel_curvature)
 #endif
 #ifdef HFY_HAS_RATE_
     HFY_SIZE_(rate) HFY_SIZE_(rate_rows) HFY_SIZE_(rate_modes) HFY_SIZE_(rate_search) HFY_SIZE_(rate_averages)
     HFY_SIZE_(rate_load) HFY_SIZE_(rate_grid) HFY_SIZE_(rate_replica) HFY_SIZE_(rate_disc) HFY_SIZE_(rate_options)
-    HFY_SIZE_(rate_outcome) HFY_SIZE_(rate_basin_options)
+    HFY_SIZE_(rate_outcome) HFY_SIZE_(rate_basin_options) HFY_SIZE_(rate_unit) HFY_SIZE_(rate_mask)
+    HFY_SIZE_(rate_rates) HFY_SIZE_(rate_lead) HFY_SIZE_(rate_course) HFY_SIZE_(rate_points)
 #endif
   };
 #undef HFY_SIZE_
@@ -3396,7 +3398,7 @@ enum { HFY_SIMD_BLOCK_ = 2048 }; /* elements of a dot before it moves to double 
 #include <cpuid.h>
 #endif
 #include <immintrin.h>
-#ifdef _MSC_VER /* where clang leaves out of it what the command line has not */
+#ifdef _MSC_VER /* where clang leaves out what the command line does not name */
 #include <smmintrin.h>
 #include <avxintrin.h>
 #include <avx2intrin.h>
@@ -5674,7 +5676,7 @@ HFY_COLD_ unsigned hfy_simd_there_(void) {
 }
 #endif
 
-/* The kernels of an instruction set, or NULL if this machine or build has it not. */
+/* The kernels of an instruction set, or NULL if this CPU or build lacks it. */
 HFY_PRIVATE_ const hfy_simd_ *hfy_simd_of_(hfy_isa isa) {
   static const hfy_simd_ *const tables[] = { /* the best first */
 #if HFY_SIMD_HAS_(HFY_ISAS_NEON)
@@ -5705,7 +5707,7 @@ HFY_PRIVATE_ const hfy_simd_ *hfy_simd_choose_(hfy_work *work) {
   const hfy_simd_ *simd = hfy_simd_of_(work->isa);
   if (!simd)
     hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
-                   "work->isa is %s, which this machine or build has not; 0 picks the best", hfy_simd_text(work->isa));
+                   "work->isa is %s, which this CPU or build lacks; 0 picks the best", hfy_simd_text(work->isa));
   return simd;
 }
 
@@ -5725,8 +5727,8 @@ HFY_API const char *hfy_simd_text(hfy_isa isa) {
    May call: base.
    Numerics: whole numbers, so every instruction set returns the same dots. A query that dots with one row has at most
    `levels` steps on either side of 0, chosen so that a segment of the dimension cannot overflow 32 bits.
-   vpdpbusd multiplies unsigned by signed: one query is split into two unsigned bytes (the high one plus 128, mended by
-   the row's sum); for panels the keys are made unsigned while they are packed (mended by the query's sum).
+   vpdpbusd multiplies unsigned by signed: one query is split into two unsigned bytes (the high one plus 128, corrected
+   by the row's sum); for panels the keys are made unsigned while they are packed (corrected by the query's sum).
    ------------------------------------------------------------------------------------------------------------------ */
 enum { HFY_SIMD_SEGMENT_ = 32768 }; /* elements before a whole-number dot moves to double: 255 * 128 * 32768 < 2^31 */
 enum { HFY_SIMD_GROUP_ = 8 };       /* queries of a panel */
@@ -7722,7 +7724,7 @@ HFY_COLD_ void hfy_linalg_factor_solve_(hfy_linalg_factor_ *f, double *x, size_t
   hfy_base_parallel_(f->tasks, hfy_linalg_factor_solve_task_, f);
 }
 
-/* --- for other rooms --- */
+/* --- for other modules --- */
 
 /* rows of dim as doubles, one after another; 0 if one of them is not finite. */
 HFY_PRIVATE_ int hfy_linalg_widen_(const hfy_real *x, size_t stride, size_t rows, size_t dim, double *out) {
@@ -10165,7 +10167,7 @@ HFY_COLD_ hfy_status hfy_structure_failed_(hfy_work *work, hfy_status status, co
     "unary or higher: scores should be finite or -infinity, and their sums within the range of double",
     "unary: every vertex has a bit that is masked by -infinity",
     "a list of bits is longer than structure->most, %z",
-    "a list names a bit that the structure has not; it has %z",
+    "a list names a bit that the structure lacks; it has %z",
     "a list names one bit twice",
     "structure->oracle: its answer is not its best; the gap is %g",
     "structure->max_steps: the gap is still %g after %z steps",
@@ -10650,7 +10652,7 @@ HFY_COLD_ hfy_status hfy_sep_unsolved_(hfy_work *work, const char *what, size_t 
 HFY_COLD_ hfy_status hfy_sep_check_structure_(const hfy_sep *full, size_t n, const char *where, hfy_work *work) {
   (void)full;
   (void)n;
-  return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "%skind needs the room structure: define HFY_ONLY_STRUCTURE", where);
+  return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "%skind needs HFY_ONLY_STRUCTURE", where);
 }
 #endif
 
@@ -11005,7 +11007,7 @@ HFY_PRIVATE_ double hfy_sep_support_(double a, double e, double *last, hfy_sep_s
 
 /* alpha-entmax, 1 < alpha < 2, p = (a (x - d))^(1/a), and gamma-normmax, p ~ (x - d)^(1/(gamma-1)): the threshold x
    on the support, scaled so that nothing underflows as alpha and gamma come near 1.
-   (HFY Algorithm 4 with its exponent mended, eq. 30-33) */
+   (HFY Algorithm 4 with its exponent corrected, eq. 30-33) */
 HFY_PRIVATE_ void hfy_sep_power_(double a, double e, double power, hfy_sep_scratch_ *s) {
   double far, x = hfy_sep_support_(a, e, &far, s), height, slope, jensen, sums[2];
   size_t i;
@@ -11342,7 +11344,7 @@ HFY_PRIVATE_ double hfy_sep_raise_(const hfy_sep *full, double top, double share
   return bar > top && bar < HFY_REAL_MAX_ / 4 ? bar : top;
 }
 
-/* What hfy_sep_enters_ asks of n scores, and their distances. 0: it has nothing to say. more: of the budget, a share.
+/* What hfy_sep_enters_ asks of n scores, and their distances. 0: it cannot tell. more: of the budget, a share.
    */
 typedef struct hfy_sep_rule_ {
   double a, e, cap, budget, best, unit;
@@ -12097,7 +12099,7 @@ HFY_COLD_ void hfy_sep_link_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, con
   case HFY_SEP_BY_STRUCTURE_: (void)HFY_IF_STRUCTURE_(hfy_sep_structured_vjp_(r, grad, s)); return;
   default: break;
   }
-  for (i = 0; r->out && i < r->n; i++) { /* elementwise kinds; all others stand still */
+  for (i = 0; r->out && i < r->n; i++) { /* elementwise kinds; all others have none */
     const double t = r->theta ? (double)r->theta[i] : 0;
     double slope = -1; /* flat */
     if (method == HFY_SEP_BY_EXP_ && r->y[i] > 0) slope = (double)r->y[i];
@@ -13059,10 +13061,10 @@ HFY_API HFY_SMALL_ hfy_status hfy_post_conjugate(const hfy_post *post, const hfy
 
 #ifdef HFY_HAS_NET_
 /* ------------------------------------------------------------------------------------------------------------------
-   >>net.impl   the one walk:  q -> theta = beta sim(K, q) + bias -> p -> z = V^T p - c o q -> q + step (f(z) - q)
+   >>net.impl   the update:  q -> theta = beta sim(K, q) + bias -> p -> z = V^T p - c o q -> q + step (f(z) - q)
    May call: base, simd, sim, index (if it is there), structure, sep, post.
-   First what a net may be; then >>net.plain, the walk as it is defined, one query at a time; >>net.fast, the same bits
-   sooner; >>net.energy, energies and gradients.
+   First what a net may be; then >>net.plain, the update as it is defined, one query at a time; >>net.fast, the same
+   bits sooner; >>net.energy, energies and gradients.
    ------------------------------------------------------------------------------------------------------------------ */
 enum {
   HFY_NET_TILE_ = 128,                /* queries of a tile at most */
@@ -13677,7 +13679,7 @@ HFY_COLD_ void hfy_net_note_energy_(const hfy_net_run_ *run, hfy_net_walk_ *w, c
        theta = beta sim(K, q) + bias        scores
        p     = separation(theta)            separate
        z     = V^T p - c o q                project, step
-       q    <- q + step (post(z) - q)       step; until q stands still or goes round: stops; then: answer
+       q    <- q + step (post(z) - q)       step; until q repeats: stops; then: answer
    HFY_PLAIN compiles this and no net.fast; otherwise net.fast builds on its parts, and tests compare the two.
    ------------------------------------------------------------------------------------------------------------------ */
 
@@ -13971,8 +13973,8 @@ HFY_PRIVATE_ hfy_status hfy_net_walk_plainly_(const hfy_net_run_ *run, size_t wh
 
 #ifndef HFY_PLAIN
 /* ------------------------------------------------------------------------------------------------------------------
-   >>net.fast   the same walk sooner
-   How: queries run in tiles that share one read of the keys; a query that stands still leaves its place to the next.
+   >>net.fast   the same update, faster
+   How: queries run in tiles that share one read of the keys; a query that has ended leaves its place to the next.
    Nothing of a query's arithmetic depends on its tile, nor on the number of workers.
      lists   a separation with a margin: find the candidates within it of the best score (or of the kth best), fewer
              by the threshold of those found so far, solve on those, add the rows of the support. The same bits as
@@ -14817,7 +14819,7 @@ HFY_PRIVATE_ hfy_status hfy_net_take_list_(const hfy_net_run_ *run, size_t j, hf
 /* --- the candidates, whatever their source --- */
 
 #ifdef HFY_HAS_INDEX_
-/* The threshold, as the room index asks for it. */
+/* The threshold, as the module index asks for it. */
 HFY_COLD_ double hfy_net_index_lift_(const hfy_index_lift_ *raise, double top, double share,
                                       const hfy_real *score, size_t n) {
   const hfy_net_run_ *run = (const hfy_net_run_ *)raise->context;
@@ -14943,7 +14945,7 @@ HFY_PRIVATE_ void hfy_net_settle_(const hfy_net_run_ *run, size_t j, const hfy_n
   if (w->status || !stops) return;
   if (gathered && !read && p->weight) {
     hfy_net_read_(run, w->who, p, s, gathered);
-  } else if (gathered && !read) { /* it stands still before its time: once more from the state this step began with */
+  } else if (gathered && !read) { /* it has ended early: once more from the state this step began with */
     hfy_net_scratch_ again = *s;
     hfy_net_sum_ sum;
     again.walk = w;
@@ -15872,7 +15874,7 @@ HFY_COLD_ void hfy_net_back_fail_(hfy_net_back_ *b, size_t l, hfy_status status,
   memset(b->y + l * n, 0, n * sizeof *b->y);
 }
 
-/* Can the step from q_l be made, and (implicit) does it stand still there? */
+/* Can the step from q_l be made, and (implicit) is it a fixed point? */
 HFY_PRIVATE_ void hfy_net_back_check_(hfy_net_back_ *b, size_t l, hfy_net_scratch_ *s) {
   const hfy_net *net = &b->run.net;
   const hfy_real *q = b->q + l * net->dim;
@@ -16064,7 +16066,7 @@ HFY_COLD_ int hfy_net_back_go_(hfy_net_back_ *b, size_t l, int even) {
   size_t d;
   if (one->status || !(one->square > 0)) return 0;
   for (d = 0; d < dim; d++) bend += way[d] * (way[d] - dq[d]);
-  if (even) far = bend > 0 ? one->square / bend : hfy_base_nan_(); /* a saddle is no place to stand still */
+  if (even) far = bend > 0 ? one->square / bend : hfy_base_nan_(); /* a saddle: no fixed point to hold on to */
   for (d = 0; d < dim; d++) {
     u[d] += far * way[d];
     rest[d] -= far * (way[d] - dq[d]);
@@ -16492,6 +16494,8 @@ HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries,
 #undef HFY_SIM_BLAS_
 #undef HFY_SIM_GEMM_
 #undef HFY_NET_LOST_
+#undef HFY_NET_SHORT_
+#undef HFY_NET_LEAVES_
 
 #endif /* HFY_HAS_NET_ */
 
@@ -17414,7 +17418,7 @@ typedef struct hfy_layer_table_ {
   int pass, too_long; /* of hfy_layer_tabulate_; a name is */
 } hfy_layer_table_;
 
-/* An array of a table: shape a, a x b or a x b x c (0: no such axis; a = 0: the table has it not). */
+/* An array of a table: shape a, a x b or a x b x c (0: no such axis; a = 0: not in the table). */
 typedef struct hfy_layer_array_ {
   const char *inner, *name;
   int part;
@@ -20709,7 +20713,7 @@ HFY_COLD_ hfy_status hfy_theory_follow_(hfy_theory_course_ *s, const size_t *pat
   c->separation = hfy_linalg_dot_(s->x, s->x, dim) - best;
   c->largest = sqrt(s->square);
   memcpy(s->fixed, s->x, dim * sizeof *s->x);
-  while (c->steps < HFY_THEORY_STEPS_) { /* until it stands still */
+  while (c->steps < HFY_THEORY_STEPS_) { /* to its fixed point */
     status = hfy_theory_step_(full, s->fixed, s->p, s->next, s->room, work);
     if (status) return status;
     c->residual = sqrt(hfy_theory_apart_(s->fixed, s->next, dim));
@@ -21947,7 +21951,7 @@ HFY_PRIVATE_ size_t hfy_binary_sweep_(const hfy_binary_run_ *run, hfy_binary_slo
   return flips;
 }
 
-/* One query from its start to where it stands still. */
+/* One query from its start to its fixed point. */
 HFY_COLD_ void hfy_binary_walk_(const hfy_binary_run_ *run, hfy_binary_slot_ *slot, size_t who) {
   const hfy_binary *m = &run->m;
   const hfy_binary_report *report = &run->report;
@@ -27402,7 +27406,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #define HFY_SIMD_OTHER_
 #undef HFY_SIMD_PASS_
 #endif
-#else /* >>rooms */
+#else /* >>modules */
 #undef HFY_HAS_LINALG_
 #undef HFY_HAS_SIM_
 #undef HFY_HAS_INDEX_

@@ -1,6 +1,6 @@
 # rooms.awk: the house rules of hfy.h that the compiler does not see. Input: hfy.h. Prints one line for each breach.
 #   - a room calls only itself and the rooms above it; a function is defined in the room that its name bears
-#   - a room calls only rooms that >>rooms brings along with it (or within #ifdef HFY_HAS_<ROOM>_), and brings no others
+#   - a room calls only rooms that >>modules brings along with it (or within #ifdef HFY_HAS_<ROOM>_), and brings no others
 #   - nothing private is declared ahead of its body
 #   - intrinsics only in simd and linalg; no malloc but HFY_MALLOC's default; nothing prints, exits or reads the environment
 #   - no function of more than 80 lines, none private with more than 8 parameters, no chain of assignments by commas
@@ -157,13 +157,13 @@ FNR == 1 {
         called[here, other] = 1
         if (!(other in order) || other == "base" || other == "simd" || other == "linalg" || brings[here, other]) continue
         for (i = depth; i && present[i] != other; i--);
-        if (!i) breach("room " here " calls " name ", but >>rooms does not bring " other " along")
+        if (!i) breach("room " here " calls " name ", but >>modules does not bring " other " along")
     }
 }
 END {
     for (pair in direct) {
         split(pair, two, SUBSEP)
-        if (!called[two[1], two[2]]) printf "hfy.h: >>rooms brings %s along with %s, which does not call it\n", two[2], two[1]
+        if (!called[two[1], two[2]]) printf "hfy.h: >>modules brings %s along with %s, which does not call it\n", two[2], two[1]
     }
     if (rooms < 7 || bringers < 10 || defined_functions < 100 || calls < 300)
         printf "hfy.h: found only %d rooms, %d functions, %d calls: these rules no longer read it right\n", rooms,

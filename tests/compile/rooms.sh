@@ -1,4 +1,4 @@
-# rooms.sh DIR: each room of hfy.h alone, with what >>rooms brings along: compiles with every warning as an error, holds
+# rooms.sh DIR: each room of hfy.h alone, with what >>modules brings along: compiles with every warning as an error, holds
 # the public functions of those rooms and no others, and passes its tests (with the rooms that these call besides). CC, KNOWN (warning flags that CC knows),
 # LDLIBS. Prints `rooms: N passed, N failed`.
 here=$(cd "$(dirname "$0")" && pwd)
