@@ -24603,7 +24603,10 @@ HFY_COLD_ hfy_status hfy_kernel_go_(hfy_kernel_course_ *c, int measured, hfy_wor
     status = hfy_kernel_move_(c, w);
     if (status) return status;
     if (measured) hfy_kernel_gain_(c, t);
-    hfy_linalg_axpy_(1, c->moved, c->a, c->P);
+    if (c->out.way == HFY_KERNEL_DESCENT)
+      hfy_linalg_axpy_(-c->eta, c->g, c->a, c->P);
+    else
+      hfy_linalg_axpy_(1, c->moved, c->a, c->P);
     if (c->fit) memcpy(c->a, c->fit->A, c->P * sizeof(double));
   }
 }

@@ -2973,6 +2973,7 @@ static void recall_kernel(hfy_kernel *k, const double *alpha, size_t i) {
   double recovered[3] = {5, 5, 5}, overlap[3] = {5, 5, 5};
   hfy_kernel_report r;
   hfy_kernel_census c;
+  memset(&r, 0, sizeof r);
   r.steps = TAKE(size_t, n);
   r.period = TAKE(size_t, n);
   r.flips = TAKE(size_t, n);
