@@ -1919,6 +1919,13 @@ TEST(update_errors) {
   CHECK(hfy_index_update(&index, keys, 7, 4, 0, 6, 1, &work) == HFY_OK && index.generation == 0);
   CHECK(index.largest > 4.2e9);
   CHECK(hfy_index_check(&index, keys, 7, 4, 0, &work) == HFY_OK);
+  options.sim = HFY_SIM_COSINE; /* what it is for is sealed, too */
+  CHECK(hfy_index_build(keys, 6, 4, 0, &options, memory, sizeof memory, &index, &work) == HFY_OK);
+  index.sim = HFY_SIM_EUCLIDEAN;
+  CHECK_FAILS(hfy_index_check(&index, keys, 6, 4, 0, &work), HFY_ERR_ARG, &work, "member");
+  options.sim = HFY_SIM_MANHATTAN;
+  CHECK_FAILS(hfy_index_build(keys, 6, 4, 0, &options, memory, sizeof memory, &index, &work), HFY_ERR_ARG, &work,
+              "options->sim");
   hfy_work_free(&work);
 }
 
@@ -2005,6 +2012,14 @@ TEST(a_share_left_out) {
       if (n < 50) {
         if (!CHECK(1 - listed / sum <= left[1][j] + 1e-12 && support[1][j] <= l && l <= sees))
           printf("    round %zu query %zu: %g left out, %g reported\n", round, j, 1 - listed / sum, left[1][j]);
+        {
+          const double share = shares[round % COUNT(shares)], far = log((double)n * (1 - share) / share);
+          double best = -HUGE_VAL, lost;
+          for (i = 0; i < sees; i++) best = (double)theta[i] > best ? (double)theta[i] : best;
+          lost = (double)(sees - l) * exp(best - top - (far > 0 ? far : 0));
+          if (best > top - 20) /* else weights of the kept underflow, and are not listed */
+            CHECK(fabs(left[1][j] - lost / (listed + lost)) <= 1e-6 * left[1][j] + 1e-300);
+        }
         some += l < sees, none += l == sees;
       }
       for (i = 0; i < dim && net->sep.kind != HFY_SEP_EXP; i++)
