@@ -26780,6 +26780,7 @@ HFY_COLD_ void hfy_rate_plan_run_(hfy_rate_in_ *in, size_t states, hfy_rate_run_
   size_t i;
   run->in = in;
   run->states = states;
+  run->input = NULL;
   hfy_rate_take_(arena, all, &run->x, &run->next, &run->from, &run->out);
   for (i = 0; i < 7; i++) run->k[i] = HFY_TAKE_(arena, double, all);
   run->state = HFY_TAKE_(arena, hfy_rate_state_, states);
@@ -27093,7 +27094,8 @@ HFY_COLD_ hfy_status hfy_rate_enter_course_(hfy_rate_run_ *run, hfy_rate_in_ *in
       return hfy_base_fail_(in->work, HFY_ERR_ARG, "course->units[%z] is %z; it should be below dim %z", u, c->units[u],
                             in->dim);
   if (!(run->o.dt > 0)) run->o.dt = 0.01;
-  return HFY_OK;
+  if (hfy_base_is_finite_(run->o.dt * (double)c->steps)) return HFY_OK;
+  return hfy_base_fail_(in->work, HFY_ERR_ARG, "course: %z steps of dt %g end at no finite time", c->steps, run->o.dt);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_run(const hfy_rate *rate, const double *w, size_t dim, const double *start,

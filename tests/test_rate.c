@@ -2366,6 +2366,8 @@ TEST(driven_runs_refuse_and_diverge) {
   ARG("course->units[0] is 3; it should be below dim 3");
   c.every = 0, c.dt = -1;
   ARG("dt is -1");
+  c.dt = 1e306;
+  ARG("course: 500 steps of dt 1e306 end at no finite time");
   c.dt = 0, c.input = bad_wave;
   memset(w, 0, sizeof w);
   ARG("input: unit 0 gets");

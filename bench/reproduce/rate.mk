@@ -1,5 +1,7 @@
 # Graded attractor networks (RATE), Figures 1 to 8.
 #   make rate-quick    N 40 to 200, a minute or so; make rate-long the paper's sizes (N = 500 where it says so), hours
+#                      (CFLAGS='-O3 -march=native -fopenmp' shares patterns and rows out; every row is written at once, so a
+#                      run that is stopped keeps what it has)
 #   make rate-one FIGURE=3 N=200 REPETITIONS=5 MODE=quick
 #   make rate-targets  what random problems should show, with bounds, pass or fail: two minutes
 #                      (ONLY=S7 one group, SEED=2 other problems)
@@ -63,6 +65,8 @@ rate-long: $(RATE)
 	$(RATE) 6 $(BUILD) 100 10
 	$(RATE) 7 $(BUILD) 500 1
 	$(RATE) 8 $(BUILD) 300 5
+	$(RATE) 9 $(BUILD) 60 5
+	$(RATE) 10 $(BUILD) 100 4
 	@$(MAKE) --no-print-directory rate-plots
 
 rate-one: $(RATE)
