@@ -13234,13 +13234,14 @@ HFY_COLD_ hfy_status hfy_net_check_call_(const hfy_net *net, const hfy_real *que
 
 /* --- what a call holds --- */
 
-#ifndef HFY_PLAIN /* what >>net.fast knows of a call and of a tile */
 /* Does a call leave something out? Only an index gains by it; without that module nothing is. */
-#ifdef HFY_HAS_INDEX_
+#if defined(HFY_HAS_INDEX_) && !defined(HFY_PLAIN)
 #define HFY_NET_LEAVES_(run) ((run)->leaves)
 #else
 #define HFY_NET_LEAVES_(run) (0 && (run)->leaves)
 #endif
+
+#ifndef HFY_PLAIN /* what >>net.fast knows of a call and of a tile */
 /* Short cuts that only save scans of large memories: not where size is all, and no index. The same bits. */
 #if defined(__OPTIMIZE_SIZE__) && !defined(HFY_HAS_INDEX_)
 #define HFY_NET_SHORT_(is) (0 && (is))
