@@ -675,6 +675,7 @@ class Others(unittest.TestCase):
         self.layer(layer, lambda: layer.forward(x, mask=mask), {"mask": mask})
         of_heads = rng().standard_normal((2, 2, 3, 3))  # bags, heads, state rows, stored rows
         self.layer(layer, lambda: layer.forward(x, mask=of_heads), {"mask": of_heads})
+        np.testing.assert_array_equal(layer(x, mask=np.repeat(mask[:, None], 2, axis=1)), layer(x, mask=mask))
         np.testing.assert_array_equal(layer(x, causal=True)[:, 0], layer(x[:, :1])[:, 0])
         np.testing.assert_array_equal(layer(x, y, padding=[[0, 0, 1]] * 2), layer(x[:, :2].copy(), y))
         pooling = hfy.Layer(4, queries=2, dtype=float)
