@@ -453,8 +453,8 @@ class Recall(unittest.TestCase):
         for i in range(4):
             for again in found[i]:
                 np.testing.assert_array_equal(again, want[i::4])
-        big = rng().standard_normal((3000, 400)).astype(np.float32)  # long enough to be seen from here
-        thread = threading.Thread(target=lambda: hfy.Memory(big).recall(big[:300]))
+        big = rng().standard_normal((2000, 300)).astype(np.float32)  # long enough to be seen from here
+        thread = threading.Thread(target=lambda: hfy.Memory(big).recall(big[:200]))
         thread.start()
         ticks = 0
         while thread.is_alive():
@@ -618,17 +618,17 @@ class Others(unittest.TestCase):
             m.train(max_iterations=1)
 
     def test_rate(self):
-        r = np.exp(1.27 * np.random.default_rng(0).standard_normal((5, 60)) - .8)
-        m = hfy.RateMemory(r, power=1, sigma=.5)
+        r = np.exp(np.random.default_rng(0).standard_normal((3, 40)) - .5)
+        m = hfy.RateMemory(r, power=1, sigma=1)
         self.assertTrue((m.stability() < 0).all())
-        a = m.recall(m.perturb(.05, seed=3), report=True, duration=5000)
+        a = m.recall(m.perturb(.05, seed=3), report=True)
         self.assertTrue(a.ok.all() and (a.speed < 1e-6).all())
         np.testing.assert_allclose(a.out, r, rtol=1e-5)
-        np.testing.assert_allclose(m.recall(m.patterns[1] * 1.01, duration=5000), r[1], rtol=1e-5)
+        np.testing.assert_allclose(m.recall(m.patterns[1] * 1.01), r[1], rtol=1e-5)
         values, modes = m.spectrum(1)
         self.assertAlmostEqual(values.real.max(), m.stability()[1])
         self.assertAlmostEqual(modes.abscissa, m.stability()[1])
-        self.assertGreater(m.basin(0, trials=5, bisections=3, most=.5), 0)
+        self.assertGreater(m.basin(0, trials=3, bisections=2, most=.5), 0)
         m.save(self.path)
         again = hfy.RateMemory.load(self.path)
         self.assertEqual(again.theta, m.theta)
@@ -640,8 +640,8 @@ class Others(unittest.TestCase):
         np.testing.assert_allclose(np.maximum(drive, 0), sparse, atol=1e-9)
         with self.assertRaises(hfy.ConvergenceError):
             m.recall(r * 2, duration=.01)
-        self.assertEqual(m.recall(r * 2, duration=.01, report=True).status.tolist(), ["ERR_CONVERGENCE"] * 5)
-        with self.assertRaisesRegex(hfy.ArgumentError, "rows should have 60 rates"):
+        self.assertEqual(m.recall(r * 2, duration=.01, report=True).status.tolist(), ["ERR_CONVERGENCE"] * 3)
+        with self.assertRaisesRegex(hfy.ArgumentError, "rows should have 40 rates"):
             m.recall(r[:, :3])
 
     def layer(self, model, forward, inputs):
@@ -675,6 +675,7 @@ class Others(unittest.TestCase):
         self.layer(layer, lambda: layer.forward(x, mask=mask), {"mask": mask})
         of_heads = rng().standard_normal((2, 2, 3, 3))  # bags, heads, state rows, stored rows
         self.layer(layer, lambda: layer.forward(x, mask=of_heads), {"mask": of_heads})
+        np.testing.assert_array_equal(layer(x, mask=np.repeat(mask[:, None], 2, axis=1)), layer(x, mask=mask))
         np.testing.assert_array_equal(layer(x, causal=True)[:, 0], layer(x[:, :1])[:, 0])
         np.testing.assert_array_equal(layer(x, y, padding=[[0, 0, 1]] * 2), layer(x[:, :2].copy(), y))
         pooling = hfy.Layer(4, queries=2, dtype=float)
