@@ -1514,8 +1514,8 @@ HFY_API hfy_status hfy_layer_params(const hfy_layer *layer, const char *prefix, 
 HFY_API hfy_status hfy_layer_tape(const hfy_layer *layer, const hfy_layer_input *in, size_t *reals, hfy_work *work);
 
 /* out: rows of out_width: one per state row, or `queries` per bag. params: from the layer's own first parameter on
-   (offset 0 of its table). tape: in->tape_reals reals of yours that hfy_layer_backward reads; NULL: inference. It is not
-   the work's scratch, so that layers can be stacked on one work. report may be NULL. out may not overlap the input.
+   (offset 0 of its table). tape: in->tape_reals reals of yours that hfy_layer_backward reads; NULL: inference. It is
+   not the work's scratch, so that layers can be stacked on one work. report may be NULL. out may not overlap the input.
    A row without an answer (everything hidden from it, NaN) is 0 and has its status; the first such is returned, all
    others are answered. A bag's bits do not depend on the other bags, nor on threads.
    Cost: rows x widths x heads * head_width for the projections, state x stored rows x heads x (head_width (1 +
