@@ -8528,7 +8528,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_build(const hfy_real *keys, size_t count
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0, 0}, place = {NULL, 0, 0, 0};
   size_t need = hfy_index_size(count, dim, options), stride = key_stride ? key_stride : dim;
-  double largest;
+  double largest = 0;
   hfy_index made;
   hfy_index_build_ b;
   hfy_status status = hfy_base_null_(w, !keys ? "keys" : !memory ? "memory" : !index ? "index" : NULL);
