@@ -1592,8 +1592,8 @@ static void any_memory_of(hfy_sim sim, size_t rounds, uint64_t seed) {
 }
 
 TEST(any_memory) { any_memory_of(HFY_SIM_DOT, 240 / FEWER, 53); }
-TEST(any_distances) { any_memory_of(HFY_SIM_EUCLIDEAN, 240 / FEWER, 57); }
-TEST(any_cosines) { any_memory_of(HFY_SIM_COSINE, 240 / FEWER, 59); }
+TEST(any_distances) { any_memory_of(HFY_SIM_EUCLIDEAN, 120 / FEWER, 57); }
+TEST(any_cosines) { any_memory_of(HFY_SIM_COSINE, 120 / FEWER, 59); }
 
 /* Each bit of each member is refused. (Where data points is the caller's, but for its alignment.) */
 TEST(damaged_members) {

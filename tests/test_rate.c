@@ -2591,7 +2591,7 @@ int main(int argc, char **argv) {
   RUN(samples_and_quadrature_agree);
   RUN(corrected_theory_is_golden);
   RUN(optima_are_golden);
-  RUN(theory_at_its_ends);
+  RUN_ONCE(theory_at_its_ends);
   RUN(replica_is_golden);
   RUN(circular_law_is_golden);
   RUN(dense_problems_are_golden);
@@ -2627,7 +2627,7 @@ int main(int argc, char **argv) {
   RUN(asymmetry);
   RUN(bad_arguments);
   RUN(scratch_is_known_beforehand);
-  RUN(a_unit_of_the_callers);
+  RUN_ONCE(a_unit_of_the_callers);
   RUN(gains_thresholds_and_signs);
   RUN(replica_of_samples);
   RUN(inputs_and_records);
@@ -2636,7 +2636,7 @@ int main(int argc, char **argv) {
   RUN_ONCE(fixed_points_stable_and_not);
   RUN(masked_weights_are_optimal);
   RUN(masked_rows_without_a_solution);
-  RUN(the_lead_at_a_load);
+  RUN_ONCE(the_lead_at_a_load);
   RUN_ONCE(the_lead_of_samples_and_networks);
   RUN(moments_of_the_weights);
   RUN(outliers_are_where_the_theory_puts_them);
