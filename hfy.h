@@ -2700,7 +2700,8 @@ typedef struct hfy_rate_outcome {
 /* Runs n_states states (rows of dim) from `start` to `end` (may be start). Each stage is one matrix product for all
    states that still run; a state's bits do not depend on the others. Diverged: above 1e6 (1 + max|start|) or not
    finite: the last finite state is in its row. Returns OK if all settled (or tol < 0 and all ran to the end), else what
-   the first other row came to; end and outcome are written all the same. Scratch: 12 n_states dim doubles. */
+   the first other row came to; end and outcome are written all the same. Scratch: 12 n_states dim doubles
+   and what a matrix product takes, 640 KB at most. */
 HFY_API hfy_status hfy_rate_simulate(const hfy_rate *rate, const double *w, size_t dim, const double *start,
                                      size_t n_states, const hfy_rate_options *options, double *end,
                                      const hfy_rate_outcome *outcome, hfy_work *work);
@@ -2723,8 +2724,8 @@ typedef struct hfy_rate_course {
    and delay, else Euler (-Maruyama), whose weak error is of order dt. rng: one generator for each state (NULL without
    noise), so that a state's bits do not depend on the others; dim normals a step. outcome as hfy_rate_simulate's: a
    state that diverges (NONFINITE) stays where it last was finite, in the record too. dt above 2 over the largest
-   |eigenvalue| of the Jacobian diverges. Scratch: (12 + delay) n_states dim doubles. ARG: input gives what is not
-   finite (rng and record have then been used). */
+   |eigenvalue| of the Jacobian diverges. Scratch: (12 + delay) n_states dim doubles and a product's, as above.
+   ARG: input gives what is not finite (rng and record have then been used). */
 HFY_API hfy_status hfy_rate_run(const hfy_rate *rate, const double *w, size_t dim, const double *start,
                                 size_t n_states, const hfy_rate_course *course, hfy_rng *rng, double *end,
                                 const hfy_rate_outcome *outcome, hfy_work *work);
@@ -2740,7 +2741,7 @@ typedef struct hfy_rate_points {
 /* Fixed points, stored or not, stable or not: Newton's method on r = g(W r - theta) from each state, with steps halved
    until the residual falls; found once max|g - r| <= 1e-10 (1 + max|r|). x (n_states x dim; may be start): the points,
    or where the search ended. 100 steps at most, each 4 dim^3. Returns CONVERGENCE if a state found none; x and points
-   are written all the same. Scratch: 4 dim^2 doubles. */
+   are written all the same. Scratch: below 4 dim^2 + 200 dim + 2100 doubles. */
 HFY_API hfy_status hfy_rate_fixed_points(const hfy_rate *rate, const double *w, size_t dim, const double *start,
                                          size_t n_states, double *x, const hfy_rate_points *points, hfy_work *work);
 
