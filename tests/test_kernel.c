@@ -2048,16 +2048,16 @@ TEST(far_from_the_patterns_without_self) {
   size_t c, m;
   for (c = 0; c < 3; c++) {
     const double point[3] = {sizes[c], 0.5, -1};
-    double direct[3], hessian[9], h = 0, slope = 0, bend = 0;
+    double direct[3], hessian[9], field = 0, slope = 0, bend = 0;
     hfy_kernel k;
     memset(&k, 0, sizeof k);
     k.dim = 3, k.count = 2, k.patterns = two, k.gamma = 0.2, k.alpha = a, k.no_self = 1;
     for (m = 0; m < 2; m++) { /* neuron 0 sees bits 1 and 2 */
       const double d1 = point[1] - 1, d2 = point[2] - (m ? 1 : -1), part = a[3 * m] * exp(-0.2 * (d1 * d1 + d2 * d2));
-      h += part, slope -= 0.4 * d1 * part, bend += 0.16 * d1 * d2 * part;
+      field += part, slope -= 0.4 * d1 * part, bend += 0.16 * d1 * d2 * part;
     }
     fine(hfy_kernel_forces(&k, point, 1, direct, NULL, NULL, &work));
-    CHECK_NEAR(direct[0], -h, 1e-12);
+    CHECK_NEAR(direct[0], -field, 1e-12);
     CHECK(fabs(direct[1]) <= 0 && fabs(direct[2]) <= 0);
     fine(hfy_kernel_hessian(&k, point, hessian, &work));
     CHECK_NEAR(hessian[1], -slope, 1e-12);
