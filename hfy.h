@@ -726,10 +726,10 @@ typedef struct hfy_index_options {
                     low-dimensional structure or dim < 128; SIZE_MAX: none; else this many, at most dim */
   size_t sample; /* rows from which the mean and the directions are estimated; 0 = 2048 */
   size_t capacity; /* rows to leave room for, so that the memory can grow: see hfy_index_update; below count: count */
-  hfy_sim sim;   /* EUCLIDEAN, COSINE: for nets of that similarity, four bytes a key more, and for dots; 0 = dots */
+  hfy_sim sim;   /* EUCLIDEAN, COSINE: for nets of that similarity, four bytes per key more, and for dots; 0 = dots */
 } hfy_index_options;
 
-/* A prepared memory: every key in one byte an element with a certified bound on what that leaves out, so that a
+/* A prepared memory: every key in one byte per element with a certified bound on what that leaves out, so that a
    retrieval with a margin (sparsemax, entmax, normmax, k-subsets, argmax; over dots, or the distances or cosines that
    it was built for) reads 4 to 40 times fewer bytes and returns the bits of the full scan. Rows that no query sees
    (visible, a bias of -INFINITY) cost little, side by side or not. Where a sample shows that
@@ -1119,8 +1119,8 @@ typedef struct hfy_net {
   hfy_sep sep;
   hfy_post post;
   const hfy_real *bias;         /* added to the scores; -INFINITY masks a pattern, whatever its key holds; or NULL */
-  size_t bias_stride;           /* rows of N, one a query, this far apart; 0 = one row for all queries */
-  const size_t *visible; /* one a query: only patterns 0 .. visible-1 exist for it (causal, padding); or NULL */
+  size_t bias_stride;           /* rows of N, one per query, this far apart; 0 = one row for all queries */
+  const size_t *visible; /* one per query: only patterns 0 .. visible-1 exist for it (causal, padding); or NULL */
   double step;                  /* leak 0 < step <= 1; 0 = 1 */
   double tol;                   /* >= 0: stop once max|f(q) - q| <= tol; 0: once f(q) = q to the bit */
   size_t max_steps;             /* 0 = 1 */
@@ -1140,7 +1140,7 @@ typedef struct hfy_net {
                             build without the module index */
 } hfy_net;
 
-/* What a retrieval can tell besides its answer: every pointer is optional, arrays hold one entry a query unless said.
+/* What a retrieval can tell besides its answer: every pointer is optional, arrays hold one entry per query unless said.
    Entries of a query that could not be answered are untouched, but for its status. */
 typedef struct hfy_report {
   hfy_status *status;   /* HFY_OK, or why that query has no answer */
@@ -1389,7 +1389,7 @@ HFY_API hfy_status hfy_file_safetensors_encode(const hfy_param *table, size_t en
 
 #ifndef HFY_NO_STDIO
 /* The same on files, pipes too. Errors: as above, IO (open, read, write), and NOMEM of more scratch: the header and 8
-   bytes an element to read. Also then params is untouched, and the old file, as with hfy_file_npy_write. */
+   bytes per element to read. Also then params is untouched, and the old file, as with hfy_file_npy_write. */
 HFY_API hfy_status hfy_file_safetensors_read(const char *path, const hfy_param *table, size_t entries,
                                              hfy_real *params, hfy_work *work);
 HFY_API hfy_status hfy_file_safetensors_write(const char *path, const hfy_param *table, size_t entries,
@@ -1412,8 +1412,8 @@ enum {
   HFY_LAYER_BIAS_PATTERN = 16,   /* one more stored pattern that is trained (bias_k, bias_v) */
   HFY_LAYER_OWN_TARGETS = 32,    /* memories: values from target_weights instead of lookup_weights */
   HFY_LAYER_FROZEN_TARGETS = 64, /* which are not trained */
-  HFY_LAYER_LEARN_BETA = 128,    /* log_beta, one a head, is trained; beta says where it starts */
-  HFY_LAYER_LEARN_ALPHA = 256,   /* ENTMAX's alpha, one a head, is trained: cut to [1, 8], gradient 0 beyond */
+  HFY_LAYER_LEARN_BETA = 128,    /* log_beta, one per head, is trained; beta says where it starts */
+  HFY_LAYER_LEARN_ALPHA = 256,   /* ENTMAX's alpha, one per head, is trained: cut to [1, 8], gradient 0 beyond */
   HFY_LAYER_GAUSSIAN = 512       /* weights by position, not by content (MHN B1.4): mu, sigma, heads x positions each */
 };
 
@@ -1445,7 +1445,7 @@ typedef struct hfy_layer {
                                                         their width is head_width, head_width, value_width */
   double norm_eps;                           /* added to variances; > 0; 0 = 1e-5 */
   double beta;                               /* > 0; 0 = 1/sqrt(head_width) */
-  const double *betas;                       /* one a head instead; or NULL */
+  const double *betas;                       /* one per head instead; or NULL */
   hfy_sep sep;                               /* any; bounds, structure, transitions go with the stored + extra patterns
                                                 of a bag. Its parameters are not trained, but for LEARN_ALPHA */
   hfy_post post;                             /* of a state in the association space, after each extra step; untrained */
@@ -1513,9 +1513,9 @@ HFY_API hfy_status hfy_layer_params(const hfy_layer *layer, const char *prefix, 
    from folding: hfy_layer_forward's message says how much. */
 HFY_API hfy_status hfy_layer_tape(const hfy_layer *layer, const hfy_layer_input *in, size_t *reals, hfy_work *work);
 
-/* out: rows of out_width: one a state row, or `queries` a bag. params: from the layer's own first parameter on (offset
-   0 of its table). tape: in->tape_reals reals of yours that hfy_layer_backward reads; NULL: inference. It is not the
-   work's scratch, so that layers can be stacked on one work. report may be NULL. out may not overlap the input.
+/* out: rows of out_width: one per state row, or `queries` per bag. params: from the layer's own first parameter on
+   (offset 0 of its table). tape: in->tape_reals reals of yours that hfy_layer_backward reads; NULL: inference. It is
+   not the work's scratch, so that layers can be stacked on one work. report may be NULL. out may not overlap the input.
    A row without an answer (everything hidden from it, NaN) is 0 and has its status; the first such is returned, all
    others are answered. A bag's bits do not depend on the other bags, nor on threads.
    Cost: rows x widths x heads * head_width for the projections, state x stored rows x heads x (head_width (1 +
@@ -2031,7 +2031,7 @@ typedef struct hfy_binary { /* a binary memory and how it is run; borrows its ar
   size_t max_sweeps;        /* 0 = 100 */
 } hfy_binary;
 
-typedef struct hfy_binary_report { /* every pointer optional, one entry a query unless said */
+typedef struct hfy_binary_report { /* every pointer optional, one entry per query unless said */
   size_t *sweeps;     /* sweeps made; the last one, if period is 1, changed nothing */
   size_t *flips;      /* bits changed on the way, each time counted */
   size_t *period;     /* 1: a fixed point; 2: a cycle of two (SYNCHRONOUS); 0: max_sweeps were not enough */
@@ -2178,7 +2178,7 @@ typedef struct hfy_kernel_result { /* what came of it */
 /* Doubles of state for stopping and resuming: 2 dim count + 8, dim that of targets; SIZE_MAX if no such size exists. */
 HFY_API size_t hfy_kernel_state_size(size_t dim, size_t count);
 
-/* Trains: alpha (P x N, written at the end). result may be NULL. Cost: PAPER 2 P^2 N multiply-adds an iteration; EXACT
+/* Trains: alpha (P x N, written at the end). result may be NULL. Cost: PAPER 2 P^2 N multiply-adds per iteration; EXACT
    P^3/6 an iteration and 2 P^2 N an inner one, of which it makes 5 in all where patterns are far apart for the kernel,
    20 at the papers' gammas and lambda, 150 at lambda = 1e-6. Scratch, in doubles: K (P^2, unless given), EXACT P^2 +
    9 P N, PAPER 4 P N (one more with no_self), RIDGE P^2 + 4 P N, and below 300 (P + N + 300) (1 + workers) in addition.
@@ -2229,12 +2229,12 @@ HFY_API hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real *keys, hfy_
 
 /* --- recall --- */
 
-typedef struct hfy_kernel_report { /* every pointer optional, one entry a state */
+typedef struct hfy_kernel_report { /* every pointer optional, one entry per state */
   size_t *steps;   /* made; the last one, if period is 1, changed nothing */
   size_t *period;  /* 1: a fixed point; 2: a cycle of two (SYNCHRONOUS); 0: max_steps were not enough */
   size_t *flips;   /* bits changed on the way; 0 where targets have another length */
   size_t *visited; /* n x max_steps: the pattern that the state is after each step (the first of equal ones; SIZE_MAX:
-                      none, or not made; targets of another length: whose target it is). Cost: P words a step */
+                      none, or not made; targets of another length: whose target it is). Cost: P words per step */
 } hfy_kernel_report;
 
 /* Runs n packed states until they reach fixed points, alternate between two, or max_steps are made. states, out: n x
@@ -2296,7 +2296,7 @@ typedef struct hfy_kernel_geometry {
 
 /* At n points x (n x N, any finite numbers). direct, indirect: n x N force vectors, or NULL; geometry: n, or NULL.
    In the indirect force of an RBF the difference x - xi is taken first, so a stored pattern's own term is exactly 0.
-   Cost: 2 P N multiply-adds a point, one by one. NONFINITE: in x or alpha; what is asked for is beyond double (points
+   Cost: 2 P N multiply-adds per point, one by one. NONFINITE: in x or alpha; what is asked for is beyond double (points
    before it are written then). */
 HFY_API hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const double *x, size_t n, double *direct,
                                      double *indirect, hfy_kernel_geometry *geometry, hfy_work *work);
@@ -2642,7 +2642,7 @@ typedef struct hfy_rate_grid {
   size_t sigmas;
 } hfy_rate_grid;
 /* The unit of the grid with the largest alpha_S at theta* for a cv: *best (theta = theta*) and *alpha_s. Ties: the
-   first, power outer. If none is stable: best->power NaN, *alpha_s 0. Averages that overflow count 0. 20 us a point,
+   first, power outer. If none is stable: best->power NaN, *alpha_s 0. Averages that overflow count 0. 20 us per point,
    at most 1,000,000 of them. */
 HFY_API hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *grid, hfy_rate *best, double *alpha_s,
                                     hfy_work *work);
@@ -8108,7 +8108,7 @@ HFY_PRIVATE_ uint32_t hfy_index_print_(const hfy_real *x, size_t dim) {
 /* What a row has in each array. */
 typedef struct hfy_index_part_ {
   void *at;
-  size_t width; /* bytes a row */
+  size_t width; /* bytes per row */
 } hfy_index_part_;
 
 enum { HFY_INDEX_PARTS_ = 13 };
@@ -8530,7 +8530,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_build(const hfy_real *keys, size_t count
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0, 0}, place = {NULL, 0, 0, 0};
   size_t need = hfy_index_size(count, dim, options), stride = key_stride ? key_stride : dim;
-  double largest;
+  double largest = 0;
   hfy_index made;
   hfy_index_build_ b;
   hfy_status status = hfy_base_null_(w, !keys ? "keys" : !memory ? "memory" : !index ? "index" : NULL);
@@ -9327,7 +9327,7 @@ HFY_PRIVATE_ size_t hfy_index_listed_(const hfy_index_seek_ *seek, size_t j, siz
    Shapes: unary scores n = unaries, higher-order scores m = higher; an active vertex is a row of `most` bit numbers,
    its unaries first.   May call: base, linalg.
    Numerics: everything in double, and where the number of bits on is fixed in differences from a score that matters
-   (hfy_structure_level_). With A the unary bits of the active vertices, one a row, and b their linear scores
+   (hfy_structure_level_). With A the unary bits of the active vertices, one per row, and b their linear scores
    less the largest, the weights on their affine hull solve  A A^T p = b/rho + kappa 1, 1.p = 1.  H = A A^T + 1 1^T is a
    matrix of whole numbers, positive definite if and only if the vertices are affinely independent in u; its Cholesky
    factor is kept, packed by rows: a new vertex appends a row whose pivot tells dependence, a dropped one is rotated
@@ -12291,7 +12291,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *th
   return hfy_base_close_(w, &local, HFY_OK);
 }
 
-/* Omega, Omega* and losses: rows in, a number a row out. */
+/* Omega, Omega* and losses: rows in, a number per row out. */
 typedef struct hfy_sep_values_ {
   size_t n;
   hfy_sep full;
@@ -13306,7 +13306,7 @@ typedef struct hfy_net_bounds_ {
   double sure;          /* the kth best theta is not below */
   double *exact;        /* scores of this query so far, the first RAISED */
   size_t scored;        /* how many */
-  unsigned char *known; /* a bit a row: upper is the score */
+  unsigned char *known; /* a bit per row: upper is the score */
   hfy_real *rows;       /* GROUP x D, or NULL: they are long */
   size_t compared;      /* rows of this query so far that were held against their copies in the index */
   int stale;            /* a row is not what the index says */
@@ -14666,7 +14666,7 @@ HFY_PRIVATE_ void hfy_net_index_rows_(const hfy_net_run_ *run, size_t live, size
 #define hfy_net_block_(run, nq, from, n, scores, s) hfy_net_tile_scores_(run, nq, from, n, scores, (run)->block, s)
 #endif
 
-/* --- one pass over the keys: rounds of segments, one a worker --- */
+/* --- one pass over the keys: rounds of segments, one per worker --- */
 
 typedef struct hfy_net_pass_ {
   const hfy_net_run_ *run;
@@ -15384,7 +15384,7 @@ HFY_COLD_ hfy_status hfy_net_each_(const hfy_net *net, const hfy_net_asked_ *a, 
 /* A call's walks, each over its share of the queries. */
 typedef struct hfy_net_call_ {
   const hfy_net_run_ *run;
-  hfy_net_scratch_ *scratch; /* one a walk */
+  hfy_net_scratch_ *scratch; /* one per walk */
   size_t first, n_queries, walks, head, heads; /* heads: shared out instead of queries; 0: none, `head` is at work */
 } hfy_net_call_;
 
@@ -17480,7 +17480,7 @@ typedef struct hfy_layer_full_ {
   int packed;                  /* W_Q, W_K, W_V are one array */
   size_t keys, values, extras; /* numbers of all heads: of q and k, of v; patterns that ZERO and BIAS_PATTERN add */
   int fixed[3];                /* a side has no weights: each head takes its rows as they are */
-  size_t width[3], takes[3], n[3]; /* of its rows; columns of its weights; numbers a head */
+  size_t width[3], takes[3], n[3]; /* of its rows; columns of its weights; numbers per head */
   hfy_layer_norm norm[3];
 } hfy_layer_full_;
 
@@ -17671,7 +17671,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_layer_params(const hfy_layer *layer, const cha
 
 /* What one side brings to the heads. */
 typedef struct hfy_layer_side_ {
-  size_t part, rows, width, n; /* which side; rows that come in, as wide; numbers a head */
+  size_t part, rows, width, n; /* which side; rows that come in, as wide; numbers per head */
   size_t held, all;            /* rows a head has room for, with extra patterns; of all heads (fixed: rows) */
   size_t row, step;            /* in head and used: from row to row, from head to head (fixed: 0) */
   int fixed, shares;           /* as in hfy_layer_full_; room and dx are those of the side before */
@@ -19296,7 +19296,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_p
 /* ------------------------------------------------------------------------------------------------------------------
    >>shard.impl   partials of one step over slices of the patterns
    A block: head, one record a query, entries. With a margin the entries are the candidates of query 0, 1, ..., each
-   list ascending by global number; else one row a query. Everything in it is 8 bytes wide but the rows, which are
+   list ascending by global number; else one row per query. Everything in it is 8 bytes wide but the rows, which are
    padded to that; it is read and written by memcpy, so it may lie anywhere.
    May call: base, sim, sep, post, net.
    Numerics: candidates carry the canonical score, and the solver looks at nothing but those that get weight, in
@@ -19613,7 +19613,7 @@ typedef struct hfy_shard_call_ {
   const hfy_real *queries;
   const hfy_real *rows; /* values or readout */
   void *partial;
-  hfy_net_scratch_ *scratch; /* one a walk */
+  hfy_net_scratch_ *scratch; /* one per walk */
   double *score;             /* N a walk, with a margin, and N more */
   size_t stride, n_queries, walks;
   uint64_t first;

@@ -1820,7 +1820,7 @@ TEST(largest_margins) {
     hfy_rng rng = hfy_rng_seed(seed);
     const size_t N = 2 + hfy_rng_u64(&rng) % 90, P = 1 + hfy_rng_u64(&rng) % 60;
     hfy_kernel k = random_memory(seed + 900, P, N, 0.001 * pow(300, hfy_rng_uniform(&rng)));
-    k.kind = (hfy_kernel_kind)(seed % 4), k.table = mixed, k.offset = seed % 3;
+    k.kind = (hfy_kernel_kind)(seed % 4), k.table = mixed, k.offset = (double)(seed % 3);
     k.no_self = k.kind == HFY_KERNEL_RBF && seed % 8;
     if (k.kind == HFY_KERNEL_LINEAR || N < 12) k.count = 1 + (P - 1) % (N / 2 + 1);
     if (hfy_kernel_train_margin(&k, seed % 2 ? &how : NULL, alpha, &r, &work) == HFY_ERR_INFEASIBLE) {

@@ -65,6 +65,11 @@ if command -v musl-gcc >/dev/null; then
     small="-Os -static -fno-asynchronous-unwind-tables -fno-unwind-tables -ffunction-sections -fdata-sections -Wl,--gc-sections"
     weigh hello-static "$here/../examples/hello.c" $small
     weigh hello-static-plain-c "$here/../examples/hello.c" $small -DHFY_NO_SIMD
+    # what the smallest program may have, in bytes with libc and libm
+    [ -n "$record" ] || for most in hello-static=100000 hello-static-plain-c=72000; do
+        code=$(size "$dir/${most%=*}.o" | awk 'NR == 2 { print $1 }')
+        [ "$code" -le "${most#*=}" ] && passed=$((passed + 1)) || { failed=$((failed + 1)); echo "  FAIL $most: $code"; }
+    done
 fi
 if command -v arm-none-eabi-gcc >/dev/null; then
     CC=arm-none-eabi-gcc

@@ -1,5 +1,5 @@
 /* isas.c: which instruction sets a build has, and the bits that each gives: a line `name hash` for every one, then
-   `best name`. One that this build or machine has not is UNSUPPORTED and touches nothing. */
+   `best name`. One that this CPU or build lacks is UNSUPPORTED and touches nothing. */
 #define HFY_STATIC
 #define HFY_IMPLEMENTATION
 #include "../../hfy.h"
@@ -36,7 +36,7 @@ int main(void) {
     net.sep.kind = HFY_SEP_SPARSEMAX;
     status = hfy_retrieve(&net, start, queries, out, NULL, &work);
     if (status) {
-      bad |= status != HFY_ERR_UNSUPPORTED || out[0] < 7 || out[0] > 7 || !strstr(work.message, "machine or build");
+      bad |= status != HFY_ERR_UNSUPPORTED || out[0] < 7 || out[0] > 7 || !strstr(work.message, "CPU or build");
       bad |= hfy_linalg_eigen(a, n, values, vectors, &work) != HFY_ERR_UNSUPPORTED;
       continue;
     }
