@@ -2700,7 +2700,8 @@ typedef struct hfy_rate_outcome {
 /* Runs n_states states (rows of dim) from `start` to `end` (may be start). Each stage is one matrix product for all
    states that still run; a state's bits do not depend on the others. Diverged: above 1e6 (1 + max|start|) or not
    finite: the last finite state is in its row. Returns OK if all settled (or tol < 0 and all ran to the end), else what
-   the first other row came to; end and outcome are written all the same. Scratch: 12 n_states dim doubles. */
+   the first other row came to; end and outcome are written all the same. Scratch: 12 n_states dim doubles
+   and what a matrix product takes, 640 KB at most. */
 HFY_API hfy_status hfy_rate_simulate(const hfy_rate *rate, const double *w, size_t dim, const double *start,
                                      size_t n_states, const hfy_rate_options *options, double *end,
                                      const hfy_rate_outcome *outcome, hfy_work *work);
@@ -2723,8 +2724,8 @@ typedef struct hfy_rate_course {
    and delay, else Euler (-Maruyama), whose weak error is of order dt. rng: one generator for each state (NULL without
    noise), so that a state's bits do not depend on the others; dim normals a step. outcome as hfy_rate_simulate's: a
    state that diverges (NONFINITE) stays where it last was finite, in the record too. dt above 2 over the largest
-   |eigenvalue| of the Jacobian diverges. Scratch: (12 + delay) n_states dim doubles. ARG: input gives what is not
-   finite. */
+   |eigenvalue| of the Jacobian diverges. Scratch: (12 + delay) n_states dim doubles and a product's, as above.
+   ARG: input gives what is not finite (rng and record have then been used). */
 HFY_API hfy_status hfy_rate_run(const hfy_rate *rate, const double *w, size_t dim, const double *start,
                                 size_t n_states, const hfy_rate_course *course, hfy_rng *rng, double *end,
                                 const hfy_rate_outcome *outcome, hfy_work *work);
@@ -2732,14 +2733,15 @@ HFY_API hfy_status hfy_rate_run(const hfy_rate *rate, const double *w, size_t di
 /* What there is to say of fixed points; NULL members are left out. n_states each. */
 typedef struct hfy_rate_points {
   hfy_status *status; /* OK, or CONVERGENCE: no fixed point was found from there */
-  double *abscissa;   /* largest real part of the Jacobian there (slopes g' at the input; on a sharp threshold: 0) */
+  double *abscissa;   /* largest real part of the Jacobian there (slopes g' at the input; on a sharp threshold: 0);
+                         +infinity where the Jacobian leaves the range of double */
   size_t *first;      /* the first state that came to the same point, within 1e-6 (1 + max|x|) */
   size_t *steps;
 } hfy_rate_points;
 /* Fixed points, stored or not, stable or not: Newton's method on r = g(W r - theta) from each state, with steps halved
    until the residual falls; found once max|g - r| <= 1e-10 (1 + max|r|). x (n_states x dim; may be start): the points,
    or where the search ended. 100 steps at most, each 4 dim^3. Returns CONVERGENCE if a state found none; x and points
-   are written all the same. Scratch: 4 dim^2 doubles. */
+   are written all the same. Scratch: below 4 dim^2 + 200 dim + 2100 doubles. */
 HFY_API hfy_status hfy_rate_fixed_points(const hfy_rate *rate, const double *w, size_t dim, const double *start,
                                          size_t n_states, double *x, const hfy_rate_points *points, hfy_work *work);
 
@@ -14989,6 +14991,8 @@ HFY_PRIVATE_ double hfy_net_soften_(const hfy_net_run_ *run, hfy_net_walk_ *w, h
   most = sep->count && sep->index[sep->count - 1] == n && sep->weight[sep->count - 1] > top
              ? sep->weight[sep->count - 1]
              : top;
+  if (hfy_base_is_neg_inf_(most)) w->status = HFY_ERR_ARG; /* all is masked */
+  if (w->status) return 0;
   for (i = 0; i < sep->count; i++) {
     const int null = sep->index[i] == n;
     if (!null && !hfy_sim_matters_(top, run->fast.margin, sep->weight[i])) continue;
@@ -23935,6 +23939,16 @@ HFY_COLD_ hfy_status hfy_kernel_check_between_(const hfy_kernel_view_ *v, hfy_wo
   return status ? status : hfy_kernel_check_alpha_(&v->k, 0, w);
 }
 
+/* The sum of squares of d but for entry j, from that of all: exact where j is all there is, or beyond double. */
+HFY_COLD_ double hfy_kernel_others_(const double *d, size_t n, size_t j, double whole) {
+  const double own = d[j] * d[j];
+  double sum = 0;
+  size_t i;
+  if (own <= 0.5 * whole && hfy_base_is_finite_(whole)) return whole - own;
+  for (i = 0; i < n; i++) sum += i == j ? 0 : d[i] * d[i];
+  return sum;
+}
+
 /* Pattern i's part of both forces for no_self. whole: |x - xi|^2 or x.xi; apart: x - xi or xi. */
 HFY_COLD_ void hfy_kernel_force_part_(const hfy_kernel_view_ *v, const double *x, size_t i, const double *apart,
                                       double whole, double *fd, double *fi) {
@@ -23945,8 +23959,8 @@ HFY_COLD_ void hfy_kernel_force_part_(const hfy_kernel_view_ *v, const double *x
   size_t j, turn;
   for (turn = 0; turn < 2; turn++) /* sum over k of x_k alpha_k K_k first */
     for (j = 0; j < k->dim; j++) {
-      const double own = rbf ? apart[j] * apart[j] : apart[j] * x[j];
-      value = rbf ? hfy_kernel_of_(k, 0, whole > own ? whole - own : 0) : k->gamma * (whole - own);
+      value = rbf ? hfy_kernel_of_(k, 0, hfy_kernel_others_(apart, k->dim, j, whole))
+                  : k->gamma * (whole - apart[j] * x[j]);
       if (!turn)
         fd[j] -= value * a[j];
       else /* neuron j does not see bit j */
@@ -24064,8 +24078,7 @@ HFY_COLD_ void hfy_kernel_bend_(const hfy_kernel_view_ *v, const double *x, size
     bend = -k->gamma * k->gamma * k->degree * (k->degree - 1) *
            hfy_binary_power_(k->gamma * whole + k->offset, k->degree - 2) * sum;
   for (j = 0; j < k->dim; j++) {
-    const double left = own ? whole - d[j] * d[j] : whole;
-    if (rbf) value = g * hfy_kernel_of_(k, 0, left > 0 ? left : 0);
+    if (rbf) value = g * hfy_kernel_of_(k, 0, own ? hfy_kernel_others_(d, k->dim, j, whole) : whole);
     a[j] = value * k->alpha[i * k->dim + j];
     if (rbf) sum += x[j] * a[j];
   }
@@ -26239,6 +26252,8 @@ HFY_COLD_ hfy_status hfy_rate_sample_(const hfy_rate *rate, const hfy_rate_rates
   double sum = 0;
   hfy_status status = rate ? hfy_rate_check_alike_(rate, work) : HFY_OK;
   size_t i;
+  if (!status && (!n || !hfy_base_fits_(n, n, sizeof(double))))
+    return hfy_base_fail_(work, HFY_ERR_ARG, "n is %z; it should be at least 1, and n x n doubles should fit", n);
   if (!status) status = hfy_rate_enter_(&in, HFY_RATE_DENSE_, missing);
   if (!status && weight) status = hfy_rate_numbers_("weight: sample", weight, n, 1, &hfy_rate_from_0_, work);
   if (status) return status;
@@ -27081,9 +27096,9 @@ HFY_COLD_ hfy_status hfy_rate_enter_course_(hfy_rate_run_ *run, hfy_rate_in_ *in
   hfy_status status = hfy_base_null_(in->work, null);
   size_t u;
   if (status) return status;
-  run->o.dt = c->dt;
   run->o.voltage = c->voltage;
   if ((status = hfy_rate_enter_run_(in, HFY_RATE_RUN_, n_states, &run->o)) ||
+      (status = hfy_rate_number_("course->dt", c->dt, &hfy_rate_from_0_, in->work)) ||
       (status = hfy_rate_number_("course->noise", c->noise, &hfy_rate_from_0_, in->work)) ||
       (status = hfy_base_null_(in->work, c->noise > 0 && !rng && n_states  ? "rng"
                                          : c->every && !c->record && n_states ? "course->record"
@@ -27094,7 +27109,7 @@ HFY_COLD_ hfy_status hfy_rate_enter_course_(hfy_rate_run_ *run, hfy_rate_in_ *in
     if (c->units[u] >= in->dim)
       return hfy_base_fail_(in->work, HFY_ERR_ARG, "course->units[%z] is %z; it should be below dim %z", u, c->units[u],
                             in->dim);
-  if (!(run->o.dt > 0)) run->o.dt = 0.01;
+  run->o.dt = c->dt > 0 ? c->dt : 0.01;
   if (hfy_base_is_finite_(run->o.dt * (double)c->steps)) return HFY_OK;
   return hfy_base_fail_(in->work, HFY_ERR_ARG, "course: %z steps of dt %g end at no finite time", c->steps, run->o.dt);
 }
@@ -27114,7 +27129,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_run(const hfy_rate *rate, const double *w
     hfy_rate_plan_run_(&in, n_states, &run);
     run.input = HFY_TAKE_(&in.arena, double, dim);
     ring = HFY_TAKE_(&in.arena, double,
-                     hfy_base_times_(course->delay + (course->delay > 0), hfy_base_times_(n_states, dim)));
+                     hfy_base_times_(hfy_base_plus_(course->delay, course->delay > 0),
+                                     hfy_base_times_(n_states, dim)));
   }
   if (status || !n_states) return hfy_base_close_(k, &local, status);
   if (!course->input) run.input = NULL;
@@ -27241,9 +27257,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_fixed_points(const hfy_rate *rate, const 
     hfy_rate_residual_(&s, s.x, s.off);
     hfy_rate_bend_(&s, s.q);
     memset(s.im, 0, dim * sizeof *s.im);
-    one = hfy_linalg_eigenvalues_(in.simd, s.q, dim, s.re, s.im, &s.eigen);
-    if (one) status = hfy_base_fail_(k, one, "the Jacobian at point %z has no spectrum", l);
-    to->abscissa[l] = one ? 0 : s.re[0];
+    to->abscissa[l] = hfy_linalg_eigenvalues_(in.simd, s.q, dim, s.re, s.im, &s.eigen) ? HUGE_VAL : s.re[0];
   }
   if (!status && worst)
     status = hfy_base_fail_(k, HFY_ERR_CONVERGENCE, "from %z of %z states no fixed point was found", worst, n_states);

@@ -2050,6 +2050,42 @@ TEST(a_share_left_out) {
   hfy_work_free(&work);
 }
 
+/* A query that sees nothing has no answer, whichever way it goes; with a null pattern that takes all. */
+TEST(nothing_seen_is_nothing_left_out) {
+  enum { D = 3, N = 4 };
+  const hfy_real keys[N * D] = {1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 1, 1}, queries[2 * D] = {1, 2, 3, 1, 1, 0};
+  const size_t visible[2] = {0, 2};
+  hfy_work work = {0};
+  hfy_real bias[2 * N], out[2 * D];
+  int round;
+  for (round = 0; round < 8; round++) {
+    double left[2] = {7, 7};
+    hfy_status status[2];
+    hfy_report report;
+    hfy_net net;
+    size_t i;
+    memset(&net, 0, sizeof net), memset(&report, 0, sizeof report);
+    for (i = 0; i < 2 * N; i++) bias[i] = (hfy_real)(i < N ? -HUGE_VAL : 0);
+    net.dim = D, net.count = N, net.keys = keys, net.leave_out = 1e-3;
+    net.sep.kind = round & 1 ? HFY_SEP_EXP : HFY_SEP_SOFTMAX;
+    if (round & 2)
+      net.bias = bias, net.bias_stride = N;
+    else
+      net.visible = visible;
+    net.null_pattern = round == 4 || round == 6;
+    report.status = status, report.left_out = left;
+    fill(out, 2 * D, 7);
+    if (net.null_pattern) {
+      CHECK(hfy_retrieve(&net, queries, 2, out, &report, &work) == HFY_OK && left[0] <= 0);
+      continue;
+    }
+    CHECK_FAILS(hfy_retrieve(&net, queries, 2, out, &report, &work), HFY_ERR_ARG, &work, "query 0: too few scores");
+    CHECK(status[0] == HFY_ERR_ARG && status[1] == HFY_OK && left[0] >= 7 && left[1] < 1e-3);
+    for (i = 0; i < D; i++) CHECK_EQ(out[i], 7);
+  }
+  hfy_work_free(&work);
+}
+
 int main(int argc, char **argv) {
   CHECK_BEGIN(argc, argv);
   RUN(kernels_agree);
@@ -2084,6 +2120,7 @@ int main(int argc, char **argv) {
   RUN(damaged_bytes);
   RUN(replaced_keys);
   RUN(a_share_left_out);
+  RUN(nothing_seen_is_nothing_left_out);
   RUN(updates);
   RUN(update_errors);
   return CHECK_END();

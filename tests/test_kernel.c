@@ -2041,6 +2041,31 @@ TEST(hessian) {
   }
 }
 
+/* An entry so large that the others are lost beside it is not one that its own neuron sees. */
+TEST(far_from_the_patterns_without_self) {
+  const uint64_t two[2] = {3, 6};
+  const double a[6] = {1, -2, 0.5, 0.25, 1, -1}, sizes[3] = {1e3, 1e9, 1e200};
+  size_t c, m;
+  for (c = 0; c < 3; c++) {
+    const double point[3] = {sizes[c], 0.5, -1};
+    double direct[3], hessian[9], field = 0, slope = 0, bend = 0;
+    hfy_kernel k;
+    memset(&k, 0, sizeof k);
+    k.dim = 3, k.count = 2, k.patterns = two, k.gamma = 0.2, k.alpha = a, k.no_self = 1;
+    for (m = 0; m < 2; m++) { /* neuron 0 sees bits 1 and 2 */
+      const double d1 = point[1] - 1, d2 = point[2] - (m ? 1 : -1), part = a[3 * m] * exp(-0.2 * (d1 * d1 + d2 * d2));
+      field += part, slope -= 0.4 * d1 * part, bend += 0.16 * d1 * d2 * part;
+    }
+    fine(hfy_kernel_forces(&k, point, 1, direct, NULL, NULL, &work));
+    CHECK_NEAR(direct[0], -field, 1e-12);
+    CHECK(fabs(direct[1]) <= 0 && fabs(direct[2]) <= 0);
+    fine(hfy_kernel_hessian(&k, point, hessian, &work));
+    CHECK_NEAR(hessian[1], -slope, 1e-12);
+    CHECK_NEAR(hessian[5] / sizes[c], -bend, 1e-12);
+    CHECK(fabs(hessian[0]) <= 0);
+  }
+}
+
 TEST(curvatures) {
   enum { P = 30, N = 25 };
   size_t c, i, j, l;
@@ -2344,6 +2369,7 @@ int main(int argc, char **argv) {
   RUN(no_margin);
   RUN(tables);
   RUN(hessian);
+  RUN(far_from_the_patterns_without_self);
   RUN(curvatures);
   RUN(other_ways);
   RUN(bad_input);

@@ -1849,13 +1849,16 @@ TEST(bad_arguments) {
   ARG(hfy_rate_leading(&one, NULL, 0.5, 0, &lead, &work), "rates is NULL");
   ARG(hfy_rate_leading(&one, &rates, 0.5, 0, NULL, &work), "lead is NULL");
   ARG(hfy_rate_leading(&one, &rates, 1, 0, &lead, &work), "alpha is 1; it should be above 0 and below 1");
+  rates.r = r;
+  ARG(hfy_rate_leading(&one, &rates, 0.5, 0, &lead, &work), "n is 0; it should be at least 1");
+  rates.r = NULL;
   ARG(hfy_rate_critical_load(&one, &rates, 0, NULL, &work), "alpha is NULL");
   rates.units = 1;
   ARG(hfy_rate_critical_load(&one, &rates, 0, &best, &work), "units is 1");
   rates.units = 0, rates.cv = 0;
   ARG(hfy_rate_critical_load(&one, &rates, 0, &best, &work), "cv is 0; it should be above 0");
   rates.r = r, rates.n = 0;
-  ARG(hfy_rate_critical_load(&one, &rates, 0, &best, &work), "count is 0");
+  ARG(hfy_rate_critical_load(&one, &rates, 0, &best, &work), "n is 0");
   bad = unit(0.38, 0, 0); /* unstable at any load */
   CHECK(hfy_rate_bulk_load(&bad, 4, 0, 0, &best, &work) == HFY_OK && best <= 0);
   CHECK(hfy_rate_bulk_edge(&bad, 4, 1e-3, 0, 0, &best, &work) == HFY_OK && best >= 0);
@@ -2365,8 +2368,10 @@ TEST(driven_runs_refuse_and_diverge) {
   c.record = record, c.units = out_of_range, c.n_units = 1;
   ARG("course->units[0] is 3; it should be below dim 3");
   c.every = 0, c.dt = -1;
-  ARG("dt is -1");
-  c.dt = 1e306;
+  ARG("course->dt is -1");
+  c.dt = 0, c.delay = SIZE_MAX;
+  CHECK_FAILS(hfy_rate_run(&one, w, 3, start, 2, &c, NULL, end, NULL, &work), HFY_ERR_NOMEM, &work, "scratch");
+  c.delay = 0, c.dt = 1e306;
   ARG("course: 500 steps of dt 1e306 end at no finite time");
   c.dt = 0, c.input = bad_wave;
   memset(w, 0, sizeof w);
@@ -2397,6 +2402,14 @@ TEST(fixed_points_stable_and_not) {
     CHECK(fabs(abscissa[s] - (1 - 2 * to[s] * to[s])) < 1e-8);
   }
   CHECK(first[0] == 0 && first[1] == 1 && first[2] == 2 && first[3] == 1);
+  { /* a start that leaves the range of double ends no other search */
+    const double w2[4] = {1e300, -1e300, 0, 0}, starts[4] = {1e300, 1e300, 0, 0};
+    double ends[4] = {7, 7, 7, 7};
+    one = unit(1, 0, 0);
+    CHECK(hfy_rate_fixed_points(&one, w2, 2, starts, 2, ends, &points, NULL) == HFY_ERR_CONVERGENCE);
+    CHECK(status[0] == HFY_ERR_CONVERGENCE && abscissa[0] > DBL_MAX && ends[0] >= 1e300);
+    CHECK(status[1] == HFY_OK && fabs(ends[2]) <= 0 && fabs(ends[3]) <= 0 && fabs(abscissa[1] + 1) < 1e-12);
+  }
   for (seed = 0; seed < 4; seed++) {
     double *r = patterns(40 + seed, P, N, 1.5, 1);
     hfy_rng rng = hfy_rng_seed(seed);
