@@ -180,7 +180,7 @@
      A query's bits depend neither on the batch it came in, nor on threads, nor on the run: every dot product is summed
      in one fixed order, and projections add patterns in ascending order. They do depend on the instruction set (which
      hfy_simd_isa tells and work.isa forces), and in the last places on compiler, flags, libm and, where there is one,
-     the BLAS, which answers for its own bits. SOFTMAX and EXP are computed in another order when the report asks for
+     the BLAS (its bits are its own). SOFTMAX and EXP are computed in another order when the report asks for
      weights, support, top or energies: equal up to rounding.
      Random numbers come only from a hfy_rng that you seed.
      The implementation file refuses -ffast-math (or -Ofast, /fp:fast): masks and missing bounds are infinities, and
@@ -13197,7 +13197,7 @@ HFY_PRIVATE_ const char *hfy_net_own_(const hfy_net *net) {
 
 /* Says why a query has no answer. */
 HFY_COLD_ hfy_status hfy_net_failed_(hfy_work *work, hfy_status status, size_t who) {
-  if (status == HFY_ERR_FORMAT) /* so a walk says it; the caller hears of a bad argument */
+  if (status == HFY_ERR_FORMAT) /* so a query says it; the caller hears of a bad argument */
     return hfy_base_fail_(work, HFY_ERR_ARG, "query %z: net->index is of other keys, or they or its data have changed "
                           "since: build it again", who);
   if (status == HFY_ERR_NONFINITE)
@@ -13951,7 +13951,7 @@ HFY_PRIVATE_ void hfy_net_answer_(const hfy_net_run_ *run, hfy_net_walk_ *w, con
   hfy_net_report_(run, w, p);
 }
 
-/* The walk of query `who`. */
+/* All steps of query `who`. */
 HFY_PRIVATE_ hfy_status hfy_net_walk_plainly_(const hfy_net_run_ *run, size_t who, hfy_net_scratch_ *s) {
   hfy_net_walk_ *w = s->walk;
   hfy_net_admit_(run, run->queries, who, 0, s);
@@ -15381,10 +15381,10 @@ HFY_COLD_ hfy_status hfy_net_each_(const hfy_net *net, const hfy_net_asked_ *a, 
   return failure;
 }
 
-/* A call's walks, each over its share of the queries. */
+/* A call's workers, each with its share of the queries. */
 typedef struct hfy_net_call_ {
   const hfy_net_run_ *run;
-  hfy_net_scratch_ *scratch; /* one per walk */
+  hfy_net_scratch_ *scratch; /* one per worker */
   size_t first, n_queries, walks, head, heads; /* heads: shared out instead of queries; 0: none, `head` is at work */
 } hfy_net_call_;
 
@@ -15824,14 +15824,14 @@ typedef struct hfy_net_back_ {
   hfy_sep_grad sep;                     /* what is asked for of the separation */
   double *asked[HFY_NET_NUMBERS_];      /* where numbers are added, or NULL */
   double *each[3];                      /* likewise, of each query: those of the first numbers */
-  hfy_net_call_ call;                   /* the walks there; 0: none */
+  hfy_net_call_ call;                   /* the workers there; 0: none */
   hfy_net_scratch_ *scratch;            /* tasks */
   size_t tasks, shares, tile, live;     /* of rows, of queries */
   size_t lot;                           /* elements turned at once */
   int opens, solves, reads, tries;      /* now: q, theta, p, z; u; through the readout; p of all steps, no more */
   double step;
   hfy_net_one_ *one, failed;
-  hfy_status *status;                   /* n_queries: how the walks went */
+  hfy_status *status;                   /* n_queries: how they went */
   hfy_real *q, *z, *df, *dz, *pull, *v; /* D; pull: K'theta', then beta q; v: readout_dim */
   hfy_real *theta, *y, *dy, *turned;    /* N, theta is y unless it is needed; tasks x lot */
   double *dq, *u, *want, *rest, *way;   /* D; but for dq implicit only: rest = want - (1 - J')u */
@@ -16302,7 +16302,7 @@ HFY_PRIVATE_ void hfy_net_back_admit_(hfy_net_back_ *b, size_t who, size_t l) {
   one->off = (double)dout[d];
 }
 
-/* Seats `live` queries from `first` on and walks them there. */
+/* Seats `live` queries from `first` on and iterates them there. */
 HFY_PRIVATE_ void hfy_net_back_seat_(hfy_net_back_ *b, size_t first) {
   size_t l;
   b->run.first = b->call.walks ? first : 0;
@@ -17720,7 +17720,7 @@ typedef struct hfy_layer_run_ {
   size_t most, many;             /* rows of out, patterns of a net, in the largest bags */
   int dropping, fold;
   hfy_layer_side_ side[HFY_LAYER_SIDES_];
-  hfy_layer_bag_ bag;            /* where the walk over the bags is: hfy_layer_next_ */
+  hfy_layer_bag_ bag;            /* which bag is next: hfy_layer_next_ */
   hfy_net net;                   /* of a head in it, what it drops out, what else is asked, where its mask begins */
   hfy_net_drop_ dice;
   hfy_net_more_ more;
@@ -19613,8 +19613,8 @@ typedef struct hfy_shard_call_ {
   const hfy_real *queries;
   const hfy_real *rows; /* values or readout */
   void *partial;
-  hfy_net_scratch_ *scratch; /* one per walk */
-  double *score;             /* N a walk, with a margin, and N more */
+  hfy_net_scratch_ *scratch; /* one per worker */
+  double *score;             /* N per worker, with a margin, and N more */
   size_t stride, n_queries, walks;
   uint64_t first;
 } hfy_shard_call_;
@@ -19661,7 +19661,7 @@ HFY_COLD_ void hfy_shard_keep_sum_(const hfy_shard_call_ *call, size_t who, cons
   hfy_shard_put_record_(call->partial, who, &record);
 }
 
-/* One walk's share of the queries. */
+/* One worker's share of the queries. */
 HFY_COLD_ void hfy_shard_share_(void *context, size_t i) {
   const hfy_shard_call_ *call = (const hfy_shard_call_ *)context;
   const hfy_net_run_ *run = &call->run;
@@ -23698,7 +23698,7 @@ HFY_COLD_ void hfy_kernel_own_(hfy_kernel_view_ *v) {
     }
 }
 
-/* Checks the kernel and n states (TRIAL: to come), takes a walk's scratch, fills it but for the states. */
+/* Checks the kernel and n states (TRIAL: to come), takes its scratch, fills it but for the states. */
 HFY_COLD_ hfy_status hfy_kernel_open_walk_(const hfy_kernel *kernel, int takes, const char *missing,
                                            const uint64_t *states, size_t n, hfy_kernel_walk_ *walk, hfy_work *w) {
   hfy_kernel_view_ *v = &walk->view;
