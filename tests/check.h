@@ -139,11 +139,16 @@ static CHECK_UNUSED hfy_real not_a_number(void) {
     else                                                                   \
       check_passed++;                                                      \
   } while (0)
-/* what is double in every build is tested in one of them */
+/* what is double in every build is tested in one of them; LONG: not where a look is slow and others reach the same */
 #ifdef HFY_DOUBLE
 #define RUN_ONCE(name) (void)name
 #else
 #define RUN_ONCE(name) RUN(name)
+#endif
+#ifdef CHECK_SLOW
+#define RUN_LONG(name) (void)name
+#else
+#define RUN_LONG(name) RUN_ONCE(name)
 #endif
 #define CHECK_BEGIN(argc, argv) (check_filter = (argc) > 1 ? (argv)[1] : "")
 #define CHECK_END()                                                                                                  \

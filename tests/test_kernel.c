@@ -2336,7 +2336,7 @@ int main(int argc, char **argv) {
   RUN(isolated_pattern);
   RUN(unstable_descent);
   RUN(forces);
-  RUN_ONCE(learning_dynamics);
+  RUN_LONG(learning_dynamics);
   RUN(information);
   RUN(baselines);
   RUN(untrained);

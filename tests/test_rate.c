@@ -2620,7 +2620,7 @@ int main(int argc, char **argv) {
   RUN(a_uniform_mode_is_not_the_memory);
   RUN(dense_patterns_are_the_case_without_inequalities);
   RUN(marginal_is_not_stable);
-  RUN_ONCE(units_on_their_threshold);
+  RUN_LONG(units_on_their_threshold);
   RUN(silent_units_in_spectra);
   RUN(no_row_has_more_constraints_than_weights);
   RUN(sparse_rows_are_polished);
@@ -2630,12 +2630,12 @@ int main(int argc, char **argv) {
   RUN(dynamics_are_golden);
   RUN(integrators_and_forms_agree);
   RUN(batches_are_one_by_one);
-  RUN_ONCE(the_jacobian_predicts_return_and_departure);
+  RUN_LONG(the_jacobian_predicts_return_and_departure);
   RUN(runs_that_settle_run_out_and_diverge);
   RUN(infinite_slopes_do_not_stall);
   RUN_ONCE(no_run_goes_on_for_ever);
   RUN(sparse_rows_are_never_nan);
-  RUN_ONCE(basins);
+  RUN_LONG(basins);
   RUN_ONCE(basins_count_the_starts_that_return);
   RUN(asymmetry);
   RUN(bad_arguments);
@@ -2649,7 +2649,7 @@ int main(int argc, char **argv) {
   RUN_ONCE(fixed_points_stable_and_not);
   RUN(masked_weights_are_optimal);
   RUN(masked_rows_without_a_solution);
-  RUN_ONCE(the_lead_at_a_load);
+  RUN_LONG(the_lead_at_a_load);
   RUN_ONCE(the_lead_of_samples_and_networks);
   RUN(moments_of_the_weights);
   RUN(outliers_are_where_the_theory_puts_them);
