@@ -23939,37 +23939,61 @@ HFY_COLD_ hfy_status hfy_kernel_check_between_(const hfy_kernel_view_ *v, hfy_wo
   return status ? status : hfy_kernel_check_alpha_(&v->k, 0, w);
 }
 
-/* The sum of squares of d but for entry j, from that of all: exact where j is all there is, or beyond double. */
-HFY_COLD_ double hfy_kernel_others_(const double *d, size_t n, size_t j, double whole) {
-  const double own = d[j] * d[j];
-  double sum = 0;
+/* A sum whose terms can be left out again without a trace of them: the two largest stand apart, as what is subtracted
+   must not be larger than what stays. */
+typedef struct hfy_kernel_terms_ {
+  const double *term;
+  size_t first, second; /* second: SIZE_MAX if there is none */
+  double rest;
+} hfy_kernel_terms_;
+
+HFY_COLD_ hfy_kernel_terms_ hfy_kernel_add_up_(const double *term, size_t n) {
+  hfy_kernel_terms_ s = {term, 0, SIZE_MAX, 0};
   size_t i;
-  if (own <= 0.5 * whole && hfy_base_is_finite_(whole)) return whole - own;
-  for (i = 0; i < n; i++) sum += i == j ? 0 : d[i] * d[i];
-  return sum;
+  for (i = 1; i < n; i++) s.first = fabs(term[i]) > fabs(term[s.first]) ? i : s.first;
+  for (i = 0; i < n; i++)
+    if (i != s.first && (s.second == SIZE_MAX || fabs(term[i]) > fabs(term[s.second]))) s.second = i;
+  for (i = 0; i < n; i++) s.rest += i == s.first || i == s.second ? 0 : term[i];
+  return s;
 }
 
-/* Pattern i's part of both forces for no_self. whole: |x - xi|^2 or x.xi; apart: x - xi or xi. */
+/* The sum without terms j and l, which may be one. */
+HFY_COLD_ double hfy_kernel_without_(const hfy_kernel_terms_ *s, size_t j, size_t l) {
+  double sum = s->rest;
+  if (j != s->first && j != s->second) sum -= s->term[j];
+  if (l != j && l != s->first && l != s->second) sum -= s->term[l];
+  if (s->second != SIZE_MAX && j != s->second && l != s->second) sum += s->term[s->second];
+  return j != s->first && l != s->first ? sum + s->term[s->first] : sum;
+}
+
+/* K of an RBF whose neuron j does not see its bit; s: of squares. */
+HFY_COLD_ double hfy_kernel_unseen_(const hfy_kernel *k, const hfy_kernel_terms_ *s, size_t j) {
+  const double square = hfy_kernel_without_(s, j, j);
+  return hfy_kernel_of_(k, 0, square > 0 ? square : 0);
+}
+
+/* Pattern i's part of both forces for no_self. apart: x - xi or xi; room: 2 N. */
 HFY_COLD_ void hfy_kernel_force_part_(const hfy_kernel_view_ *v, const double *x, size_t i, const double *apart,
-                                      double whole, double *fd, double *fi) {
+                                      double *room, double *fd, double *fi) {
   const hfy_kernel *k = &v->k;
   const int rbf = k->kind == HFY_KERNEL_RBF;
-  const double *a = k->alpha + i * k->dim;
-  double sum = 0, value;
-  size_t j, turn;
-  for (turn = 0; turn < 2; turn++) /* sum over k of x_k alpha_k K_k first */
-    for (j = 0; j < k->dim; j++) {
-      value = rbf ? hfy_kernel_of_(k, 0, hfy_kernel_others_(apart, k->dim, j, whole))
-                  : k->gamma * (whole - apart[j] * x[j]);
-      if (!turn)
-        fd[j] -= value * a[j];
-      else /* neuron j does not see bit j */
-        fi[j] += k->gamma * apart[j] * (rbf ? 2 * (sum - x[j] * a[j] * value) : x[j] * a[j] - sum);
-      if (!turn) sum += x[j] * a[j] * (rbf ? value : 1);
-    }
+  const size_t N = k->dim;
+  const double *a = k->alpha + i * N;
+  double *field = room + N;
+  hfy_kernel_terms_ s;
+  size_t j;
+  for (j = 0; j < N; j++) room[j] = apart[j] * (rbf ? apart[j] : x[j]);
+  s = hfy_kernel_add_up_(room, N);
+  for (j = 0; j < N; j++) {
+    const double value = rbf ? hfy_kernel_unseen_(k, &s, j) : k->gamma * hfy_kernel_without_(&s, j, j);
+    fd[j] -= value * a[j];
+    field[j] = x[j] * a[j] * (rbf ? value : 1);
+  }
+  s = hfy_kernel_add_up_(field, N); /* neuron j does not see bit j */
+  for (j = 0; j < N; j++) fi[j] += k->gamma * apart[j] * ((rbf ? 2 : -1) * hfy_kernel_without_(&s, j, j));
 }
 
-/* F_d and F_i at x, N numbers each; apart: N. */
+/* F_d and F_i at x, N numbers each; apart: 3 N. */
 HFY_COLD_ void hfy_kernel_force_(const hfy_kernel_view_ *v, const double *x, double *fd, double *fi, double *apart) {
   const hfy_kernel *k = &v->k;
   const size_t N = k->dim;
@@ -23991,7 +24015,7 @@ HFY_COLD_ void hfy_kernel_force_(const hfy_kernel_view_ *v, const double *x, dou
       }
     }
     if (k->no_self) {
-      hfy_kernel_force_part_(v, x, i, apart, k->kind == HFY_KERNEL_RBF ? square : dot, fd, fi);
+      hfy_kernel_force_part_(v, x, i, apart, apart + N, fd, fi);
       continue;
     }
     value = hfy_kernel_of_(k, dot, square);
@@ -24040,7 +24064,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const 
   for (i = 0; !status && i < n; i++)
     if (!hfy_base_is_finite_(hfy_linalg_largest_(x + i * N, N)))
       status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "x holds NaN or infinity in row %z", i);
-  while (hfy_base_layout_(&arena, w, &status)) fd = HFY_TAKE_(&arena, double, hfy_base_times_(N, 4));
+  while (hfy_base_layout_(&arena, w, &status)) fd = HFY_TAKE_(&arena, double, hfy_base_times_(N, 5));
   for (i = 0; !status && i < n; i++, x += N) {
     fi = fd + N;
     apart = fi + N;
@@ -24059,33 +24083,38 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const 
   return hfy_base_close_(w, &local, status);
 }
 
-/* Adds pattern i's part to the lower triangle of the Hessian of V at x. d: x - xi (RBF) or xi; a: N. */
-HFY_COLD_ void hfy_kernel_bend_(const hfy_kernel_view_ *v, const double *x, size_t i, double *d, double *a,
+/* Adds pattern i's part to the lower triangle of the Hessian of V at x. d: x - xi (RBF) or xi; a, t: N. */
+HFY_COLD_ void hfy_kernel_bend_(const hfy_kernel_view_ *v, const double *x, size_t i, double *d, double *a, double *t,
                                 double *hessian) {
   const hfy_kernel *k = &v->k;
   const int rbf = k->kind == HFY_KERNEL_RBF, own = k->no_self;
   const double g = 2 * k->gamma;
   double whole = 0, sum = 0, value = 0, bend = 0;
+  hfy_kernel_terms_ s;
   size_t j, l;
   for (j = 0; j < k->dim; j++) {
-    const double s = hfy_kernel_bit_(k->patterns + i * v->words, j) ? 1 : -1;
-    d[j] = rbf ? x[j] - s : s;
+    const double bit = hfy_kernel_bit_(k->patterns + i * v->words, j) ? 1 : -1;
+    d[j] = rbf ? x[j] - bit : bit;
+    t[j] = d[j] * d[j];
     whole += d[j] * (rbf ? d[j] : x[j]);
     if (!rbf) sum += x[j] * k->alpha[i * k->dim + j];
   }
+  s = hfy_kernel_add_up_(t, k->dim);
   if (!rbf) value = -k->gamma * k->degree * hfy_binary_power_(k->gamma * whole + k->offset, k->degree - 1);
   if (!rbf && k->degree > 1)
     bend = -k->gamma * k->gamma * k->degree * (k->degree - 1) *
            hfy_binary_power_(k->gamma * whole + k->offset, k->degree - 2) * sum;
   for (j = 0; j < k->dim; j++) {
-    if (rbf) value = g * hfy_kernel_of_(k, 0, own ? hfy_kernel_others_(d, k->dim, j, whole) : whole);
+    if (rbf) value = g * (own ? hfy_kernel_unseen_(k, &s, j) : hfy_kernel_of_(k, 0, whole));
     a[j] = value * k->alpha[i * k->dim + j];
     if (rbf) sum += x[j] * a[j];
   }
+  for (j = 0; j < k->dim; j++) t[j] = x[j] * a[j];
+  s = hfy_kernel_add_up_(t, k->dim);
   for (j = 0; j < k->dim; j++, hessian += k->dim) {
-    const double rest = own ? sum - x[j] * a[j] : sum; /* RBF: g times the sum of the others' x alpha K */
+    const double rest = own ? hfy_kernel_without_(&s, j, j) : sum; /* RBF: g times the sum of the others' x alpha K */
     for (l = 0; l < j; l++) {
-      if (rbf) bend = -g * (own ? rest - x[l] * a[l] : sum);
+      if (rbf) bend = -g * (own ? hfy_kernel_without_(&s, j, l) : sum);
       hessian[l] += a[j] * d[l] + a[l] * d[j] + bend * d[j] * d[l];
     }
     if (!own) hessian[j] += 2 * a[j] * d[j] + (rbf ? -g * sum : bend) * d[j] * d[j];
@@ -24101,16 +24130,17 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_hessian(const hfy_kernel *kernel, const
   hfy_kernel_view_ v;
   hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_DOUBLE_, !x ? "x" : !hessian ? "hessian" : NULL, &v, w);
   const size_t N = v.k.dim;
-  double *room = NULL;
+  double *room = NULL, *next;
   size_t i, j;
   if (!status) status = hfy_kernel_check_between_(&v, w);
   if (!status && !hfy_base_is_finite_(hfy_linalg_largest_(x, N)))
     status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "x holds NaN or infinity");
   while (hfy_base_layout_(&arena, w, &status))
-    room = HFY_TAKE_(&arena, double, hfy_base_times_(N, hfy_base_plus_(N, 2)));
+    room = HFY_TAKE_(&arena, double, hfy_base_times_(N, hfy_base_plus_(N, 3)));
   if (status) return hfy_base_close_(w, &local, status);
   memset(room, 0, N * N * sizeof *room);
-  for (i = 0; i < v.k.count; i++) hfy_kernel_bend_(&v, x, i, room + N * N, room + N * N + N, room);
+  for (i = 0, next = room + N * N; i < v.k.count; i++)
+    hfy_kernel_bend_(&v, x, i, next, next + N, next + 2 * N, room);
   for (i = 0; i < N; i++)
     for (j = 0; j < i; j++) room[j * N + i] = room[i * N + j];
   if (!hfy_base_is_finite_(hfy_linalg_largest_(room, N * N)))
