@@ -11,23 +11,12 @@
 #endif
 #define HFY_IMPLEMENTATION
 #include "../../hfy.h"
-
-#include <stdio.h>
-#include <stdlib.h>
+#include "reproduce.h"
 
 static hfy_work work;
 
-static double *doubles(size_t n) {
-  double *x = (double *)calloc(n ? n : 1, sizeof *x);
-  if (!x) fprintf(stderr, "out of memory\n"), exit(1);
-  return x;
-}
-
-static void must(hfy_status status) {
-  if (!status) return;
-  fprintf(stderr, "%s: %s\n", hfy_status_text(status), work.message);
-  exit(1);
-}
+static double *doubles(size_t n) { return (double *)allocate(n, sizeof(double)); }
+static void must(hfy_status status) { check(status, &work); }
 
 static int ascending(const void *a, const void *b) {
   const double x = *(const double *)a, y = *(const double *)b;
