@@ -10803,6 +10803,14 @@ HFY_PRIVATE_ double hfy_sep_means_(hfy_sep_scratch_ *s, double loose) {
   return t;
 }
 
+/* The largest distance of the list. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_sep_far_(const hfy_sep_scratch_ *s) {
+  double far = 0;
+  size_t i;
+  for (i = 0; i < s->count; i++) far = s->weight[i] > far ? s->weight[i] : far;
+  return far;
+}
+
 /* A step of Newton's method down to `next`; 0: there is none, or it was the last. */
 HFY_PRIVATE_ int hfy_sep_step_(double *x, double next) {
   double before = *x;
@@ -10915,7 +10923,8 @@ HFY_PRIVATE_ double hfy_sep_loose_(size_t n, double e) {
 
 /* Drops of a window (s->weight: distances from the top, one of them 0) what lies beyond the threshold for sure, which
    is beyond that of any row that holds these scores as well. Newton's method from the right, on a norm, which is convex
-   for e >= 1; below halvings will do. Returns the edge: what is not below it gets no weight. */
+   for e >= 1, until a step is below near x; for e < 1 halvings will do. Returns the edge: what is not below it gets no
+   weight. */
 HFY_PRIVATE_ double hfy_sep_narrow_(double a, double e, double near, hfy_sep_scratch_ *s) {
   const double loose = hfy_sep_loose_(s->count, e);
   double x = 1 / a, low = 0, before, slope, height, start = x;
@@ -10981,15 +10990,15 @@ HFY_COLD_ double hfy_sep_edge_(const double *d, size_t n, double a, double e, do
 }
 
 /* From a window to the support, by what does not depend on the rest of the window: a window that holds less of what
-   gets no weight has the same solution, to the bit. Returns a point right of the threshold, by what is left. */
+   gets no weight has the same solution, to the bit. Returns a point right of the threshold, by what is left; *last: its
+   largest distance. */
 HFY_PRIVATE_ double hfy_sep_support_(double a, double e, double *last, hfy_sep_scratch_ *s) {
   double far, loose, height, slope, x, edge = 0;
-  size_t i, before;
+  size_t before;
   (void)hfy_sep_narrow_(a, e, 1e-1, s);
   for (;;) {
     loose = hfy_sep_loose_(s->count, e);
-    for (i = 0, far = 0; i < s->count; i++) far = s->weight[i] > far ? s->weight[i] : far;
-    *last = far;
+    *last = far = hfy_sep_far_(s);
     if (!(a * far > 1e-100)) return 1 / a; /* as good as equal */
     height = hfy_sep_height_(s, a, e, far, &slope);
     x = (1 - height) / slope;
@@ -11037,9 +11046,8 @@ HFY_PRIVATE_ void hfy_sep_power_(double a, double e, double power, hfy_sep_scrat
    threshold. Else by what is exact. */
 HFY_PRIVATE_ void hfy_sep_line_(hfy_sep_scratch_ *s) {
   const double loose = hfy_sep_loose_(s->count, 1);
-  double t = hfy_sep_means_(s, loose), far = 0;
+  double t = hfy_sep_means_(s, loose), far = hfy_sep_far_(s);
   size_t i;
-  for (i = 0; i < s->count; i++) far = s->weight[i] > far ? s->weight[i] : far;
   if (!(far < t - loose)) {
     (void)hfy_sep_support_(1, 1, &far, s);
     t = hfy_sep_means_(s, 0);
