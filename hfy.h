@@ -1992,8 +1992,9 @@ typedef enum hfy_binary_rule {
 } hfy_binary_rule;
 
 /* weights[j*dim + k] for `count` patterns of dim finite numbers, stride apart (0 = dim); self_coupling 0 zeroes the
-   diagonal. Dependent patterns are fine. Cost: count dim^2 multiply-adds, PSEUDO_INVERSE also count^2 dim; scratch:
-   count dim and dim^2 doubles, and count^2. Errors, nothing written: ARG (NULL, sizes), NOMEM, NONFINITE (patterns; a
+   diagonal. Dependent patterns are fine. Cost: count dim^2 multiply-adds, PSEUDO_INVERSE about three
+   times that and 6 min(count, dim)^3; scratch: count dim and dim^2 doubles, and with PSEUDO_INVERSE about 2 count dim
+   and 5 min(count, dim)^2 more. Errors, nothing written: ARG (NULL, sizes), NOMEM, NONFINITE (patterns; a
    result beyond hfy_real). */
 HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
                                       size_t stride, int self_coupling, hfy_real *weights, hfy_work *work);
@@ -21686,8 +21687,7 @@ HFY_COLD_ hfy_status hfy_binary_check_rows_(const hfy_real *x, size_t rows, size
   if (stride && stride < dim)
     return hfy_base_fail_(w, HFY_ERR_ARG, "stride is %z; it should be 0 or at least dim, %z", stride, dim);
   if (!stride) stride = dim;
-  if (!hfy_base_fits_(rows, stride, sizeof(double)) || !hfy_base_fits_(dim, dim, sizeof(double)) ||
-      !hfy_base_fits_(rows, rows, sizeof(double)))
+  if (!hfy_base_fits_(rows, stride, sizeof(double)) || !hfy_base_fits_(dim, dim, sizeof(double)))
     return hfy_base_fail_(w, HFY_ERR_ARG, "count %z and dim %z: an array of that size cannot exist", rows, dim);
   if (!x) return hfy_base_null_(w, name);
   for (i = 0; i < rows; i++)
@@ -21700,8 +21700,9 @@ HFY_COLD_ hfy_status hfy_binary_check_rows_(const hfy_real *x, size_t rows, size
 /* The weights are X^T dual. */
 typedef struct hfy_binary_rules_ {
   const hfy_simd_ *simd;
-  double *x, *dual;           /* count x dim: the patterns; themselves, or the rows of (X^+)^T = (X X^T)^+ X */
-  double *gram, *sum, *gemm;  /* count x count, dim x dim */
+  double *x, *dual;           /* count x dim: the patterns; themselves, or (X^+)^T = (X X^T)^+ X = X (X^T X)^+ */
+  double *gram, *inverse;     /* of the shorter side; inverse where that is dim */
+  double *sum, *gemm;         /* sum: dim x dim */
   double unit;                /* a power of two that x is scaled by, and dual by its inverse */
   hfy_binary_pinv_ pinv;
 } hfy_binary_rules_;
@@ -21718,7 +21719,8 @@ HFY_PRIVATE_ hfy_status hfy_binary_in_range_(const double *x, size_t n, double s
 /* Checks all but the outputs, fills x and dual. square: is sum dim x dim, or dim? */
 HFY_PRIVATE_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
                                          size_t stride, int square, hfy_binary_rules_ *s, hfy_work *w) {
-  const size_t most = count > dim ? count : dim;
+  const size_t most = count > dim ? count : dim, side = count + dim - most;
+  const int tall = count > dim;
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status;
   size_t i;
@@ -21734,8 +21736,9 @@ HFY_PRIVATE_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *p
     s->gemm = HFY_TAKE_(&arena, double, hfy_linalg_gemm_scratch_(most, most, most, sizeof(double)));
     if (rule == HFY_BINARY_HEBBIAN) continue;
     s->dual = HFY_TAKE_(&arena, double, count * dim);
-    s->gram = HFY_TAKE_(&arena, double, count * count);
-    hfy_binary_plan_pinv_(&arena, s->simd, count, dim, &s->pinv);
+    s->gram = HFY_TAKE_(&arena, double, side * side);
+    s->inverse = HFY_TAKE_(&arena, double, tall ? dim * dim : 0);
+    hfy_binary_plan_pinv_(&arena, s->simd, side, dim, &s->pinv);
   }
   if (status) return status;
   (void)hfy_linalg_widen_(patterns, stride ? stride : dim, count, dim, s->x);
@@ -21743,11 +21746,18 @@ HFY_PRIVATE_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *p
   s->unit = hfy_linalg_unit_(s->x, count * dim);
   if (s->unit > 1e-50 && s->unit < 1e50) s->unit = 1;
   for (i = 0; !(s->unit == 1) && i < count * dim; i++) s->x[i] *= s->unit; /* for the squares; the same weights */
-  hfy_linalg_gram_(s->simd, count, dim, hfy_linalg_rows_(s->x, dim), s->gram, s->gemm);
-  memcpy(s->dual, s->x, count * dim * sizeof(double));
-  if (!hfy_binary_pinv_run_(&s->pinv, s->gram, s->dual, 1e-12 * (double)count)) return HFY_OK;
-  return hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "QL did not converge on the %z x %z dots of the patterns", count,
-                        count);
+  hfy_linalg_gram_(s->simd, side, tall ? count : dim,
+                   tall ? hfy_linalg_turned_(s->x, dim) : hfy_linalg_rows_(s->x, dim), s->gram, s->gemm);
+  if (tall) memset(s->inverse, 0, dim * dim * sizeof(double));
+  for (i = 0; tall && i < dim; i++) s->inverse[i * dim + i] = 1;
+  if (!tall) memcpy(s->dual, s->x, count * dim * sizeof(double));
+  if (hfy_binary_pinv_run_(&s->pinv, s->gram, tall ? s->inverse : s->dual, 1e-12 * (double)most))
+    return hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "QL did not converge on the %z x %z products of the patterns", side,
+                          side);
+  if (tall)
+    hfy_linalg_multiply_(s->simd, count, dim, dim, hfy_linalg_rows_(s->x, dim), hfy_linalg_rows_(s->inverse, dim),
+                         hfy_linalg_set_(s->dual, dim), s->gemm);
+  return HFY_OK;
 }
 
 HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,

@@ -338,6 +338,31 @@ TEST(projection_weights) {
     for (i = 0; i < 50; i++)
       for (j = 0; j < 30; j++) CHECK_NEAR(keys[i * 30 + j], inverse[j * 50 + i], 10 * REAL_EPS);
   }
+  { /* many patterns: nothing is count x count; bits that say the same, and 2^100 times the patterns */
+    enum { MANY = 2000, FEW = 10 };
+    static double a[MANY * FEW], inverse[MANY * FEW];
+    static hfy_real many[MANY * FEW], duals[MANY * FEW];
+    hfy_work own;
+    hfy_net net;
+    memset(&own, 0, sizeof own);
+    signs(5, many, MANY * FEW);
+    for (i = 0; i < MANY; i++) many[i * FEW + 7] = -many[i * FEW + 3], many[i * FEW + 9] = many[i * FEW];
+    for (i = 0; i < MANY * FEW; i++) a[i] = (double)many[i];
+    CHECK(hfy_linalg_pinv(a, MANY, FEW, 1e-6, inverse, &k, &work) == HFY_OK && k == 8);
+    CHECK(hfy_binary_net(HFY_BINARY_PSEUDO_INVERSE, many, MANY, FEW, 0, duals, NULL, &net, &own) == HFY_OK);
+    for (i = 0; i < MANY; i++)
+      for (j = 0; j < FEW; j++) CHECK_NEAR(MANY * duals[i * FEW + j], MANY * inverse[j * MANY + i], 100 * REAL_EPS);
+    CHECK(own.capacity < MANY * MANY);
+    for (i = 0; i < MANY * FEW; i++) many[i] = (hfy_real)ldexp((double)many[i], 100);
+    CHECK(hfy_binary_weights(HFY_BINARY_PSEUDO_INVERSE, many, MANY, FEW, 0, 1, w, &own) == HFY_OK);
+    for (i = 0; i < FEW; i++)
+      for (j = 0; j < FEW; j++) {
+        static const size_t twin[FEW] = {9, 1, 2, 7, 4, 5, 6, 3, 8, 0};
+        const double half = i + twin[i] == 10 && i != 5 ? -0.5 : 0.5;
+        CHECK_NEAR(w[i * FEW + j], twin[i] == i ? i == j : i == j ? 0.5 : j == twin[i] ? half : 0, 60 * REAL_EPS);
+      }
+    hfy_work_free(&own);
+  }
 }
 
 TEST(ten_thousand_bits) {
