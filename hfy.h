@@ -2943,15 +2943,48 @@ HFY_COLD_ size_t hfy_base_put_whole_(char *out, size_t size, size_t at, uint64_t
   return hfy_base_put_(out, size, at, digits + n);
 }
 
-/* The logarithm of x >= 0 by log1p, which brings no table: those of log are a twentieth of a small program. */
+/* Functions for what is not hot, within 2 ulp (log1p, expm1: 3). Ours bring no table: libm's are a twentieth of a small
+   program, and differ from one to the next. */
+
+/* exponent log 2 + log(1 + f), for f from sqrt(1/2) - 1 to sqrt(2) - 1. With s = f/(2 + f), log(1 + f) is
+   f - f^2/2 + s (f^2/2 + 2 (s^2/3 + s^4/5 + ...)). */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_base_log_near_(double f, int exponent) {
+  static const double part[7] = {0.14797502272859106, 0.153139037143084,   0.18183569724916684, 0.22222198476201815,
+                                 0.28571428743261246, 0.39999999999411096, 0.6666666666666735}; /* minimax */
+  const double s = f / (2 + f), half = 0.5 * f * f;
+  double sum = 0;
+  int k;
+  for (k = 0; k < 7; k++) sum = s * s * (sum + part[k]);
+  sum = f - (half - s * (half + sum));
+  return exponent * 0.693147180369123816490 + (sum + exponent * 1.9082149292687043e-10);
+}
+
+/* log x, x >= 0 */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_base_log_(double x) {
   int exponent = 0;
   double m = frexp(x, &exponent);
-  if (m < 0.70710678118654752) {
-    m *= 2;
-    exponent--;
-  }
-  return exponent * 0.693147180369123816490 + (log1p(m - 1) + exponent * 1.9082149292687043e-10);
+  if (!(x > 0 && x <= DBL_MAX)) return x > 0 || hfy_base_is_nan_(x) ? x : -HUGE_VAL;
+  return m < 0.70710678118654752 ? hfy_base_log_near_(2 * m - 1, exponent - 1) : hfy_base_log_near_(m - 1, exponent);
+}
+
+/* log(1 + x), x >= -1 */
+HFY_PRIVATE_ double hfy_base_log1p_(double x) {
+  return x > -0.29 && x < 0.41 ? hfy_base_log_near_(x, 0) : hfy_base_log_(1 + x);
+}
+
+/* tanh x: x/(1 + x^2/(3 + x^2/(5 + ...))), far out by exp */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_base_tanh_(double x) {
+  double rest = 0;
+  int k;
+  if (fabs(x) > 0.55) return (x > 0 ? 1 : -1) * (1 - 2 / (exp(2 * fabs(x)) + 1));
+  for (k = 17; k > 1; k -= 2) rest = x * x / (k + rest);
+  return x - x * (rest / (1 + rest));
+}
+
+/* e^x - 1, x <= 0 */
+HFY_PRIVATE_ double hfy_base_expm1_(double x) {
+  const double half = hfy_base_tanh_(0.5 * x);
+  return 2 * half / (1 - half);
 }
 
 /* Six significant digits at most. Our own: messages need no stdio, and no locale turns the point into a comma. */
@@ -3021,6 +3054,7 @@ HFY_PRIVATE_ inline size_t hfy_base_times_(size_t a, size_t b) {
 }
 HFY_PRIVATE_ size_t hfy_base_plus_(size_t a, size_t b) { return a > SIZE_MAX - b ? SIZE_MAX : a + b; }
 HFY_PRIVATE_ size_t hfy_base_min_(size_t a, size_t b) { return a < b ? a : b; }
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ size_t hfy_base_ceil_(double x) { return (size_t)x + ((double)(size_t)x < x); }
 
 /* Swaps the contents of two arrays that do not overlap. */
 HFY_PRIVATE_ void hfy_base_swap_(void *a, void *b, size_t bytes) {
@@ -4142,7 +4176,7 @@ HFY_PRIVATE_ void hfy_simd_powers_scalar_(const double *d, size_t n, double u, d
   double sum = 0, slope = 0;
   size_t i;
   for (i = 0; i < n; i++) {
-    double v = -u * d[i], b = 1 + v, y = b > 0 ? exp(e * log1p(v)) : 0;
+    double v = -u * d[i], b = 1 + v, y = b > 0 ? exp(e * hfy_base_log1p_(v)) : 0;
     sum += y;
     if (y > 0) slope += y / b;
     p[i] = y;
@@ -10715,7 +10749,7 @@ HFY_COLD_ hfy_status hfy_sep_check_link_(const hfy_sep *full, size_t rows, size_
     return hfy_base_should_(work, where, "degree", full->degree, "above 1 and finite");
   if ((subsets || structured) && !(full->rho > 0 && hfy_base_is_finite_(full->rho)))
     return hfy_base_should_(work, where, "rho", full->rho, "above 0 and finite");
-  if (!(full->k > 0 && full->k <= (double)n && (subsets || (full->k >= 1 && full->k >= ceil(full->k)))))
+  if (!(full->k > 0 && full->k <= (double)n && (subsets || full->k >= (double)hfy_base_ceil_(full->k))))
     return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %g; it should be %s n, %z", where, full->k,
                           subsets ? "above 0 and at most" : "a whole number from 1 to", n);
   if (structured) return hfy_sep_check_structure_(full, n, where, work);
@@ -11109,7 +11143,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_box_(hfy_sep_scratch_ *s, const hfy
 /* k-subsets without bounds, from the scores: only those within rho of the ceil(k)-th best can be fractional. */
 HFY_PRIVATE_ hfy_status hfy_sep_ksubsets_(double k, double rho, hfy_sep_scratch_ *s) {
   const hfy_sep_bounds_ box = {NULL, NULL, 1};
-  size_t i, ones = 0, kept = 0, up = (size_t)ceil(k), entries = 0, count = s->count, *index = s->index;
+  size_t i, ones = 0, kept = 0, up = hfy_base_ceil_(k), entries = 0, count = s->count, *index = s->index;
   double kth, left, edge, *weight = s->weight, *sorted = s->sorted;
   if (up > count) return HFY_ERR_ARG;
   memcpy(sorted, weight, count * sizeof *sorted);
@@ -11305,7 +11339,7 @@ HFY_PRIVATE_ double hfy_sep_rank_bar_(const hfy_simd_ *simd, const double *score
    most of a long row is passed over. */
 HFY_PRIVATE_ void hfy_sep_rank_window_(const hfy_real *theta, size_t n, const hfy_real *tops, double k, double margin,
                                        hfy_sep_scratch_ *s) {
-  size_t i, up = (size_t)ceil(k), m = hfy_sep_part_tops_(theta, n, tops, up, s), *index = s->index;
+  size_t i, up = hfy_base_ceil_(k), m = hfy_sep_part_tops_(theta, n, tops, up, s), *index = s->index;
   double *weight = s->weight, bar;
   if (m < up) { /* too few parts: all scores */
     for (i = 0, s->count = 0; i < n; i++) {
@@ -11337,7 +11371,7 @@ HFY_PRIVATE_ double hfy_sep_raise_(const hfy_sep *full, double top, double share
   const hfy_sep_method_ method = hfy_sep_method_of_(full);
   const double margin = hfy_sep_link_margin_(full);
   double best = -HUGE_VAL, bar, a, e;
-  size_t i, k = (size_t)ceil(full->k);
+  size_t i, k = hfy_base_ceil_(full->k);
   for (i = 0; i < s->count; i++) best = s->weight[i] > best ? s->weight[i] : best;
   if (s->count < 2 || !hfy_base_is_finite_(best)) return top;
   if (hfy_sep_shape_(full, method, &a, &e)) {
@@ -11365,7 +11399,7 @@ HFY_COLD_ int hfy_sep_rule_of_(const hfy_sep *full, const double *score, size_t 
                                hfy_sep_rule_ *r) {
   const hfy_sep_method_ method = hfy_sep_method_of_(full);
   const int box = method == HFY_SEP_BY_BOX_;
-  const size_t k = box ? (size_t)ceil(full->k) : 1;
+  const size_t k = box ? hfy_base_ceil_(full->k) : 1;
   size_t i;
   if (!hfy_sep_cuts_(full) || n < k) return 0;
   (void)hfy_sep_shape_(full, method, &r->a, &r->e);
@@ -11548,7 +11582,7 @@ HFY_COLD_ double hfy_sep_omega_(const hfy_sep *full, const hfy_real *y, const do
     switch (method) {
     case HFY_SEP_BY_EXP_: total += v * hfy_base_log_(v) - v; break;
     case HFY_SEP_BY_SOFTMAX_: total += v * hfy_base_log_(v); break;
-    case HFY_SEP_BY_TSALLIS_: total += v * expm1(a * hfy_base_log_(v)); break;
+    case HFY_SEP_BY_TSALLIS_: total += v * hfy_base_expm1_(a * hfy_base_log_(v)); break;
     case HFY_SEP_BY_UNIFORM_:
       if (first > 0 && fabs(v - first) > 1e-6 * first) return HUGE_VAL;
       first = v;
@@ -12570,7 +12604,7 @@ HFY_COLD_ hfy_post_power_ hfy_post_rectify_(const hfy_post *post, double v, int 
   if (width > 0) {
     x = v / width;
     e = exp(-fabs(x));
-    s = (v > 0 ? v : 0) + width * log1p(e);
+    s = (v > 0 ? v : 0) + width * hfy_base_log1p_(e);
   } else if (!(v > 0)) {
     return r;
   }
@@ -12586,7 +12620,7 @@ HFY_COLD_ hfy_post_power_ hfy_post_rectify_(const hfy_post *post, double v, int 
   if (r.value <= 0) return r;
   r.to_power = r.value * (deep ? log_s : log(s));
   if (!(width > 0) || r.slope <= 0) return r;
-  ratio = x < 0 ? (deep ? 1 : log1p(e) * (1 + e) / e) - x : e > 0 ? log1p(e) * (1 + e) + x * e : 0;
+  ratio = x < 0 ? (deep ? 1 : hfy_base_log1p_(e) * (1 + e) / e) - x : e > 0 ? hfy_base_log1p_(e) * (1 + e) + x * e : 0;
   r.to_sigma = r.slope * ratio / pi;
   return r;
 }
@@ -12657,9 +12691,8 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_status hfy_post_row_(const hfy_post *post, c
   case HFY_POST_TANH:
     for (i = 0; i < n; i++) {
       t = (double)z[i];
-      row[i] = scaled
-                   ? ((t > 0) - (t < 0)) * tanh(exp(hfy_base_log_(post->beta) + log_scale + hfy_base_log_(fabs(t))))
-                   : tanh(post->beta * t);
+      if (scaled) t = ((t > 0) - (t < 0)) * exp(hfy_base_log_(post->beta) + log_scale + hfy_base_log_(fabs(t)));
+      row[i] = hfy_base_tanh_(scaled ? t : post->beta * t);
     }
     break;
   case HFY_POST_SIGN:
@@ -12781,7 +12814,7 @@ HFY_COLD_ hfy_status hfy_post_row_value_(const hfy_post *post, const hfy_real *q
     for (i = 0; i < n; i++) {
       double a = fabs(row[i]), b = 0.5 * (1 - a); /* (1+a)/2 log((1+a)/2) + b log b */
       if (a > 1 + 2 * HFY_POST_TOLERANCE_) return HFY_OK;
-      if (post->kind == HFY_POST_TANH && a < 1) sum += (1 - b) * log1p(-b) + b * hfy_base_log_(b);
+      if (post->kind == HFY_POST_TANH && a < 1) sum += (1 - b) * hfy_base_log1p_(-b) + b * hfy_base_log_(b);
     }
     if (post->kind == HFY_POST_TANH) sum /= post->beta;
     break;
@@ -12869,7 +12902,7 @@ HFY_COLD_ hfy_status hfy_post_row_conjugate_(const hfy_post *post, const hfy_rea
   case HFY_POST_TANH: /* 1/beta log(2 cosh(beta z)) */
     for (i = 0; i < n; i++) {
       v = fabs((double)z[i]);
-      sum += v + log1p(exp(-2 * post->beta * v)) / post->beta;
+      sum += v + hfy_base_log1p_(exp(-2 * post->beta * v)) / post->beta;
     }
     break;
   case HFY_POST_SIGN:
@@ -15154,7 +15187,7 @@ HFY_COLD_ void hfy_net_mode_of_(hfy_net_run_ *run, int rows) {
   const hfy_sep *sep = &net->sep;
   const hfy_report *r = run->report;
   hfy_sep_method_ method = hfy_sep_method_of_(sep);
-  fast->kth = hfy_sep_by_rank_(sep) ? (size_t)ceil(sep->k) : 1;
+  fast->kth = hfy_sep_by_rank_(sep) ? hfy_base_ceil_(sep->k) : 1;
   fast->margin = hfy_sep_link_margin_(sep);
   fast->cuts = HFY_NET_SHORT_(hfy_sep_cuts_(sep));
   fast->chooses = 1;
@@ -18811,7 +18844,7 @@ HFY_PRIVATE_ double hfy_dense_act_(hfy_dense_kind kind, double z) {
   case HFY_DENSE_RELU: return z > 0 || z != z ? z : 0;
   case HFY_DENSE_SELU: return scale * (z > 0 ? z : alpha * expm1(z));
   case HFY_DENSE_GELU: return 0.5 * z * erfc(-z * 0.70710678118654752440);
-  case HFY_DENSE_TANH: return tanh(z);
+  case HFY_DENSE_TANH: return hfy_base_tanh_(z);
   default: return z;
   }
 }
@@ -19445,7 +19478,7 @@ HFY_COLD_ void hfy_shard_describe_(const hfy_net *net, const hfy_sep *full, doub
   hfy_shard_recipe_ *r = &b->head.recipe;
   memset(b, 0, sizeof *b);
   b->sep = *full;
-  if (!capacity) capacity = 64 + (rank ? (size_t)ceil(full->k) : 0);
+  if (!capacity) capacity = 64 + (rank ? hfy_base_ceil_(full->k) : 0);
   b->head.magic = HFY_SHARD_MAGIC_;
   b->head.format = HFY_SHARD_FORMAT_;
   b->head.capacity = hfy_sep_is_list_(full) ? capacity : 1;
@@ -19570,7 +19603,7 @@ typedef struct hfy_shard_sieve_ {
 
 /* For these n candidates, whose order gets lost; score: room for twice as many. */
 HFY_COLD_ void hfy_shard_set_sieve_(const hfy_shard_block_ *b, double *score, size_t n, hfy_shard_sieve_ *sieve) {
-  size_t i, above = 0, k = hfy_sep_by_rank_(&b->sep) ? (size_t)ceil(b->sep.k) : 1, room = b->capacity;
+  size_t i, above = 0, k = hfy_sep_by_rank_(&b->sep) ? hfy_base_ceil_(b->sep.k) : 1, room = b->capacity;
   double cut;
   sieve->floor = hfy_sep_floor_(&b->sep, score, n, HFY_SHARD_NEARLY_, score + n);
   sieve->top = n >= k ? hfy_base_kth_largest_(score, n, k) : -HUGE_VAL;

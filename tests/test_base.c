@@ -222,6 +222,30 @@ TEST(nan_and_infinity_by_their_bits) {
   CHECK(hfy_base_is_neg_inf_(-inf) && !hfy_base_is_neg_inf_(inf) && !hfy_base_is_neg_inf_(none));
 }
 
+/* libm's within a few units in the last place, wherever they are used */
+TEST(functions_of_our_own) {
+  hfy_rng rng = hfy_rng_seed(12);
+  int i;
+  for (i = 0; i < 4000; i++) {
+    const double u = hfy_rng_uniform(&rng), far = exp(1400 * u - 700), near = exp(-40 * u), mid = 0.3 + 1.7 * u;
+    CHECK(fabs(hfy_base_log_(far) - log(far)) <= 3 * DBL_EPSILON * fabs(log(far)));
+    CHECK(fabs(hfy_base_log_(mid) - log(mid)) <= 2 * DBL_EPSILON * fabs(log(mid)));
+    CHECK(fabs(hfy_base_log1p_(mid - 1) - log1p(mid - 1)) <= 3 * DBL_EPSILON * fabs(log1p(mid - 1)));
+    CHECK(fabs(hfy_base_log1p_(near) - log1p(near)) <= 3 * DBL_EPSILON * near);
+    CHECK(fabs(hfy_base_log1p_(-near) - log1p(-near)) <= 3 * DBL_EPSILON * fabs(log1p(-near)));
+    CHECK(fabs(hfy_base_tanh_(mid) - tanh(mid)) <= 3 * DBL_EPSILON * tanh(mid));
+    CHECK(fabs(hfy_base_tanh_(-near) + tanh(near)) <= 3 * DBL_EPSILON * tanh(near));
+    CHECK(fabs(hfy_base_expm1_(-mid * 9) - expm1(-mid * 9)) <= 3 * DBL_EPSILON);
+    CHECK(fabs(hfy_base_expm1_(-near) - expm1(-near)) <= 4 * DBL_EPSILON * near);
+  }
+  CHECK(hfy_base_log_(0) <= -HUGE_VAL && hfy_base_log_(HUGE_VAL) > DBL_MAX && hfy_base_is_nan_(hfy_base_log_(-NAN)));
+  CHECK_NEAR(hfy_base_log_(ldexp(1, -1074)), -1074 * log(2), 4 * DBL_EPSILON);
+  CHECK(hfy_base_log1p_(-1) <= -HUGE_VAL && hfy_base_tanh_(-HUGE_VAL) <= -1 && hfy_base_tanh_(0) >= 0);
+  CHECK(hfy_base_is_nan_(hfy_base_tanh_(NAN)) && hfy_base_is_nan_(hfy_base_log1p_(NAN)));
+  CHECK_EQ(hfy_base_expm1_(-HUGE_VAL), -1);
+  CHECK(hfy_base_ceil_(3) == 3 && hfy_base_ceil_(3.0000001) == 4 && hfy_base_ceil_(0.1) == 1 && !hfy_base_ceil_(0));
+}
+
 int main(int argc, char **argv) {
   CHECK_BEGIN(argc, argv);
   RUN(every_status_has_its_text);
@@ -241,5 +265,6 @@ int main(int argc, char **argv) {
   RUN(selection_and_sorting_have_no_slow_input);
   RUN(sizes_do_not_wrap);
   RUN(nan_and_infinity_by_their_bits);
+  RUN(functions_of_our_own);
   return CHECK_END();
 }
