@@ -3754,6 +3754,9 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_pack_(size_t size, void *target, s
   size_t j = 0, p, l;
   if (across == 1) {
     for (p = 0; p < k; p++, to += row, from += along * size) {
+#ifndef __OPTIMIZE_SIZE__
+      for (l = 0; l < bytes; l += 64) HFY_PREFETCH_((uintptr_t)from + 8 * along * size + l); /* of rows to come */
+#endif
       for (l = 0; l + 16 <= bytes; l += 16) memcpy(to + l, from + l, 16);
       for (; l < bytes; l += 4) memcpy(to + l, from + l, 4);
     }
@@ -6361,7 +6364,7 @@ HFY_PRIVATE_ void hfy_linalg_tiles_(const hfy_simd_product_ *how, size_t m, size
                                  a.row, a.col, a.row * how->rows, packed ? how->columns : b.row,
                                  packed ? kc * how->columns : how->columns, c.stride, c.over && !p, c.minus, NULL, 0};
         block.rows = mc = hfy_base_min_(HFY_LINALG_TALL_, m - i);
-        if (a.col != 1 || kc * nc > 40000) { /* large: rows of A a page each */
+        if (nc > 6 * how->columns && (a.col != 1 || kc * nc > 40000)) { /* read often enough, or a page each */
           char *rows_at = panel + nc * kc * size;
           for (l = 0; l < mc; l += how->rows)
             hfy_simd_pack_(size, rows_at + l * kc * size, how->rows, at + l * a.row * size, a.row, a.col,
@@ -15912,17 +15915,23 @@ HFY_PRIVATE_ void hfy_net_back_dots_(const hfy_net_back_ *b, size_t nq, const hf
                                      hfy_real *out, const hfy_net_scratch_ *s) {
   const hfy_simd_ *simd = b->run.simd;
   const size_t n = b->run.net.count, row = hfy_net_row_(&b->run.net), width = rows->width;
+  const hfy_simd_product_ *how = &simd->product;
   hfy_real *turned = b->turned + (size_t)(s - b->scratch) * b->lot;
+  hfy_simd_block_ block = {v, turned, out, nq, 0, width, width, 1, width * how->rows, 0, how->columns, row, 1, 0, NULL, 0};
   size_t i, have;
   if (width > HFY_NET_SHORT_ || !b->more) {
     simd->dot(rows->at, rows->stride, n, v, width, nq, width, out, row);
     return;
   }
-  memset(out, 0, nq * row * sizeof *out);
+  if (!how->block) memset(out, 0, nq * row * sizeof *out);
   for (i = 0; i < n; i += have) {
-    have = hfy_base_min_(b->lot / width, n - i);
+    block.columns = block.b_row = have = hfy_base_min_(b->lot / width, n - i);
+    block.c = out + i;
     hfy_simd_pack_(sizeof *turned, turned, have, rows->at + i * rows->stride, rows->stride, 1, have, width);
-    simd->combine(v, width, nq, turned, have, width, have, out + i, row);
+    if (how->block)
+      how->block(&block);
+    else
+      simd->combine(v, width, nq, turned, have, width, have, out + i, row);
   }
 }
 
@@ -16266,6 +16275,7 @@ HFY_PRIVATE_ void hfy_net_back_leave_(hfy_net_back_ *b) {
   for (l = 0; l < b->live; l++) {
     const hfy_net_one_ *one = b->one + l;
     hfy_real *to = b->grad->queries ? b->grad->queries + one->who * b->run.query_row : NULL;
+    for (i = 0; to && i < dim; i += 16) HFY_PREFETCH_((uintptr_t)to + (8 * b->run.query_row + i) * sizeof *to);
     if (b->grad->implicit && b->grad->residual && one->residual >= 0) b->grad->residual[one->who] = one->residual;
     if (one->status && (!b->failed.status || one->who < b->failed.who)) b->failed = *one;
     if (one->status) continue;
@@ -16291,10 +16301,14 @@ HFY_PRIVATE_ void hfy_net_back_admit_(hfy_net_back_ *b, size_t who, size_t l) {
   const hfy_real *dout = b->dout + who * run->out_row;
   hfy_net_one_ *one = b->one + l;
   size_t d;
+  for (d = 0; d < width; d += 16) HFY_PREFETCH_((uintptr_t)dout + (8 * run->out_row + d) * sizeof *dout);
   memset(one, 0, sizeof *one);
   one->who = who;
   one->residual = -1;
-  for (d = 0; d < dim; d++) b->dq[l * dim + d] = lost || run->readout.at ? 0 : (double)dout[d];
+  if (lost || run->readout.at)
+    memset(b->dq + l * dim, 0, dim * sizeof *b->dq);
+  else
+    for (d = 0; d < dim; d++) b->dq[l * dim + d] = (double)dout[d];
   if (lost) return;
   one->step = 1;
   one->status = b->status ? b->status[who] : HFY_OK;
