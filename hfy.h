@@ -6292,7 +6292,7 @@ typedef struct hfy_linalg_into_ {
   void *at;
   size_t stride;
   int over, minus;   /* C is not read; sign is -1 */
-  const void *start; /* add: what every row of C begins with, or NULL: as it is */
+  const void *start; /* add: what rows of C begin with, or NULL */
 } hfy_linalg_into_;
 
 HFY_PRIVATE_ hfy_linalg_into_ hfy_linalg_set_(void *at, size_t stride) {
@@ -13569,6 +13569,15 @@ HFY_PRIVATE_ hfy_real *hfy_net_state_(const hfy_net_run_ *run, size_t who, size_
   return run->path + ((who - run->first) * run->states + (run->latest ? 0 : step)) * run->net.dim;
 }
 
+/* Rows of a head lie apart, which no hardware foresees: fetches one that is soon to come. */
+HFY_PRIVATE_ void hfy_net_ahead_(const hfy_real *row, size_t ahead, size_t n) {
+  size_t d = 0;
+#ifdef __OPTIMIZE_SIZE__
+  d = n;
+#endif
+  for (; d < n; d += 64 / sizeof *row) HFY_PREFETCH_((uintptr_t)row + (ahead + d) * sizeof *row);
+}
+
 /* Seats query `who` in place j. */
 HFY_PRIVATE_ void hfy_net_admit_(const hfy_net_run_ *run, const hfy_real *queries, size_t who, size_t j,
                                  hfy_net_scratch_ *s) {
@@ -13580,6 +13589,7 @@ HFY_PRIVATE_ void hfy_net_admit_(const hfy_net_run_ *run, const hfy_real *querie
   w->single = SIZE_MAX;
   hfy_net_place_(run, j, s);
   queries += who * run->query_row;
+  hfy_net_ahead_(queries, 8 * run->query_row, dim);
   if (!hfy_post_finite_(queries, dim)) w->status = HFY_ERR_NONFINITE;
   memcpy(w->q, queries, dim * sizeof *w->q);
   if (run->path && run->latest) memcpy(hfy_net_state_(run, who, 0), w->q, dim * sizeof *w->q);
@@ -15950,12 +15960,6 @@ HFY_PRIVATE_ void hfy_net_back_dots_(const hfy_net_back_ *b, size_t nq, const hf
   }
 }
 
-/* Rows of a head lie apart, which no hardware foresees: fetches one that is soon to come, n wide. */
-HFY_PRIVATE_ void hfy_net_back_fetch_(const hfy_real *row, size_t ahead, size_t n) {
-  size_t d;
-  for (d = 0; d < n; d += 64 / sizeof *row) HFY_PREFETCH_((uintptr_t)row + (ahead + d) * sizeof *row);
-}
-
 /* q, theta, p and z of queries from .. to-1. */
 HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, hfy_net_scratch_ *s) {
   const hfy_net_run_ *run = &b->run;
@@ -15970,7 +15974,7 @@ HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, 
     if (run->path && (run->latest || one->step > 1))
       q = hfy_net_state_(run, one->who, one->step - 2);
     else
-      hfy_net_back_fetch_(q, 8 * run->query_row, dim);
+      hfy_net_ahead_(q, 8 * run->query_row, dim);
     memcpy(b->q + l * dim, q, dim * sizeof *q);
   }
   hfy_net_norms_(run, b->q + from * dim, nq, inverse);
@@ -15982,7 +15986,7 @@ HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, 
     hfy_net_scores_(run, b->q + from * dim, nq, inverse, 0, run->net.count, b->theta + from * n, n);
   for (l = from; l < to; l++) {
     hfy_net_one_ *one = b->one + l;
-    if (b->reads && l < run->net.count) hfy_net_back_fetch_(run->readout.at, l * run->readout.stride, width);
+    if (b->reads && l < run->net.count) hfy_net_ahead_(run->readout.at, l * run->readout.stride, width);
     hfy_net_mask_row_(run, one->who, b->theta + l * n);
     if (!one->status)
       one->status = hfy_sep_fill_(&run->net.sep, b->theta + l * n, n, one->who, b->y + l * n, NULL, &s->sep);
@@ -16022,7 +16026,7 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
       sep.gamma = hfy_net_back_number_(b, l, 2);
       sep.transition = hfy_net_back_number_(b, l, 3);
     }
-    if (b->grad->queries) hfy_net_back_fetch_(b->grad->queries, row.row * run->query_row, dim);
+    if (b->grad->queries) hfy_net_ahead_(b->grad->queries, row.row * run->query_row, dim);
     if (net->null_pattern) b->dy[l * n + n - 1] = 0; /* the null pattern's value */
     if (b->one[l].status) memset(row.out, 0, n * sizeof *row.out);
     if (b->one[l].status) continue;
@@ -16323,7 +16327,7 @@ HFY_PRIVATE_ void hfy_net_back_admit_(hfy_net_back_ *b, size_t who, size_t l) {
   const hfy_real *dout = b->dout + who * run->out_row;
   hfy_net_one_ *one = b->one + l;
   size_t d;
-  hfy_net_back_fetch_(dout, 8 * run->out_row, width);
+  hfy_net_ahead_(dout, 8 * run->out_row, width);
   memset(one, 0, sizeof *one);
   one->who = who;
   one->residual = -1;
