@@ -6338,7 +6338,7 @@ HFY_PRIVATE_ const hfy_simd_products_ *hfy_linalg_products_(const hfy_simd_ *sim
   return NULL;
 }
 
-/* m rows of n elements of C, from (i, j) on, begin as they should. */
+/* m x n elements of C from (i, j) on begin as they should. */
 HFY_PRIVATE_ void hfy_linalg_start_(const hfy_linalg_into_ *c, size_t i, size_t j, size_t m, size_t n, size_t size) {
   size_t l;
   for (l = i; c->start && l < i + m; l++)
@@ -6373,7 +6373,7 @@ HFY_PRIVATE_ void hfy_linalg_tiles_(const hfy_simd_product_ *how, size_t m, size
                                  packed ? kc * how->columns : how->columns, c.stride, c.over && !p, c.minus, NULL, 0};
         block.rows = mc = hfy_base_min_(HFY_LINALG_TALL_, m - i);
         if (!p) hfy_linalg_start_(&c, i, j, mc, nc, size);
-        if (nc > 6 * how->columns && (a.col != 1 || kc * nc > 40000)) { /* read often enough, or a page each */
+        if (nc > 6 * how->columns && (a.col != 1 || kc * nc > 40000)) { /* often read, or a page each */
           char *rows_at = panel + nc * kc * size;
           for (l = 0; l < mc; l += how->rows)
             hfy_simd_pack_(size, rows_at + l * kc * size, how->rows, at + l * a.row * size, a.row, a.col,
@@ -15859,7 +15859,7 @@ typedef struct hfy_net_back_ {
   hfy_net_call_ call;                   /* the workers there; 0: none */
   hfy_net_scratch_ *scratch;            /* tasks */
   size_t tasks, shares, tile, live;     /* of rows, of queries */
-  size_t lot, kept;                     /* elements turned at once; of all keys, which stay turned, or 0 */
+  size_t lot, kept;                     /* elements turned at once; of keys that stay so, or 0 */
   int opens, solves, reads, tries;      /* now: q, theta, p, z; u; through the readout; p of all steps, no more */
   double step;
   hfy_net_one_ *one, failed;
@@ -18049,7 +18049,7 @@ HFY_COLD_ void hfy_layer_apply_(const hfy_layer_tools_ *t, const hfy_layer_map_ 
 HFY_PRIVATE_ void hfy_layer_apply_back_(const hfy_layer_tools_ *t, const hfy_layer_map_ *f, const hfy_real *x, size_t m,
                                         const hfy_real *dy, hfy_real *dx) {
   const size_t n = f->n, k = f->k;
-  enum { many = 256 }; /* rows that stay in the cache meanwhile */
+  enum { many = 256 }; /* rows that stay in cache */
   hfy_real one[many];
   size_t i, have;
   if (dx)
