@@ -3789,6 +3789,9 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_pack_(size_t size, void *target, s
   size_t j = 0, p, l;
   if (across == 1) {
     for (p = 0; p < k; p++, to += row, from += along * size) {
+#ifndef __OPTIMIZE_SIZE__
+      for (l = 0; l < bytes; l += 64) HFY_PREFETCH_((uintptr_t)from + 8 * along * size + l); /* of rows to come */
+#endif
       for (l = 0; l + 16 <= bytes; l += 16) memcpy(to + l, from + l, 16);
       for (; l < bytes; l += 4) memcpy(to + l, from + l, 4);
     }
@@ -6323,19 +6326,20 @@ HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_turned_(const void *at, size_t stride) 
 typedef struct hfy_linalg_into_ {
   void *at;
   size_t stride;
-  int over, minus; /* C is not read; sign is -1 */
+  int over, minus;   /* C is not read; sign is -1 */
+  const void *start; /* add: what rows of C begin with, or NULL */
 } hfy_linalg_into_;
 
 HFY_PRIVATE_ hfy_linalg_into_ hfy_linalg_set_(void *at, size_t stride) {
-  const hfy_linalg_into_ into = {at, stride, 1, 0};
+  const hfy_linalg_into_ into = {at, stride, 1, 0, NULL};
   return into;
 }
 HFY_PRIVATE_ hfy_linalg_into_ hfy_linalg_add_(void *at, size_t stride) {
-  const hfy_linalg_into_ into = {at, stride, 0, 0};
+  const hfy_linalg_into_ into = {at, stride, 0, 0, NULL};
   return into;
 }
 HFY_PRIVATE_ hfy_linalg_into_ hfy_linalg_less_(void *at, size_t stride) {
-  const hfy_linalg_into_ into = {at, stride, 0, 1};
+  const hfy_linalg_into_ into = {at, stride, 0, 1, NULL};
   return into;
 }
 
@@ -6369,6 +6373,13 @@ HFY_PRIVATE_ const hfy_simd_products_ *hfy_linalg_products_(const hfy_simd_ *sim
   return NULL;
 }
 
+/* m x n elements of C from (i, j) on begin as they should. */
+HFY_PRIVATE_ void hfy_linalg_start_(const hfy_linalg_into_ *c, size_t i, size_t j, size_t m, size_t n, size_t size) {
+  size_t l;
+  for (l = i; c->start && l < i + m; l++)
+    memcpy((char *)c->at + (l * c->stride + j) * size, (const char *)c->start + j * size, n * size);
+}
+
 /* Elements of either precision. */
 HFY_PRIVATE_ void hfy_linalg_tiles_(const hfy_simd_product_ *how, size_t m, size_t n, size_t k, hfy_linalg_view_ a,
                                     hfy_linalg_view_ b, hfy_linalg_into_ c, void *scratch) {
@@ -6396,7 +6407,8 @@ HFY_PRIVATE_ void hfy_linalg_tiles_(const hfy_simd_product_ *how, size_t m, size
                                  a.row, a.col, a.row * how->rows, packed ? how->columns : b.row,
                                  packed ? kc * how->columns : how->columns, c.stride, c.over && !p, c.minus, NULL, 0};
         block.rows = mc = hfy_base_min_(HFY_LINALG_TALL_, m - i);
-        if (a.col != 1 || kc * nc > 40000) { /* large: rows of A a page each */
+        if (!p) hfy_linalg_start_(&c, i, j, mc, nc, size);
+        if (nc > 6 * how->columns && (a.col != 1 || kc * nc > 40000)) { /* often read, or a page each */
           char *rows_at = panel + nc * kc * size;
           for (l = 0; l < mc; l += how->rows)
             hfy_simd_pack_(size, rows_at + l * kc * size, how->rows, at + l * a.row * size, a.row, a.col,
@@ -6433,6 +6445,7 @@ HFY_COLD_ int hfy_linalg_blas_takes_(size_t rows, size_t columns, hfy_linalg_vie
   int la, lb, lc, ta, tb, tc;                                                                                          \
   if (m && n && k && hfy_linalg_blas_takes_(m, k, a, &la, &ta) && hfy_linalg_blas_takes_(k, n, b, &lb, &tb) &&         \
     hfy_linalg_blas_takes_(m, n, hfy_linalg_rows_(c.at, c.stride), &lc, &tc)) {                                        \
+    hfy_linalg_start_(&c, 0, 0, m, n, sizeof(real));                                                                   \
     gemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, (int)m, (int)n, (int)k,        \
            c.minus ? -1 : 1, (const real *)a.at, la, (const real *)b.at, lb, c.over ? 0 : 1, (real *)c.at, lc);        \
     return;                                                                                                            \
@@ -6441,6 +6454,7 @@ HFY_COLD_ int hfy_linalg_blas_takes_(size_t rows, size_t columns, hfy_linalg_vie
 /* Call the user's function. */
 #define HFY_LINALG_USER_(real, gemm)                                                                                   \
   if (m && n && k) {                                                                                                   \
+    hfy_linalg_start_(&c, 0, 0, m, n, sizeof(real));                                                                   \
     gemm(m, n, k, (real)(c.minus ? -1 : 1), (const real *)a.at, a.row, a.col, (const real *)b.at, b.row, b.col,        \
            (real)!c.over, (real *)c.at, c.stride, (size_t)1);                                                          \
     return;                                                                                                            \
@@ -13589,6 +13603,15 @@ HFY_PRIVATE_ hfy_real *hfy_net_state_(const hfy_net_run_ *run, size_t who, size_
   return run->path + ((who - run->first) * run->states + (run->latest ? 0 : step)) * run->net.dim;
 }
 
+/* Rows of a head lie apart, which no hardware foresees: fetches one that is soon to come. */
+HFY_PRIVATE_ void hfy_net_ahead_(const hfy_real *row, size_t ahead, size_t n) {
+  size_t d = 0;
+#ifdef __OPTIMIZE_SIZE__
+  d = n;
+#endif
+  for (; d < n; d += 64 / sizeof *row) HFY_PREFETCH_((uintptr_t)row + (ahead + d) * sizeof *row);
+}
+
 /* Seats query `who` in place j. */
 HFY_PRIVATE_ void hfy_net_admit_(const hfy_net_run_ *run, const hfy_real *queries, size_t who, size_t j,
                                  hfy_net_scratch_ *s) {
@@ -13600,6 +13623,7 @@ HFY_PRIVATE_ void hfy_net_admit_(const hfy_net_run_ *run, const hfy_real *querie
   w->single = SIZE_MAX;
   hfy_net_place_(run, j, s);
   queries += who * run->query_row;
+  hfy_net_ahead_(queries, 8 * run->query_row, dim);
   if (!hfy_post_finite_(queries, dim)) w->status = HFY_ERR_NONFINITE;
   memcpy(w->q, queries, dim * sizeof *w->q);
   if (run->path && run->latest) memcpy(hfy_net_state_(run, who, 0), w->q, dim * sizeof *w->q);
@@ -15869,13 +15893,14 @@ typedef struct hfy_net_back_ {
   hfy_net_call_ call;                   /* the workers there; 0: none */
   hfy_net_scratch_ *scratch;            /* tasks */
   size_t tasks, shares, tile, live;     /* of rows, of queries */
-  size_t lot;                           /* elements turned at once */
+  size_t lot, kept;                     /* elements turned at once; of keys that stay so, or 0 */
   int opens, solves, reads, tries;      /* now: q, theta, p, z; u; through the readout; p of all steps, no more */
   double step;
   hfy_net_one_ *one, failed;
   hfy_status *status;                   /* n_queries: how they went */
-  hfy_real *q, *z, *df, *dz, *pull, *v; /* D; pull: K'theta', then beta q; v: readout_dim */
-  hfy_real *theta, *y, *dy, *turned;    /* N, theta is y unless it is needed; tasks x lot */
+  hfy_real *q, *z, *df, *dz, *v;        /* D; v: readout_dim */
+  hfy_real *beta_q, *pull;              /* DOT: D; pull: K'theta' */
+  hfy_real *theta, *y, *dy, *turned;    /* N, theta is y unless it is needed; tasks x lot, before them the keys */
   double *dq, *u, *want, *rest, *way;   /* D; but for dq implicit only: rest = want - (1 - J')u */
   double *inverse_q, *sum;              /* 1; tasks x 2D */
 } hfy_net_back_;
@@ -15917,6 +15942,7 @@ HFY_COLD_ void hfy_net_back_fail_(hfy_net_back_ *b, size_t l, hfy_status status,
   b->one[l].why = why;
   b->one[l].off = off;
   memset(b->q + l * dim, 0, dim * sizeof *b->q);
+  memset(b->beta_q + l * dim, 0, dim * sizeof *b->q);
   memset(b->z + l * dim, 0, dim * sizeof *b->z);
   memset(b->y + l * n, 0, n * sizeof *b->y);
 }
@@ -15946,17 +15972,25 @@ HFY_PRIVATE_ void hfy_net_back_dots_(const hfy_net_back_ *b, size_t nq, const hf
                                      hfy_real *out, const hfy_net_scratch_ *s) {
   const hfy_simd_ *simd = b->run.simd;
   const size_t n = b->run.net.count, row = hfy_net_row_(&b->run.net), width = rows->width;
-  hfy_real *turned = b->turned + (size_t)(s - b->scratch) * b->lot;
+  const hfy_simd_product_ *how = &simd->product;
+  const int kept = b->kept && rows->at == b->run.net.keys;
+  const size_t most = kept ? n : b->lot / width;
+  hfy_real *turned = kept ? b->turned : b->turned + b->kept + (size_t)(s - b->scratch) * b->lot;
+  hfy_simd_block_ block = {v, turned, out, nq, 0, width, width, 1, width * how->rows, 0, how->columns, row, 1, 0, 0, 0};
   size_t i, have;
   if (width > HFY_NET_SHORT_ || !b->more) {
     simd->dot(rows->at, rows->stride, n, v, width, nq, width, out, row);
     return;
   }
-  memset(out, 0, nq * row * sizeof *out);
+  if (!how->block) memset(out, 0, nq * row * sizeof *out);
   for (i = 0; i < n; i += have) {
-    have = hfy_base_min_(b->lot / width, n - i);
-    hfy_simd_pack_(sizeof *turned, turned, have, rows->at + i * rows->stride, rows->stride, 1, have, width);
-    simd->combine(v, width, nq, turned, have, width, have, out + i, row);
+    block.columns = block.b_row = have = hfy_base_min_(most, n - i);
+    block.c = out + i;
+    if (!kept) hfy_simd_pack_(sizeof *turned, turned, have, rows->at + i * rows->stride, rows->stride, 1, have, width);
+    if (how->block)
+      how->block(&block);
+    else
+      simd->combine(v, width, nq, turned, have, width, have, out + i, row);
   }
 }
 
@@ -15971,19 +16005,22 @@ HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, 
   for (l = from; l < to; l++) {
     const hfy_net_one_ *one = b->one + l;
     const hfy_real *q = run->queries + one->who * run->query_row;
-    if (run->path && (run->latest || one->step > 1)) q = hfy_net_state_(run, one->who, one->step - 2);
+    if (run->path && (run->latest || one->step > 1))
+      q = hfy_net_state_(run, one->who, one->step - 2);
+    else
+      hfy_net_ahead_(q, 8 * run->query_row, dim);
     memcpy(b->q + l * dim, q, dim * sizeof *q);
   }
   hfy_net_norms_(run, b->q + from * dim, nq, inverse);
-  if (run->net.sim == HFY_SIM_DOT && b->more && hfy_net_back_dense_(b)) { /* nothing hangs on the last bits */
-    memcpy(b->pull + from * dim, b->q + from * dim, nq * dim * sizeof *b->pull);
-    run->simd->scale_once(b->pull + from * dim, nq * dim, run->net.beta);
-    hfy_net_back_dots_(b, nq, &keys, b->pull + from * dim, b->theta + from * n, s);
-  } else {
+  memcpy(b->beta_q + from * dim, b->q + from * dim, nq * dim * sizeof *b->q);
+  run->simd->scale_once(b->beta_q + from * dim, nq * dim, run->net.beta);
+  if (run->net.sim == HFY_SIM_DOT && b->more && hfy_net_back_dense_(b)) /* nothing hangs on the last bits */
+    hfy_net_back_dots_(b, nq, &keys, b->beta_q + from * dim, b->theta + from * n, s);
+  else
     hfy_net_scores_(run, b->q + from * dim, nq, inverse, 0, run->net.count, b->theta + from * n, n);
-  }
   for (l = from; l < to; l++) {
     hfy_net_one_ *one = b->one + l;
+    if (b->reads && l < run->net.count) hfy_net_ahead_(run->readout.at, l * run->readout.stride, width);
     hfy_net_mask_row_(run, one->who, b->theta + l * n);
     if (!one->status)
       one->status = hfy_sep_fill_(&run->net.sep, b->theta + l * n, n, one->who, b->y + l * n, NULL, &s->sep);
@@ -16023,6 +16060,7 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
       sep.gamma = hfy_net_back_number_(b, l, 2);
       sep.transition = hfy_net_back_number_(b, l, 3);
     }
+    if (b->grad->queries) hfy_net_ahead_(b->grad->queries, row.row * run->query_row, dim);
     if (net->null_pattern) b->dy[l * n + n - 1] = 0; /* the null pattern's value */
     if (b->one[l].status) memset(row.out, 0, n * sizeof *row.out);
     if (b->one[l].status) continue;
@@ -16046,8 +16084,6 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
     if (adds) b->one[l].number[0] += along;
     if (adds && net->null_pattern) b->one[l].number[11] += (double)b->dy[l * n + n - 1];
   }
-  if (dots) memcpy(b->pull + from * dim, b->q + from * dim, (to - from) * dim * sizeof *b->pull);
-  if (dots) run->simd->scale_once(b->pull + from * dim, (to - from) * dim, net->beta);
 }
 
 /* dq of f(q), where it is step (f(q) - q) that is added to q, becomes that of q. */
@@ -16063,8 +16099,8 @@ HFY_PRIVATE_ void hfy_net_back_step_(hfy_net_back_ *b, size_t from, size_t to, i
                                 hfy_net_back_number_(b, l, 6), hfy_net_back_number_(b, l, 7),
                                 hfy_net_back_number_(b, l, 8), hfy_net_back_number_(b, l, 9),
                                 hfy_net_back_number_(b, l, 10)};
+    if (b->one[l].status) memset(dq, 0, dim * sizeof *dq);
     for (d = 0; d < dim; d++) {
-      if (b->one[l].status) dq[d] = 0;
       b->df[at + d] = (hfy_real)(b->step * dq[d]);
       dq[d] *= 1 - b->step;
     }
@@ -16189,7 +16225,7 @@ HFY_COLD_ void hfy_net_back_solve_(hfy_net_back_ *b, size_t from, size_t to, dou
 HFY_PRIVATE_ void hfy_net_back_add_(const hfy_net_back_ *b, const hfy_real *w, size_t from, size_t rows, hfy_real *to,
                                     size_t width, size_t stride, hfy_real *turned) {
   const hfy_simd_product_ *how = &b->run.simd->product;
-  const hfy_real *x = w != b->y ? b->pull : b->reads ? b->v : b->dz;
+  const hfy_real *x = w != b->y ? b->beta_q : b->reads ? b->v : b->dz;
   const size_t live = b->live, n = hfy_net_row_(&b->run.net);
   const hfy_simd_block_ block = {w + from, x, to, rows, width, live, 1, n, how->rows, width, how->columns, stride, 0,
                                  0, NULL, 0};
@@ -16234,7 +16270,7 @@ HFY_PRIVATE_ void hfy_net_back_rows_(void *context, size_t task) {
   const size_t n = net->count, blocks = (n - 1) / HFY_NET_TURN_ + 1, live = b->live, dim = net->dim;
   const size_t end = hfy_base_min_(n, hfy_base_share_(blocks, task + 1, b->tasks) * HFY_NET_TURN_);
   size_t from = hfy_base_share_(blocks, task, b->tasks) * HFY_NET_TURN_, have, l, r;
-  hfy_real *turned = b->turned + task * b->lot;
+  hfy_real *turned = b->turned + b->kept + task * b->lot;
   hfy_real *to = grad->values ? grad->values : net->values == net->keys ? grad->keys : NULL;
   if (b->reads) to = grad->readout;
   for (; from < end; from += have) {
@@ -16325,10 +16361,14 @@ HFY_PRIVATE_ void hfy_net_back_admit_(hfy_net_back_ *b, size_t who, size_t l) {
   const hfy_real *dout = b->dout + who * run->out_row;
   hfy_net_one_ *one = b->one + l;
   size_t d;
+  hfy_net_ahead_(dout, 8 * run->out_row, width);
   memset(one, 0, sizeof *one);
   one->who = who;
   one->residual = -1;
-  for (d = 0; d < dim; d++) b->dq[l * dim + d] = lost || run->readout.at ? 0 : (double)dout[d];
+  if (lost || run->readout.at)
+    memset(b->dq + l * dim, 0, dim * sizeof *b->dq);
+  else
+    for (d = 0; d < dim; d++) b->dq[l * dim + d] = (double)dout[d];
   if (lost) return;
   one->step = 1;
   one->status = b->status ? b->status[who] : HFY_OK;
@@ -16444,13 +16484,14 @@ HFY_COLD_ void hfy_net_plan_back_(hfy_base_arena_ *arena, size_t n_queries, hfy_
   b->z = HFY_TAKE_(arena, hfy_real, states);
   b->df = HFY_TAKE_(arena, hfy_real, states);
   b->dz = HFY_TAKE_(arena, hfy_real, states);
+  b->beta_q = HFY_TAKE_(arena, hfy_real, states);
   b->pull = HFY_TAKE_(arena, hfy_real, states);
   b->v = HFY_TAKE_(arena, hfy_real, hfy_base_times_(tile, out));
   b->y = HFY_TAKE_(arena, hfy_real, rows);
   b->dy = HFY_TAKE_(arena, hfy_real, rows);
   b->theta = b->y;
   if (net->sim != HFY_SIM_DOT || hfy_sep_needs_theta_(&net->sep)) b->theta = HFY_TAKE_(arena, hfy_real, rows);
-  b->turned = HFY_TAKE_(arena, hfy_real, b->tasks * b->lot);
+  b->turned = HFY_TAKE_(arena, hfy_real, b->kept + b->tasks * b->lot);
   b->dq = HFY_TAKE_(arena, double, states);
   b->u = HFY_TAKE_(arena, double, solves);
   b->want = HFY_TAKE_(arena, double, solves);
@@ -16473,6 +16514,8 @@ HFY_COLD_ hfy_status hfy_net_choose_back_(hfy_net_back_ *b, size_t n_queries, in
   if (walks && b->tile > HFY_NET_PATH_BYTES_ / path)
     b->tile = HFY_NET_PATH_BYTES_ / path ? HFY_NET_PATH_BYTES_ / path : 1;
   b->lot = HFY_NET_TURN_ * (b->tile < least ? least : b->tile);
+  if (b->more && net->sim == HFY_SIM_DOT && net->max_steps > 1 && net->dim <= least && net->count <= 32768 / net->dim)
+    b->kept = net->count * net->dim;
   b->tasks = hfy_base_times_(hfy_base_times_(b->tile, net->count), net->dim) / HFY_NET_TURNED_ + 1;
   b->tasks = hfy_base_min_(hfy_base_min_(b->tasks, most), (net->count - 1) / HFY_NET_TURN_ + 1);
   b->shares = b->tasks; /* these add up as they go */
@@ -16511,6 +16554,8 @@ HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, s
   if (status || (part && part->dry)) return status;
   report.status = b.status;
   hfy_net_prepare_(&b.run);
+  if (b.kept)
+    hfy_simd_pack_(sizeof *queries, b.turned, net->count, net->keys, b.run.net.key_stride, 1, net->count, net->dim);
   for (; first < last; first += b.tile) {
     b.live = hfy_base_min_(b.tile, last - first);
     hfy_net_back_tile_(&b, first);
@@ -18029,22 +18074,28 @@ typedef struct hfy_layer_map_ {
 /* x: m rows. */
 HFY_COLD_ void hfy_layer_apply_(const hfy_layer_tools_ *t, const hfy_layer_map_ *f, const hfy_real *x, size_t m,
                                 hfy_real *y) {
-  size_t i;
-  for (i = 0; f->b && i < m; i++) memcpy(y + i * f->row, f->b, f->n * sizeof *y);
-  hfy_layer_multiply_(t, m, f->n, f->k, hfy_linalg_rows_(x, f->k), hfy_linalg_turned_(f->w, f->k),
-                      f->b ? hfy_linalg_add_(y, f->row) : hfy_linalg_set_(y, f->row));
+  hfy_linalg_into_ into = f->b ? hfy_linalg_add_(y, f->row) : hfy_linalg_set_(y, f->row);
+  into.start = f->b;
+  hfy_layer_multiply_(t, m, f->n, f->k, hfy_linalg_rows_(x, f->k), hfy_linalg_turned_(f->w, f->k), into);
 }
 
 /* What dy adds to dx, or NULL, and to the map's gradients. */
 HFY_PRIVATE_ void hfy_layer_apply_back_(const hfy_layer_tools_ *t, const hfy_layer_map_ *f, const hfy_real *x, size_t m,
                                         const hfy_real *dy, hfy_real *dx) {
   const size_t n = f->n, k = f->k;
-  const hfy_linalg_view_ y = hfy_linalg_rows_(dy, f->row);
-  size_t i, j;
-  if (dx) hfy_layer_multiply_(t, m, k, n, y, hfy_linalg_rows_(f->w, k), hfy_linalg_add_(dx, k));
-  if (f->dw) hfy_layer_multiply_(t, n, k, m, hfy_linalg_flip_(y), hfy_linalg_rows_(x, k), hfy_linalg_add_(f->dw, k));
-  for (i = 0; f->db && i < m; i++)
-    for (j = 0; j < n; j++) f->db[j] += dy[i * f->row + j];
+  enum { many = 256 }; /* rows that stay in cache */
+  hfy_real one[many];
+  size_t i, have;
+  if (dx)
+    hfy_layer_multiply_(t, m, k, n, hfy_linalg_rows_(dy, f->row), hfy_linalg_rows_(f->w, k), hfy_linalg_add_(dx, k));
+  for (i = 0; i < many; i++) one[i] = 1;
+  for (i = 0; i < m; i += have, dy += have * f->row, x += have * k) {
+    have = hfy_base_min_(many, m - i);
+    if (f->dw)
+      hfy_layer_multiply_(t, n, k, have, hfy_linalg_turned_(dy, f->row), hfy_linalg_rows_(x, k),
+                          hfy_linalg_add_(f->dw, k));
+    if (f->db) t->simd->combine(one, 0, 1, dy, f->row, have, n, f->db, n);
+  }
 }
 
 /* A map among the parameters, y as wide as it; a side's projection to all heads, to head h alone. */
@@ -18775,7 +18826,7 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
   hfy_real none = 0;
   double number = 0;
   size_t i, h;
-  int lost = 1, sick[HFY_LAYER_SIDES_];
+  int lost = 1, some = 0, sick[HFY_LAYER_SIDES_];
   hfy_status failure = HFY_OK, status = hfy_base_null_(w, !params ? "params" : !tape ? "tape" : !grad ? "grad" : NULL);
   if (!status) status = hfy_layer_rewind_(r, layer, params, in, tape, w);
   if (!status && r->rows && !dout) status = hfy_base_null_(w, "dout");
@@ -18788,14 +18839,18 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
   asked.beta = hfy_layer_to_(r, HFY_LAYER_LOG_BETA_, 0) ? &number : NULL;
   asked.alpha = hfy_layer_to_(r, HFY_LAYER_ALPHA_, 0) ? &number : NULL;
   asked.implicit = r->l->implicit;
-  for (i = 0; i < r->rows; i++) lost &= r->lost[i] > 0;
+  for (i = 0; i < r->rows; i++) {
+    lost &= r->lost[i] > 0;
+    some |= r->lost[i] > 0;
+  }
   if (lost) return hfy_layer_dout_(dout, r->rows, out.n, w); /* parameters that are not finite, too */
   for (s = r->side, i = 0; i < HFY_LAYER_SIDES_; s++, i++)
     sick[i] = i && s->given == s[-1].given ? sick[i - 1] : hfy_layer_sift_(s->given, s->rows, s->width, NULL, NULL) > 0;
   status = hfy_layer_probe_(r, NULL, &asked);
   while (hfy_base_layout_(&arena, w, &status)) {
     hfy_layer_plan_(&arena, r, 1);
-    r->dout = HFY_TAKE_(&arena, hfy_real, r->rows * r->l->out_width);
+    r->dout = (hfy_real *)(uintptr_t)dout; /* read only */
+    if (some) r->dout = HFY_TAKE_(&arena, hfy_real, r->rows * r->l->out_width);
     r->dheads = out.w ? HFY_TAKE_(&arena, hfy_real, r->rows * r->full.values) : r->dout;
     r->dbias = HFY_TAKE_(&arena, hfy_real, asked.bias ? r->most * r->many : 0);
     for (s = r->side; s < r->side + HFY_LAYER_SIDES_; s++) {
@@ -18809,7 +18864,7 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
   }
   if (!status) status = hfy_layer_dout_(dout, r->rows, out.n, w);
   if (status) return status;
-  hfy_layer_sift_(dout, r->rows, out.n, r->lost, r->dout);
+  if (some) hfy_layer_sift_(dout, r->rows, out.n, r->lost, r->dout);
   for (s = r->side; s < r->side + HFY_LAYER_SIDES_; s++) {
     if (s->clean) hfy_layer_sift_(s->given, s->rows, s->width, NULL, s->clean);
     if (s->clean) s->given = s->clean;
