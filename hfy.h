@@ -17681,7 +17681,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_layer_params(const hfy_layer *layer, const cha
 typedef struct hfy_layer_side_ {
   size_t part, rows, width, n; /* which side; rows that come in, as wide; numbers per head */
   size_t held, all;            /* rows a head has room for, with extra patterns; of all heads (fixed: rows) */
-  size_t row, step;            /* in head and used: from row to row, from head to head (fixed: 0) */
+  size_t row, step;            /* in head and used: from row to row, from head to head (the same rows for all: 0) */
   int fixed, shares;           /* as in hfy_layer_full_; room and dx are those of the side before */
   hfy_post norm;               /* NONE or LAYERNORM */
   const hfy_real *given, *x;   /* rows x width; the same normalised (given itself where RAW) */
@@ -17844,6 +17844,7 @@ HFY_COLD_ void hfy_layer_take_side_(hfy_layer_run_ *r, size_t part) {
   const hfy_layer_input *in = r->in;
   const hfy_real *gain = r->fold && part ? NULL : hfy_layer_at_(r, HFY_LAYER_NORM_ + part, 0);
   const int own = part == HFY_LAYER_V_ && l->flags & HFY_LAYER_OWN_TARGETS;
+  const int gaussian = (l->flags & HFY_LAYER_GAUSSIAN) != 0;
   hfy_layer_side_ *s = r->side + part;
   s->part = part;
   s->width = r->full.width[part];
@@ -17852,8 +17853,8 @@ HFY_COLD_ void hfy_layer_take_side_(hfy_layer_run_ *r, size_t part) {
   s->rows = part ? r->stored : l->queries ? l->queries : r->rows;
   s->held = s->rows + (part ? r->full.extras * (l->memories ? 1 : in->bags) : 0);
   s->all = s->fixed ? s->rows : l->heads * s->held;
-  s->row = s->fixed ? s->n : l->heads * s->n;
-  s->step = s->fixed ? 0 : s->n;
+  s->row = part && r->fold ? s->width : part < HFY_LAYER_V_ && gaussian ? 0 : s->fixed ? s->n : l->heads * s->n;
+  s->step = s->fixed || (part && r->fold) ? 0 : s->n;
   if (part == HFY_LAYER_Q_)
     s->given = l->queries ? hfy_layer_at_(r, HFY_LAYER_POOLING_, 0) : in->state ? in->state : in->stored;
   else if (l->memories)
@@ -18096,12 +18097,16 @@ HFY_PRIVATE_ void hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy
   for (i = 0; dgain && i < 2 * n; i++) dgain[i] = (hfy_real)((double)dgain[i] + sum[i]);
 }
 
-/* Row i of a side as the nets of head h see it, and its gradient. */
-HFY_PRIVATE_ const hfy_real *hfy_layer_used_(const hfy_layer_side_ *s, size_t h, size_t i) {
-  return s->used + h * s->step + i * s->row;
+/* A side's rows of this bag as the net of head h sees them (something that is no NULL while they are not there), and
+   their gradient. */
+HFY_PRIVATE_ const hfy_real *hfy_layer_used_(const hfy_layer_run_ *r, size_t side, size_t h) {
+  static const hfy_real none[1] = {0};
+  const hfy_layer_side_ *s = r->side + side;
+  return s->used ? s->used + h * s->step + (side ? r->bag.k : r->bag.q) * s->row : none;
 }
-HFY_PRIVATE_ hfy_real *hfy_layer_dused_(const hfy_layer_side_ *s, size_t h, size_t i) {
-  return s->dhead + h * s->step + i * s->row;
+HFY_PRIVATE_ hfy_real *hfy_layer_dused_(const hfy_layer_run_ *r, size_t side, size_t h) {
+  const hfy_layer_side_ *s = r->side + side;
+  return s->dhead + h * s->step + (side ? r->bag.k : r->bag.q) * s->row;
 }
 
 /* The extra patterns of every bag, after its own: the trained one, then 0. */
@@ -18126,11 +18131,11 @@ HFY_COLD_ void hfy_layer_prepare_(hfy_layer_run_ *r, int forward) {
     s->x = s->room ? s->room : s->given;
     s->from = r->joint && i == HFY_LAYER_V_ ? r->joint : s->x;
     if (s->room && !s->shares) hfy_layer_normalise_(&s->norm, s->given, s->rows, s->width, s->room);
+    s->used = r->zero && i != HFY_LAYER_V_ ? r->zero : s->fixed || (r->fold && i) ? s->x : s->head;
     if (r->fold && i) continue;
     if (s->from != s->x) hfy_layer_apply_(&r->tools, &joint, s->x, s->rows, r->joint);
     while (forward && !s->fixed && hfy_layer_span_(r, s))
       hfy_layer_apply_(&r->tools, &map, s->from + r->bag.stored * map.k, r->bag.many, s->head + r->bag.k * s->row);
-    s->used = s->fixed ? s->x : s->head;
     if (forward) hfy_layer_extras_(r, s, s->head);
     if (!s->seen) continue;
     hfy_layer_normalise_(&space, s->used, s->all, s->n, s->seen);
@@ -18183,8 +18188,9 @@ HFY_PRIVATE_ const hfy_real *hfy_layer_bias_(const hfy_layer_run_ *r, size_t h) 
   const unsigned char *padding = in->padding ? in->padding + r->bag.stored : NULL;
   const int makes = hfy_layer_makes_(r), causal = in->causal && makes > 1;
   const size_t rows = makes > 1 ? r->bag.rows : 1, many = r->bag.many, n = many + r->full.extras;
+  static const hfy_real none[1] = {0}; /* while there is no room */
   size_t i, j;
-  if (!makes) return mask;
+  if (!makes || !r->bias) return makes ? none : mask;
   for (i = 0; i < rows; i++)
     for (j = 0; j < n; j++) {
       const int hidden = j < many && ((padding && padding[j]) || (causal && j > i));
@@ -18194,55 +18200,43 @@ HFY_PRIVATE_ const hfy_real *hfy_layer_bias_(const hfy_layer_run_ *r, size_t h) 
   return r->bias;
 }
 
-/* The net of head h in this bag but for its arrays, which are `none` where there will be one; what it drops out.
-   Folding: all heads have one net; h > 0: that of a step before the last. */
-HFY_COLD_ void hfy_layer_shape_(hfy_layer_run_ *r, size_t h) {
-  static const hfy_real none[1] = {0};
+/* The net of head h in this bag, and what it drops out. Folding: all heads have one net; h > 0: that of a step before
+   the last. Positions: queries and keys are 0, and so all scores but for the bias. */
+HFY_COLD_ void hfy_layer_net_(hfy_layer_run_ *r, size_t h) {
   static const size_t unseen[1] = {0};
   const hfy_net_drop_ dice = {r->in->seed, r->l->dropout, r->bag.b, h};
-  const int plain = !(r->fold || r->l->flags & HFY_LAYER_GAUSSIAN);
   const hfy_layer *l = r->l;
   const hfy_real *alpha = hfy_layer_at_(r, HFY_LAYER_ALPHA_, h);
-  const int early = r->fold && h, makes = hfy_layer_makes_(r);
+  const int makes = hfy_layer_makes_(r);
   hfy_net *net = &r->net;
+  r->mask_at = r->bag.mask + (r->in->mask_heads > 1 ? h * r->bag.rows * r->bag.many : 0);
   memset(net, 0, sizeof *net);
   net->count = r->bag.many + r->full.extras;
   net->dim = r->fold ? l->stored_width : l->flags & HFY_LAYER_GAUSSIAN ? 1 : l->head_width;
-  net->keys = none;
-  net->readout = early ? NULL : none;
+  net->keys = hfy_layer_used_(r, HFY_LAYER_K_, h);
+  net->key_stride = r->side[HFY_LAYER_K_].row;
+  net->readout = r->fold && h ? NULL : hfy_layer_used_(r, HFY_LAYER_V_, h);
   net->readout_dim = r->fold ? l->projected_width : l->value_width;
-  net->key_stride = plain ? r->side[HFY_LAYER_K_].row : 0;
-  net->readout_stride = r->fold ? 0 : r->side[HFY_LAYER_V_].row;
+  net->readout_stride = r->side[HFY_LAYER_V_].row;
   net->beta = r->fold ? 1 : hfy_layer_beta_(r, h);
   net->sep = l->sep;
   if (alpha) net->sep.alpha = *alpha < 1 ? 1 : *alpha > 8 ? 8 : (double)*alpha;
   net->post = l->post;
   net->tol = l->tol;
   net->max_steps = r->fold ? 1 : l->extra_steps + 1;
-  net->bias = makes || r->in->mask ? none : NULL;
+  net->bias = hfy_layer_bias_(r, h);
   net->bias_stride = makes == 1 ? 0 : net->count;
-  net->visible = r->in->causal && makes < 2 ? unseen : NULL;
-  r->mask_at = r->bag.mask + (r->in->mask_heads > 1 ? h * r->bag.rows * r->bag.many : 0);
+  net->visible = !r->in->causal || makes > 1 ? NULL : r->visible ? r->visible : unseen;
   r->dice = dice;
   memset(&r->more, 0, sizeof r->more);
   r->more.drop = r->dropping ? &r->dice : NULL;
-  r->more.query_row = plain ? r->side[HFY_LAYER_Q_].row : 0;
+  r->more.query_row = r->fold ? 0 : r->side[HFY_LAYER_Q_].row;
   r->more.out_row = r->fold ? 0 : r->full.values;
   r->more.latest = l->implicit;
   if (!r->fold && r->states && r->path)
     r->more.path = r->path + (h * r->rows + r->bag.row) * r->states * l->head_width;
   r->more.lost = r->lost ? r->lost + r->bag.row : NULL;
   r->more.rows = r->bag.rows;
-}
-
-/* With its arrays; its queries. Positions: both are 0, and so all scores but for the bias. */
-HFY_COLD_ const hfy_real *hfy_layer_net_(hfy_layer_run_ *r, size_t h) {
-  hfy_layer_shape_(r, h);
-  r->net.readout = hfy_layer_used_(r->side + HFY_LAYER_V_, h, r->bag.k);
-  if (r->net.visible) r->net.visible = r->visible;
-  if (r->net.bias) r->net.bias = hfy_layer_bias_(r, h);
-  r->net.keys = r->zero ? r->zero : hfy_layer_used_(r->side + HFY_LAYER_K_, h, r->bag.k);
-  return r->zero ? r->zero : hfy_layer_used_(r->side + HFY_LAYER_Q_, h, r->bag.q);
 }
 
 /* What r->net answers to n queries; a row that has no answer from one head is lost. */
@@ -18272,7 +18266,7 @@ HFY_COLD_ void hfy_layer_ask_(hfy_layer_run_ *r, const hfy_real *queries, size_t
 HFY_COLD_ hfy_linalg_view_ hfy_layer_fold_q_(const hfy_layer_run_ *r, size_t t, size_t h) {
   const hfy_layer_side_ *s = r->side + HFY_LAYER_Q_;
   if (t) return hfy_linalg_rows_(r->q + h * s->n, r->full.keys);
-  return hfy_linalg_rows_(hfy_layer_used_(s, h, r->bag.q), s->row);
+  return hfy_linalg_rows_(hfy_layer_used_(r, HFY_LAYER_Q_, h), s->row);
 }
 
 /* z of all heads through a side's norm (into r->y) and projection: y, rows x heads x numbers, or NULL. */
@@ -18328,7 +18322,6 @@ HFY_COLD_ void hfy_layer_fold_query_back_(const hfy_layer_run_ *r, size_t t) {
   const size_t n = r->l->head_width, width = r->l->stored_width, rows = r->bag.rows, all = rows * width;
   const hfy_real *gain = hfy_layer_at_(r, (size_t)HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
   hfy_real *d_gain = hfy_layer_to_(r, (size_t)HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
-  const hfy_layer_side_ *q = r->side + HFY_LAYER_Q_;
   size_t h, i;
   for (h = 0; h < r->l->heads; h++) {
     const hfy_layer_map_ map = hfy_layer_map_head_(r, HFY_LAYER_K_, h);
@@ -18344,22 +18337,17 @@ HFY_COLD_ void hfy_layer_fold_query_back_(const hfy_layer_run_ *r, size_t t) {
     if (d_beta) *d_beta = (hfy_real)((double)*d_beta + sum);
     hfy_layer_multiply_(&r->tools, rows, n, width, hfy_linalg_rows_(du, width), hfy_linalg_turned_(map.w, width),
                         t ? hfy_linalg_set_(r->dq + h * n, r->full.keys)
-                          : hfy_linalg_add_(hfy_layer_dused_(q, h, r->bag.q), q->row));
+                          : hfy_linalg_add_(hfy_layer_dused_(r, HFY_LAYER_Q_, h), r->side[HFY_LAYER_Q_].row));
     if (map.dw)
       hfy_layer_multiply_(&r->tools, n, width, rows, hfy_linalg_flip_(hfy_layer_fold_q_(r, t, h)),
                           hfy_linalg_rows_(du, width), hfy_linalg_add_(map.dw, width));
   }
 }
 
-/* The net of step t over a bag's rows; where its z lies on the tape. */
-HFY_COLD_ hfy_real *hfy_layer_fold_net_(hfy_layer_run_ *r, size_t t) {
-  const hfy_layer *l = r->l;
-  const size_t steps = l->extra_steps, width = l->stored_width;
-  hfy_layer_shape_(r, t < steps);
-  r->net.keys = r->side[HFY_LAYER_K_].x + r->bag.stored * width;
-  if (r->net.readout) r->net.readout = r->side[HFY_LAYER_V_].x + r->bag.stored * l->projected_width;
-  if (r->net.bias) r->net.bias = hfy_layer_bias_(r, 0);
-  return r->path + l->heads * (r->bag.row * (steps * width + l->projected_width) + t * r->bag.rows * width);
+/* Where z of step t lies on the tape. */
+HFY_COLD_ hfy_real *hfy_layer_fold_z_(const hfy_layer_run_ *r, size_t t) {
+  const size_t width = r->l->stored_width, all = r->l->extra_steps * width + r->l->projected_width;
+  return r->path + r->l->heads * (r->bag.row * all + t * r->bag.rows * width);
 }
 
 /* What the heads of a bag say. */
@@ -18367,7 +18355,8 @@ HFY_COLD_ void hfy_layer_fold_(hfy_layer_run_ *r, const hfy_layer_report *tell) 
   const size_t last = r->l->extra_steps, n = r->l->heads * r->bag.rows;
   size_t t, i;
   for (t = 0; t <= last; t++) {
-    hfy_real *z = hfy_layer_fold_net_(r, t);
+    hfy_real *z = hfy_layer_fold_z_(r, t);
+    hfy_layer_net_(r, t < last);
     hfy_layer_fold_query_(r, t);
     hfy_layer_ask_(r, r->u, n, z, t == last && tell->weights ? tell->weights + r->bag.weights : NULL);
     hfy_layer_fold_say_(r, t < last ? HFY_LAYER_K_ : HFY_LAYER_V_, z,
@@ -18383,12 +18372,11 @@ HFY_COLD_ hfy_status hfy_layer_fold_back_(hfy_layer_run_ *r) {
   hfy_status status, failure = HFY_OK;
   size_t t;
   for (t = last + 1; t--;) {
-    const hfy_real *z = hfy_layer_fold_net_(r, t);
     hfy_grad grad;
-    hfy_layer_fold_say_back_(r, t < last ? HFY_LAYER_K_ : HFY_LAYER_V_, z,
+    hfy_layer_fold_say_back_(r, t < last ? HFY_LAYER_K_ : HFY_LAYER_V_, hfy_layer_fold_z_(r, t),
                              t < last ? r->dq : r->dheads + r->bag.row * r->full.values);
-    if (t) hfy_layer_fold_say_(r, HFY_LAYER_K_, hfy_layer_fold_net_(r, t - 1), r->q);
-    hfy_layer_fold_net_(r, t);
+    if (t) hfy_layer_fold_say_(r, HFY_LAYER_K_, hfy_layer_fold_z_(r, t - 1), r->q);
+    hfy_layer_net_(r, t < last);
     hfy_layer_fold_query_(r, t);
     memset(&grad, 0, sizeof grad);
     memset(r->du, 0, n * l->stored_width * sizeof *r->du);
@@ -18406,11 +18394,12 @@ HFY_COLD_ hfy_status hfy_layer_fold_back_(hfy_layer_run_ *r) {
 
 /* What head h says in a bag. */
 HFY_COLD_ void hfy_layer_associate_(hfy_layer_run_ *r, size_t h, const hfy_layer_report *tell) {
-  const hfy_real *queries = hfy_layer_net_(r, h);
-  const size_t heads = r->l->heads, rows = r->bag.rows;
-  hfy_real *weights = tell->weights ? tell->weights + r->bag.weights + h * rows * r->net.count : NULL;
+  const size_t heads = r->l->heads, rows = r->bag.rows, n = r->bag.many + r->full.extras;
+  hfy_real *weights = tell->weights ? tell->weights + r->bag.weights + h * rows * n : NULL;
+  hfy_real *out = r->o + (r->bag.row * heads + h) * r->l->value_width;
   size_t i;
-  hfy_layer_ask_(r, queries, rows, r->o + (r->bag.row * heads + h) * r->l->value_width, weights);
+  hfy_layer_net_(r, h);
+  hfy_layer_ask_(r, hfy_layer_used_(r, HFY_LAYER_Q_, h), rows, out, weights);
   for (i = 0; i < rows; i++) {
     const size_t at = (r->bag.row + i) * heads + h;
     if (r->one[i]) continue;
@@ -18446,7 +18435,7 @@ HFY_COLD_ void hfy_layer_tell_(hfy_layer_run_ *r, const hfy_layer_side_ *s, hfy_
   while (to && hfy_layer_span_(r, s))
     for (h = 0; h < r->l->heads; h++)
       for (i = 0; i < r->bag.many; i++)
-        memcpy(to + ((r->bag.stored + i) * r->l->heads + h) * s->n, hfy_layer_used_(s, h, r->bag.k + i),
+        memcpy(to + ((r->bag.stored + i) * r->l->heads + h) * s->n, hfy_layer_used_(r, s->part, h) + i * s->row,
                s->n * sizeof *to);
 }
 
@@ -18487,7 +18476,7 @@ HFY_COLD_ hfy_status hfy_layer_probe_(hfy_layer_run_ *r, const hfy_report *told,
     if (told) early = *told;
     for (h = 0; !status && h < (r->fold ? 1 + (r->l->extra_steps > 0) : r->l->heads); h++) {
       const size_t n = r->fold ? r->l->heads * rows : rows;
-      hfy_layer_shape_(r, h);
+      hfy_layer_net_(r, h);
       hfy_base_open_(w, NULL);
       if (told && r->fold && h) early.weights = NULL; /* a step before the last tells no weights */
       status = grad ? hfy_net_vjp_(&r->net, none, n, none, grad, &r->more, NULL, w)
@@ -18609,27 +18598,28 @@ HFY_API HFY_SMALL_ hfy_status hfy_layer_tape(const hfy_layer *layer, const hfy_l
 
 /* One head of one bag: the nets' gradients into those of q, k, v, the mask, beta, alpha, mu and sigma. */
 HFY_COLD_ hfy_status hfy_layer_associate_back_(hfy_layer_run_ *r, size_t h) {
-  const hfy_real *queries = hfy_layer_net_(r, h), *given = hfy_layer_at_(r, HFY_LAYER_ALPHA_, h);
-  const size_t n = r->net.count, rows = r->bag.rows, many = r->bag.many;
-  hfy_real *d_mask = r->dmask ? r->dmask + r->mask_at : NULL;
+  const hfy_real *given = hfy_layer_at_(r, HFY_LAYER_ALPHA_, h);
+  const size_t rows = r->bag.rows, many = r->bag.many, n = many + r->full.extras;
   hfy_real *d_beta = hfy_layer_to_(r, HFY_LAYER_LOG_BETA_, h), *d_alpha = hfy_layer_to_(r, HFY_LAYER_ALPHA_, h);
   double beta = 0, alpha = 0;
   size_t i, j;
   hfy_grad grad;
   hfy_status status;
   memset(&grad, 0, sizeof grad);
-  grad.queries = r->zero ? NULL : hfy_layer_dused_(r->side + HFY_LAYER_Q_, h, r->bag.q);
-  grad.keys = r->zero ? NULL : hfy_layer_dused_(r->side + HFY_LAYER_K_, h, r->bag.k);
-  grad.readout = hfy_layer_dused_(r->side + HFY_LAYER_V_, h, r->bag.k);
+  grad.queries = r->zero ? NULL : hfy_layer_dused_(r, HFY_LAYER_Q_, h);
+  grad.keys = r->zero ? NULL : hfy_layer_dused_(r, HFY_LAYER_K_, h);
+  grad.readout = hfy_layer_dused_(r, HFY_LAYER_V_, h);
   grad.bias = r->dbias;
   grad.beta = d_beta ? &beta : NULL;
   grad.alpha = d_alpha ? &alpha : NULL;
   grad.implicit = r->l->implicit;
   if (r->dbias) memset(r->dbias, 0, rows * n * sizeof *r->dbias);
-  status = hfy_net_vjp_(&r->net, queries, rows, r->dheads + (r->bag.row * r->l->heads + h) * r->l->value_width, &grad,
-                        &r->more, NULL, hfy_base_open_(&r->inner, NULL));
-  for (i = 0; d_mask && i < rows; i++)
-    for (j = 0; j < many; j++) d_mask[i * many + j] += r->dbias[i * n + j];
+  hfy_layer_net_(r, h);
+  status = hfy_net_vjp_(&r->net, hfy_layer_used_(r, HFY_LAYER_Q_, h), rows,
+                        r->dheads + (r->bag.row * r->l->heads + h) * r->l->value_width, &grad, &r->more, NULL,
+                        hfy_base_open_(&r->inner, NULL));
+  for (i = 0; r->dmask && i < rows; i++)
+    for (j = 0; j < many; j++) r->dmask[r->mask_at + i * many + j] += r->dbias[i * n + j];
   if (r->zero && r->dparams) hfy_layer_gaussian_(r, h, NULL, r->dbias);
   if (d_beta) *d_beta = (hfy_real)((double)*d_beta + beta * r->net.beta);
   if (d_alpha && *given >= 1 && *given <= 8) *d_alpha = (hfy_real)((double)*d_alpha + alpha);
