@@ -17917,9 +17917,8 @@ HFY_COLD_ hfy_status hfy_layer_begin_(hfy_layer_run_ *r, const hfy_layer *layer,
   r->w = w;
   r->params = params;
   t.part = r->part;
-  hfy_layer_list_(&r->full, &t);
-  if (!hfy_base_fits_(t.at, 1, sizeof(double)))
-    return hfy_base_fail_(w, HFY_ERR_ARG, "layer: so many parameters cannot exist");
+  while (hfy_layer_tabulate_(&t, w, &status)) hfy_layer_list_(&r->full, &t);
+  if (status) return status;
   r->dropping = in->training && r->l->dropout > 0;
   r->bags = r->l->memories && in->bags && !whole && !in->mask && !in->causal && !r->dropping ? 1 : in->bags;
   status = hfy_layer_count_(r, w);
@@ -18014,20 +18013,16 @@ HFY_PRIVATE_ void hfy_layer_apply_back_(const hfy_layer_tools_ *t, const hfy_lay
     for (j = 0; j < n; j++) f->db[j] += dy[i * f->row + j];
 }
 
-/* A map among the parameters, y as wide as it; a side's projection to all heads, to head h alone. */
+/* A map among the parameters, y as wide as it; a side's projection to `heads` heads from h on, y as wide as all. */
 HFY_COLD_ hfy_layer_map_ hfy_layer_map_at_(const hfy_layer_run_ *r, size_t weight, size_t bias, size_t first, size_t n,
                                            size_t k) {
   const hfy_layer_map_ map = {hfy_layer_at_(r, weight, first * k), hfy_layer_at_(r, bias, first),
                               hfy_layer_to_(r, weight, first * k), hfy_layer_to_(r, bias, first), n, k, n};
   return map;
 }
-HFY_COLD_ hfy_layer_map_ hfy_layer_map_of_(const hfy_layer_run_ *r, size_t side) {
-  return hfy_layer_map_at_(r, HFY_LAYER_WEIGHT_ + side, HFY_LAYER_BIAS_ + side, 0, r->l->heads * r->full.n[side],
-                           r->full.takes[side]);
-}
-HFY_COLD_ hfy_layer_map_ hfy_layer_map_head_(const hfy_layer_run_ *r, size_t side, size_t h) {
+HFY_COLD_ hfy_layer_map_ hfy_layer_map_of_(const hfy_layer_run_ *r, size_t side, size_t h, size_t heads) {
   const size_t n = r->full.n[side];
-  hfy_layer_map_ map = hfy_layer_map_at_(r, HFY_LAYER_WEIGHT_ + side, HFY_LAYER_BIAS_ + side, h * n, n,
+  hfy_layer_map_ map = hfy_layer_map_at_(r, HFY_LAYER_WEIGHT_ + side, HFY_LAYER_BIAS_ + side, h * n, heads * n,
                                          r->full.takes[side]);
   map.row = r->l->heads * n;
   return map;
@@ -18123,10 +18118,10 @@ HFY_COLD_ void hfy_layer_extras_(hfy_layer_run_ *r, const hfy_layer_side_ *s, hf
 /* Normalised rows, made anew in either direction; q, k and v as nets see them. */
 HFY_COLD_ void hfy_layer_prepare_(hfy_layer_run_ *r, int forward) {
   const hfy_post space = hfy_layer_space_(r);
-  const hfy_layer_map_ joint = hfy_layer_map_of_(r, HFY_LAYER_K_);
+  const hfy_layer_map_ joint = hfy_layer_map_of_(r, HFY_LAYER_K_, 0, r->l->heads);
   size_t i;
   for (i = 0; i < HFY_LAYER_SIDES_; i++) {
-    const hfy_layer_map_ map = hfy_layer_map_of_(r, i);
+    const hfy_layer_map_ map = hfy_layer_map_of_(r, i, 0, r->l->heads);
     hfy_layer_side_ *s = r->side + i;
     s->x = s->room ? s->room : s->given;
     s->from = r->joint && i == HFY_LAYER_V_ ? r->joint : s->x;
@@ -18276,7 +18271,7 @@ HFY_COLD_ void hfy_layer_fold_say_(const hfy_layer_run_ *r, size_t side, const h
   size_t h, i;
   for (i = 0; i < r->l->heads * rows * n; i++) r->y[i] = gain ? gain[i % n] * z[i] + gain[n + i % n] : z[i];
   for (h = 0; y && h < r->l->heads; h++) {
-    const hfy_layer_map_ map = hfy_layer_map_head_(r, side, h);
+    const hfy_layer_map_ map = hfy_layer_map_of_(r, side, h, 1);
     hfy_layer_apply_(&r->tools, &map, r->y + h * rows * n, rows, y + h * map.n);
   }
 }
@@ -18290,7 +18285,7 @@ HFY_COLD_ void hfy_layer_fold_say_back_(const hfy_layer_run_ *r, size_t side, co
   hfy_layer_fold_say_(r, side, z, NULL);
   memset(r->dy, 0, all * sizeof *r->dy);
   for (h = 0; h < r->l->heads; h++) {
-    const hfy_layer_map_ map = hfy_layer_map_head_(r, side, h);
+    const hfy_layer_map_ map = hfy_layer_map_of_(r, side, h, 1);
     hfy_layer_apply_back_(&r->tools, &map, r->y + h * rows * n, rows, dy + h * map.n, r->dy + h * rows * n);
   }
   for (i = 0; gain && i < all; i++) {
@@ -18308,7 +18303,7 @@ HFY_COLD_ void hfy_layer_fold_query_(const hfy_layer_run_ *r, size_t t) {
   const hfy_real *gain = hfy_layer_at_(r, (size_t)HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
   size_t h, i;
   for (h = 0; h < r->l->heads; h++) {
-    const hfy_real *w = hfy_layer_map_head_(r, HFY_LAYER_K_, h).w;
+    const hfy_real *w = hfy_layer_map_of_(r, HFY_LAYER_K_, h, 1).w;
     const double beta = hfy_layer_beta_(r, h);
     hfy_layer_multiply_(&r->tools, r->bag.rows, width, n, hfy_layer_fold_q_(r, t, h), hfy_linalg_rows_(w, width),
                         hfy_linalg_set_(r->y + h * all, width));
@@ -18324,7 +18319,7 @@ HFY_COLD_ void hfy_layer_fold_query_back_(const hfy_layer_run_ *r, size_t t) {
   hfy_real *d_gain = hfy_layer_to_(r, (size_t)HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
   size_t h, i;
   for (h = 0; h < r->l->heads; h++) {
-    const hfy_layer_map_ map = hfy_layer_map_head_(r, HFY_LAYER_K_, h);
+    const hfy_layer_map_ map = hfy_layer_map_of_(r, HFY_LAYER_K_, h, 1);
     const hfy_real *v = r->y + h * all, *u = r->u + h * all;
     const double beta = hfy_layer_beta_(r, h);
     hfy_real *du = r->du + h * all, *d_beta = hfy_layer_to_(r, HFY_LAYER_LOG_BETA_, h);
@@ -18629,8 +18624,8 @@ HFY_COLD_ hfy_status hfy_layer_associate_back_(hfy_layer_run_ *r, size_t h) {
 /* Back from what the nets saw to what came in, for one side. */
 HFY_COLD_ void hfy_layer_side_back_(hfy_layer_run_ *r, const hfy_layer_side_ *s) {
   const hfy_post space = hfy_layer_space_(r);
-  const hfy_layer_map_ joint = hfy_layer_map_of_(r, HFY_LAYER_K_);
-  const hfy_layer_map_ map = hfy_layer_map_of_(r, s->part);
+  const hfy_layer_map_ joint = hfy_layer_map_of_(r, HFY_LAYER_K_, 0, r->l->heads);
+  const hfy_layer_map_ map = hfy_layer_map_of_(r, s->part, 0, r->l->heads);
   hfy_real *extra = hfy_layer_to_(r, s->part == HFY_LAYER_V_ ? HFY_LAYER_BIAS_V_ : HFY_LAYER_BIAS_K_, 0);
   hfy_real *dfrom = s->from != s->x ? r->djoint : s->dx;
   size_t i;
@@ -18836,13 +18831,27 @@ HFY_COLD_ hfy_status hfy_dense_check_(const hfy_dense *d, size_t rows, hfy_work 
   return HFY_OK;
 }
 
-/* Checks, chooses the kernels; null: the first pointer that is missing. */
-HFY_COLD_ hfy_status hfy_dense_begin_(const hfy_dense *d, size_t rows, const char *null, hfy_layer_tools_ *t,
+/* What a pass takes; back: dz, and of GELU z. */
+typedef struct hfy_dense_run_ {
+  hfy_layer_tools_ tools;
+  hfy_layer_map_ map;
+  hfy_real *dz, *z;
+} hfy_dense_run_;
+
+/* Checks and gets all of it, but for the map; null: the first pointer that is missing. */
+HFY_COLD_ hfy_status hfy_dense_begin_(const hfy_dense *d, size_t rows, const char *null, int back, hfy_dense_run_ *r,
                                       hfy_work *w) {
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status = hfy_dense_check_(d, rows, w);
   if (!status) status = hfy_base_null_(w, null);
-  t->simd = status ? NULL : hfy_simd_choose_(w);
-  return status || t->simd ? status : HFY_ERR_UNSUPPORTED;
+  r->tools.simd = status ? NULL : hfy_simd_choose_(w);
+  if (!status && !r->tools.simd) status = HFY_ERR_UNSUPPORTED;
+  while (hfy_base_layout_(&arena, w, &status)) {
+    hfy_layer_equip_(&arena, hfy_layer_most_(rows, d->in, d->out), 0, &r->tools);
+    r->dz = HFY_TAKE_(&arena, hfy_real, back ? rows * d->out : 0);
+    r->z = HFY_TAKE_(&arena, hfy_real, back && d->kind == HFY_DENSE_GELU ? rows * d->out : 0);
+  }
+  return status;
 }
 
 HFY_COLD_ void hfy_dense_list_(const hfy_dense *d, hfy_layer_table_ *t) {
@@ -18866,16 +18875,12 @@ HFY_API HFY_SMALL_ hfy_status hfy_dense_forward(const hfy_dense *dense, const hf
                                                 size_t rows, hfy_real *y, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   const char *null = !params ? "params" : rows && !x ? "x" : rows && !y ? "y" : NULL;
-  hfy_base_arena_ arena = {NULL, 0, 0, 0};
-  hfy_layer_tools_ t;
-  hfy_layer_map_ map;
+  hfy_dense_run_ r;
+  hfy_status status = hfy_dense_begin_(dense, rows, null, 0, &r, w);
   size_t i;
-  hfy_status status = hfy_dense_begin_(dense, rows, null, &t, w);
-  while (hfy_base_layout_(&arena, w, &status))
-    hfy_layer_equip_(&arena, hfy_layer_most_(rows, dense->in, dense->out), 0, &t);
   if (status) return hfy_base_close_(w, &local, status);
-  map = hfy_dense_map_(dense, params, NULL);
-  hfy_layer_apply_(&t, &map, x, rows, y);
+  r.map = hfy_dense_map_(dense, params, NULL);
+  hfy_layer_apply_(&r.tools, &r.map, x, rows, y);
   for (i = 0; dense->kind && i < rows * dense->out; i++) y[i] = (hfy_real)hfy_dense_act_(dense->kind, (double)y[i]);
   return hfy_base_close_(w, &local, HFY_OK);
 }
@@ -18885,23 +18890,15 @@ HFY_API HFY_SMALL_ hfy_status hfy_dense_backward(const hfy_dense *dense, const h
                                                  hfy_real *const to[2], hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   const char *null = !params ? "params" : !to ? "to" : !rows ? NULL : !x ? "x" : !y ? "y" : !dy ? "dy" : NULL;
-  hfy_base_arena_ arena = {NULL, 0, 0, 0};
-  hfy_layer_tools_ t;
-  hfy_layer_map_ map;
-  hfy_real *dz = NULL, *z = NULL;
+  hfy_dense_run_ r;
+  hfy_status status = hfy_dense_begin_(dense, rows, null, 1, &r, w);
   size_t i;
-  hfy_status status = hfy_dense_begin_(dense, rows, null, &t, w);
-  while (hfy_base_layout_(&arena, w, &status)) {
-    hfy_layer_equip_(&arena, hfy_layer_most_(rows, dense->in, dense->out), 0, &t);
-    dz = HFY_TAKE_(&arena, hfy_real, rows * dense->out);
-    z = HFY_TAKE_(&arena, hfy_real, dense->kind == HFY_DENSE_GELU ? rows * dense->out : 0);
-  }
   if (status || !rows) return hfy_base_close_(w, &local, status);
-  map = hfy_dense_map_(dense, params, to[1]);
-  if (z) hfy_layer_apply_(&t, &map, x, rows, z);
+  r.map = hfy_dense_map_(dense, params, to[1]);
+  if (r.z) hfy_layer_apply_(&r.tools, &r.map, x, rows, r.z);
   for (i = 0; i < rows * dense->out; i++)
-    dz[i] = (hfy_real)((double)dy[i] * hfy_dense_slope_(dense->kind, (double)(z ? z[i] : y[i])));
-  hfy_layer_apply_back_(&t, &map, x, rows, dz, to[0]);
+    r.dz[i] = (hfy_real)((double)dy[i] * hfy_dense_slope_(dense->kind, (double)(r.z ? r.z[i] : y[i])));
+  hfy_layer_apply_back_(&r.tools, &r.map, x, rows, r.dz, to[0]);
   return hfy_base_close_(w, &local, HFY_OK);
 }
 
