@@ -17683,7 +17683,8 @@ typedef struct hfy_layer_side_ {
   size_t held, all;            /* rows a head has room for, with extra patterns; of all heads (fixed: rows) */
   size_t row, step;            /* in head and used: from row to row, from head to head (the same rows for all: 0) */
   int fixed, shares;           /* as in hfy_layer_full_; room and dx are those of the side before */
-  hfy_post norm;               /* NONE or LAYERNORM */
+  int normed;                  /* rows are normalised, */
+  const hfy_real *gain;        /* with these weights and, behind them, biases; or NULL */
   const hfy_real *given, *x;   /* rows x width; the same normalised (given itself where RAW) */
   const hfy_real *from, *used; /* what is projected: x, or of CONNECTED values r->joint; head or x, after norm_space */
   hfy_real *head;              /* held x heads x n: projected, with room for extra patterns; NULL: fixed */
@@ -17699,7 +17700,7 @@ typedef struct hfy_layer_tools_ {
   const hfy_simd_ *simd;
   size_t tasks, slice; /* of gemm: so many elements a task */
   hfy_real *gemm;
-  double *sum;
+  double *sum, eps; /* of norms */
 } hfy_layer_tools_;
 
 /* wide: the longest side of a product; row: the longest row of a norm. */
@@ -17821,28 +17822,10 @@ HFY_PRIVATE_ hfy_real *hfy_layer_to_(const hfy_layer_run_ *r, size_t part, size_
   return r->part[part] == SIZE_MAX || !r->dparams ? NULL : r->dparams + r->part[part] + offset;
 }
 
-/* gain: n weights with n biases behind them, or NULL. */
-HFY_COLD_ hfy_post hfy_layer_norm_(double eps, const hfy_real *gain, size_t n) {
-  hfy_post norm;
-  memset(&norm, 0, sizeof norm);
-  norm.kind = HFY_POST_LAYERNORM;
-  norm.eta = 1;
-  norm.eps = eps;
-  norm.gain = gain;
-  norm.delta = gain ? gain + n : NULL;
-  return norm;
-}
-
-/* The norm of q and k in the association space. */
-HFY_COLD_ hfy_post hfy_layer_space_(const hfy_layer_run_ *r) {
-  return hfy_layer_norm_(r->l->norm_eps, hfy_layer_at_(r, HFY_LAYER_SPACE_, 0), r->l->head_width);
-}
-
 /* The side `part`: where its rows come from. */
 HFY_COLD_ void hfy_layer_take_side_(hfy_layer_run_ *r, size_t part) {
   const hfy_layer *l = r->l;
   const hfy_layer_input *in = r->in;
-  const hfy_real *gain = r->fold && part ? NULL : hfy_layer_at_(r, HFY_LAYER_NORM_ + part, 0);
   const int own = part == HFY_LAYER_V_ && l->flags & HFY_LAYER_OWN_TARGETS;
   const int gaussian = (l->flags & HFY_LAYER_GAUSSIAN) != 0;
   hfy_layer_side_ *s = r->side + part;
@@ -17861,7 +17844,8 @@ HFY_COLD_ void hfy_layer_take_side_(hfy_layer_run_ *r, size_t part) {
     s->given = hfy_layer_at_(r, own ? HFY_LAYER_TARGETS_ : HFY_LAYER_LOOKUP_, 0);
   else
     s->given = part == HFY_LAYER_V_ && in->projected ? in->projected : in->stored;
-  if (r->full.norm[part] != HFY_LAYER_RAW) s->norm = hfy_layer_norm_(l->norm_eps, gain, s->width);
+  s->normed = r->full.norm[part] != HFY_LAYER_RAW;
+  s->gain = r->fold && part ? NULL : hfy_layer_at_(r, HFY_LAYER_NORM_ + part, 0);
 }
 
 /* What is wrong with the input. */
@@ -17926,6 +17910,7 @@ HFY_COLD_ hfy_status hfy_layer_begin_(hfy_layer_run_ *r, const hfy_layer *layer,
   r->states = r->l->implicit ? 1 : r->l->extra_steps;
   for (i = 0; !status && i < HFY_LAYER_SIDES_; i++) hfy_layer_take_side_(r, i);
   if (status || !params) return status;
+  r->tools.eps = r->l->norm_eps;
   r->tools.simd = hfy_simd_choose_(w);
   return r->tools.simd ? HFY_OK : HFY_ERR_UNSUPPORTED;
 }
@@ -18053,30 +18038,32 @@ HFY_PRIVATE_ double hfy_layer_row_(const hfy_real *x, size_t n, double eps, doub
   return hfy_base_is_finite_(a) ? 1 / sqrt(a) : hfy_base_nan_(); /* squares beyond double: no answer, not 0 */
 }
 
-/* y = (x - mean) / sqrt(var + eps) o gain + shift, row by row; what is not finite is found where rows are answered. */
-HFY_PRIVATE_ void hfy_layer_normalise_(const hfy_post *norm, const hfy_real *x, size_t rows, size_t n, hfy_real *y) {
+/* y = (x - mean) / sqrt(var + eps) o gain + shift, row by row; shift lies behind gain, which may be NULL. What is not
+   finite is found where rows are answered. */
+HFY_PRIVATE_ void hfy_layer_normalise_(const hfy_layer_tools_ *t, const hfy_real *gain, const hfy_real *x, size_t rows,
+                                       size_t n, hfy_real *y) {
   for (; rows--; x += n, y += n) {
-    double mean, root = hfy_layer_row_(x, n, norm->eps, &mean);
+    double mean, root = hfy_layer_row_(x, n, t->eps, &mean);
     size_t i;
-    for (i = 0; norm->gain && i < n; i++)
-      y[i] = (hfy_real)(((double)x[i] - mean) * root * (double)norm->gain[i] + (double)norm->delta[i]);
-    for (i = 0; !norm->gain && i < n; i++) y[i] = (hfy_real)(((double)x[i] - mean) * root);
+    for (i = 0; gain && i < n; i++)
+      y[i] = (hfy_real)(((double)x[i] - mean) * root * (double)gain[i] + (double)gain[n + i]);
+    for (i = 0; !gain && i < n; i++) y[i] = (hfy_real)(((double)x[i] - mean) * root);
   }
 }
 
 /* The other way: what dy at rows x gives dx: added to, or dy itself, which becomes it; or NULL. dgain, or NULL: added
    to, the bias's part behind it. */
-HFY_PRIVATE_ void hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy_post *norm, const hfy_real *x,
-                                         size_t rows, size_t n, hfy_real *dy, hfy_real *dgain, hfy_real *dx) {
+HFY_PRIVATE_ void hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy_real *gain, const hfy_real *x,
+                                            size_t rows, size_t n, hfy_real *dy, hfy_real *dgain, hfy_real *dx) {
   double *sum = t->sum;
   const double keep = dx == dy ? 0 : 1;
   size_t i;
   for (i = 0; i < 2 * n; i++) sum[i] = 0;
   for (; rows--; x += n, dy += n, dx = dx ? dx + n : NULL) {
-    double mean, root = hfy_layer_row_(x, n, norm->eps, &mean), all = 0, along = 0;
+    double mean, root = hfy_layer_row_(x, n, t->eps, &mean), all = 0, along = 0;
     if (!hfy_base_is_finite_(root)) continue; /* of a pattern that was hidden: dy is 0 */
     for (i = 0; i < n; i++) {
-      const double u = ((double)x[i] - mean) * root, d = (double)dy[i], g = norm->gain ? (double)norm->gain[i] * d : d;
+      const double u = ((double)x[i] - mean) * root, d = (double)dy[i], g = gain ? (double)gain[i] * d : d;
       sum[i] += d * u;
       sum[n + i] += d;
       all += g;
@@ -18085,7 +18072,7 @@ HFY_PRIVATE_ void hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy
     all /= (double)n;
     along /= (double)n;
     for (i = 0; dx && i < n; i++) {
-      const double u = ((double)x[i] - mean) * root, g = (norm->gain ? (double)norm->gain[i] : 1) * (double)dy[i];
+      const double u = ((double)x[i] - mean) * root, g = (gain ? (double)gain[i] : 1) * (double)dy[i];
       dx[i] = (hfy_real)(keep * (double)dx[i] + root * (g - all - u * along));
     }
   }
@@ -18117,7 +18104,7 @@ HFY_COLD_ void hfy_layer_extras_(hfy_layer_run_ *r, const hfy_layer_side_ *s, hf
 
 /* Normalised rows, made anew in either direction; q, k and v as nets see them. */
 HFY_COLD_ void hfy_layer_prepare_(hfy_layer_run_ *r, int forward) {
-  const hfy_post space = hfy_layer_space_(r);
+  const hfy_real *space = hfy_layer_at_(r, HFY_LAYER_SPACE_, 0);
   const hfy_layer_map_ joint = hfy_layer_map_of_(r, HFY_LAYER_K_, 0, r->l->heads);
   size_t i;
   for (i = 0; i < HFY_LAYER_SIDES_; i++) {
@@ -18125,7 +18112,7 @@ HFY_COLD_ void hfy_layer_prepare_(hfy_layer_run_ *r, int forward) {
     hfy_layer_side_ *s = r->side + i;
     s->x = s->room ? s->room : s->given;
     s->from = r->joint && i == HFY_LAYER_V_ ? r->joint : s->x;
-    if (s->room && !s->shares) hfy_layer_normalise_(&s->norm, s->given, s->rows, s->width, s->room);
+    if (s->room && !s->shares) hfy_layer_normalise_(&r->tools, s->gain, s->given, s->rows, s->width, s->room);
     s->used = r->zero && i != HFY_LAYER_V_ ? r->zero : s->fixed || (r->fold && i) ? s->x : s->head;
     if (r->fold && i) continue;
     if (s->from != s->x) hfy_layer_apply_(&r->tools, &joint, s->x, s->rows, r->joint);
@@ -18133,7 +18120,7 @@ HFY_COLD_ void hfy_layer_prepare_(hfy_layer_run_ *r, int forward) {
       hfy_layer_apply_(&r->tools, &map, s->from + r->bag.stored * map.k, r->bag.many, s->head + r->bag.k * s->row);
     if (forward) hfy_layer_extras_(r, s, s->head);
     if (!s->seen) continue;
-    hfy_layer_normalise_(&space, s->used, s->all, s->n, s->seen);
+    hfy_layer_normalise_(&r->tools, space, s->used, s->all, s->n, s->seen);
     hfy_layer_extras_(r, s, s->seen);
     s->used = s->seen;
   }
@@ -18498,8 +18485,8 @@ HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena, hfy_layer_run_ *r, int ba
   size_t i, wide = hfy_layer_most_(l->out_width, r->rows, r->full.keys);
   for (i = 0; i < HFY_LAYER_SIDES_; i++) {
     hfy_layer_side_ *s = r->side + i;
-    s->shares = r->fold && i == HFY_LAYER_V_ && s->given == s[-1].given && s->norm.kind && s[-1].norm.kind;
-    s->room = s->shares ? s[-1].room : s->norm.kind ? HFY_TAKE_(arena, hfy_real, s->rows * s->width) : NULL;
+    s->shares = r->fold && i == HFY_LAYER_V_ && s->given == s[-1].given && s->normed && s[-1].normed;
+    s->room = s->shares ? s[-1].room : s->normed ? HFY_TAKE_(arena, hfy_real, s->rows * s->width) : NULL;
     s->seen = l->norm_space && i != HFY_LAYER_V_ ? HFY_TAKE_(arena, hfy_real, s->all * s->n) : NULL;
     wide = hfy_layer_most_(hfy_layer_most_(wide, s->width, s->n), r->fold && i ? 0 : s->held, 0);
   }
@@ -18623,7 +18610,7 @@ HFY_COLD_ hfy_status hfy_layer_associate_back_(hfy_layer_run_ *r, size_t h) {
 
 /* Back from what the nets saw to what came in, for one side. */
 HFY_COLD_ void hfy_layer_side_back_(hfy_layer_run_ *r, const hfy_layer_side_ *s) {
-  const hfy_post space = hfy_layer_space_(r);
+  const hfy_real *space = hfy_layer_at_(r, HFY_LAYER_SPACE_, 0);
   const hfy_layer_map_ joint = hfy_layer_map_of_(r, HFY_LAYER_K_, 0, r->l->heads);
   const hfy_layer_map_ map = hfy_layer_map_of_(r, s->part, 0, r->l->heads);
   hfy_real *extra = hfy_layer_to_(r, s->part == HFY_LAYER_V_ ? HFY_LAYER_BIAS_V_ : HFY_LAYER_BIAS_K_, 0);
@@ -18635,7 +18622,7 @@ HFY_COLD_ void hfy_layer_side_back_(hfy_layer_run_ *r, const hfy_layer_side_ *s)
     memset(of, 0, r->full.extras * s->row * sizeof *of);
   }
   if (s->seen)
-    hfy_layer_normalise_back_(&r->tools, &space, s->fixed ? s->x : s->head, s->all, s->n, s->dhead,
+    hfy_layer_normalise_back_(&r->tools, space, s->fixed ? s->x : s->head, s->all, s->n, s->dhead,
                               hfy_layer_to_(r, HFY_LAYER_SPACE_, 0), s->dhead);
   if (s->shares) return; /* it has gone with the side before */
   if (dfrom != s->dx) memset(dfrom, 0, s->rows * map.k * sizeof *dfrom);
@@ -18644,7 +18631,7 @@ HFY_COLD_ void hfy_layer_side_back_(hfy_layer_run_ *r, const hfy_layer_side_ *s)
                           dfrom ? dfrom + r->bag.stored * map.k : NULL);
   if (dfrom != s->dx) hfy_layer_apply_back_(&r->tools, &joint, s->x, s->rows, dfrom, s->dx);
   if (s->room && s->dx)
-    hfy_layer_normalise_back_(&r->tools, &s->norm, s->given, s->rows, s->width, s->dx, s->dgain, s->dgiven);
+    hfy_layer_normalise_back_(&r->tools, s->gain, s->given, s->rows, s->width, s->dx, s->dgain, s->dgiven);
   for (i = 0; s->fixed && !s->room && s->dgiven && i < s->rows * s->width; i++) s->dgiven[i] += s->dx[i];
 }
 
@@ -18672,7 +18659,7 @@ HFY_COLD_ hfy_status hfy_layer_aim_(hfy_layer_run_ *r, const hfy_layer_grad *gra
                                                   : grad->projected;
   if (l->flags & HFY_LAYER_GAUSSIAN) q->dgiven = k->dgiven = NULL;
   for (i = 0; i < HFY_LAYER_SIDES_; i++)
-    if (r->side[i].norm.gain) r->side[i].dgain = hfy_layer_to_(r, HFY_LAYER_NORM_ + i, 0);
+    if (r->side[i].gain) r->side[i].dgain = hfy_layer_to_(r, HFY_LAYER_NORM_ + i, 0);
   return HFY_OK;
 }
 
@@ -18754,7 +18741,7 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
       s->dhead = HFY_TAKE_(&arena, hfy_real, r->fold && s->part ? 0 : s->all * s->n);
       s->clean = HFY_TAKE_(&arena, hfy_real, sick[s->part] ? size : 0);
       s->dx = s->shares ? s[-1].dx : s->fixed ? s->dhead : s->dgiven;
-      if (s->norm.kind && !s->shares && !s->fixed)
+      if (s->normed && !s->shares && !s->fixed)
         s->dx = HFY_TAKE_(&arena, hfy_real, s->dgiven || s->dgain ? size : 0);
     }
   }
@@ -19073,15 +19060,15 @@ HFY_COLD_ void hfy_block_did_(hfy_block_run_ *b, hfy_status status, const hfy_wo
 /* y = norm_i(r_i), or (dh: the cotangent of y) in place the other way. */
 HFY_COLD_ void hfy_block_norm_(hfy_block_run_ *b, size_t i, hfy_real *y, hfy_real *dh, hfy_work *w) {
   const size_t at = b->at[b->stages + 2 + i];
-  const hfy_post norm = hfy_layer_norm_(1e-5, b->params + at, b->width);
+  const hfy_real *gain = b->params + at;
+  hfy_real *dgain = b->dparams ? b->dparams + at : NULL;
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_layer_tools_ t;
   hfy_status status = HFY_OK;
   while (hfy_base_layout_(&arena, w, &status)) hfy_layer_equip_(&arena, b->width, b->width, &t);
-  if (!status && y) hfy_layer_normalise_(&norm, b->r[i], b->rows, b->width, y);
-  if (!status && dh)
-    hfy_layer_normalise_back_(&t, &norm, b->r[i], b->rows, b->width, dh, b->dparams ? b->dparams + at : NULL,
-                              dh);
+  t.eps = 1e-5;
+  if (!status && y) hfy_layer_normalise_(&t, gain, b->r[i], b->rows, b->width, y);
+  if (!status && dh) hfy_layer_normalise_back_(&t, gain, b->r[i], b->rows, b->width, dh, dgain, dh);
   hfy_block_did_(b, status, w);
 }
 
