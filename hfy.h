@@ -17727,7 +17727,9 @@ typedef struct hfy_layer_run_ {
   hfy_work *w, inner;            /* inner: scratch of the nets */
   size_t bags, rows, stored;     /* of all bags: rows of out, stored rows that come in */
   size_t most, many;             /* rows of out, patterns of a net, in the largest bags */
+  size_t parts;                  /* of a bag's work: heads; folding: steps */
   int dropping, fold;
+  int makes; /* bias: 2: a row for each state; 1: one of padding for all; 0: none, in->mask or nothing is added */
   hfy_layer_side_ side[HFY_LAYER_SIDES_];
   hfy_layer_bag_ bag;            /* which bag is next: hfy_layer_next_ */
   hfy_net net;                   /* of a head in it, what it drops out, what else is asked, where its mask begins */
@@ -17892,6 +17894,7 @@ HFY_COLD_ hfy_status hfy_layer_begin_(hfy_layer_run_ *r, const hfy_layer *layer,
   hfy_layer_table_ t = {"", 0, NULL, 0, NULL, NULL, 0, 0, NULL, 0, 0};
   hfy_status status;
   size_t i;
+  int own;
   memset(r, 0, sizeof *r);
   status = hfy_layer_resolve_(layer, &r->full, w);
   if (!status) status = hfy_layer_check_input_(&r->full.l, in, params != NULL, w);
@@ -17904,9 +17907,12 @@ HFY_COLD_ hfy_status hfy_layer_begin_(hfy_layer_run_ *r, const hfy_layer *layer,
   while (hfy_layer_tabulate_(&t, w, &status)) hfy_layer_list_(&r->full, &t);
   if (status) return status;
   r->dropping = in->training && r->l->dropout > 0;
+  own = r->l->flags & HFY_LAYER_GAUSSIAN || (r->full.extras && (in->causal || in->mask)) || (in->mask && in->padding);
+  r->makes = own ? 2 : in->padding ? 1 : 0;
   r->bags = r->l->memories && in->bags && !whole && !in->mask && !in->causal && !r->dropping ? 1 : in->bags;
   status = hfy_layer_count_(r, w);
   r->fold = !status && !plain && hfy_layer_folds_(r);
+  r->parts = r->fold ? r->l->extra_steps + 1 : r->l->heads;
   r->states = r->l->implicit ? 1 : r->l->extra_steps;
   for (i = 0; !status && i < HFY_LAYER_SIDES_; i++) hfy_layer_take_side_(r, i);
   if (status || !params) return status;
@@ -18157,22 +18163,16 @@ HFY_COLD_ void hfy_layer_gaussian_(const hfy_layer_run_ *r, size_t h, hfy_real *
   }
 }
 
-/* Added to the scores: 2: rows made in r->bias; 1: one row of padding, made there; 0: the mask itself or nothing. */
-HFY_COLD_ int hfy_layer_makes_(const hfy_layer_run_ *r) {
-  const hfy_layer_input *in = r->in;
-  const int extras = r->full.extras > 0;
-  if (r->l->flags & HFY_LAYER_GAUSSIAN || (in->causal && extras) || (in->mask && (in->padding || extras))) return 2;
-  return !in->mask && in->padding;
-}
+/* What is added to the scores. */
 HFY_PRIVATE_ const hfy_real *hfy_layer_bias_(const hfy_layer_run_ *r, size_t h) {
   const hfy_layer_input *in = r->in;
   const hfy_real *mask = in->mask ? in->mask + r->mask_at : NULL;
   const unsigned char *padding = in->padding ? in->padding + r->bag.stored : NULL;
-  const int makes = hfy_layer_makes_(r), causal = in->causal && makes > 1;
-  const size_t rows = makes > 1 ? r->bag.rows : 1, many = r->bag.many, n = many + r->full.extras;
+  const int causal = in->causal && r->makes > 1;
+  const size_t rows = r->makes > 1 ? r->bag.rows : 1, many = r->bag.many, n = many + r->full.extras;
   static const hfy_real none[1] = {0}; /* while there is no room */
   size_t i, j;
-  if (!makes || !r->bias) return makes ? none : mask;
+  if (!r->makes || !r->bias) return r->makes ? none : mask;
   for (i = 0; i < rows; i++)
     for (j = 0; j < n; j++) {
       const int hidden = j < many && ((padding && padding[j]) || (causal && j > i));
@@ -18189,7 +18189,6 @@ HFY_COLD_ void hfy_layer_net_(hfy_layer_run_ *r, size_t h) {
   const hfy_net_drop_ dice = {r->in->seed, r->l->dropout, r->bag.b, h};
   const hfy_layer *l = r->l;
   const hfy_real *alpha = hfy_layer_at_(r, HFY_LAYER_ALPHA_, h);
-  const int makes = hfy_layer_makes_(r);
   hfy_net *net = &r->net;
   r->mask_at = r->bag.mask + (r->in->mask_heads > 1 ? h * r->bag.rows * r->bag.many : 0);
   memset(net, 0, sizeof *net);
@@ -18207,8 +18206,8 @@ HFY_COLD_ void hfy_layer_net_(hfy_layer_run_ *r, size_t h) {
   net->tol = l->tol;
   net->max_steps = r->fold ? 1 : l->extra_steps + 1;
   net->bias = hfy_layer_bias_(r, h);
-  net->bias_stride = makes == 1 ? 0 : net->count;
-  net->visible = !r->in->causal || makes > 1 ? NULL : r->visible ? r->visible : unseen;
+  net->bias_stride = r->makes == 1 ? 0 : net->count;
+  net->visible = !r->in->causal || r->makes > 1 ? NULL : r->visible ? r->visible : unseen;
   r->dice = dice;
   memset(&r->more, 0, sizeof r->more);
   r->more.drop = r->dropping ? &r->dice : NULL;
@@ -18332,44 +18331,39 @@ HFY_COLD_ hfy_real *hfy_layer_fold_z_(const hfy_layer_run_ *r, size_t t) {
   return r->path + r->l->heads * (r->bag.row * all + t * r->bag.rows * width);
 }
 
-/* What the heads of a bag say. */
-HFY_COLD_ void hfy_layer_fold_(hfy_layer_run_ *r, const hfy_layer_report *tell) {
+/* Step t of all heads in a bag; after the last what they say. */
+HFY_COLD_ void hfy_layer_fold_(hfy_layer_run_ *r, size_t t, const hfy_layer_report *tell) {
   const size_t last = r->l->extra_steps, n = r->l->heads * r->bag.rows;
-  size_t t, i;
-  for (t = 0; t <= last; t++) {
-    hfy_real *z = hfy_layer_fold_z_(r, t);
-    hfy_layer_net_(r, t < last);
-    hfy_layer_fold_query_(r, t);
-    hfy_layer_ask_(r, r->u, n, z, t == last && tell->weights ? tell->weights + r->bag.weights : NULL);
-    hfy_layer_fold_say_(r, t < last ? HFY_LAYER_K_ : HFY_LAYER_V_, z,
-                        t < last ? r->q : r->o + r->bag.row * r->full.values);
-  }
+  hfy_real *z = hfy_layer_fold_z_(r, t);
+  size_t i;
+  hfy_layer_net_(r, t < last);
+  hfy_layer_fold_query_(r, t);
+  hfy_layer_ask_(r, r->u, n, z, t == last && tell->weights ? tell->weights + r->bag.weights : NULL);
+  hfy_layer_fold_say_(r, t < last ? HFY_LAYER_K_ : HFY_LAYER_V_, z,
+                      t < last ? r->q : r->o + r->bag.row * r->full.values);
   for (i = 0; tell->steps && i < n; i++) tell->steps[r->bag.row * r->l->heads + i] = last + 1;
 }
 
-HFY_COLD_ hfy_status hfy_layer_fold_back_(hfy_layer_run_ *r) {
+/* Its way back, from the last step to the first. */
+HFY_COLD_ hfy_status hfy_layer_fold_back_(hfy_layer_run_ *r, size_t t) {
   const hfy_layer *l = r->l;
   const size_t n = l->heads * r->bag.rows, last = l->extra_steps;
   const hfy_layer_side_ *key = r->side + HFY_LAYER_K_, *value = r->side + HFY_LAYER_V_;
-  hfy_status status, failure = HFY_OK;
-  size_t t;
-  for (t = last + 1; t--;) {
-    hfy_grad grad;
-    hfy_layer_fold_say_back_(r, t < last ? HFY_LAYER_K_ : HFY_LAYER_V_, hfy_layer_fold_z_(r, t),
-                             t < last ? r->dq : r->dheads + r->bag.row * r->full.values);
-    if (t) hfy_layer_fold_say_(r, HFY_LAYER_K_, hfy_layer_fold_z_(r, t - 1), r->q);
-    hfy_layer_net_(r, t < last);
-    hfy_layer_fold_query_(r, t);
-    memset(&grad, 0, sizeof grad);
-    memset(r->du, 0, n * l->stored_width * sizeof *r->du);
-    grad.queries = r->du;
-    grad.keys = key->dx ? key->dx + r->bag.stored * l->stored_width : NULL;
-    grad.readout = t == last && value->dx ? value->dx + r->bag.stored * l->projected_width : NULL;
-    status = hfy_net_vjp_(&r->net, r->u, n, r->dy, &grad, &r->more, NULL, hfy_base_open_(&r->inner, NULL));
-    if (status && !failure) failure = status;
-    hfy_layer_fold_query_back_(r, t);
-  }
-  return failure;
+  hfy_status status;
+  hfy_grad grad;
+  hfy_layer_fold_say_back_(r, t < last ? HFY_LAYER_K_ : HFY_LAYER_V_, hfy_layer_fold_z_(r, t),
+                           t < last ? r->dq : r->dheads + r->bag.row * r->full.values);
+  if (t) hfy_layer_fold_say_(r, HFY_LAYER_K_, hfy_layer_fold_z_(r, t - 1), r->q);
+  hfy_layer_net_(r, t < last);
+  hfy_layer_fold_query_(r, t);
+  memset(&grad, 0, sizeof grad);
+  memset(r->du, 0, n * l->stored_width * sizeof *r->du);
+  grad.queries = r->du;
+  grad.keys = key->dx ? key->dx + r->bag.stored * l->stored_width : NULL;
+  grad.readout = t == last && value->dx ? value->dx + r->bag.stored * l->projected_width : NULL;
+  status = hfy_net_vjp_(&r->net, r->u, n, r->dy, &grad, &r->more, NULL, hfy_base_open_(&r->inner, NULL));
+  hfy_layer_fold_query_back_(r, t);
+  return status;
 }
 
 /* --- forward --- */
@@ -18477,7 +18471,6 @@ HFY_COLD_ size_t hfy_layer_most_(size_t a, size_t b, size_t c) { return a > b ? 
 /* Scratch of either direction. */
 HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena, hfy_layer_run_ *r, int back) {
   const hfy_layer *l = r->l;
-  const int makes = hfy_layer_makes_(r);
   const size_t n = r->fold ? hfy_base_times_(l->heads, r->most) : 0, back_n = back ? n : 0;
   const size_t wider = hfy_layer_most_(l->stored_width, l->projected_width, 0);
   const size_t joint = l->flags & HFY_LAYER_CONNECTED ? hfy_base_times_(r->stored, r->full.keys) : 0;
@@ -18499,7 +18492,7 @@ HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena, hfy_layer_run_ *r, int ba
   r->dq = HFY_TAKE_(arena, hfy_real, back_n * l->head_width);
   r->du = HFY_TAKE_(arena, hfy_real, back_n * l->stored_width);
   r->dy = HFY_TAKE_(arena, hfy_real, back_n * wider);
-  r->bias = HFY_TAKE_(arena, hfy_real, makes ? (makes > 1 ? r->most : 1) * r->many : 0);
+  r->bias = HFY_TAKE_(arena, hfy_real, r->makes ? (r->makes > 1 ? r->most : 1) * r->many : 0);
   r->zero = HFY_TAKE_(arena, hfy_real, l->flags & HFY_LAYER_GAUSSIAN ? r->most + r->many : 0);
   r->visible = HFY_TAKE_(arena, size_t, r->in->causal ? r->most : 0);
   hfy_layer_equip_(arena, wide, back ? row : 0, &r->tools);
@@ -18547,10 +18540,12 @@ HFY_COLD_ hfy_status hfy_layer_forward_(const hfy_layer *layer, const hfy_real *
   hfy_layer_mark_(r, base);
   if (r->rows) memset(r->status, 0, r->rows * sizeof *r->status);
   hfy_layer_prepare_(r, 1);
-  while (hfy_layer_next_(r)) {
-    if (r->fold) hfy_layer_fold_(r, tell);
-    for (h = 0; !r->fold && h < r->l->heads; h++) hfy_layer_associate_(r, h, tell);
-  }
+  while (hfy_layer_next_(r))
+    for (h = 0; h < r->parts; h++)
+      if (r->fold)
+        hfy_layer_fold_(r, h, tell);
+      else
+        hfy_layer_associate_(r, h, tell);
   status = hfy_layer_answer_(r, out);
   hfy_layer_tell_(r, r->side + HFY_LAYER_Q_, r->zero ? NULL : tell->q);
   hfy_layer_tell_(r, r->side + HFY_LAYER_K_, r->zero ? NULL : tell->k); /* not asked for where they are not made */
@@ -18758,8 +18753,8 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
   if (out.w) memset(r->dheads, 0, r->rows * out.k * sizeof *r->dheads);
   if (out.w) hfy_layer_apply_back_(&r->tools, &out, r->o, r->rows, r->dout, r->dheads);
   while (hfy_layer_next_(r))
-    for (h = 0; h < (r->fold ? 1 : r->l->heads); h++) {
-      status = r->fold ? hfy_layer_fold_back_(r) : hfy_layer_associate_back_(r, h);
+    for (h = 0; h < r->parts; h++) {
+      status = r->fold ? hfy_layer_fold_back_(r, r->parts - 1 - h) : hfy_layer_associate_back_(r, h);
       if (status && !failure) failure = hfy_base_fail_(w, status, "bag %z: %s", r->bag.b, r->inner.message);
     }
   for (s = r->side; s < r->side + HFY_LAYER_SIDES_; s++)
@@ -18800,13 +18795,6 @@ HFY_PRIVATE_ double hfy_dense_slope_(hfy_dense_kind kind, double y) {
   }
 }
 
-HFY_COLD_ hfy_layer_map_ hfy_dense_map_(const hfy_dense *d, const hfy_real *params, hfy_real *dparams) {
-  const size_t behind = d->in * d->out;
-  const hfy_layer_map_ map = {params, d->no_bias ? NULL : params + behind, dparams,
-                              d->no_bias || !dparams ? NULL : dparams + behind, d->out, d->in, d->out};
-  return map;
-}
-
 HFY_COLD_ hfy_status hfy_dense_check_(const hfy_dense *d, size_t rows, hfy_work *w) {
   if (!d) return hfy_base_null_(w, "dense");
   if (!d->in || !d->out) return hfy_base_should_(w, "dense->", d->in ? "out" : "in", 0, "at least 1");
@@ -18825,9 +18813,9 @@ typedef struct hfy_dense_run_ {
   hfy_real *dz, *z;
 } hfy_dense_run_;
 
-/* Checks and gets all of it, but for the map; null: the first pointer that is missing. */
-HFY_COLD_ hfy_status hfy_dense_begin_(const hfy_dense *d, size_t rows, const char *null, int back, hfy_dense_run_ *r,
-                                      hfy_work *w) {
+/* Checks and gets all of it. null: the first pointer that is missing; to: as hfy_dense_backward's, or NULL. */
+HFY_COLD_ hfy_status hfy_dense_begin_(hfy_dense_run_ *r, const hfy_dense *d, const hfy_real *params, size_t rows,
+                                      const char *null, hfy_real *const *to, hfy_work *w) {
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status = hfy_dense_check_(d, rows, w);
   if (!status) status = hfy_base_null_(w, null);
@@ -18835,8 +18823,13 @@ HFY_COLD_ hfy_status hfy_dense_begin_(const hfy_dense *d, size_t rows, const cha
   if (!status && !r->tools.simd) status = HFY_ERR_UNSUPPORTED;
   while (hfy_base_layout_(&arena, w, &status)) {
     hfy_layer_equip_(&arena, hfy_layer_most_(rows, d->in, d->out), 0, &r->tools);
-    r->dz = HFY_TAKE_(&arena, hfy_real, back ? rows * d->out : 0);
-    r->z = HFY_TAKE_(&arena, hfy_real, back && d->kind == HFY_DENSE_GELU ? rows * d->out : 0);
+    r->dz = HFY_TAKE_(&arena, hfy_real, to ? rows * d->out : 0);
+    r->z = HFY_TAKE_(&arena, hfy_real, to && d->kind == HFY_DENSE_GELU ? rows * d->out : 0);
+  }
+  if (!status) {
+    const hfy_layer_map_ map = {params, d->no_bias ? NULL : params + d->in * d->out, to ? to[1] : NULL,
+                                d->no_bias || !to || !to[1] ? NULL : to[1] + d->in * d->out, d->out, d->in, d->out};
+    r->map = map;
   }
   return status;
 }
@@ -18863,10 +18856,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_dense_forward(const hfy_dense *dense, const hf
   hfy_work local, *w = hfy_base_open_(work, &local);
   const char *null = !params ? "params" : rows && !x ? "x" : rows && !y ? "y" : NULL;
   hfy_dense_run_ r;
-  hfy_status status = hfy_dense_begin_(dense, rows, null, 0, &r, w);
+  hfy_status status = hfy_dense_begin_(&r, dense, params, rows, null, NULL, w);
   size_t i;
   if (status) return hfy_base_close_(w, &local, status);
-  r.map = hfy_dense_map_(dense, params, NULL);
   hfy_layer_apply_(&r.tools, &r.map, x, rows, y);
   for (i = 0; dense->kind && i < rows * dense->out; i++) y[i] = (hfy_real)hfy_dense_act_(dense->kind, (double)y[i]);
   return hfy_base_close_(w, &local, HFY_OK);
@@ -18878,10 +18870,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_dense_backward(const hfy_dense *dense, const h
   hfy_work local, *w = hfy_base_open_(work, &local);
   const char *null = !params ? "params" : !to ? "to" : !rows ? NULL : !x ? "x" : !y ? "y" : !dy ? "dy" : NULL;
   hfy_dense_run_ r;
-  hfy_status status = hfy_dense_begin_(dense, rows, null, 1, &r, w);
+  hfy_status status = hfy_dense_begin_(&r, dense, params, rows, null, to, w);
   size_t i;
   if (status || !rows) return hfy_base_close_(w, &local, status);
-  r.map = hfy_dense_map_(dense, params, to[1]);
   if (r.z) hfy_layer_apply_(&r.tools, &r.map, x, rows, r.z);
   for (i = 0; i < rows * dense->out; i++)
     r.dz[i] = (hfy_real)((double)dy[i] * hfy_dense_slope_(dense->kind, (double)(r.z ? r.z[i] : y[i])));
