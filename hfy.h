@@ -18502,31 +18502,32 @@ HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena, hfy_layer_run_ *r, int ba
   if (r->zero) memset(r->zero, 0, (r->most + r->many) * sizeof *r->zero);
 }
 
-HFY_COLD_ hfy_status hfy_layer_forward_(const hfy_layer *layer, const hfy_real *params, const hfy_layer_input *in,
-                                        hfy_real *out, hfy_real *tape, const hfy_layer_report *report, hfy_work *w) {
+HFY_API HFY_SMALL_ hfy_status hfy_layer_forward(const hfy_layer *layer, const hfy_real *params,
+                                                const hfy_layer_input *in, hfy_real *out, hfy_real *tape,
+                                                const hfy_layer_report *report, hfy_work *work) {
   static const hfy_layer_report silent = {NULL, NULL, NULL, NULL, NULL, NULL, NULL};
   const hfy_layer_report *tell = report ? report : &silent;
+  hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_layer_run_ run, *r = &run;
   hfy_report told;
   double energy = 0;
-  size_t step = 0, size, h;
+  size_t step = 0, size = 0, h;
   hfy_real weight = 0, *base = tape;
   hfy_status one = HFY_OK, status = hfy_base_null_(w, !params ? "params" : !in ? "in" : NULL);
   if (!status)
     status = hfy_layer_begin_(r, layer, params, in, tell->weights != NULL, tell->k || tell->v || tell->energy, w);
   if (!status && r->rows && !out) status = hfy_base_null_(w, "out");
-  if (status) return status;
-  if (!tape) r->states = 0; /* nobody will go back */
-  size = hfy_layer_lay_(r, NULL);
-  if (tape && in->tape_reals < size)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", in->tape_reals, size);
+  if (!status && !tape) r->states = 0; /* nobody will go back */
+  if (!status) size = hfy_layer_lay_(r, NULL);
+  if (!status && tape && in->tape_reals < size)
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", in->tape_reals, size);
   memset(&told, 0, sizeof told);
   told.status = &one;
   told.energy = tell->energy ? &energy : NULL;
   told.steps = tell->energy || tell->steps ? &step : NULL;
   told.weights = tell->weights ? &weight : NULL;
-  status = hfy_layer_probe_(r, &told, NULL);
+  if (!status) status = hfy_layer_probe_(r, &told, NULL);
   while (hfy_base_layout_(&arena, w, &status)) {
     hfy_layer_plan_(&arena, r, 0);
     if (!tape) base = HFY_TAKE_(&arena, hfy_real, size);
@@ -18535,7 +18536,7 @@ HFY_COLD_ hfy_status hfy_layer_forward_(const hfy_layer *layer, const hfy_real *
     r->steps = HFY_TAKE_(&arena, size_t, told.steps ? r->most : 0);
     r->energy = HFY_TAKE_(&arena, double, told.energy ? hfy_base_times_(r->most, r->l->extra_steps + 2) : 0);
   }
-  if (status) return status;
+  if (status) return hfy_base_close_(w, &local, status);
   hfy_layer_lay_(r, base);
   hfy_layer_mark_(r, base);
   if (r->rows) memset(r->status, 0, r->rows * sizeof *r->status);
@@ -18551,14 +18552,7 @@ HFY_COLD_ hfy_status hfy_layer_forward_(const hfy_layer *layer, const hfy_real *
   hfy_layer_tell_(r, r->side + HFY_LAYER_K_, r->zero ? NULL : tell->k); /* not asked for where they are not made */
   hfy_layer_tell_(r, r->side + HFY_LAYER_V_, tell->v);
   if (tell->status && r->rows) memcpy(tell->status, r->status, r->rows * sizeof *r->status);
-  return status;
-}
-
-HFY_API HFY_SMALL_ hfy_status hfy_layer_forward(const hfy_layer *layer, const hfy_real *params,
-                                                const hfy_layer_input *in, hfy_real *out, hfy_real *tape,
-                                                const hfy_layer_report *report, hfy_work *work) {
-  hfy_work local, *w = hfy_base_open_(work, &local);
-  return hfy_base_close_(w, &local, hfy_layer_forward_(layer, params, in, out, tape, report, w));
+  return hfy_base_close_(w, &local, status);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_layer_tape(const hfy_layer *layer, const hfy_layer_input *in, size_t *reals,
