@@ -18691,9 +18691,10 @@ HFY_COLD_ hfy_status hfy_layer_rewind_(hfy_layer_run_ *r, const hfy_layer *layer
   return HFY_OK;
 }
 
-HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real *params, const hfy_layer_input *in,
-                                         const hfy_real *tape, const hfy_real *dout, const hfy_layer_grad *grad,
-                                         hfy_work *w) {
+HFY_API HFY_SMALL_ hfy_status hfy_layer_backward(const hfy_layer *layer, const hfy_real *params,
+                                                 const hfy_layer_input *in, const hfy_real *tape, const hfy_real *dout,
+                                                 const hfy_layer_grad *grad, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_layer_run_ run, *r = &run;
   hfy_layer_map_ out;
@@ -18707,7 +18708,7 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
   if (!status) status = hfy_layer_rewind_(r, layer, params, in, tape, w);
   if (!status && r->rows && !dout) status = hfy_base_null_(w, "dout");
   if (!status) status = hfy_layer_aim_(r, grad, w);
-  if (status) return status;
+  if (status) return hfy_base_close_(w, &local, status);
   out = hfy_layer_map_at_(r, HFY_LAYER_OUT_, HFY_LAYER_OUT_BIAS_, 0, r->l->out_width, r->full.values);
   memset(&asked, 0, sizeof asked);
   asked.queries = asked.keys = asked.readout = &none;
@@ -18716,7 +18717,8 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
   asked.alpha = hfy_layer_to_(r, HFY_LAYER_ALPHA_, 0) ? &number : NULL;
   asked.implicit = r->l->implicit;
   for (i = 0; i < r->rows; i++) lost &= r->lost[i] > 0;
-  if (lost) return hfy_layer_dout_(dout, r->rows, out.n, w); /* parameters that are not finite, too */
+  if (lost) /* parameters that are not finite, too */
+    return hfy_base_close_(w, &local, hfy_layer_dout_(dout, r->rows, out.n, w));
   for (s = r->side, i = 0; i < HFY_LAYER_SIDES_; s++, i++)
     sick[i] = i && s->given == s[-1].given ? sick[i - 1] : hfy_layer_sift_(s->given, s->rows, s->width, NULL, NULL) > 0;
   status = hfy_layer_probe_(r, NULL, &asked);
@@ -18735,7 +18737,7 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
     }
   }
   if (!status) status = hfy_layer_dout_(dout, r->rows, out.n, w);
-  if (status) return status;
+  if (status) return hfy_base_close_(w, &local, status);
   hfy_layer_sift_(dout, r->rows, out.n, r->lost, r->dout);
   for (s = r->side; s < r->side + HFY_LAYER_SIDES_; s++) {
     if (s->clean) hfy_layer_sift_(s->given, s->rows, s->width, NULL, s->clean);
@@ -18753,14 +18755,7 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
     }
   for (s = r->side; s < r->side + HFY_LAYER_SIDES_; s++)
     if (!r->zero || s->part == HFY_LAYER_V_) hfy_layer_side_back_(r, s);
-  return failure;
-}
-
-HFY_API HFY_SMALL_ hfy_status hfy_layer_backward(const hfy_layer *layer, const hfy_real *params,
-                                                 const hfy_layer_input *in, const hfy_real *tape, const hfy_real *dout,
-                                                 const hfy_layer_grad *grad, hfy_work *work) {
-  hfy_work local, *w = hfy_base_open_(work, &local);
-  return hfy_base_close_(w, &local, hfy_layer_backward_(layer, params, in, tape, dout, grad, w));
+  return hfy_base_close_(w, &local, failure);
 }
 
 /* --- dense layers --- */
