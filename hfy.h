@@ -19074,10 +19074,7 @@ HFY_COLD_ hfy_status hfy_block_run_all_(hfy_block_run_ *b, void (*steps)(hfy_blo
   return b->status;
 }
 
-/* Dense layer i of x to y, and back: dy to dx and, if asked, to its parameters' gradient. */
-HFY_COLD_ void hfy_block_dense_(hfy_block_run_ *b, size_t i, const hfy_real *x, hfy_real *y, hfy_work *w) {
-  hfy_block_did_(b, hfy_dense_forward(b->dense + i, b->params + b->at[b->stages + i], x, b->rows, y, w), w);
-}
+/* Back through dense layer i: dy to dx and, if asked, to its parameters' gradient. */
 HFY_COLD_ void hfy_block_dense_back_(hfy_block_run_ *b, size_t i, const hfy_real *x, const hfy_real *y,
                                      const hfy_real *dy, hfy_real *dx, int params, hfy_work *w) {
   const size_t at = b->at[b->stages + i];
@@ -19097,8 +19094,9 @@ HFY_COLD_ void hfy_block_lose_(hfy_block_run_ *b, hfy_real *x, hfy_work *w) {
 }
 
 HFY_COLD_ void hfy_block_forward_(hfy_block_run_ *b, hfy_work *w) {
+  const hfy_dense *dense = b->dense;
   const hfy_real *x = b->in[0].stored;
-  const size_t size = b->dry ? 0 : b->rows * b->width, inner = b->dense[0].out, last = b->stages;
+  const size_t size = b->dry ? 0 : b->rows * b->width, inner = dense->out, last = b->stages;
   size_t i, k;
   if (size) memset(b->lost, 0, b->rows * sizeof *b->lost);
   for (i = 0; i <= last; i++) {
@@ -19107,10 +19105,10 @@ HFY_COLD_ void hfy_block_forward_(hfy_block_run_ *b, hfy_work *w) {
       const hfy_real *params = b->params + b->at[i];
       hfy_block_did_(b, hfy_layer_forward(b->layer[i], params, b->in + i, b->a, b->tape[i], report, w), w);
     } else {
-      hfy_block_dense_(b, 0, x, b->hidden, w);
+      hfy_block_did_(b, hfy_dense_forward(dense, b->params + b->at[i], x, b->rows, b->hidden, w), w);
       if (size) memcpy(b->fed, b->hidden, b->rows * inner * sizeof *x);
       hfy_block_drop_(b, 2, inner, b->fed);
-      hfy_block_dense_(b, 1, b->fed, b->a, w);
+      hfy_block_did_(b, hfy_dense_forward(dense + 1, b->params + b->at[i + 1], b->fed, b->rows, b->a, w), w);
     }
     hfy_block_drop_(b, i < last ? i : 3, b->width, b->a);
     for (k = 0; k < size; k++) b->r[i][k] = x[k] + b->a[k];
