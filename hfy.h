@@ -17828,8 +17828,8 @@ HFY_PRIVATE_ hfy_real *hfy_layer_to_(const hfy_layer_run_ *r, size_t part, size_
 HFY_COLD_ void hfy_layer_take_side_(hfy_layer_run_ *r, size_t part) {
   const hfy_layer *l = r->l;
   const hfy_layer_input *in = r->in;
-  const int own = part == HFY_LAYER_V_ && l->flags & HFY_LAYER_OWN_TARGETS;
-  const int gaussian = (l->flags & HFY_LAYER_GAUSSIAN) != 0;
+  const int own = part == HFY_LAYER_V_ && l->flags & HFY_LAYER_OWN_TARGETS, folded = r->fold && part;
+  const int by_position = part != HFY_LAYER_V_ && l->flags & HFY_LAYER_GAUSSIAN;
   hfy_layer_side_ *s = r->side + part;
   s->part = part;
   s->width = r->full.width[part];
@@ -17838,8 +17838,8 @@ HFY_COLD_ void hfy_layer_take_side_(hfy_layer_run_ *r, size_t part) {
   s->rows = part ? r->stored : l->queries ? l->queries : r->rows;
   s->held = s->rows + (part ? r->full.extras * (l->memories ? 1 : in->bags) : 0);
   s->all = s->fixed ? s->rows : l->heads * s->held;
-  s->row = part && r->fold ? s->width : part < HFY_LAYER_V_ && gaussian ? 0 : s->fixed ? s->n : l->heads * s->n;
-  s->step = s->fixed || (part && r->fold) ? 0 : s->n;
+  s->row = folded ? s->width : by_position ? 0 : s->fixed ? s->n : l->heads * s->n;
+  s->step = s->fixed || folded ? 0 : s->n;
   if (part == HFY_LAYER_Q_)
     s->given = l->queries ? hfy_layer_at_(r, HFY_LAYER_POOLING_, 0) : in->state ? in->state : in->stored;
   else if (l->memories)
@@ -17847,7 +17847,7 @@ HFY_COLD_ void hfy_layer_take_side_(hfy_layer_run_ *r, size_t part) {
   else
     s->given = part == HFY_LAYER_V_ && in->projected ? in->projected : in->stored;
   s->normed = r->full.norm[part] != HFY_LAYER_RAW;
-  s->gain = r->fold && part ? NULL : hfy_layer_at_(r, HFY_LAYER_NORM_ + part, 0);
+  s->gain = folded ? NULL : hfy_layer_at_(r, HFY_LAYER_NORM_ + part, 0);
 }
 
 /* What is wrong with the input. */
@@ -18085,8 +18085,8 @@ HFY_PRIVATE_ void hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy
   for (i = 0; dgain && i < 2 * n; i++) dgain[i] = (hfy_real)((double)dgain[i] + sum[i]);
 }
 
-/* A side's rows of this bag as the net of head h sees them (something that is no NULL while they are not there), and
-   their gradient. */
+/* A side's rows of this bag as the net of head h sees them, and their gradient. While the rows are not there: a pointer
+   that is not NULL. */
 HFY_PRIVATE_ const hfy_real *hfy_layer_used_(const hfy_layer_run_ *r, size_t side, size_t h) {
   static const hfy_real none[1] = {0};
   const hfy_layer_side_ *s = r->side + side;
