@@ -17760,9 +17760,10 @@ HFY_API HFY_SMALL_ hfy_status hfy_layer_params(const hfy_layer *layer, const cha
 typedef struct hfy_layer_side_ {
   size_t part, rows, width, n; /* which side; rows that come in, as wide; numbers per head */
   size_t held, all;            /* rows a head has room for, with extra patterns; of all heads (fixed: rows) */
-  size_t row, step;            /* in head and used: from row to row, from head to head (fixed: 0) */
+  size_t row, step;            /* in head and used: from row to row, from head to head (the same rows for all: 0) */
   int fixed, shares;           /* as in hfy_layer_full_; room and dx are those of the side before */
-  hfy_post norm;               /* NONE or LAYERNORM */
+  int normed;                  /* rows are normalised, */
+  const hfy_real *gain;        /* with these weights and, behind them, biases; or NULL */
   const hfy_real *given, *x;   /* rows x width; the same normalised (given itself where RAW) */
   const hfy_real *from, *used; /* what is projected: x, or of CONNECTED values r->joint; head or x, after norm_space */
   hfy_real *head;              /* held x heads x n: projected, with room for extra patterns; NULL: fixed */
@@ -17778,7 +17779,7 @@ typedef struct hfy_layer_tools_ {
   const hfy_simd_ *simd;
   size_t tasks, slice; /* of gemm: so many elements a task */
   hfy_real *gemm;
-  double *sum;
+  double *sum, eps; /* of norms */
 } hfy_layer_tools_;
 
 /* wide: the longest side of a product; row: the longest row of a norm. */
@@ -17805,7 +17806,9 @@ typedef struct hfy_layer_run_ {
   hfy_work *w, inner;            /* inner: scratch of the nets */
   size_t bags, rows, stored;     /* of all bags: rows of out, stored rows that come in */
   size_t most, many;             /* rows of out, patterns of a net, in the largest bags */
+  size_t parts;                  /* of a bag's work: heads; folding: steps */
   int dropping, fold;
+  int makes; /* bias: 2: a row for each state; 1: one of padding for all; 0: none, in->mask or nothing is added */
   hfy_layer_side_ side[HFY_LAYER_SIDES_];
   hfy_layer_bag_ bag;            /* which bag is next: hfy_layer_next_ */
   hfy_net net;                   /* of a head in it, what it drops out, what else is asked, where its mask begins */
@@ -17900,29 +17903,12 @@ HFY_PRIVATE_ hfy_real *hfy_layer_to_(const hfy_layer_run_ *r, size_t part, size_
   return r->part[part] == SIZE_MAX || !r->dparams ? NULL : r->dparams + r->part[part] + offset;
 }
 
-/* gain: n weights with n biases behind them, or NULL. */
-HFY_COLD_ hfy_post hfy_layer_norm_(double eps, const hfy_real *gain, size_t n) {
-  hfy_post norm;
-  memset(&norm, 0, sizeof norm);
-  norm.kind = HFY_POST_LAYERNORM;
-  norm.eta = 1;
-  norm.eps = eps;
-  norm.gain = gain;
-  norm.delta = gain ? gain + n : NULL;
-  return norm;
-}
-
-/* The norm of q and k in the association space. */
-HFY_COLD_ hfy_post hfy_layer_space_(const hfy_layer_run_ *r) {
-  return hfy_layer_norm_(r->l->norm_eps, hfy_layer_at_(r, HFY_LAYER_SPACE_, 0), r->l->head_width);
-}
-
 /* The side `part`: where its rows come from. */
 HFY_COLD_ void hfy_layer_take_side_(hfy_layer_run_ *r, size_t part) {
   const hfy_layer *l = r->l;
   const hfy_layer_input *in = r->in;
-  const hfy_real *gain = r->fold && part ? NULL : hfy_layer_at_(r, HFY_LAYER_NORM_ + part, 0);
-  const int own = part == HFY_LAYER_V_ && l->flags & HFY_LAYER_OWN_TARGETS;
+  const int own = part == HFY_LAYER_V_ && l->flags & HFY_LAYER_OWN_TARGETS, folded = r->fold && part;
+  const int by_position = part != HFY_LAYER_V_ && l->flags & HFY_LAYER_GAUSSIAN;
   hfy_layer_side_ *s = r->side + part;
   s->part = part;
   s->width = r->full.width[part];
@@ -17931,15 +17917,16 @@ HFY_COLD_ void hfy_layer_take_side_(hfy_layer_run_ *r, size_t part) {
   s->rows = part ? r->stored : l->queries ? l->queries : r->rows;
   s->held = s->rows + (part ? r->full.extras * (l->memories ? 1 : in->bags) : 0);
   s->all = s->fixed ? s->rows : l->heads * s->held;
-  s->row = s->fixed ? s->n : l->heads * s->n;
-  s->step = s->fixed ? 0 : s->n;
+  s->row = folded ? s->width : by_position ? 0 : s->fixed ? s->n : l->heads * s->n;
+  s->step = s->fixed || folded ? 0 : s->n;
   if (part == HFY_LAYER_Q_)
     s->given = l->queries ? hfy_layer_at_(r, HFY_LAYER_POOLING_, 0) : in->state ? in->state : in->stored;
   else if (l->memories)
     s->given = hfy_layer_at_(r, own ? HFY_LAYER_TARGETS_ : HFY_LAYER_LOOKUP_, 0);
   else
     s->given = part == HFY_LAYER_V_ && in->projected ? in->projected : in->stored;
-  if (r->full.norm[part] != HFY_LAYER_RAW) s->norm = hfy_layer_norm_(l->norm_eps, gain, s->width);
+  s->normed = r->full.norm[part] != HFY_LAYER_RAW;
+  s->gain = folded ? NULL : hfy_layer_at_(r, HFY_LAYER_NORM_ + part, 0);
 }
 
 /* What is wrong with the input. */
@@ -17986,6 +17973,7 @@ HFY_COLD_ hfy_status hfy_layer_begin_(hfy_layer_run_ *r, const hfy_layer *layer,
   hfy_layer_table_ t = {"", 0, NULL, 0, NULL, NULL, 0, 0, NULL, 0, 0};
   hfy_status status;
   size_t i;
+  int own;
   memset(r, 0, sizeof *r);
   status = hfy_layer_resolve_(layer, &r->full, w);
   if (!status) status = hfy_layer_check_input_(&r->full.l, in, params != NULL, w);
@@ -17995,16 +17983,19 @@ HFY_COLD_ hfy_status hfy_layer_begin_(hfy_layer_run_ *r, const hfy_layer *layer,
   r->w = w;
   r->params = params;
   t.part = r->part;
-  hfy_layer_list_(&r->full, &t);
-  if (!hfy_base_fits_(t.at, 1, sizeof(double)))
-    return hfy_base_fail_(w, HFY_ERR_ARG, "layer: so many parameters cannot exist");
+  while (hfy_layer_tabulate_(&t, w, &status)) hfy_layer_list_(&r->full, &t);
+  if (status) return status;
   r->dropping = in->training && r->l->dropout > 0;
+  own = r->l->flags & HFY_LAYER_GAUSSIAN || (r->full.extras && (in->causal || in->mask)) || (in->mask && in->padding);
+  r->makes = own ? 2 : in->padding ? 1 : 0;
   r->bags = r->l->memories && in->bags && !whole && !in->mask && !in->causal && !r->dropping ? 1 : in->bags;
   status = hfy_layer_count_(r, w);
   r->fold = !status && !plain && hfy_layer_folds_(r);
+  r->parts = r->fold ? r->l->extra_steps + 1 : r->l->heads;
   r->states = r->l->implicit ? 1 : r->l->extra_steps;
   for (i = 0; !status && i < HFY_LAYER_SIDES_; i++) hfy_layer_take_side_(r, i);
   if (status || !params) return status;
+  r->tools.eps = r->l->norm_eps;
   r->tools.simd = hfy_simd_choose_(w);
   return r->tools.simd ? HFY_OK : HFY_ERR_UNSUPPORTED;
 }
@@ -18098,20 +18089,16 @@ HFY_PRIVATE_ void hfy_layer_apply_back_(const hfy_layer_tools_ *t, const hfy_lay
   }
 }
 
-/* A map among the parameters, y as wide as it; a side's projection to all heads, to head h alone. */
+/* A map among the parameters, y as wide as it; a side's projection to `heads` heads from h on, y as wide as all. */
 HFY_COLD_ hfy_layer_map_ hfy_layer_map_at_(const hfy_layer_run_ *r, size_t weight, size_t bias, size_t first, size_t n,
                                            size_t k) {
   const hfy_layer_map_ map = {hfy_layer_at_(r, weight, first * k), hfy_layer_at_(r, bias, first),
                               hfy_layer_to_(r, weight, first * k), hfy_layer_to_(r, bias, first), n, k, n};
   return map;
 }
-HFY_COLD_ hfy_layer_map_ hfy_layer_map_of_(const hfy_layer_run_ *r, size_t side) {
-  return hfy_layer_map_at_(r, HFY_LAYER_WEIGHT_ + side, HFY_LAYER_BIAS_ + side, 0, r->l->heads * r->full.n[side],
-                           r->full.takes[side]);
-}
-HFY_COLD_ hfy_layer_map_ hfy_layer_map_head_(const hfy_layer_run_ *r, size_t side, size_t h) {
+HFY_COLD_ hfy_layer_map_ hfy_layer_map_of_(const hfy_layer_run_ *r, size_t side, size_t h, size_t heads) {
   const size_t n = r->full.n[side];
-  hfy_layer_map_ map = hfy_layer_map_at_(r, HFY_LAYER_WEIGHT_ + side, HFY_LAYER_BIAS_ + side, h * n, n,
+  hfy_layer_map_ map = hfy_layer_map_at_(r, HFY_LAYER_WEIGHT_ + side, HFY_LAYER_BIAS_ + side, h * n, heads * n,
                                          r->full.takes[side]);
   map.row = r->l->heads * n;
   return map;
@@ -18142,30 +18129,32 @@ HFY_PRIVATE_ double hfy_layer_row_(const hfy_real *x, size_t n, double eps, doub
   return hfy_base_is_finite_(a) ? 1 / sqrt(a) : hfy_base_nan_(); /* squares beyond double: no answer, not 0 */
 }
 
-/* y = (x - mean) / sqrt(var + eps) o gain + shift, row by row; what is not finite is found where rows are answered. */
-HFY_PRIVATE_ void hfy_layer_normalise_(const hfy_post *norm, const hfy_real *x, size_t rows, size_t n, hfy_real *y) {
+/* y = (x - mean) / sqrt(var + eps) o gain + shift, row by row; shift lies behind gain, which may be NULL. What is not
+   finite is found where rows are answered. */
+HFY_PRIVATE_ void hfy_layer_normalise_(const hfy_layer_tools_ *t, const hfy_real *gain, const hfy_real *x, size_t rows,
+                                       size_t n, hfy_real *y) {
   for (; rows--; x += n, y += n) {
-    double mean, root = hfy_layer_row_(x, n, norm->eps, &mean);
+    double mean, root = hfy_layer_row_(x, n, t->eps, &mean);
     size_t i;
-    for (i = 0; norm->gain && i < n; i++)
-      y[i] = (hfy_real)(((double)x[i] - mean) * root * (double)norm->gain[i] + (double)norm->delta[i]);
-    for (i = 0; !norm->gain && i < n; i++) y[i] = (hfy_real)(((double)x[i] - mean) * root);
+    for (i = 0; gain && i < n; i++)
+      y[i] = (hfy_real)(((double)x[i] - mean) * root * (double)gain[i] + (double)gain[n + i]);
+    for (i = 0; !gain && i < n; i++) y[i] = (hfy_real)(((double)x[i] - mean) * root);
   }
 }
 
 /* The other way: what dy at rows x gives dx: added to, or dy itself, which becomes it; or NULL. dgain, or NULL: added
    to, the bias's part behind it. */
-HFY_PRIVATE_ void hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy_post *norm, const hfy_real *x,
-                                         size_t rows, size_t n, hfy_real *dy, hfy_real *dgain, hfy_real *dx) {
+HFY_PRIVATE_ void hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy_real *gain, const hfy_real *x,
+                                            size_t rows, size_t n, hfy_real *dy, hfy_real *dgain, hfy_real *dx) {
   double *sum = t->sum;
   const double keep = dx == dy ? 0 : 1;
   size_t i;
   for (i = 0; i < 2 * n; i++) sum[i] = 0;
   for (; rows--; x += n, dy += n, dx = dx ? dx + n : NULL) {
-    double mean, root = hfy_layer_row_(x, n, norm->eps, &mean), all = 0, along = 0;
+    double mean, root = hfy_layer_row_(x, n, t->eps, &mean), all = 0, along = 0;
     if (!hfy_base_is_finite_(root)) continue; /* of a pattern that was hidden: dy is 0 */
     for (i = 0; i < n; i++) {
-      const double u = ((double)x[i] - mean) * root, d = (double)dy[i], g = norm->gain ? (double)norm->gain[i] * d : d;
+      const double u = ((double)x[i] - mean) * root, d = (double)dy[i], g = gain ? (double)gain[i] * d : d;
       sum[i] += d * u;
       sum[n + i] += d;
       all += g;
@@ -18174,19 +18163,23 @@ HFY_PRIVATE_ void hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy
     all /= (double)n;
     along /= (double)n;
     for (i = 0; dx && i < n; i++) {
-      const double u = ((double)x[i] - mean) * root, g = (norm->gain ? (double)norm->gain[i] : 1) * (double)dy[i];
+      const double u = ((double)x[i] - mean) * root, g = (gain ? (double)gain[i] : 1) * (double)dy[i];
       dx[i] = (hfy_real)(keep * (double)dx[i] + root * (g - all - u * along));
     }
   }
   for (i = 0; dgain && i < 2 * n; i++) dgain[i] = (hfy_real)((double)dgain[i] + sum[i]);
 }
 
-/* Row i of a side as the nets of head h see it, and its gradient. */
-HFY_PRIVATE_ const hfy_real *hfy_layer_used_(const hfy_layer_side_ *s, size_t h, size_t i) {
-  return s->used + h * s->step + i * s->row;
+/* A side's rows of this bag as the net of head h sees them, and their gradient. While the rows are not there: a pointer
+   that is not NULL. */
+HFY_PRIVATE_ const hfy_real *hfy_layer_used_(const hfy_layer_run_ *r, size_t side, size_t h) {
+  static const hfy_real none[1] = {0};
+  const hfy_layer_side_ *s = r->side + side;
+  return s->used ? s->used + h * s->step + (side ? r->bag.k : r->bag.q) * s->row : none;
 }
-HFY_PRIVATE_ hfy_real *hfy_layer_dused_(const hfy_layer_side_ *s, size_t h, size_t i) {
-  return s->dhead + h * s->step + i * s->row;
+HFY_PRIVATE_ hfy_real *hfy_layer_dused_(const hfy_layer_run_ *r, size_t side, size_t h) {
+  const hfy_layer_side_ *s = r->side + side;
+  return s->dhead + h * s->step + (side ? r->bag.k : r->bag.q) * s->row;
 }
 
 /* The extra patterns of every bag, after its own: the trained one, then 0. */
@@ -18202,23 +18195,23 @@ HFY_COLD_ void hfy_layer_extras_(hfy_layer_run_ *r, const hfy_layer_side_ *s, hf
 
 /* Normalised rows, made anew in either direction; q, k and v as nets see them. */
 HFY_COLD_ void hfy_layer_prepare_(hfy_layer_run_ *r, int forward) {
-  const hfy_post space = hfy_layer_space_(r);
-  const hfy_layer_map_ joint = hfy_layer_map_of_(r, HFY_LAYER_K_);
+  const hfy_real *space = hfy_layer_at_(r, HFY_LAYER_SPACE_, 0);
+  const hfy_layer_map_ joint = hfy_layer_map_of_(r, HFY_LAYER_K_, 0, r->l->heads);
   size_t i;
   for (i = 0; i < HFY_LAYER_SIDES_; i++) {
-    const hfy_layer_map_ map = hfy_layer_map_of_(r, i);
+    const hfy_layer_map_ map = hfy_layer_map_of_(r, i, 0, r->l->heads);
     hfy_layer_side_ *s = r->side + i;
     s->x = s->room ? s->room : s->given;
     s->from = r->joint && i == HFY_LAYER_V_ ? r->joint : s->x;
-    if (s->room && !s->shares) hfy_layer_normalise_(&s->norm, s->given, s->rows, s->width, s->room);
+    if (s->room && !s->shares) hfy_layer_normalise_(&r->tools, s->gain, s->given, s->rows, s->width, s->room);
+    s->used = r->zero && i != HFY_LAYER_V_ ? r->zero : s->fixed || (r->fold && i) ? s->x : s->head;
     if (r->fold && i) continue;
     if (s->from != s->x) hfy_layer_apply_(&r->tools, &joint, s->x, s->rows, r->joint);
     while (forward && !s->fixed && hfy_layer_span_(r, s))
       hfy_layer_apply_(&r->tools, &map, s->from + r->bag.stored * map.k, r->bag.many, s->head + r->bag.k * s->row);
-    s->used = s->fixed ? s->x : s->head;
     if (forward) hfy_layer_extras_(r, s, s->head);
     if (!s->seen) continue;
-    hfy_layer_normalise_(&space, s->used, s->all, s->n, s->seen);
+    hfy_layer_normalise_(&r->tools, space, s->used, s->all, s->n, s->seen);
     hfy_layer_extras_(r, s, s->seen);
     s->used = s->seen;
   }
@@ -18255,21 +18248,16 @@ HFY_COLD_ void hfy_layer_gaussian_(const hfy_layer_run_ *r, size_t h, hfy_real *
   }
 }
 
-/* Added to the scores: 2: rows made in r->bias; 1: one row of padding, made there; 0: the mask itself or nothing. */
-HFY_COLD_ int hfy_layer_makes_(const hfy_layer_run_ *r) {
-  const hfy_layer_input *in = r->in;
-  const int extras = r->full.extras > 0;
-  if (r->l->flags & HFY_LAYER_GAUSSIAN || (in->causal && extras) || (in->mask && (in->padding || extras))) return 2;
-  return !in->mask && in->padding;
-}
+/* What is added to the scores. */
 HFY_PRIVATE_ const hfy_real *hfy_layer_bias_(const hfy_layer_run_ *r, size_t h) {
   const hfy_layer_input *in = r->in;
   const hfy_real *mask = in->mask ? in->mask + r->mask_at : NULL;
   const unsigned char *padding = in->padding ? in->padding + r->bag.stored : NULL;
-  const int makes = hfy_layer_makes_(r), causal = in->causal && makes > 1;
-  const size_t rows = makes > 1 ? r->bag.rows : 1, many = r->bag.many, n = many + r->full.extras;
+  const int causal = in->causal && r->makes > 1;
+  const size_t rows = r->makes > 1 ? r->bag.rows : 1, many = r->bag.many, n = many + r->full.extras;
+  static const hfy_real none[1] = {0}; /* while there is no room */
   size_t i, j;
-  if (!makes) return mask;
+  if (!r->makes || !r->bias) return r->makes ? none : mask;
   for (i = 0; i < rows; i++)
     for (j = 0; j < n; j++) {
       const int hidden = j < many && ((padding && padding[j]) || (causal && j > i));
@@ -18279,55 +18267,42 @@ HFY_PRIVATE_ const hfy_real *hfy_layer_bias_(const hfy_layer_run_ *r, size_t h) 
   return r->bias;
 }
 
-/* The net of head h in this bag but for its arrays, which are `none` where there will be one; what it drops out.
-   Folding: all heads have one net; h > 0: that of a step before the last. */
-HFY_COLD_ void hfy_layer_shape_(hfy_layer_run_ *r, size_t h) {
-  static const hfy_real none[1] = {0};
+/* The net of head h in this bag, and what it drops out. Folding: all heads have one net; h > 0: that of a step before
+   the last. Positions: queries and keys are 0, and so all scores but for the bias. */
+HFY_COLD_ void hfy_layer_net_(hfy_layer_run_ *r, size_t h) {
   static const size_t unseen[1] = {0};
   const hfy_net_drop_ dice = {r->in->seed, r->l->dropout, r->bag.b, h};
-  const int plain = !(r->fold || r->l->flags & HFY_LAYER_GAUSSIAN);
   const hfy_layer *l = r->l;
   const hfy_real *alpha = hfy_layer_at_(r, HFY_LAYER_ALPHA_, h);
-  const int early = r->fold && h, makes = hfy_layer_makes_(r);
   hfy_net *net = &r->net;
+  r->mask_at = r->bag.mask + (r->in->mask_heads > 1 ? h * r->bag.rows * r->bag.many : 0);
   memset(net, 0, sizeof *net);
   net->count = r->bag.many + r->full.extras;
   net->dim = r->fold ? l->stored_width : l->flags & HFY_LAYER_GAUSSIAN ? 1 : l->head_width;
-  net->keys = none;
-  net->readout = early ? NULL : none;
+  net->keys = hfy_layer_used_(r, HFY_LAYER_K_, h);
+  net->key_stride = r->side[HFY_LAYER_K_].row;
+  net->readout = r->fold && h ? NULL : hfy_layer_used_(r, HFY_LAYER_V_, h);
   net->readout_dim = r->fold ? l->projected_width : l->value_width;
-  net->key_stride = plain ? r->side[HFY_LAYER_K_].row : 0;
-  net->readout_stride = r->fold ? 0 : r->side[HFY_LAYER_V_].row;
+  net->readout_stride = r->side[HFY_LAYER_V_].row;
   net->beta = r->fold ? 1 : hfy_layer_beta_(r, h);
   net->sep = l->sep;
   if (alpha) net->sep.alpha = *alpha < 1 ? 1 : *alpha > 8 ? 8 : (double)*alpha;
   net->post = l->post;
   net->tol = l->tol;
   net->max_steps = r->fold ? 1 : l->extra_steps + 1;
-  net->bias = makes || r->in->mask ? none : NULL;
-  net->bias_stride = makes == 1 ? 0 : net->count;
-  net->visible = r->in->causal && makes < 2 ? unseen : NULL;
-  r->mask_at = r->bag.mask + (r->in->mask_heads > 1 ? h * r->bag.rows * r->bag.many : 0);
+  net->bias = hfy_layer_bias_(r, h);
+  net->bias_stride = r->makes == 1 ? 0 : net->count;
+  net->visible = !r->in->causal || r->makes > 1 ? NULL : r->visible ? r->visible : unseen;
   r->dice = dice;
   memset(&r->more, 0, sizeof r->more);
   r->more.drop = r->dropping ? &r->dice : NULL;
-  r->more.query_row = plain ? r->side[HFY_LAYER_Q_].row : 0;
+  r->more.query_row = r->fold ? 0 : r->side[HFY_LAYER_Q_].row;
   r->more.out_row = r->fold ? 0 : r->full.values;
   r->more.latest = l->implicit;
   if (!r->fold && r->states && r->path)
     r->more.path = r->path + (h * r->rows + r->bag.row) * r->states * l->head_width;
   r->more.lost = r->lost ? r->lost + r->bag.row : NULL;
   r->more.rows = r->bag.rows;
-}
-
-/* With its arrays; its queries. Positions: both are 0, and so all scores but for the bias. */
-HFY_COLD_ const hfy_real *hfy_layer_net_(hfy_layer_run_ *r, size_t h) {
-  hfy_layer_shape_(r, h);
-  r->net.readout = hfy_layer_used_(r->side + HFY_LAYER_V_, h, r->bag.k);
-  if (r->net.visible) r->net.visible = r->visible;
-  if (r->net.bias) r->net.bias = hfy_layer_bias_(r, h);
-  r->net.keys = r->zero ? r->zero : hfy_layer_used_(r->side + HFY_LAYER_K_, h, r->bag.k);
-  return r->zero ? r->zero : hfy_layer_used_(r->side + HFY_LAYER_Q_, h, r->bag.q);
 }
 
 /* What r->net answers to n queries; a row that has no answer from one head is lost. */
@@ -18357,7 +18332,7 @@ HFY_COLD_ void hfy_layer_ask_(hfy_layer_run_ *r, const hfy_real *queries, size_t
 HFY_COLD_ hfy_linalg_view_ hfy_layer_fold_q_(const hfy_layer_run_ *r, size_t t, size_t h) {
   const hfy_layer_side_ *s = r->side + HFY_LAYER_Q_;
   if (t) return hfy_linalg_rows_(r->q + h * s->n, r->full.keys);
-  return hfy_linalg_rows_(hfy_layer_used_(s, h, r->bag.q), s->row);
+  return hfy_linalg_rows_(hfy_layer_used_(r, HFY_LAYER_Q_, h), s->row);
 }
 
 /* z of all heads through a side's norm (into r->y) and projection: y, rows x heads x numbers, or NULL. */
@@ -18367,7 +18342,7 @@ HFY_COLD_ void hfy_layer_fold_say_(const hfy_layer_run_ *r, size_t side, const h
   size_t h, i;
   for (i = 0; i < r->l->heads * rows * n; i++) r->y[i] = gain ? gain[i % n] * z[i] + gain[n + i % n] : z[i];
   for (h = 0; y && h < r->l->heads; h++) {
-    const hfy_layer_map_ map = hfy_layer_map_head_(r, side, h);
+    const hfy_layer_map_ map = hfy_layer_map_of_(r, side, h, 1);
     hfy_layer_apply_(&r->tools, &map, r->y + h * rows * n, rows, y + h * map.n);
   }
 }
@@ -18381,7 +18356,7 @@ HFY_COLD_ void hfy_layer_fold_say_back_(const hfy_layer_run_ *r, size_t side, co
   hfy_layer_fold_say_(r, side, z, NULL);
   memset(r->dy, 0, all * sizeof *r->dy);
   for (h = 0; h < r->l->heads; h++) {
-    const hfy_layer_map_ map = hfy_layer_map_head_(r, side, h);
+    const hfy_layer_map_ map = hfy_layer_map_of_(r, side, h, 1);
     hfy_layer_apply_back_(&r->tools, &map, r->y + h * rows * n, rows, dy + h * map.n, r->dy + h * rows * n);
   }
   for (i = 0; gain && i < all; i++) {
@@ -18399,7 +18374,7 @@ HFY_COLD_ void hfy_layer_fold_query_(const hfy_layer_run_ *r, size_t t) {
   const hfy_real *gain = hfy_layer_at_(r, (size_t)HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
   size_t h, i;
   for (h = 0; h < r->l->heads; h++) {
-    const hfy_real *w = hfy_layer_map_head_(r, HFY_LAYER_K_, h).w;
+    const hfy_real *w = hfy_layer_map_of_(r, HFY_LAYER_K_, h, 1).w;
     const double beta = hfy_layer_beta_(r, h);
     hfy_layer_multiply_(&r->tools, r->bag.rows, width, n, hfy_layer_fold_q_(r, t, h), hfy_linalg_rows_(w, width),
                         hfy_linalg_set_(r->y + h * all, width));
@@ -18413,10 +18388,9 @@ HFY_COLD_ void hfy_layer_fold_query_back_(const hfy_layer_run_ *r, size_t t) {
   const size_t n = r->l->head_width, width = r->l->stored_width, rows = r->bag.rows, all = rows * width;
   const hfy_real *gain = hfy_layer_at_(r, (size_t)HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
   hfy_real *d_gain = hfy_layer_to_(r, (size_t)HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
-  const hfy_layer_side_ *q = r->side + HFY_LAYER_Q_;
   size_t h, i;
   for (h = 0; h < r->l->heads; h++) {
-    const hfy_layer_map_ map = hfy_layer_map_head_(r, HFY_LAYER_K_, h);
+    const hfy_layer_map_ map = hfy_layer_map_of_(r, HFY_LAYER_K_, h, 1);
     const hfy_real *v = r->y + h * all, *u = r->u + h * all;
     const double beta = hfy_layer_beta_(r, h);
     hfy_real *du = r->du + h * all, *d_beta = hfy_layer_to_(r, HFY_LAYER_LOG_BETA_, h);
@@ -18429,73 +18403,64 @@ HFY_COLD_ void hfy_layer_fold_query_back_(const hfy_layer_run_ *r, size_t t) {
     if (d_beta) *d_beta = (hfy_real)((double)*d_beta + sum);
     hfy_layer_multiply_(&r->tools, rows, n, width, hfy_linalg_rows_(du, width), hfy_linalg_turned_(map.w, width),
                         t ? hfy_linalg_set_(r->dq + h * n, r->full.keys)
-                          : hfy_linalg_add_(hfy_layer_dused_(q, h, r->bag.q), q->row));
+                          : hfy_linalg_add_(hfy_layer_dused_(r, HFY_LAYER_Q_, h), r->side[HFY_LAYER_Q_].row));
     if (map.dw)
       hfy_layer_multiply_(&r->tools, n, width, rows, hfy_linalg_flip_(hfy_layer_fold_q_(r, t, h)),
                           hfy_linalg_rows_(du, width), hfy_linalg_add_(map.dw, width));
   }
 }
 
-/* The net of step t over a bag's rows; where its z lies on the tape. */
-HFY_COLD_ hfy_real *hfy_layer_fold_net_(hfy_layer_run_ *r, size_t t) {
-  const hfy_layer *l = r->l;
-  const size_t steps = l->extra_steps, width = l->stored_width;
-  hfy_layer_shape_(r, t < steps);
-  r->net.keys = r->side[HFY_LAYER_K_].x + r->bag.stored * width;
-  if (r->net.readout) r->net.readout = r->side[HFY_LAYER_V_].x + r->bag.stored * l->projected_width;
-  if (r->net.bias) r->net.bias = hfy_layer_bias_(r, 0);
-  return r->path + l->heads * (r->bag.row * (steps * width + l->projected_width) + t * r->bag.rows * width);
+/* Where z of step t lies on the tape. */
+HFY_COLD_ hfy_real *hfy_layer_fold_z_(const hfy_layer_run_ *r, size_t t) {
+  const size_t width = r->l->stored_width, all = r->l->extra_steps * width + r->l->projected_width;
+  return r->path + r->l->heads * (r->bag.row * all + t * r->bag.rows * width);
 }
 
-/* What the heads of a bag say. */
-HFY_COLD_ void hfy_layer_fold_(hfy_layer_run_ *r, const hfy_layer_report *tell) {
+/* Step t of all heads in a bag; after the last what they say. */
+HFY_COLD_ void hfy_layer_fold_(hfy_layer_run_ *r, size_t t, const hfy_layer_report *tell) {
   const size_t last = r->l->extra_steps, n = r->l->heads * r->bag.rows;
-  size_t t, i;
-  for (t = 0; t <= last; t++) {
-    hfy_real *z = hfy_layer_fold_net_(r, t);
-    hfy_layer_fold_query_(r, t);
-    hfy_layer_ask_(r, r->u, n, z, t == last && tell->weights ? tell->weights + r->bag.weights : NULL);
-    hfy_layer_fold_say_(r, t < last ? HFY_LAYER_K_ : HFY_LAYER_V_, z,
-                        t < last ? r->q : r->o + r->bag.row * r->full.values);
-  }
+  hfy_real *z = hfy_layer_fold_z_(r, t);
+  size_t i;
+  hfy_layer_net_(r, t < last);
+  hfy_layer_fold_query_(r, t);
+  hfy_layer_ask_(r, r->u, n, z, t == last && tell->weights ? tell->weights + r->bag.weights : NULL);
+  hfy_layer_fold_say_(r, t < last ? HFY_LAYER_K_ : HFY_LAYER_V_, z,
+                      t < last ? r->q : r->o + r->bag.row * r->full.values);
   for (i = 0; tell->steps && i < n; i++) tell->steps[r->bag.row * r->l->heads + i] = last + 1;
 }
 
-HFY_COLD_ hfy_status hfy_layer_fold_back_(hfy_layer_run_ *r) {
+/* Its way back, from the last step to the first. */
+HFY_COLD_ hfy_status hfy_layer_fold_back_(hfy_layer_run_ *r, size_t t) {
   const hfy_layer *l = r->l;
   const size_t n = l->heads * r->bag.rows, last = l->extra_steps;
   const hfy_layer_side_ *key = r->side + HFY_LAYER_K_, *value = r->side + HFY_LAYER_V_;
-  hfy_status status, failure = HFY_OK;
-  size_t t;
-  for (t = last + 1; t--;) {
-    const hfy_real *z = hfy_layer_fold_net_(r, t);
-    hfy_grad grad;
-    hfy_layer_fold_say_back_(r, t < last ? HFY_LAYER_K_ : HFY_LAYER_V_, z,
-                             t < last ? r->dq : r->dheads + r->bag.row * r->full.values);
-    if (t) hfy_layer_fold_say_(r, HFY_LAYER_K_, hfy_layer_fold_net_(r, t - 1), r->q);
-    hfy_layer_fold_net_(r, t);
-    hfy_layer_fold_query_(r, t);
-    memset(&grad, 0, sizeof grad);
-    memset(r->du, 0, n * l->stored_width * sizeof *r->du);
-    grad.queries = r->du;
-    grad.keys = key->dx ? key->dx + r->bag.stored * l->stored_width : NULL;
-    grad.readout = t == last && value->dx ? value->dx + r->bag.stored * l->projected_width : NULL;
-    status = hfy_net_vjp_(&r->net, r->u, n, r->dy, &grad, &r->more, NULL, hfy_base_open_(&r->inner, NULL));
-    if (status && !failure) failure = status;
-    hfy_layer_fold_query_back_(r, t);
-  }
-  return failure;
+  hfy_status status;
+  hfy_grad grad;
+  hfy_layer_fold_say_back_(r, t < last ? HFY_LAYER_K_ : HFY_LAYER_V_, hfy_layer_fold_z_(r, t),
+                           t < last ? r->dq : r->dheads + r->bag.row * r->full.values);
+  if (t) hfy_layer_fold_say_(r, HFY_LAYER_K_, hfy_layer_fold_z_(r, t - 1), r->q);
+  hfy_layer_net_(r, t < last);
+  hfy_layer_fold_query_(r, t);
+  memset(&grad, 0, sizeof grad);
+  memset(r->du, 0, n * l->stored_width * sizeof *r->du);
+  grad.queries = r->du;
+  grad.keys = key->dx ? key->dx + r->bag.stored * l->stored_width : NULL;
+  grad.readout = t == last && value->dx ? value->dx + r->bag.stored * l->projected_width : NULL;
+  status = hfy_net_vjp_(&r->net, r->u, n, r->dy, &grad, &r->more, NULL, hfy_base_open_(&r->inner, NULL));
+  hfy_layer_fold_query_back_(r, t);
+  return status;
 }
 
 /* --- forward --- */
 
 /* What head h says in a bag. */
 HFY_COLD_ void hfy_layer_associate_(hfy_layer_run_ *r, size_t h, const hfy_layer_report *tell) {
-  const hfy_real *queries = hfy_layer_net_(r, h);
-  const size_t heads = r->l->heads, rows = r->bag.rows;
-  hfy_real *weights = tell->weights ? tell->weights + r->bag.weights + h * rows * r->net.count : NULL;
+  const size_t heads = r->l->heads, rows = r->bag.rows, n = r->bag.many + r->full.extras;
+  hfy_real *weights = tell->weights ? tell->weights + r->bag.weights + h * rows * n : NULL;
+  hfy_real *out = r->o + (r->bag.row * heads + h) * r->l->value_width;
   size_t i;
-  hfy_layer_ask_(r, queries, rows, r->o + (r->bag.row * heads + h) * r->l->value_width, weights);
+  hfy_layer_net_(r, h);
+  hfy_layer_ask_(r, hfy_layer_used_(r, HFY_LAYER_Q_, h), rows, out, weights);
   for (i = 0; i < rows; i++) {
     const size_t at = (r->bag.row + i) * heads + h;
     if (r->one[i]) continue;
@@ -18531,7 +18496,7 @@ HFY_COLD_ void hfy_layer_tell_(hfy_layer_run_ *r, const hfy_layer_side_ *s, hfy_
   while (to && hfy_layer_span_(r, s))
     for (h = 0; h < r->l->heads; h++)
       for (i = 0; i < r->bag.many; i++)
-        memcpy(to + ((r->bag.stored + i) * r->l->heads + h) * s->n, hfy_layer_used_(s, h, r->bag.k + i),
+        memcpy(to + ((r->bag.stored + i) * r->l->heads + h) * s->n, hfy_layer_used_(r, s->part, h) + i * s->row,
                s->n * sizeof *to);
 }
 
@@ -18572,7 +18537,7 @@ HFY_COLD_ hfy_status hfy_layer_probe_(hfy_layer_run_ *r, const hfy_report *told,
     if (told) early = *told;
     for (h = 0; !status && h < (r->fold ? 1 + (r->l->extra_steps > 0) : r->l->heads); h++) {
       const size_t n = r->fold ? r->l->heads * rows : rows;
-      hfy_layer_shape_(r, h);
+      hfy_layer_net_(r, h);
       hfy_base_open_(w, NULL);
       if (told && r->fold && h) early.weights = NULL; /* a step before the last tells no weights */
       status = grad ? hfy_net_vjp_(&r->net, none, n, none, grad, &r->more, NULL, w)
@@ -18591,7 +18556,6 @@ HFY_COLD_ size_t hfy_layer_most_(size_t a, size_t b, size_t c) { return a > b ? 
 /* Scratch of either direction. */
 HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena, hfy_layer_run_ *r, int back) {
   const hfy_layer *l = r->l;
-  const int makes = hfy_layer_makes_(r);
   const size_t n = r->fold ? hfy_base_times_(l->heads, r->most) : 0, back_n = back ? n : 0;
   const size_t wider = hfy_layer_most_(l->stored_width, l->projected_width, 0);
   const size_t joint = l->flags & HFY_LAYER_CONNECTED ? hfy_base_times_(r->stored, r->full.keys) : 0;
@@ -18599,8 +18563,8 @@ HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena, hfy_layer_run_ *r, int ba
   size_t i, wide = hfy_layer_most_(l->out_width, r->rows, r->full.keys);
   for (i = 0; i < HFY_LAYER_SIDES_; i++) {
     hfy_layer_side_ *s = r->side + i;
-    s->shares = r->fold && i == HFY_LAYER_V_ && s->given == s[-1].given && s->norm.kind && s[-1].norm.kind;
-    s->room = s->shares ? s[-1].room : s->norm.kind ? HFY_TAKE_(arena, hfy_real, s->rows * s->width) : NULL;
+    s->shares = r->fold && i == HFY_LAYER_V_ && s->given == s[-1].given && s->normed && s[-1].normed;
+    s->room = s->shares ? s[-1].room : s->normed ? HFY_TAKE_(arena, hfy_real, s->rows * s->width) : NULL;
     s->seen = l->norm_space && i != HFY_LAYER_V_ ? HFY_TAKE_(arena, hfy_real, s->all * s->n) : NULL;
     wide = hfy_layer_most_(hfy_layer_most_(wide, s->width, s->n), r->fold && i ? 0 : s->held, 0);
   }
@@ -18613,7 +18577,7 @@ HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena, hfy_layer_run_ *r, int ba
   r->dq = HFY_TAKE_(arena, hfy_real, back_n * l->head_width);
   r->du = HFY_TAKE_(arena, hfy_real, back_n * l->stored_width);
   r->dy = HFY_TAKE_(arena, hfy_real, back_n * wider);
-  r->bias = HFY_TAKE_(arena, hfy_real, makes ? (makes > 1 ? r->most : 1) * r->many : 0);
+  r->bias = HFY_TAKE_(arena, hfy_real, r->makes ? (r->makes > 1 ? r->most : 1) * r->many : 0);
   r->zero = HFY_TAKE_(arena, hfy_real, l->flags & HFY_LAYER_GAUSSIAN ? r->most + r->many : 0);
   r->visible = HFY_TAKE_(arena, size_t, r->in->causal ? r->most : 0);
   hfy_layer_equip_(arena, wide, back ? row : 0, &r->tools);
@@ -18623,31 +18587,32 @@ HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena, hfy_layer_run_ *r, int ba
   if (r->zero) memset(r->zero, 0, (r->most + r->many) * sizeof *r->zero);
 }
 
-HFY_COLD_ hfy_status hfy_layer_forward_(const hfy_layer *layer, const hfy_real *params, const hfy_layer_input *in,
-                                        hfy_real *out, hfy_real *tape, const hfy_layer_report *report, hfy_work *w) {
+HFY_API HFY_SMALL_ hfy_status hfy_layer_forward(const hfy_layer *layer, const hfy_real *params,
+                                                const hfy_layer_input *in, hfy_real *out, hfy_real *tape,
+                                                const hfy_layer_report *report, hfy_work *work) {
   static const hfy_layer_report silent = {NULL, NULL, NULL, NULL, NULL, NULL, NULL};
   const hfy_layer_report *tell = report ? report : &silent;
+  hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_layer_run_ run, *r = &run;
   hfy_report told;
   double energy = 0;
-  size_t step = 0, size, h;
+  size_t step = 0, size = 0, h;
   hfy_real weight = 0, *base = tape;
   hfy_status one = HFY_OK, status = hfy_base_null_(w, !params ? "params" : !in ? "in" : NULL);
   if (!status)
     status = hfy_layer_begin_(r, layer, params, in, tell->weights != NULL, tell->k || tell->v || tell->energy, w);
   if (!status && r->rows && !out) status = hfy_base_null_(w, "out");
-  if (status) return status;
-  if (!tape) r->states = 0; /* nobody will go back */
-  size = hfy_layer_lay_(r, NULL);
-  if (tape && in->tape_reals < size)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", in->tape_reals, size);
+  if (!status && !tape) r->states = 0; /* nobody will go back */
+  if (!status) size = hfy_layer_lay_(r, NULL);
+  if (!status && tape && in->tape_reals < size)
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", in->tape_reals, size);
   memset(&told, 0, sizeof told);
   told.status = &one;
   told.energy = tell->energy ? &energy : NULL;
   told.steps = tell->energy || tell->steps ? &step : NULL;
   told.weights = tell->weights ? &weight : NULL;
-  status = hfy_layer_probe_(r, &told, NULL);
+  if (!status) status = hfy_layer_probe_(r, &told, NULL);
   while (hfy_base_layout_(&arena, w, &status)) {
     hfy_layer_plan_(&arena, r, 0);
     if (!tape) base = HFY_TAKE_(&arena, hfy_real, size);
@@ -18656,28 +18621,23 @@ HFY_COLD_ hfy_status hfy_layer_forward_(const hfy_layer *layer, const hfy_real *
     r->steps = HFY_TAKE_(&arena, size_t, told.steps ? r->most : 0);
     r->energy = HFY_TAKE_(&arena, double, told.energy ? hfy_base_times_(r->most, r->l->extra_steps + 2) : 0);
   }
-  if (status) return status;
+  if (status) return hfy_base_close_(w, &local, status);
   hfy_layer_lay_(r, base);
   hfy_layer_mark_(r, base);
   if (r->rows) memset(r->status, 0, r->rows * sizeof *r->status);
   hfy_layer_prepare_(r, 1);
-  while (hfy_layer_next_(r)) {
-    if (r->fold) hfy_layer_fold_(r, tell);
-    for (h = 0; !r->fold && h < r->l->heads; h++) hfy_layer_associate_(r, h, tell);
-  }
+  while (hfy_layer_next_(r))
+    for (h = 0; h < r->parts; h++)
+      if (r->fold)
+        hfy_layer_fold_(r, h, tell);
+      else
+        hfy_layer_associate_(r, h, tell);
   status = hfy_layer_answer_(r, out);
   hfy_layer_tell_(r, r->side + HFY_LAYER_Q_, r->zero ? NULL : tell->q);
   hfy_layer_tell_(r, r->side + HFY_LAYER_K_, r->zero ? NULL : tell->k); /* not asked for where they are not made */
   hfy_layer_tell_(r, r->side + HFY_LAYER_V_, tell->v);
   if (tell->status && r->rows) memcpy(tell->status, r->status, r->rows * sizeof *r->status);
-  return status;
-}
-
-HFY_API HFY_SMALL_ hfy_status hfy_layer_forward(const hfy_layer *layer, const hfy_real *params,
-                                                const hfy_layer_input *in, hfy_real *out, hfy_real *tape,
-                                                const hfy_layer_report *report, hfy_work *work) {
-  hfy_work local, *w = hfy_base_open_(work, &local);
-  return hfy_base_close_(w, &local, hfy_layer_forward_(layer, params, in, out, tape, report, w));
+  return hfy_base_close_(w, &local, status);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_layer_tape(const hfy_layer *layer, const hfy_layer_input *in, size_t *reals,
@@ -18694,27 +18654,28 @@ HFY_API HFY_SMALL_ hfy_status hfy_layer_tape(const hfy_layer *layer, const hfy_l
 
 /* One head of one bag: the nets' gradients into those of q, k, v, the mask, beta, alpha, mu and sigma. */
 HFY_COLD_ hfy_status hfy_layer_associate_back_(hfy_layer_run_ *r, size_t h) {
-  const hfy_real *queries = hfy_layer_net_(r, h), *given = hfy_layer_at_(r, HFY_LAYER_ALPHA_, h);
-  const size_t n = r->net.count, rows = r->bag.rows, many = r->bag.many;
-  hfy_real *d_mask = r->dmask ? r->dmask + r->mask_at : NULL;
+  const hfy_real *given = hfy_layer_at_(r, HFY_LAYER_ALPHA_, h);
+  const size_t rows = r->bag.rows, many = r->bag.many, n = many + r->full.extras;
   hfy_real *d_beta = hfy_layer_to_(r, HFY_LAYER_LOG_BETA_, h), *d_alpha = hfy_layer_to_(r, HFY_LAYER_ALPHA_, h);
   double beta = 0, alpha = 0;
   size_t i, j;
   hfy_grad grad;
   hfy_status status;
   memset(&grad, 0, sizeof grad);
-  grad.queries = r->zero ? NULL : hfy_layer_dused_(r->side + HFY_LAYER_Q_, h, r->bag.q);
-  grad.keys = r->zero ? NULL : hfy_layer_dused_(r->side + HFY_LAYER_K_, h, r->bag.k);
-  grad.readout = hfy_layer_dused_(r->side + HFY_LAYER_V_, h, r->bag.k);
+  grad.queries = r->zero ? NULL : hfy_layer_dused_(r, HFY_LAYER_Q_, h);
+  grad.keys = r->zero ? NULL : hfy_layer_dused_(r, HFY_LAYER_K_, h);
+  grad.readout = hfy_layer_dused_(r, HFY_LAYER_V_, h);
   grad.bias = r->dbias;
   grad.beta = d_beta ? &beta : NULL;
   grad.alpha = d_alpha ? &alpha : NULL;
   grad.implicit = r->l->implicit;
   if (r->dbias) memset(r->dbias, 0, rows * n * sizeof *r->dbias);
-  status = hfy_net_vjp_(&r->net, queries, rows, r->dheads + (r->bag.row * r->l->heads + h) * r->l->value_width, &grad,
-                        &r->more, NULL, hfy_base_open_(&r->inner, NULL));
-  for (i = 0; d_mask && i < rows; i++)
-    for (j = 0; j < many; j++) d_mask[i * many + j] += r->dbias[i * n + j];
+  hfy_layer_net_(r, h);
+  status = hfy_net_vjp_(&r->net, hfy_layer_used_(r, HFY_LAYER_Q_, h), rows,
+                        r->dheads + (r->bag.row * r->l->heads + h) * r->l->value_width, &grad, &r->more, NULL,
+                        hfy_base_open_(&r->inner, NULL));
+  for (i = 0; r->dmask && i < rows; i++)
+    for (j = 0; j < many; j++) r->dmask[r->mask_at + i * many + j] += r->dbias[i * n + j];
   if (r->zero && r->dparams) hfy_layer_gaussian_(r, h, NULL, r->dbias);
   if (d_beta) *d_beta = (hfy_real)((double)*d_beta + beta * r->net.beta);
   if (d_alpha && *given >= 1 && *given <= 8) *d_alpha = (hfy_real)((double)*d_alpha + alpha);
@@ -18723,9 +18684,9 @@ HFY_COLD_ hfy_status hfy_layer_associate_back_(hfy_layer_run_ *r, size_t h) {
 
 /* Back from what the nets saw to what came in, for one side. */
 HFY_COLD_ void hfy_layer_side_back_(hfy_layer_run_ *r, const hfy_layer_side_ *s) {
-  const hfy_post space = hfy_layer_space_(r);
-  const hfy_layer_map_ joint = hfy_layer_map_of_(r, HFY_LAYER_K_);
-  const hfy_layer_map_ map = hfy_layer_map_of_(r, s->part);
+  const hfy_real *space = hfy_layer_at_(r, HFY_LAYER_SPACE_, 0);
+  const hfy_layer_map_ joint = hfy_layer_map_of_(r, HFY_LAYER_K_, 0, r->l->heads);
+  const hfy_layer_map_ map = hfy_layer_map_of_(r, s->part, 0, r->l->heads);
   hfy_real *extra = hfy_layer_to_(r, s->part == HFY_LAYER_V_ ? HFY_LAYER_BIAS_V_ : HFY_LAYER_BIAS_K_, 0);
   hfy_real *dfrom = s->from != s->x ? r->djoint : s->dx;
   size_t i;
@@ -18735,7 +18696,7 @@ HFY_COLD_ void hfy_layer_side_back_(hfy_layer_run_ *r, const hfy_layer_side_ *s)
     memset(of, 0, r->full.extras * s->row * sizeof *of);
   }
   if (s->seen)
-    hfy_layer_normalise_back_(&r->tools, &space, s->fixed ? s->x : s->head, s->all, s->n, s->dhead,
+    hfy_layer_normalise_back_(&r->tools, space, s->fixed ? s->x : s->head, s->all, s->n, s->dhead,
                               hfy_layer_to_(r, HFY_LAYER_SPACE_, 0), s->dhead);
   if (s->shares) return; /* it has gone with the side before */
   if (dfrom != s->dx) memset(dfrom, 0, s->rows * map.k * sizeof *dfrom);
@@ -18744,7 +18705,7 @@ HFY_COLD_ void hfy_layer_side_back_(hfy_layer_run_ *r, const hfy_layer_side_ *s)
                           dfrom ? dfrom + r->bag.stored * map.k : NULL);
   if (dfrom != s->dx) hfy_layer_apply_back_(&r->tools, &joint, s->x, s->rows, dfrom, s->dx);
   if (s->room && s->dx)
-    hfy_layer_normalise_back_(&r->tools, &s->norm, s->given, s->rows, s->width, s->dx, s->dgain, s->dgiven);
+    hfy_layer_normalise_back_(&r->tools, s->gain, s->given, s->rows, s->width, s->dx, s->dgain, s->dgiven);
   for (i = 0; s->fixed && !s->room && s->dgiven && i < s->rows * s->width; i++) s->dgiven[i] += s->dx[i];
 }
 
@@ -18772,7 +18733,7 @@ HFY_COLD_ hfy_status hfy_layer_aim_(hfy_layer_run_ *r, const hfy_layer_grad *gra
                                                   : grad->projected;
   if (l->flags & HFY_LAYER_GAUSSIAN) q->dgiven = k->dgiven = NULL;
   for (i = 0; i < HFY_LAYER_SIDES_; i++)
-    if (r->side[i].norm.gain) r->side[i].dgain = hfy_layer_to_(r, HFY_LAYER_NORM_ + i, 0);
+    if (r->side[i].gain) r->side[i].dgain = hfy_layer_to_(r, HFY_LAYER_NORM_ + i, 0);
   return HFY_OK;
 }
 
@@ -18815,9 +18776,10 @@ HFY_COLD_ hfy_status hfy_layer_rewind_(hfy_layer_run_ *r, const hfy_layer *layer
   return HFY_OK;
 }
 
-HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real *params, const hfy_layer_input *in,
-                                         const hfy_real *tape, const hfy_real *dout, const hfy_layer_grad *grad,
-                                         hfy_work *w) {
+HFY_API HFY_SMALL_ hfy_status hfy_layer_backward(const hfy_layer *layer, const hfy_real *params,
+                                                 const hfy_layer_input *in, const hfy_real *tape, const hfy_real *dout,
+                                                 const hfy_layer_grad *grad, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_layer_run_ run, *r = &run;
   hfy_layer_map_ out;
@@ -18831,7 +18793,7 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
   if (!status) status = hfy_layer_rewind_(r, layer, params, in, tape, w);
   if (!status && r->rows && !dout) status = hfy_base_null_(w, "dout");
   if (!status) status = hfy_layer_aim_(r, grad, w);
-  if (status) return status;
+  if (status) return hfy_base_close_(w, &local, status);
   out = hfy_layer_map_at_(r, HFY_LAYER_OUT_, HFY_LAYER_OUT_BIAS_, 0, r->l->out_width, r->full.values);
   memset(&asked, 0, sizeof asked);
   asked.queries = asked.keys = asked.readout = &none;
@@ -18843,7 +18805,8 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
     lost &= r->lost[i] > 0;
     some |= r->lost[i] > 0;
   }
-  if (lost) return hfy_layer_dout_(dout, r->rows, out.n, w); /* parameters that are not finite, too */
+  if (lost) /* parameters that are not finite, too */
+    return hfy_base_close_(w, &local, hfy_layer_dout_(dout, r->rows, out.n, w));
   for (s = r->side, i = 0; i < HFY_LAYER_SIDES_; s++, i++)
     sick[i] = i && s->given == s[-1].given ? sick[i - 1] : hfy_layer_sift_(s->given, s->rows, s->width, NULL, NULL) > 0;
   status = hfy_layer_probe_(r, NULL, &asked);
@@ -18858,12 +18821,12 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
       s->dhead = HFY_TAKE_(&arena, hfy_real, r->fold && s->part ? 0 : s->all * s->n);
       s->clean = HFY_TAKE_(&arena, hfy_real, sick[s->part] ? size : 0);
       s->dx = s->shares ? s[-1].dx : s->fixed ? s->dhead : s->dgiven;
-      if (s->norm.kind && !s->shares && !s->fixed)
+      if (s->normed && !s->shares && !s->fixed)
         s->dx = HFY_TAKE_(&arena, hfy_real, s->dgiven || s->dgain ? size : 0);
     }
   }
   if (!status) status = hfy_layer_dout_(dout, r->rows, out.n, w);
-  if (status) return status;
+  if (status) return hfy_base_close_(w, &local, status);
   if (some) hfy_layer_sift_(dout, r->rows, out.n, r->lost, r->dout);
   for (s = r->side; s < r->side + HFY_LAYER_SIDES_; s++) {
     if (s->clean) hfy_layer_sift_(s->given, s->rows, s->width, NULL, s->clean);
@@ -18875,20 +18838,13 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
   if (out.w) memset(r->dheads, 0, r->rows * out.k * sizeof *r->dheads);
   if (out.w) hfy_layer_apply_back_(&r->tools, &out, r->o, r->rows, r->dout, r->dheads);
   while (hfy_layer_next_(r))
-    for (h = 0; h < (r->fold ? 1 : r->l->heads); h++) {
-      status = r->fold ? hfy_layer_fold_back_(r) : hfy_layer_associate_back_(r, h);
+    for (h = 0; h < r->parts; h++) {
+      status = r->fold ? hfy_layer_fold_back_(r, r->parts - 1 - h) : hfy_layer_associate_back_(r, h);
       if (status && !failure) failure = hfy_base_fail_(w, status, "bag %z: %s", r->bag.b, r->inner.message);
     }
   for (s = r->side; s < r->side + HFY_LAYER_SIDES_; s++)
     if (!r->zero || s->part == HFY_LAYER_V_) hfy_layer_side_back_(r, s);
-  return failure;
-}
-
-HFY_API HFY_SMALL_ hfy_status hfy_layer_backward(const hfy_layer *layer, const hfy_real *params,
-                                                 const hfy_layer_input *in, const hfy_real *tape, const hfy_real *dout,
-                                                 const hfy_layer_grad *grad, hfy_work *work) {
-  hfy_work local, *w = hfy_base_open_(work, &local);
-  return hfy_base_close_(w, &local, hfy_layer_backward_(layer, params, in, tape, dout, grad, w));
+  return hfy_base_close_(w, &local, failure);
 }
 
 /* --- dense layers --- */
@@ -18917,13 +18873,6 @@ HFY_PRIVATE_ double hfy_dense_slope_(hfy_dense_kind kind, double y) {
   }
 }
 
-HFY_COLD_ hfy_layer_map_ hfy_dense_map_(const hfy_dense *d, const hfy_real *params, hfy_real *dparams) {
-  const size_t behind = d->in * d->out;
-  const hfy_layer_map_ map = {params, d->no_bias ? NULL : params + behind, dparams,
-                              d->no_bias || !dparams ? NULL : dparams + behind, d->out, d->in, d->out};
-  return map;
-}
-
 HFY_COLD_ hfy_status hfy_dense_check_(const hfy_dense *d, size_t rows, hfy_work *w) {
   if (!d) return hfy_base_null_(w, "dense");
   if (!d->in || !d->out) return hfy_base_should_(w, "dense->", d->in ? "out" : "in", 0, "at least 1");
@@ -18935,13 +18884,32 @@ HFY_COLD_ hfy_status hfy_dense_check_(const hfy_dense *d, size_t rows, hfy_work 
   return HFY_OK;
 }
 
-/* Checks, chooses the kernels; null: the first pointer that is missing. */
-HFY_COLD_ hfy_status hfy_dense_begin_(const hfy_dense *d, size_t rows, const char *null, hfy_layer_tools_ *t,
-                                      hfy_work *w) {
+/* What a pass takes; back: dz, and of GELU z. */
+typedef struct hfy_dense_run_ {
+  hfy_layer_tools_ tools;
+  hfy_layer_map_ map;
+  hfy_real *dz, *z;
+} hfy_dense_run_;
+
+/* Checks and gets all of it. null: the first pointer that is missing; to: as hfy_dense_backward's, or NULL. */
+HFY_COLD_ hfy_status hfy_dense_begin_(hfy_dense_run_ *r, const hfy_dense *d, const hfy_real *params, size_t rows,
+                                      const char *null, hfy_real *const *to, hfy_work *w) {
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status = hfy_dense_check_(d, rows, w);
   if (!status) status = hfy_base_null_(w, null);
-  t->simd = status ? NULL : hfy_simd_choose_(w);
-  return status || t->simd ? status : HFY_ERR_UNSUPPORTED;
+  r->tools.simd = status ? NULL : hfy_simd_choose_(w);
+  if (!status && !r->tools.simd) status = HFY_ERR_UNSUPPORTED;
+  while (hfy_base_layout_(&arena, w, &status)) {
+    hfy_layer_equip_(&arena, hfy_layer_most_(rows, d->in, d->out), 0, &r->tools);
+    r->dz = HFY_TAKE_(&arena, hfy_real, to ? rows * d->out : 0);
+    r->z = HFY_TAKE_(&arena, hfy_real, to && d->kind == HFY_DENSE_GELU ? rows * d->out : 0);
+  }
+  if (!status) {
+    const hfy_layer_map_ map = {params, d->no_bias ? NULL : params + d->in * d->out, to ? to[1] : NULL,
+                                d->no_bias || !to || !to[1] ? NULL : to[1] + d->in * d->out, d->out, d->in, d->out};
+    r->map = map;
+  }
+  return status;
 }
 
 HFY_COLD_ void hfy_dense_list_(const hfy_dense *d, hfy_layer_table_ *t) {
@@ -18965,16 +18933,11 @@ HFY_API HFY_SMALL_ hfy_status hfy_dense_forward(const hfy_dense *dense, const hf
                                                 size_t rows, hfy_real *y, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   const char *null = !params ? "params" : rows && !x ? "x" : rows && !y ? "y" : NULL;
-  hfy_base_arena_ arena = {NULL, 0, 0, 0};
-  hfy_layer_tools_ t;
-  hfy_layer_map_ map;
+  hfy_dense_run_ r;
+  hfy_status status = hfy_dense_begin_(&r, dense, params, rows, null, NULL, w);
   size_t i;
-  hfy_status status = hfy_dense_begin_(dense, rows, null, &t, w);
-  while (hfy_base_layout_(&arena, w, &status))
-    hfy_layer_equip_(&arena, hfy_layer_most_(rows, dense->in, dense->out), 0, &t);
   if (status) return hfy_base_close_(w, &local, status);
-  map = hfy_dense_map_(dense, params, NULL);
-  hfy_layer_apply_(&t, &map, x, rows, y);
+  hfy_layer_apply_(&r.tools, &r.map, x, rows, y);
   for (i = 0; dense->kind && i < rows * dense->out; i++) y[i] = (hfy_real)hfy_dense_act_(dense->kind, (double)y[i]);
   return hfy_base_close_(w, &local, HFY_OK);
 }
@@ -18984,23 +18947,14 @@ HFY_API HFY_SMALL_ hfy_status hfy_dense_backward(const hfy_dense *dense, const h
                                                  hfy_real *const to[2], hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   const char *null = !params ? "params" : !to ? "to" : !rows ? NULL : !x ? "x" : !y ? "y" : !dy ? "dy" : NULL;
-  hfy_base_arena_ arena = {NULL, 0, 0, 0};
-  hfy_layer_tools_ t;
-  hfy_layer_map_ map;
-  hfy_real *dz = NULL, *z = NULL;
+  hfy_dense_run_ r;
+  hfy_status status = hfy_dense_begin_(&r, dense, params, rows, null, to, w);
   size_t i;
-  hfy_status status = hfy_dense_begin_(dense, rows, null, &t, w);
-  while (hfy_base_layout_(&arena, w, &status)) {
-    hfy_layer_equip_(&arena, hfy_layer_most_(rows, dense->in, dense->out), 0, &t);
-    dz = HFY_TAKE_(&arena, hfy_real, rows * dense->out);
-    z = HFY_TAKE_(&arena, hfy_real, dense->kind == HFY_DENSE_GELU ? rows * dense->out : 0);
-  }
   if (status || !rows) return hfy_base_close_(w, &local, status);
-  map = hfy_dense_map_(dense, params, to[1]);
-  if (z) hfy_layer_apply_(&t, &map, x, rows, z);
+  if (r.z) hfy_layer_apply_(&r.tools, &r.map, x, rows, r.z);
   for (i = 0; i < rows * dense->out; i++)
-    dz[i] = (hfy_real)((double)dy[i] * hfy_dense_slope_(dense->kind, (double)(z ? z[i] : y[i])));
-  hfy_layer_apply_back_(&t, &map, x, rows, dz, to[0]);
+    r.dz[i] = (hfy_real)((double)dy[i] * hfy_dense_slope_(dense->kind, (double)(r.z ? r.z[i] : y[i])));
+  hfy_layer_apply_back_(&r.tools, &r.map, x, rows, r.dz, to[0]);
   return hfy_base_close_(w, &local, HFY_OK);
 }
 
@@ -19175,15 +19129,15 @@ HFY_COLD_ void hfy_block_did_(hfy_block_run_ *b, hfy_status status, const hfy_wo
 /* y = norm_i(r_i), or (dh: the cotangent of y) in place the other way. */
 HFY_COLD_ void hfy_block_norm_(hfy_block_run_ *b, size_t i, hfy_real *y, hfy_real *dh, hfy_work *w) {
   const size_t at = b->at[b->stages + 2 + i];
-  const hfy_post norm = hfy_layer_norm_(1e-5, b->params + at, b->width);
+  const hfy_real *gain = b->params + at;
+  hfy_real *dgain = b->dparams ? b->dparams + at : NULL;
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_layer_tools_ t;
   hfy_status status = HFY_OK;
   while (hfy_base_layout_(&arena, w, &status)) hfy_layer_equip_(&arena, b->width, b->width, &t);
-  if (!status && y) hfy_layer_normalise_(&norm, b->r[i], b->rows, b->width, y);
-  if (!status && dh)
-    hfy_layer_normalise_back_(&t, &norm, b->r[i], b->rows, b->width, dh, b->dparams ? b->dparams + at : NULL,
-                              dh);
+  t.eps = 1e-5;
+  if (!status && y) hfy_layer_normalise_(&t, gain, b->r[i], b->rows, b->width, y);
+  if (!status && dh) hfy_layer_normalise_back_(&t, gain, b->r[i], b->rows, b->width, dh, dgain, dh);
   hfy_block_did_(b, status, w);
 }
 
@@ -19209,10 +19163,7 @@ HFY_COLD_ hfy_status hfy_block_run_all_(hfy_block_run_ *b, void (*steps)(hfy_blo
   return b->status;
 }
 
-/* Dense layer i of x to y, and back: dy to dx and, if asked, to its parameters' gradient. */
-HFY_COLD_ void hfy_block_dense_(hfy_block_run_ *b, size_t i, const hfy_real *x, hfy_real *y, hfy_work *w) {
-  hfy_block_did_(b, hfy_dense_forward(b->dense + i, b->params + b->at[b->stages + i], x, b->rows, y, w), w);
-}
+/* Back through dense layer i: dy to dx and, if asked, to its parameters' gradient. */
 HFY_COLD_ void hfy_block_dense_back_(hfy_block_run_ *b, size_t i, const hfy_real *x, const hfy_real *y,
                                      const hfy_real *dy, hfy_real *dx, int params, hfy_work *w) {
   const size_t at = b->at[b->stages + i];
@@ -19232,8 +19183,9 @@ HFY_COLD_ void hfy_block_lose_(hfy_block_run_ *b, hfy_real *x, hfy_work *w) {
 }
 
 HFY_COLD_ void hfy_block_forward_(hfy_block_run_ *b, hfy_work *w) {
+  const hfy_dense *dense = b->dense;
   const hfy_real *x = b->in[0].stored;
-  const size_t size = b->dry ? 0 : b->rows * b->width, inner = b->dense[0].out, last = b->stages;
+  const size_t size = b->dry ? 0 : b->rows * b->width, inner = dense->out, last = b->stages;
   size_t i, k;
   if (size) memset(b->lost, 0, b->rows * sizeof *b->lost);
   for (i = 0; i <= last; i++) {
@@ -19242,10 +19194,10 @@ HFY_COLD_ void hfy_block_forward_(hfy_block_run_ *b, hfy_work *w) {
       const hfy_real *params = b->params + b->at[i];
       hfy_block_did_(b, hfy_layer_forward(b->layer[i], params, b->in + i, b->a, b->tape[i], report, w), w);
     } else {
-      hfy_block_dense_(b, 0, x, b->hidden, w);
+      hfy_block_did_(b, hfy_dense_forward(dense, b->params + b->at[i], x, b->rows, b->hidden, w), w);
       if (size) memcpy(b->fed, b->hidden, b->rows * inner * sizeof *x);
       hfy_block_drop_(b, 2, inner, b->fed);
-      hfy_block_dense_(b, 1, b->fed, b->a, w);
+      hfy_block_did_(b, hfy_dense_forward(dense + 1, b->params + b->at[i + 1], b->fed, b->rows, b->a, w), w);
     }
     hfy_block_drop_(b, i < last ? i : 3, b->width, b->a);
     for (k = 0; k < size; k++) b->r[i][k] = x[k] + b->a[k];
