@@ -3493,6 +3493,12 @@ typedef struct hfy_simd_product_ {
   void (*block)(const hfy_simd_block_ *block);
 } hfy_simd_product_;
 
+/* Rows that are narrowed before they are listed, so many at once: such as stay in the nearest cache. */
+enum { HFY_SIMD_NARROW_ = 512, HFY_SIMD_ROWS_ = 4 };
+typedef struct hfy_simd_row_ {
+  double top, width, loose; /* the largest score; how far below it weights can lie; what of that is for rounding */
+} hfy_simd_row_;
+
 typedef struct hfy_simd_ {
   hfy_isa isa;
   size_t lanes;               /* of a vector of hfy_real, at most HFY_SIMD_LANES_ */
@@ -3511,6 +3517,9 @@ typedef struct hfy_simd_ {
   /* Lists, ascending, the i whose distance d = (double)max - (double)x[i] is below width, or 0: index and delta get i
      and d; returns how many. max: the largest of x. index, delta: room for n. Fast where few are kept. */
   size_t (*window)(const hfy_real *x, size_t n, hfy_real max, double width, size_t *index, double *delta);
+  /* Widths for `window` of rows x, together: not below the t with sum of max(t - d, 0)^e = start^e, and near it; e: 1,
+     or 2 if square. start: not below t. n, rows at most HFY_SIMD_NARROW_, _ROWS_. NULL: not there. */
+  void (*narrow)(const hfy_real *x, size_t n, double start, int square, size_t rows, hfy_simd_row_ *row);
   /* y[i] = e^(x[i] - max), within 2 ulp of exact, 0 where x[i] is below max + least; least: TINY, log 1e-37 (double:
      1e-300), or more. y may be x. Returns their sum, in double (float: added four at a time in float). */
   double (*softmax)(const hfy_real *x, size_t n, hfy_real max, double least, hfy_real *y);
@@ -4175,7 +4184,7 @@ HFY_PRIVATE_ size_t hfy_simd_signs_scalar_(const double *h, const double *width,
 
 static const hfy_simd_ hfy_simd_table_real_scalar_ = {
   HFY_ISA_SCALAR, 1, hfy_simd_dot_scalar_, hfy_simd_euclidean_scalar_, hfy_simd_manhattan_scalar_,
-  hfy_simd_combine_scalar_, hfy_simd_gather_scalar_, hfy_simd_max_scalar_, hfy_simd_window_scalar_,
+  hfy_simd_combine_scalar_, hfy_simd_gather_scalar_, hfy_simd_max_scalar_, hfy_simd_window_scalar_, NULL,
   hfy_simd_softmax_scalar_, hfy_simd_scale_scalar_, hfy_simd_scale_once_scalar_, hfy_simd_mix_scalar_,
   hfy_simd_apart_scalar_, hfy_simd_exp_scalar_, hfy_simd_tilt_scalar_, hfy_simd_below_scalar_,
   hfy_simd_keep_below_scalar_, hfy_simd_powers_scalar_, hfy_simd_clip_scalar_, hfy_simd_signs_scalar_,
@@ -5182,7 +5191,6 @@ HFY_INLINE_ size_t HFY_D_(keep)(HFY_DV_ x, HFY_DV_ max, HFY_DV_ width, size_t i,
                                 double *delta, size_t count) {
   HFY_DV_ d = HFY_D_(sub)(max, x);
   unsigned bits = HFY_D_(bits)(HFY_D_(either)(HFY_D_(lt)(d, width), HFY_D_(le)(d, HFY_D_(zero)())));
-  if (!bits) return count;
   HFY_D_(store)(delta + count, HFY_D_(pack)(bits, d)); /* count <= i: within what was asked for */
   HFY_D_(index_store)(index + count, HFY_D_(index_pack)(bits, HFY_D_(index_from)(i)));
   return count + HFY_D_(count)(bits);
@@ -5204,7 +5212,6 @@ HFY_TARGET_ size_t HFY_V_(window)(const HFY_S_ *x, size_t n, HFY_S_ max, double 
     for (size_t k = i; k < i + step; k += lanes) {
       const HFY_DV_ m = HFY_D_(set)((double)max), wide = HFY_D_(set)(width);
       const HFY_VV_ v = HFY_V_(load)(x + k);
-      if (!HFY_V_(bits)(HFY_V_(le)(least, v))) continue;
       count = HFY_D_(keep)(HFY_V_(low)(v), m, wide, k, index, delta, count);
 #ifndef HFY_DOUBLE
       count = HFY_D_(keep)(HFY_F_(high)(v), m, wide, k + lanes / 2, index, delta, count);
@@ -5216,6 +5223,67 @@ HFY_TARGET_ size_t HFY_V_(window)(const HFY_S_ *x, size_t n, HFY_S_ max, double 
   }
   return hfy_simd_window_some_(x, i, n, max, width, index, delta, count);
 }
+
+#ifdef __OPTIMIZE_SIZE__
+#define HFY_NARROW_ NULL
+#else
+#define HFY_NARROW_ HFY_V_(narrow)
+/* One vector of distances d: adds r = max(edge - d, 0) to sums[1], and to sums[0] r^2 or how many are above 0. */
+HFY_INLINE_ void HFY_V_(narrow1)(HFY_VV_ d, HFY_VV_ edge, int square, HFY_VV_ *sums) {
+  const HFY_VV_ zero = HFY_V_(zero)(), r = HFY_V_(max)(HFY_V_(sub)(edge, d), zero);
+  sums[0] = square ? HFY_V_(fma)(r, r, sums[0])
+                   : HFY_V_(add)(sums[0], HFY_V_(select)(HFY_V_(lt)(d, edge), HFY_V_(set)(1), zero));
+  sums[1] = HFY_V_(add)(sums[1], r);
+}
+
+/* Newton's method from the right, on a norm, which is convex; of several rows together, as a sum's lanes wait for each
+   other. A sum is off by less than n ulp, and a step by less than twice that of where it began. */
+HFY_INLINE_ void HFY_V_(narrow_by)(const int rows, const int square, const HFY_S_ *x, size_t n, double start,
+                                   hfy_simd_row_ *row) {
+  enum { lanes = HFY_LANES_ };
+  const double loose = 4 * ((double)n + 4) * (double)HFY_REAL_EPS_;
+  const HFY_VV_ zero = HFY_V_(zero)();
+  HFY_S_ sums[2 * HFY_SIMD_ROWS_];
+  size_t i;
+  int r, step, far = 1;
+  HFY_UNROLL_ for (r = 0; r < rows; r++) row[r].width = start;
+  for (step = 0; step < 8 && far; step++) {
+    HFY_VV_ sum[2 * HFY_SIMD_ROWS_], top[HFY_SIMD_ROWS_], level[HFY_SIMD_ROWS_];
+    HFY_UNROLL_ for (r = 0; r < rows; r++) {
+      sum[2 * r] = sum[2 * r + 1] = zero;
+      top[r] = HFY_V_(set)((HFY_S_)row[r].top);
+      level[r] = HFY_V_(set)((HFY_S_)row[r].width);
+    }
+    for (i = 0; i < n; i += lanes)
+      HFY_UNROLL_ for (r = 0; r < rows; r++) {
+        const HFY_VV_ d = HFY_V_(sub)(top[r], HFY_V_(load_up)(x + (size_t)r * n + i, n - i));
+        HFY_V_(narrow1)(HFY_V_(up_to)(n - i, d, level[r]), level[r], square, sum + 2 * r);
+      }
+    HFY_UNROLL_ for (r = 0; r < 2 * rows; r += lanes)
+      HFY_V_(fold)(sum + r, 2 * rows - r < lanes ? 2 * rows - r : lanes, sums + r);
+    HFY_UNROLL_ for (r = far = 0; r < rows; r++) {
+      const double before = row[r].width, much = (double)sums[2 * r], many = (double)sums[2 * r + 1];
+      const double edge = before - (square ? (much - start * sqrt(much)) / many : (many - start) / much);
+      far |= edge < 0.95 * before; /* else the next step is its square */
+      row[r].width = edge;
+      row[r].loose = loose * (edge < before ? before : edge);
+    }
+  }
+  HFY_UNROLL_ for (r = 0; r < rows; r++) row[r].width += row[r].loose;
+}
+HFY_TARGET_ void HFY_V_(narrow)(const HFY_S_ *x, size_t n, double start, int square, size_t rows, hfy_simd_row_ *row) {
+  if (rows < HFY_SIMD_ROWS_)
+    while (rows--)
+      if (square)
+        HFY_V_(narrow_by)(1, 1, x + rows * n, n, start, row + rows);
+      else
+        HFY_V_(narrow_by)(1, 0, x + rows * n, n, start, row + rows);
+  else if (square)
+    HFY_V_(narrow_by)(HFY_SIMD_ROWS_, 1, x, n, start, row);
+  else
+    HFY_V_(narrow_by)(HFY_SIMD_ROWS_, 0, x, n, start, row);
+}
+#endif
 
 /* e^(x + low) / 2^n, in about [0.7, 1.42]; |low| is tiny. */
 HFY_INLINE_ HFY_DV_ HFY_D_(exp_parts)(HFY_DV_ x, HFY_DV_ low, HFY_DV_ *n) {
@@ -5587,7 +5655,7 @@ HFY_TARGET_ size_t HFY_D_(signs)(const double *h, const double *width, double c,
 
 static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {
   (hfy_isa)HFY_SIMD_PASS_, HFY_LANES_, HFY_V_(dot), HFY_V_(euclidean), HFY_V_(manhattan),
-  HFY_V_(combine), HFY_V_(gather), HFY_V_(largest), HFY_V_(window), HFY_V_(softmax), HFY_V_(scale),
+  HFY_V_(combine), HFY_V_(gather), HFY_V_(largest), HFY_V_(window), HFY_NARROW_, HFY_V_(softmax), HFY_V_(scale),
   HFY_V_(scale_once), HFY_V_(mix), HFY_V_(apart), HFY_V_(exp), HFY_V_(tilt), HFY_D_(below),
   HFY_D_(keep_below), HFY_D_(powers), HFY_D_(clip), HFY_D_(signs),
   {sizeof(HFY_S_), HFY_BATCH_, HFY_V_(wide), HFY_QUERIES_ == 1 ? NULL : HFY_V_(block)}};
@@ -10395,6 +10463,9 @@ typedef struct hfy_sep_scratch_ {
   double *sum;    /* n: `plus` */
   hfy_real *row;  /* n: a prediction of its own (`plus`, losses) */
   size_t count;   /* entries of the list */
+  int narrow;     /* they are the support, but for rounding and what is near */
+  size_t rows, left;                     /* rows in a run from this one on, or 0; how many of the last below are ahead */
+  hfy_simd_row_ ahead[HFY_SIMD_ROWS_];
   double top;     /* the largest score of the row; of kinds by rank and boxes, once solved, a score near the edge */
   double root;    /* NORM: its t; SparseMAP: Omega* */
   /* SparseMAP: the solver of the last row, that of the first row without an answer (or NULL), the most that a link
@@ -10762,11 +10833,14 @@ HFY_PRIVATE_ void hfy_sep_plan_(hfy_base_arena_ *arena, const hfy_simd_ *simd, c
 /* --- the row as a whole --- */
 
 /* The largest score, and whether the row can be answered at all. */
+HFY_PRIVATE_ hfy_status hfy_sep_check_top_(double top) {
+  if (hfy_base_is_nan_(top) || hfy_base_is_pos_inf_(top)) return HFY_ERR_NONFINITE;
+  return hfy_base_is_neg_inf_(top) ? HFY_ERR_ARG : HFY_OK;
+}
 HFY_PRIVATE_ hfy_status hfy_sep_top_(const hfy_simd_ *simd, const hfy_real *theta, size_t n, hfy_real *tops,
                                      double *top) {
   *top = (double)simd->max(theta, n, tops);
-  if (hfy_base_is_nan_(*top) || hfy_base_is_pos_inf_(*top)) return HFY_ERR_NONFINITE;
-  return hfy_base_is_neg_inf_(*top) ? HFY_ERR_ARG : HFY_OK;
+  return hfy_sep_check_top_(*top);
 }
 
 HFY_PRIVATE_ double hfy_sep_mean_(const double *d, size_t count) {
@@ -10995,7 +11069,7 @@ HFY_COLD_ double hfy_sep_edge_(const double *d, size_t n, double a, double e, do
 HFY_PRIVATE_ double hfy_sep_support_(double a, double e, double *last, hfy_sep_scratch_ *s) {
   double far, loose, height, slope, x, edge = 0;
   size_t before;
-  (void)hfy_sep_narrow_(a, e, 1e-1, s);
+  if (!s->narrow) (void)hfy_sep_narrow_(a, e, 1e-1, s);
   for (;;) {
     loose = hfy_sep_loose_(s->count, e);
     *last = far = hfy_sep_far_(s);
@@ -11396,13 +11470,34 @@ HFY_COLD_ double hfy_sep_floor_(const hfy_sep *full, const double *score, size_t
   return low;
 }
 
+/* A short row's top and a point right of its threshold, if it has one; those of a run of rows are sought together. */
+HFY_PRIVATE_ const hfy_simd_row_ *hfy_sep_ahead_(const hfy_sep *full, hfy_sep_method_ method, const hfy_real *theta,
+                                                 size_t n, hfy_sep_scratch_ *s) {
+  double a, e;
+  size_t i;
+  if (!s->simd->narrow || n > HFY_SIMD_NARROW_ || !hfy_sep_shape_(full, method, &a, &e)) return NULL;
+  if (!(e <= 1 || e >= 2) || !(e >= 1 && e <= 2)) return NULL;
+  if (!s->left) {
+    hfy_simd_row_ *row = s->ahead;
+    s->left = s->rows < HFY_SIMD_ROWS_ ? 1 : HFY_SIMD_ROWS_;
+    row += HFY_SIMD_ROWS_ - s->left;
+    for (i = 0; i < s->left; i++) row[i].top = (double)s->simd->max(theta + i * n, n, NULL);
+    s->simd->narrow(theta, n, 1 / a, e > 1, s->left, row);
+  }
+  return s->ahead + HFY_SIMD_ROWS_ - s->left--;
+}
+
 /* Solves one row of a list kind; `row` chooses its bounds. theta is only read. */
 HFY_PRIVATE_ hfy_status hfy_sep_list_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row,
                                       hfy_sep_scratch_ *s) {
   const hfy_sep_method_ method = hfy_sep_method_of_(full);
   hfy_real tops[HFY_SIMD_LANES_];
-  hfy_status status = hfy_sep_top_(s->simd, theta, n, tops, &s->top);
-  double margin = hfy_sep_link_margin_(full);
+  const hfy_simd_row_ *ahead = hfy_sep_ahead_(full, method, theta, n, s);
+  hfy_status status;
+  double margin = ahead ? ahead->width : hfy_sep_link_margin_(full);
+  s->top = ahead ? ahead->top : (double)s->simd->max(theta, n, tops);
+  s->narrow = ahead != NULL;
+  status = hfy_sep_check_top_(s->top);
   if (status) return status;
   if (hfy_sep_has_bounds_(full)) return hfy_sep_bounded_(full, theta, n, row, s);
   if (method == HFY_SEP_BY_STRUCTURE_) return HFY_IF_STRUCTURE_(hfy_sep_structured_(full, theta, n, s));
@@ -11420,6 +11515,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_candidates_(const hfy_sep *full, hfy_sep_scratch
   const hfy_sep_method_ method = hfy_sep_method_of_(full);
   const double margin = hfy_sep_link_margin_(full);
   size_t i, kept = 0;
+  s->narrow = 0;
   if (!s->count) return HFY_ERR_ARG;
   for (i = 1, s->top = s->weight[0]; i < s->count; i++) s->top = s->weight[i] > s->top ? s->weight[i] : s->top;
   if (method == HFY_SEP_BY_TOP_ || method == HFY_SEP_BY_BOX_) return hfy_sep_solve_(full, method, s);
@@ -12208,7 +12304,9 @@ HFY_COLD_ void hfy_sep_share_(void *context, size_t i) {
   size_t end = hfy_base_share_(call->rows, i + 1, call->tasks);
   task->failure = HFY_OK;
   for (; j < end; j++) {
-    hfy_status one = hfy_sep_fill_(call->full, call->theta + j * n, n, j, call->y + j * n, NULL, &task->scratch);
+    hfy_status one;
+    task->scratch.rows = call->full->plus ? 0 : end - j;
+    one = hfy_sep_fill_(call->full, call->theta + j * n, n, j, call->y + j * n, NULL, &task->scratch);
     if (!one || task->failure) continue;
     task->failure = one;
     task->failed = j;
