@@ -3497,6 +3497,8 @@ typedef struct hfy_simd_product_ {
 enum { HFY_SIMD_NARROW_ = 512, HFY_SIMD_ROWS_ = 4 };
 typedef struct hfy_simd_row_ {
   double top, width, loose; /* the largest score; how far below it weights can lie; what of that is for rounding */
+  hfy_real tops[HFY_SIMD_LANES_]; /* as `max` found them */
+  int narrow; /* width is such; else it is `start`, as few scores are so near */
 } hfy_simd_row_;
 
 typedef struct hfy_simd_ {
@@ -5195,6 +5197,15 @@ HFY_INLINE_ size_t HFY_D_(keep)(HFY_DV_ x, HFY_DV_ max, HFY_DV_ width, size_t i,
   HFY_D_(index_store)(index + count, HFY_D_(index_pack)(bits, HFY_D_(index_from)(i)));
   return count + HFY_D_(count)(bits);
 }
+HFY_INLINE_ size_t HFY_V_(keep_lanes)(HFY_VV_ x, HFY_S_ max, double width, size_t i, size_t *index, double *delta,
+                                      size_t count) {
+  const HFY_DV_ m = HFY_D_(set)((double)max), wide = HFY_D_(set)(width);
+  count = HFY_D_(keep)(HFY_V_(low)(x), m, wide, i, index, delta, count);
+#ifndef HFY_DOUBLE
+  count = HFY_D_(keep)(HFY_F_(high)(x), m, wide, i + HFY_LANES_ / 2, index, delta, count);
+#endif
+  return count;
+}
 #endif
 
 HFY_TARGET_ size_t HFY_V_(window)(const HFY_S_ *x, size_t n, HFY_S_ max, double width, size_t *index, double *delta) {
@@ -5209,18 +5220,15 @@ HFY_TARGET_ size_t HFY_V_(window)(const HFY_S_ *x, size_t n, HFY_S_ max, double 
       most = HFY_V_(max)(most, HFY_V_(max)(HFY_V_(load)(x + i + 2 * lanes), HFY_V_(load)(x + i + 3 * lanes)));
     if (!HFY_V_(bits)(HFY_V_(le)(least, most))) continue;
 #ifdef HFY_PACK_
-    for (size_t k = i; k < i + step; k += lanes) {
-      const HFY_DV_ m = HFY_D_(set)((double)max), wide = HFY_D_(set)(width);
-      const HFY_VV_ v = HFY_V_(load)(x + k);
-      count = HFY_D_(keep)(HFY_V_(low)(v), m, wide, k, index, delta, count);
-#ifndef HFY_DOUBLE
-      count = HFY_D_(keep)(HFY_F_(high)(v), m, wide, k + lanes / 2, index, delta, count);
-#endif
-    }
+    for (size_t k = i; k < i + step; k += lanes) count = HFY_V_(keep_lanes)(HFY_V_(load)(x + k), max, width, k, index, delta, count);
 #else
     count = hfy_simd_window_some_(x, i, i + step, max, width, index, delta, count);
 #endif
   }
+#ifdef HFY_PACK_
+  for (; i < n && count + lanes <= n; i += lanes)
+    count = HFY_V_(keep_lanes)(HFY_V_(up_to)(n - i, HFY_V_(load_up)(x + i, n - i), HFY_V_(set)((HFY_S_)-HUGE_VAL)), max, width, i, index, delta, count);
+#endif
   return hfy_simd_window_some_(x, i, n, max, width, index, delta, count);
 }
 
@@ -5228,6 +5236,14 @@ HFY_TARGET_ size_t HFY_V_(window)(const HFY_S_ *x, size_t n, HFY_S_ max, double 
 #define HFY_NARROW_ NULL
 #else
 #define HFY_NARROW_ HFY_V_(narrow)
+HFY_INLINE_ size_t HFY_V_(count_lanes)(HFY_V_(cond) c) {
+  const unsigned bits = HFY_V_(bits)(c);
+#ifdef HFY_PACK_
+  return HFY_D_(count)(bits);
+#else
+  return (bits & 1) + (bits >> 1 & 1) + (bits >> 2 & 1) + (bits >> 3);
+#endif
+}
 /* One vector of distances d: adds r = max(edge - d, 0) to sums[1], and to sums[0] r^2 or how many are above 0. */
 HFY_INLINE_ void HFY_V_(narrow1)(HFY_VV_ d, HFY_VV_ edge, int square, HFY_VV_ *sums) {
   const HFY_VV_ zero = HFY_V_(zero)(), r = HFY_V_(max)(HFY_V_(sub)(edge, d), zero);
@@ -5243,10 +5259,17 @@ HFY_INLINE_ void HFY_V_(narrow_by)(const int rows, const int square, const HFY_S
   enum { lanes = HFY_LANES_ };
   const double loose = 4 * ((double)n + 4) * (double)HFY_REAL_EPS_;
   const HFY_VV_ zero = HFY_V_(zero)();
+  const size_t least = hfy_base_min_(lanes, 4 + n * n * lanes / 131072); /* tops have to be near, or the window is small */
   HFY_S_ sums[2 * HFY_SIMD_ROWS_];
   size_t i;
-  int r, step, far = 1;
-  HFY_UNROLL_ for (r = 0; r < rows; r++) row[r].width = start;
+  int r, step, far;
+  HFY_UNROLL_ for (r = far = 0; r < rows; r++) {
+    const HFY_VV_ d = HFY_V_(sub)(HFY_V_(set)((HFY_S_)row[r].top), HFY_V_(load)(row[r].tops));
+    row[r].narrow = HFY_V_(count_lanes)(HFY_V_(lt)(d, HFY_V_(set)((HFY_S_)start))) >= least;
+    row[r].loose = 0;
+    row[r].width = start;
+    far |= row[r].narrow;
+  }
   for (step = 0; step < 8 && far; step++) {
     HFY_VV_ sum[2 * HFY_SIMD_ROWS_], top[HFY_SIMD_ROWS_], level[HFY_SIMD_ROWS_];
     HFY_UNROLL_ for (r = 0; r < rows; r++) {
@@ -5264,7 +5287,7 @@ HFY_INLINE_ void HFY_V_(narrow_by)(const int rows, const int square, const HFY_S
     HFY_UNROLL_ for (r = far = 0; r < rows; r++) {
       const double before = row[r].width, much = (double)sums[2 * r], many = (double)sums[2 * r + 1];
       const double edge = before - (square ? (much - start * sqrt(much)) / many : (many - start) / much);
-      far |= edge < 0.95 * before; /* else the next step is its square */
+      far |= edge < 0.8 * before; /* else near: another step costs more than what it drops */
       row[r].width = edge;
       row[r].loose = loose * (edge < before ? before : edge);
     }
@@ -10467,6 +10490,7 @@ typedef struct hfy_sep_scratch_ {
   size_t rows, left;                     /* rows in a run from this one on, or 0; how many of the last below are ahead */
   hfy_simd_row_ ahead[HFY_SIMD_ROWS_];
   double top;     /* the largest score of the row; of kinds by rank and boxes, once solved, a score near the edge */
+  double sums[3]; /* of the last height */
   double root;    /* NORM: its t; SparseMAP: Omega* */
   /* SparseMAP: the solver of the last row, that of the first row without an answer (or NULL), the most that a link
      needs beside them, the first link's number of higher-order scores; SEQUENCE_KSUBSETS as a structure */
@@ -10975,8 +10999,8 @@ HFY_PRIVATE_ int hfy_sep_shape_(const hfy_sep *full, hfy_sep_method_ method, dou
 }
 
 /* h(x)^(1/e) and its slope, to rounding. */
-HFY_PRIVATE_ double hfy_sep_height_(const hfy_sep_scratch_ *s, double a, double e, double x, double *slope) {
-  double sums[3], root;
+HFY_PRIVATE_ double hfy_sep_height_(hfy_sep_scratch_ *s, double a, double e, double x, double *slope) {
+  double *sums = s->sums, root;
   const int line = e >= 1 && e <= 1, cone = e >= 2 && e <= 2;
   if (line || cone) {
     s->simd->below(s->weight, s->count, x, sums);
@@ -11063,12 +11087,20 @@ HFY_COLD_ double hfy_sep_edge_(const double *d, size_t n, double a, double e, do
   }
 }
 
+enum { HFY_SEP_FEW_ = 64 }; /* a support as small needs no more than the root of its parabola */
+/* How far beyond t, the largest distance, the squares of t - d sum up to `full`; the sums are those at t. */
+HFY_PRIVATE_ double hfy_sep_beyond_(const hfy_sep_scratch_ *s, double full) {
+  const double sum = s->sums[1], rest = full - s->sums[2];
+  return rest / (sum + sqrt(sum * sum + (double)s->count * rest));
+}
+
 /* From a window to the support, by what does not depend on the rest of the window: a window that holds less of what
    gets no weight has the same solution, to the bit. Returns a point right of the threshold, by what is left; *last: its
    largest distance. */
 HFY_PRIVATE_ double hfy_sep_support_(double a, double e, double *last, hfy_sep_scratch_ *s) {
   double far, loose, height, slope, x, edge = 0;
   size_t before;
+  s->root = 0;
   if (!s->narrow) (void)hfy_sep_narrow_(a, e, 1e-1, s);
   for (;;) {
     loose = hfy_sep_loose_(s->count, e);
@@ -11079,6 +11111,7 @@ HFY_PRIVATE_ double hfy_sep_support_(double a, double e, double *last, hfy_sep_s
     if (e >= 2 && e <= 2 && height < 1) { /* its square is a square in x: solved */
       const double side = slope * height, rest = 1 - height * height;
       x = rest / (side + sqrt(side * side + (double)s->count * a * a * rest));
+      if (s->count <= HFY_SEP_FEW_) s->root = hfy_sep_beyond_(s, 1 / (a * a));
     }
     x += far + loose * far;
     if (edge > 0 || height < 1 - 2 * loose) return x; /* all enter */
@@ -11095,8 +11128,12 @@ HFY_PRIVATE_ double hfy_sep_support_(double a, double e, double *last, hfy_sep_s
    (HFY Algorithm 4 with its exponent corrected, eq. 30-33) */
 HFY_PRIVATE_ void hfy_sep_power_(double a, double e, double power, hfy_sep_scratch_ *s) {
   double far, x = hfy_sep_support_(a, e, &far, s), height, slope, jensen, sums[2];
+  const double beyond = s->root; /* few weights, solved at once: x is that far beyond the last, and not rounded */
   size_t i;
   int step;
+  if (beyond > 0)
+    x = far + beyond;
+  else {
   jensen = hfy_sep_mean_(s->weight, s->count) + pow((double)s->count, -1 / e) / a;
   if (jensen < x) x = jensen;
   if (!(x < 1 / a)) x = 1 / a;
@@ -11106,10 +11143,11 @@ HFY_PRIVATE_ void hfy_sep_power_(double a, double e, double power, hfy_sep_scrat
     if (!hfy_sep_step_(&x, x - (height - 1) / slope)) break;
     if (e * (before - x) < 1e-8 * (x - far)) break; /* the next is its square */
   }
+  }
   s->root = x;
   if (e >= 2 && e <= 2)
     for (i = 0; i < s->count; i++) {
-      const double p = x - s->weight[i];
+      const double p = beyond > 0 ? far - s->weight[i] + beyond : x - s->weight[i];
       s->weight[i] = power > 1 ? p * p : p;
     }
   else
@@ -11120,8 +11158,13 @@ HFY_PRIVATE_ void hfy_sep_power_(double a, double e, double power, hfy_sep_scrat
    threshold. Else by what is exact. */
 HFY_PRIVATE_ void hfy_sep_line_(hfy_sep_scratch_ *s) {
   const double loose = hfy_sep_loose_(s->count, 1);
-  double t = hfy_sep_means_(s, loose), far = hfy_sep_far_(s);
+  double t = s->narrow ? hfy_sep_mean_(s->weight, s->count) + 1 / (double)s->count : hfy_sep_means_(s, loose);
+  double far = hfy_sep_far_(s);
   size_t i;
+  if (s->narrow && !(far < t - loose)) {
+    t = hfy_sep_means_(s, loose);
+    far = hfy_sep_far_(s);
+  }
   if (!(far < t - loose)) {
     (void)hfy_sep_support_(1, 1, &far, s);
     t = hfy_sep_means_(s, 0);
@@ -11475,13 +11518,13 @@ HFY_PRIVATE_ const hfy_simd_row_ *hfy_sep_ahead_(const hfy_sep *full, hfy_sep_me
                                                  size_t n, hfy_sep_scratch_ *s) {
   double a, e;
   size_t i;
-  if (!s->simd->narrow || n > HFY_SIMD_NARROW_ || !hfy_sep_shape_(full, method, &a, &e)) return NULL;
+  if (!s->simd->narrow || n < 16 || n > HFY_SIMD_NARROW_ || !hfy_sep_shape_(full, method, &a, &e)) return NULL;
   if (!(e <= 1 || e >= 2) || !(e >= 1 && e <= 2)) return NULL;
   if (!s->left) {
     hfy_simd_row_ *row = s->ahead;
     s->left = s->rows < HFY_SIMD_ROWS_ ? 1 : HFY_SIMD_ROWS_;
     row += HFY_SIMD_ROWS_ - s->left;
-    for (i = 0; i < s->left; i++) row[i].top = (double)s->simd->max(theta + i * n, n, NULL);
+    for (i = 0; i < s->left; i++) row[i].top = (double)s->simd->max(theta + i * n, n, row[i].tops);
     s->simd->narrow(theta, n, 1 / a, e > 1, s->left, row);
   }
   return s->ahead + HFY_SIMD_ROWS_ - s->left--;
@@ -11496,7 +11539,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_list_(const hfy_sep *full, const hfy_real *theta
   hfy_status status;
   double margin = ahead ? ahead->width : hfy_sep_link_margin_(full);
   s->top = ahead ? ahead->top : (double)s->simd->max(theta, n, tops);
-  s->narrow = ahead != NULL;
+  s->narrow = ahead && ahead->narrow;
   status = hfy_sep_check_top_(s->top);
   if (status) return status;
   if (hfy_sep_has_bounds_(full)) return hfy_sep_bounded_(full, theta, n, row, s);
