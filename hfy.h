@@ -3493,12 +3493,12 @@ typedef struct hfy_simd_product_ {
   void (*block)(const hfy_simd_block_ *block);
 } hfy_simd_product_;
 
-/* Rows that are narrowed before they are listed, so many at once: such as stay in the nearest cache. */
+/* Rows of at most NARROW scores are narrowed before they are listed, ROWS of them at once. */
 enum { HFY_SIMD_NARROW_ = 512, HFY_SIMD_ROWS_ = 4 };
 typedef struct hfy_simd_row_ {
   double top, width, loose; /* the largest score; how far below it weights can lie; what of that is for rounding */
+  int narrow;               /* else the width is `start`, as few scores are so near */
   hfy_real tops[HFY_SIMD_LANES_]; /* as `max` found them */
-  int narrow; /* width is such; else it is `start`, as few scores are so near */
 } hfy_simd_row_;
 
 typedef struct hfy_simd_ {
@@ -3519,8 +3519,8 @@ typedef struct hfy_simd_ {
   /* Lists, ascending, the i whose distance d = (double)max - (double)x[i] is below width, or 0: index and delta get i
      and d; returns how many. max: the largest of x. index, delta: room for n. Fast where few are kept. */
   size_t (*window)(const hfy_real *x, size_t n, hfy_real max, double width, size_t *index, double *delta);
-  /* Widths for `window` of rows x, together: not below the t with sum of max(t - d, 0)^e = start^e, and near it; e: 1,
-     or 2 if square. start: not below t. n, rows at most HFY_SIMD_NARROW_, _ROWS_. NULL: not there. */
+  /* Widths for `window` of several rows x of n, whose top and tops are there: not below the t with sum of
+     max(t - d, 0)^e = start^e, and near it; e: 1, or 2 if square; start: not below t. NULL: not there. */
   void (*narrow)(const hfy_real *x, size_t n, double start, int square, size_t rows, hfy_simd_row_ *row);
   /* y[i] = e^(x[i] - max), within 2 ulp of exact, 0 where x[i] is below max + least; least: TINY, log 1e-37 (double:
      1e-300), or more. y may be x. Returns their sum, in double (float: added four at a time in float). */
@@ -5213,21 +5213,29 @@ HFY_TARGET_ size_t HFY_V_(window)(const HFY_S_ *x, size_t n, HFY_S_ max, double 
   const double edge = (double)max - width;
   /* d < width implies x > max - width, so x >= that rounded to double and then to hfy_real: rounding is monotonic */
   const HFY_VV_ least = HFY_V_(set)(edge < (double)max ? (HFY_S_)edge : max);
+  const int brief = n <= 128; /* a branch that nobody foretells costs more than the vector */
   size_t i = 0, count = 0;
+  (void)brief;
   for (; i + step <= n; i += step) {
     HFY_VV_ most = HFY_V_(max)(HFY_V_(load)(x + i), HFY_V_(load)(x + i + lanes));
     if (step > 2 * lanes)
       most = HFY_V_(max)(most, HFY_V_(max)(HFY_V_(load)(x + i + 2 * lanes), HFY_V_(load)(x + i + 3 * lanes)));
     if (!HFY_V_(bits)(HFY_V_(le)(least, most))) continue;
 #ifdef HFY_PACK_
-    for (size_t k = i; k < i + step; k += lanes) count = HFY_V_(keep_lanes)(HFY_V_(load)(x + k), max, width, k, index, delta, count);
+    for (size_t k = i; k < i + step; k += lanes) {
+      const HFY_VV_ v = HFY_V_(load)(x + k);
+      if (brief || HFY_V_(bits)(HFY_V_(le)(least, v)))
+        count = HFY_V_(keep_lanes)(v, max, width, k, index, delta, count);
+    }
 #else
     count = hfy_simd_window_some_(x, i, i + step, max, width, index, delta, count);
 #endif
   }
 #ifdef HFY_PACK_
-  for (; i < n && count + lanes <= n; i += lanes)
-    count = HFY_V_(keep_lanes)(HFY_V_(up_to)(n - i, HFY_V_(load_up)(x + i, n - i), HFY_V_(set)((HFY_S_)-HUGE_VAL)), max, width, i, index, delta, count);
+  for (; i < n && count + lanes <= n; i += lanes) {
+    const HFY_VV_ v = HFY_V_(up_to)(n - i, HFY_V_(load_up)(x + i, n - i), HFY_V_(set)((HFY_S_)-HUGE_VAL));
+    count = HFY_V_(keep_lanes)(v, max, width, i, index, delta, count);
+  }
 #endif
   return hfy_simd_window_some_(x, i, n, max, width, index, delta, count);
 }
@@ -5259,7 +5267,7 @@ HFY_INLINE_ void HFY_V_(narrow_by)(const int rows, const int square, const HFY_S
   enum { lanes = HFY_LANES_ };
   const double loose = 4 * ((double)n + 4) * (double)HFY_REAL_EPS_;
   const HFY_VV_ zero = HFY_V_(zero)();
-  const size_t least = hfy_base_min_(lanes, 4 + n * n * lanes / 131072); /* tops have to be near, or the window is small */
+  const size_t least = hfy_base_min_(lanes, 4 + n * n * lanes / 131072); /* tops near, or the window is small */
   HFY_S_ sums[2 * HFY_SIMD_ROWS_];
   size_t i;
   int r, step, far;
@@ -5683,6 +5691,7 @@ static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {
   HFY_D_(keep_below), HFY_D_(powers), HFY_D_(clip), HFY_D_(signs),
   {sizeof(HFY_S_), HFY_BATCH_, HFY_V_(wide), HFY_QUERIES_ == 1 ? NULL : HFY_V_(block)}};
 #undef HFY_PACK_
+#undef HFY_NARROW_
 #endif
 #ifndef HFY_SIMD_OTHER_ /* both precisions are there */
 static const hfy_simd_products_ HFY_PASTE_(products, real, HFY_ISA_) = {
@@ -10487,7 +10496,7 @@ typedef struct hfy_sep_scratch_ {
   hfy_real *row;  /* n: a prediction of its own (`plus`, losses) */
   size_t count;   /* entries of the list */
   int narrow;     /* they are the support, but for rounding and what is near */
-  size_t rows, left;                     /* rows in a run from this one on, or 0; how many of the last below are ahead */
+  size_t rows, left;                   /* rows in a run from this one on, or 0; how many of the last below are ahead */
   hfy_simd_row_ ahead[HFY_SIMD_ROWS_];
   double top;     /* the largest score of the row; of kinds by rank and boxes, once solved, a score near the edge */
   double sums[3]; /* of the last height */
@@ -11128,21 +11137,17 @@ HFY_PRIVATE_ double hfy_sep_support_(double a, double e, double *last, hfy_sep_s
    (HFY Algorithm 4 with its exponent corrected, eq. 30-33) */
 HFY_PRIVATE_ void hfy_sep_power_(double a, double e, double power, hfy_sep_scratch_ *s) {
   double far, x = hfy_sep_support_(a, e, &far, s), height, slope, jensen, sums[2];
-  const double beyond = s->root; /* few weights, solved at once: x is that far beyond the last, and not rounded */
+  const double beyond = s->root; /* above 0, few weights, solved at once: x is that far beyond the last, unrounded */
   size_t i;
   int step;
-  if (beyond > 0)
-    x = far + beyond;
-  else {
-  jensen = hfy_sep_mean_(s->weight, s->count) + pow((double)s->count, -1 / e) / a;
+  jensen = beyond > 0 ? far + beyond : hfy_sep_mean_(s->weight, s->count) + pow((double)s->count, -1 / e) / a;
   if (jensen < x) x = jensen;
   if (!(x < 1 / a)) x = 1 / a;
-  for (step = 0; step < 200; step++) {
+  for (step = 0; step < 200 && !(beyond > 0); step++) {
     const double before = x;
     height = hfy_sep_height_(s, a, e, x, &slope);
     if (!hfy_sep_step_(&x, x - (height - 1) / slope)) break;
     if (e * (before - x) < 1e-8 * (x - far)) break; /* the next is its square */
-  }
   }
   s->root = x;
   if (e >= 2 && e <= 2)
@@ -11519,7 +11524,7 @@ HFY_PRIVATE_ const hfy_simd_row_ *hfy_sep_ahead_(const hfy_sep *full, hfy_sep_me
   double a, e;
   size_t i;
   if (!s->simd->narrow || n < 16 || n > HFY_SIMD_NARROW_ || !hfy_sep_shape_(full, method, &a, &e)) return NULL;
-  if (!(e <= 1 || e >= 2) || !(e >= 1 && e <= 2)) return NULL;
+  if (e < 1 || (e > 1 && e < 2) || e > 2) return NULL;
   if (!s->left) {
     hfy_simd_row_ *row = s->ahead;
     s->left = s->rows < HFY_SIMD_ROWS_ ? 1 : HFY_SIMD_ROWS_;
