@@ -3493,8 +3493,13 @@ typedef struct hfy_simd_product_ {
   void (*block)(const hfy_simd_block_ *block);
 } hfy_simd_product_;
 
-/* Rows of at most NARROW scores are narrowed before they are listed, ROWS of them at once. */
-enum { HFY_SIMD_NARROW_ = 512, HFY_SIMD_ROWS_ = 4 };
+/* Rows of at most NARROW scores are narrowed before they are listed, ROWS of them at once; none in a build for size. */
+#ifdef __OPTIMIZE_SIZE__
+#define HFY_SIMD_NARROW_ 0
+#else
+#define HFY_SIMD_NARROW_ 512
+#endif
+enum { HFY_SIMD_ROWS_ = HFY_SIMD_NARROW_ ? 4 : 1 };
 typedef struct hfy_simd_row_ {
   double top, width, loose; /* the largest score; how far below it weights can lie; what of that is for rounding */
   int narrow;               /* else the width is `start`, as few scores are so near */
@@ -5213,7 +5218,7 @@ HFY_TARGET_ size_t HFY_V_(window)(const HFY_S_ *x, size_t n, HFY_S_ max, double 
   const double edge = (double)max - width;
   /* d < width implies x > max - width, so x >= that rounded to double and then to hfy_real: rounding is monotonic */
   const HFY_VV_ least = HFY_V_(set)(edge < (double)max ? (HFY_S_)edge : max);
-  const int brief = n <= 128; /* a branch that nobody foretells costs more than the vector */
+  const int brief = HFY_SIMD_NARROW_ && n <= 128; /* a branch that nobody foretells costs more than the vector */
   size_t i = 0, count = 0;
   (void)brief;
   for (; i + step <= n; i += step) {
@@ -5232,7 +5237,7 @@ HFY_TARGET_ size_t HFY_V_(window)(const HFY_S_ *x, size_t n, HFY_S_ max, double 
 #endif
   }
 #ifdef HFY_PACK_
-  for (; i < n && count + lanes <= n; i += lanes) {
+  for (; HFY_SIMD_NARROW_ && i < n && count + lanes <= n; i += lanes) {
     const HFY_VV_ v = HFY_V_(up_to)(n - i, HFY_V_(load_up)(x + i, n - i), HFY_V_(set)((HFY_S_)-HUGE_VAL));
     count = HFY_V_(keep_lanes)(v, max, width, i, index, delta, count);
   }
@@ -11097,11 +11102,6 @@ HFY_COLD_ double hfy_sep_edge_(const double *d, size_t n, double a, double e, do
 }
 
 enum { HFY_SEP_FEW_ = 64 }; /* a support as small needs no more than the root of its parabola */
-/* How far beyond t, the largest distance, the squares of t - d sum up to `full`; the sums are those at t. */
-HFY_PRIVATE_ double hfy_sep_beyond_(const hfy_sep_scratch_ *s, double full) {
-  const double sum = s->sums[1], rest = full - s->sums[2];
-  return rest / (sum + sqrt(sum * sum + (double)s->count * rest));
-}
 
 /* From a window to the support, by what does not depend on the rest of the window: a window that holds less of what
    gets no weight has the same solution, to the bit. Returns a point right of the threshold, by what is left; *last: its
@@ -11110,7 +11110,7 @@ HFY_PRIVATE_ double hfy_sep_support_(double a, double e, double *last, hfy_sep_s
   double far, loose, height, slope, x, edge = 0;
   size_t before;
   s->root = 0;
-  if (!s->narrow) (void)hfy_sep_narrow_(a, e, 1e-1, s);
+  if (!HFY_SIMD_NARROW_ || !s->narrow) (void)hfy_sep_narrow_(a, e, 1e-1, s);
   for (;;) {
     loose = hfy_sep_loose_(s->count, e);
     *last = far = hfy_sep_far_(s);
@@ -11118,9 +11118,9 @@ HFY_PRIVATE_ double hfy_sep_support_(double a, double e, double *last, hfy_sep_s
     height = hfy_sep_height_(s, a, e, far, &slope);
     x = (1 - height) / slope;
     if (e >= 2 && e <= 2 && height < 1) { /* its square is a square in x: solved */
-      const double side = slope * height, rest = 1 - height * height;
-      x = rest / (side + sqrt(side * side + (double)s->count * a * a * rest));
-      if (s->count <= HFY_SEP_FEW_) s->root = hfy_sep_beyond_(s, 1 / (a * a));
+      const double sum = s->sums[1], rest = 1 / (a * a) - s->sums[2];
+      x = rest / (sum + sqrt(sum * sum + (double)s->count * rest));
+      if (s->count <= HFY_SEP_FEW_) s->root = x;
     }
     x += far + loose * far;
     if (edge > 0 || height < 1 - 2 * loose) return x; /* all enter */
@@ -11137,7 +11137,7 @@ HFY_PRIVATE_ double hfy_sep_support_(double a, double e, double *last, hfy_sep_s
    (HFY Algorithm 4 with its exponent corrected, eq. 30-33) */
 HFY_PRIVATE_ void hfy_sep_power_(double a, double e, double power, hfy_sep_scratch_ *s) {
   double far, x = hfy_sep_support_(a, e, &far, s), height, slope, jensen, sums[2];
-  const double beyond = s->root; /* above 0, few weights, solved at once: x is that far beyond the last, unrounded */
+  const double beyond = s->root; /* above 0: few weights, solved at once, x is that far beyond the last, unrounded */
   size_t i;
   int step;
   jensen = beyond > 0 ? far + beyond : hfy_sep_mean_(s->weight, s->count) + pow((double)s->count, -1 / e) / a;
@@ -11152,7 +11152,7 @@ HFY_PRIVATE_ void hfy_sep_power_(double a, double e, double power, hfy_sep_scrat
   s->root = x;
   if (e >= 2 && e <= 2)
     for (i = 0; i < s->count; i++) {
-      const double p = beyond > 0 ? far - s->weight[i] + beyond : x - s->weight[i];
+      const double p = (beyond > 0 ? far : x) - s->weight[i] + beyond;
       s->weight[i] = power > 1 ? p * p : p;
     }
   else
@@ -11163,10 +11163,11 @@ HFY_PRIVATE_ void hfy_sep_power_(double a, double e, double power, hfy_sep_scrat
    threshold. Else by what is exact. */
 HFY_PRIVATE_ void hfy_sep_line_(hfy_sep_scratch_ *s) {
   const double loose = hfy_sep_loose_(s->count, 1);
-  double t = s->narrow ? hfy_sep_mean_(s->weight, s->count) + 1 / (double)s->count : hfy_sep_means_(s, loose);
+  const int narrow = HFY_SIMD_NARROW_ && s->narrow;
+  double t = narrow ? hfy_sep_mean_(s->weight, s->count) + 1 / (double)s->count : hfy_sep_means_(s, loose);
   double far = hfy_sep_far_(s);
   size_t i;
-  if (s->narrow && !(far < t - loose)) {
+  if (narrow && !(far < t - loose)) {
     t = hfy_sep_means_(s, loose);
     far = hfy_sep_far_(s);
   }
@@ -11523,7 +11524,7 @@ HFY_PRIVATE_ const hfy_simd_row_ *hfy_sep_ahead_(const hfy_sep *full, hfy_sep_me
                                                  size_t n, hfy_sep_scratch_ *s) {
   double a, e;
   size_t i;
-  if (!s->simd->narrow || n < 16 || n > HFY_SIMD_NARROW_ || !hfy_sep_shape_(full, method, &a, &e)) return NULL;
+  if (!HFY_SIMD_NARROW_ || !s->simd->narrow || n < 16 || n > HFY_SIMD_NARROW_ || !hfy_sep_shape_(full, method, &a, &e)) return NULL;
   if (e < 1 || (e > 1 && e < 2) || e > 2) return NULL;
   if (!s->left) {
     hfy_simd_row_ *row = s->ahead;
@@ -11543,9 +11544,9 @@ HFY_PRIVATE_ hfy_status hfy_sep_list_(const hfy_sep *full, const hfy_real *theta
   const hfy_simd_row_ *ahead = hfy_sep_ahead_(full, method, theta, n, s);
   hfy_status status;
   double margin = ahead ? ahead->width : hfy_sep_link_margin_(full);
-  s->top = ahead ? ahead->top : (double)s->simd->max(theta, n, tops);
-  s->narrow = ahead && ahead->narrow;
-  status = hfy_sep_check_top_(s->top);
+  if (HFY_SIMD_NARROW_) s->narrow = ahead && ahead->narrow;
+  if (ahead) status = hfy_sep_check_top_(s->top = ahead->top);
+  else status = hfy_sep_top_(s->simd, theta, n, tops, &s->top);
   if (status) return status;
   if (hfy_sep_has_bounds_(full)) return hfy_sep_bounded_(full, theta, n, row, s);
   if (method == HFY_SEP_BY_STRUCTURE_) return HFY_IF_STRUCTURE_(hfy_sep_structured_(full, theta, n, s));
@@ -11563,7 +11564,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_candidates_(const hfy_sep *full, hfy_sep_scratch
   const hfy_sep_method_ method = hfy_sep_method_of_(full);
   const double margin = hfy_sep_link_margin_(full);
   size_t i, kept = 0;
-  s->narrow = 0;
+  if (HFY_SIMD_NARROW_) s->narrow = 0;
   if (!s->count) return HFY_ERR_ARG;
   for (i = 1, s->top = s->weight[0]; i < s->count; i++) s->top = s->weight[i] > s->top ? s->weight[i] : s->top;
   if (method == HFY_SEP_BY_TOP_ || method == HFY_SEP_BY_BOX_) return hfy_sep_solve_(full, method, s);
@@ -12353,7 +12354,7 @@ HFY_COLD_ void hfy_sep_share_(void *context, size_t i) {
   task->failure = HFY_OK;
   for (; j < end; j++) {
     hfy_status one;
-    task->scratch.rows = call->full->plus ? 0 : end - j;
+    if (HFY_SIMD_NARROW_) task->scratch.rows = call->full->plus ? 0 : end - j;
     one = hfy_sep_fill_(call->full, call->theta + j * n, n, j, call->y + j * n, NULL, &task->scratch);
     if (!one || task->failure) continue;
     task->failure = one;
