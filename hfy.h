@@ -11524,7 +11524,8 @@ HFY_PRIVATE_ const hfy_simd_row_ *hfy_sep_ahead_(const hfy_sep *full, hfy_sep_me
                                                  size_t n, hfy_sep_scratch_ *s) {
   double a, e;
   size_t i;
-  if (!HFY_SIMD_NARROW_ || !s->simd->narrow || n < 16 || n > HFY_SIMD_NARROW_ || !hfy_sep_shape_(full, method, &a, &e)) return NULL;
+  if (!HFY_SIMD_NARROW_ || !s->simd->narrow || n < 16 || n > HFY_SIMD_NARROW_) return NULL;
+  if (!hfy_sep_shape_(full, method, &a, &e)) return NULL;
   if (e < 1 || (e > 1 && e < 2) || e > 2) return NULL;
   if (!s->left) {
     hfy_simd_row_ *row = s->ahead;
@@ -27558,6 +27559,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_SIMD_NOINLINE_
 #undef HFY_GNU_
 #undef HFY_SIMD_TINY_
+#undef HFY_SIMD_NARROW_
 #undef HFY_SIMD_POPCOUNT_
 #undef HFY_SIMD_X86_
 #undef HFY_SIMD_NEON_
