@@ -3528,6 +3528,19 @@ typedef struct hfy_simd_product_ {
   void (*block)(const hfy_simd_block_ *block);
 } hfy_simd_product_;
 
+/* Rows of at most NARROW scores are narrowed before they are listed, ROWS of them at once; none in a build for size. */
+#ifdef __OPTIMIZE_SIZE__
+#define HFY_SIMD_NARROW_ 0
+#else
+#define HFY_SIMD_NARROW_ 512
+#endif
+enum { HFY_SIMD_ROWS_ = HFY_SIMD_NARROW_ ? 4 : 1 };
+typedef struct hfy_simd_row_ {
+  double top, width, loose; /* the largest score; how far below it weights can lie; what of that is for rounding */
+  int narrow;               /* else the width is `start`, as few scores are so near */
+  hfy_real tops[HFY_SIMD_LANES_]; /* as `max` found them */
+} hfy_simd_row_;
+
 typedef struct hfy_simd_ {
   hfy_isa isa;
   size_t lanes;               /* of a vector of hfy_real, at most HFY_SIMD_LANES_ */
@@ -3546,6 +3559,9 @@ typedef struct hfy_simd_ {
   /* Lists, ascending, the i whose distance d = (double)max - (double)x[i] is below width, or 0: index and delta get i
      and d; returns how many. max: the largest of x. index, delta: room for n. Fast where few are kept. */
   size_t (*window)(const hfy_real *x, size_t n, hfy_real max, double width, size_t *index, double *delta);
+  /* Widths for `window` of several rows x of n, whose top and tops are there: not below the t with sum of
+     max(t - d, 0)^e = start^e, and near it; e: 1, or 2 if square; start: not below t. NULL: not there. */
+  void (*narrow)(const hfy_real *x, size_t n, double start, int square, size_t rows, hfy_simd_row_ *row);
   /* y[i] = e^(x[i] - max), within 2 ulp of exact, 0 where x[i] is below max + least; least: TINY, log 1e-37 (double:
      1e-300), or more. y may be x. Returns their sum, in double (float: added four at a time in float). */
   double (*softmax)(const hfy_real *x, size_t n, hfy_real max, double least, hfy_real *y);
@@ -4213,7 +4229,7 @@ HFY_PRIVATE_ size_t hfy_simd_signs_scalar_(const double *h, const double *width,
 
 static const hfy_simd_ hfy_simd_table_real_scalar_ = {
   HFY_ISA_SCALAR, 1, hfy_simd_dot_scalar_, hfy_simd_euclidean_scalar_, hfy_simd_manhattan_scalar_,
-  hfy_simd_combine_scalar_, hfy_simd_gather_scalar_, hfy_simd_max_scalar_, hfy_simd_window_scalar_,
+  hfy_simd_combine_scalar_, hfy_simd_gather_scalar_, hfy_simd_max_scalar_, hfy_simd_window_scalar_, NULL,
   hfy_simd_softmax_scalar_, hfy_simd_scale_scalar_, hfy_simd_scale_once_scalar_, hfy_simd_mix_scalar_,
   hfy_simd_apart_scalar_, hfy_simd_exp_scalar_, hfy_simd_tilt_scalar_, hfy_simd_below_scalar_,
   hfy_simd_keep_below_scalar_, hfy_simd_powers_scalar_, hfy_simd_clip_scalar_, hfy_simd_signs_scalar_,
@@ -5220,10 +5236,18 @@ HFY_INLINE_ size_t HFY_D_(keep)(HFY_DV_ x, HFY_DV_ max, HFY_DV_ width, size_t i,
                                 double *delta, size_t count) {
   HFY_DV_ d = HFY_D_(sub)(max, x);
   unsigned bits = HFY_D_(bits)(HFY_D_(either)(HFY_D_(lt)(d, width), HFY_D_(le)(d, HFY_D_(zero)())));
-  if (!bits) return count;
   HFY_D_(store)(delta + count, HFY_D_(pack)(bits, d)); /* count <= i: within what was asked for */
   HFY_D_(index_store)(index + count, HFY_D_(index_pack)(bits, HFY_D_(index_from)(i)));
   return count + HFY_D_(count)(bits);
+}
+HFY_INLINE_ size_t HFY_V_(keep_lanes)(HFY_VV_ x, HFY_S_ max, double width, size_t i, size_t *index, double *delta,
+                                      size_t count) {
+  const HFY_DV_ m = HFY_D_(set)((double)max), wide = HFY_D_(set)(width);
+  count = HFY_D_(keep)(HFY_V_(low)(x), m, wide, i, index, delta, count);
+#ifndef HFY_DOUBLE
+  count = HFY_D_(keep)(HFY_F_(high)(x), m, wide, i + HFY_LANES_ / 2, index, delta, count);
+#endif
+  return count;
 }
 #endif
 
@@ -5232,7 +5256,9 @@ HFY_TARGET_ size_t HFY_V_(window)(const HFY_S_ *x, size_t n, HFY_S_ max, double 
   const double edge = (double)max - width;
   /* d < width implies x > max - width, so x >= that rounded to double and then to hfy_real: rounding is monotonic */
   const HFY_VV_ least = HFY_V_(set)(edge < (double)max ? (HFY_S_)edge : max);
+  const int brief = HFY_SIMD_NARROW_ && n <= 128; /* a branch that nobody foretells costs more than the vector */
   size_t i = 0, count = 0;
+  (void)brief;
   for (; i + step <= n; i += step) {
     HFY_VV_ most = HFY_V_(max)(HFY_V_(load)(x + i), HFY_V_(load)(x + i + lanes));
     if (step > 2 * lanes)
@@ -5240,20 +5266,98 @@ HFY_TARGET_ size_t HFY_V_(window)(const HFY_S_ *x, size_t n, HFY_S_ max, double 
     if (!HFY_V_(bits)(HFY_V_(le)(least, most))) continue;
 #ifdef HFY_PACK_
     for (size_t k = i; k < i + step; k += lanes) {
-      const HFY_DV_ m = HFY_D_(set)((double)max), wide = HFY_D_(set)(width);
       const HFY_VV_ v = HFY_V_(load)(x + k);
-      if (!HFY_V_(bits)(HFY_V_(le)(least, v))) continue;
-      count = HFY_D_(keep)(HFY_V_(low)(v), m, wide, k, index, delta, count);
-#ifndef HFY_DOUBLE
-      count = HFY_D_(keep)(HFY_F_(high)(v), m, wide, k + lanes / 2, index, delta, count);
-#endif
+      if (brief || HFY_V_(bits)(HFY_V_(le)(least, v)))
+        count = HFY_V_(keep_lanes)(v, max, width, k, index, delta, count);
     }
 #else
     count = hfy_simd_window_some_(x, i, i + step, max, width, index, delta, count);
 #endif
   }
+#ifdef HFY_PACK_
+  for (; HFY_SIMD_NARROW_ && i < n && count + lanes <= n; i += lanes) {
+    const HFY_VV_ v = HFY_V_(up_to)(n - i, HFY_V_(load_up)(x + i, n - i), HFY_V_(set)((HFY_S_)-HUGE_VAL));
+    count = HFY_V_(keep_lanes)(v, max, width, i, index, delta, count);
+  }
+#endif
   return hfy_simd_window_some_(x, i, n, max, width, index, delta, count);
 }
+
+#ifdef __OPTIMIZE_SIZE__
+#define HFY_NARROW_ NULL
+#else
+#define HFY_NARROW_ HFY_V_(narrow)
+HFY_INLINE_ size_t HFY_V_(count_lanes)(HFY_V_(cond) c) {
+  const unsigned bits = HFY_V_(bits)(c);
+#ifdef HFY_PACK_
+  return HFY_D_(count)(bits);
+#else
+  return (bits & 1) + (bits >> 1 & 1) + (bits >> 2 & 1) + (bits >> 3);
+#endif
+}
+/* One vector of distances d: adds r = max(edge - d, 0) to sums[1], and to sums[0] r^2 or how many are above 0. */
+HFY_INLINE_ void HFY_V_(narrow1)(HFY_VV_ d, HFY_VV_ edge, int square, HFY_VV_ *sums) {
+  const HFY_VV_ zero = HFY_V_(zero)(), r = HFY_V_(max)(HFY_V_(sub)(edge, d), zero);
+  sums[0] = square ? HFY_V_(fma)(r, r, sums[0])
+                   : HFY_V_(add)(sums[0], HFY_V_(select)(HFY_V_(lt)(d, edge), HFY_V_(set)(1), zero));
+  sums[1] = HFY_V_(add)(sums[1], r);
+}
+
+/* Newton's method from the right, on a norm, which is convex; of several rows together, as a sum's lanes wait for each
+   other. A sum is off by less than n ulp, and a step by less than twice that of where it began. */
+HFY_INLINE_ void HFY_V_(narrow_by)(const int rows, const int square, const HFY_S_ *x, size_t n, double start,
+                                   hfy_simd_row_ *row) {
+  enum { lanes = HFY_LANES_ };
+  const double loose = 4 * ((double)n + 4) * (double)HFY_REAL_EPS_;
+  const HFY_VV_ zero = HFY_V_(zero)();
+  const size_t least = hfy_base_min_(lanes, 4 + n * n * lanes / 131072); /* tops near, or the window is small */
+  HFY_S_ sums[2 * HFY_SIMD_ROWS_];
+  size_t i;
+  int r, step, far;
+  HFY_UNROLL_ for (r = far = 0; r < rows; r++) {
+    const HFY_VV_ d = HFY_V_(sub)(HFY_V_(set)((HFY_S_)row[r].top), HFY_V_(load)(row[r].tops));
+    row[r].narrow = HFY_V_(count_lanes)(HFY_V_(lt)(d, HFY_V_(set)((HFY_S_)start))) >= least;
+    row[r].loose = 0;
+    row[r].width = start;
+    far |= row[r].narrow;
+  }
+  for (step = 0; step < 8 && far; step++) {
+    HFY_VV_ sum[2 * HFY_SIMD_ROWS_], top[HFY_SIMD_ROWS_], level[HFY_SIMD_ROWS_];
+    HFY_UNROLL_ for (r = 0; r < rows; r++) {
+      sum[2 * r] = sum[2 * r + 1] = zero;
+      top[r] = HFY_V_(set)((HFY_S_)row[r].top);
+      level[r] = HFY_V_(set)((HFY_S_)row[r].width);
+    }
+    for (i = 0; i < n; i += lanes)
+      HFY_UNROLL_ for (r = 0; r < rows; r++) {
+        const HFY_VV_ d = HFY_V_(sub)(top[r], HFY_V_(load_up)(x + (size_t)r * n + i, n - i));
+        HFY_V_(narrow1)(HFY_V_(up_to)(n - i, d, level[r]), level[r], square, sum + 2 * r);
+      }
+    HFY_UNROLL_ for (r = 0; r < 2 * rows; r += lanes)
+      HFY_V_(fold)(sum + r, 2 * rows - r < lanes ? 2 * rows - r : lanes, sums + r);
+    HFY_UNROLL_ for (r = far = 0; r < rows; r++) {
+      const double before = row[r].width, much = (double)sums[2 * r], many = (double)sums[2 * r + 1];
+      const double edge = before - (square ? (much - start * sqrt(much)) / many : (many - start) / much);
+      far |= edge < 0.8 * before; /* else near: another step costs more than what it drops */
+      row[r].width = edge;
+      row[r].loose = loose * (edge < before ? before : edge);
+    }
+  }
+  HFY_UNROLL_ for (r = 0; r < rows; r++) row[r].width += row[r].loose;
+}
+HFY_TARGET_ void HFY_V_(narrow)(const HFY_S_ *x, size_t n, double start, int square, size_t rows, hfy_simd_row_ *row) {
+  if (rows < HFY_SIMD_ROWS_)
+    while (rows--)
+      if (square)
+        HFY_V_(narrow_by)(1, 1, x + rows * n, n, start, row + rows);
+      else
+        HFY_V_(narrow_by)(1, 0, x + rows * n, n, start, row + rows);
+  else if (square)
+    HFY_V_(narrow_by)(HFY_SIMD_ROWS_, 1, x, n, start, row);
+  else
+    HFY_V_(narrow_by)(HFY_SIMD_ROWS_, 0, x, n, start, row);
+}
+#endif
 
 /* e^(x + low) / 2^n, in about [0.7, 1.42]; |low| is tiny. */
 HFY_INLINE_ HFY_DV_ HFY_D_(exp_parts)(HFY_DV_ x, HFY_DV_ low, HFY_DV_ *n) {
@@ -5625,11 +5729,12 @@ HFY_TARGET_ size_t HFY_D_(signs)(const double *h, const double *width, double c,
 
 static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {
   (hfy_isa)HFY_SIMD_PASS_, HFY_LANES_, HFY_V_(dot), HFY_V_(euclidean), HFY_V_(manhattan),
-  HFY_V_(combine), HFY_V_(gather), HFY_V_(largest), HFY_V_(window), HFY_V_(softmax), HFY_V_(scale),
+  HFY_V_(combine), HFY_V_(gather), HFY_V_(largest), HFY_V_(window), HFY_NARROW_, HFY_V_(softmax), HFY_V_(scale),
   HFY_V_(scale_once), HFY_V_(mix), HFY_V_(apart), HFY_V_(exp), HFY_V_(tilt), HFY_D_(below),
   HFY_D_(keep_below), HFY_D_(powers), HFY_D_(clip), HFY_D_(signs),
   {sizeof(HFY_S_), HFY_BATCH_, HFY_V_(wide), HFY_QUERIES_ == 1 ? NULL : HFY_V_(block)}};
 #undef HFY_PACK_
+#undef HFY_NARROW_
 #endif
 #ifndef HFY_SIMD_OTHER_ /* both precisions are there */
 static const hfy_simd_products_ HFY_PASTE_(products, real, HFY_ISA_) = {
@@ -10444,7 +10549,11 @@ typedef struct hfy_sep_scratch_ {
   double *sum;    /* n: `plus` */
   hfy_real *row;  /* n: a prediction of its own (`plus`, losses) */
   size_t count;   /* entries of the list */
+  int narrow;     /* they are the support, but for rounding and what is near */
+  size_t rows, left;                   /* rows in a run from this one on, or 0; how many of the last below are ahead */
+  hfy_simd_row_ ahead[HFY_SIMD_ROWS_];
   double top;     /* the largest score of the row; of kinds by rank and boxes, once solved, a score near the edge */
+  double sums[3]; /* of the last height */
   double root;    /* NORM: its t; SparseMAP: Omega* */
   /* SparseMAP: the solver of the last row, that of the first row without an answer (or NULL), the most that a link
      needs beside them, the first link's number of higher-order scores; SEQUENCE_KSUBSETS as a structure */
@@ -10811,11 +10920,14 @@ HFY_PRIVATE_ void hfy_sep_plan_(hfy_base_arena_ *arena, const hfy_simd_ *simd, c
 /* --- the row as a whole --- */
 
 /* The largest score, and whether the row can be answered at all. */
+HFY_PRIVATE_ hfy_status hfy_sep_check_top_(double top) {
+  if (hfy_base_is_nan_(top) || hfy_base_is_pos_inf_(top)) return HFY_ERR_NONFINITE;
+  return hfy_base_is_neg_inf_(top) ? HFY_ERR_ARG : HFY_OK;
+}
 HFY_PRIVATE_ hfy_status hfy_sep_top_(const hfy_simd_ *simd, const hfy_real *theta, size_t n, hfy_real *tops,
                                      double *top) {
   *top = (double)simd->max(theta, n, tops);
-  if (hfy_base_is_nan_(*top) || hfy_base_is_pos_inf_(*top)) return HFY_ERR_NONFINITE;
-  return hfy_base_is_neg_inf_(*top) ? HFY_ERR_ARG : HFY_OK;
+  return hfy_sep_check_top_(*top);
 }
 
 HFY_PRIVATE_ double hfy_sep_mean_(const double *d, size_t count) {
@@ -10950,8 +11062,8 @@ HFY_PRIVATE_ int hfy_sep_shape_(const hfy_sep *full, hfy_sep_method_ method, dou
 }
 
 /* h(x)^(1/e) and its slope, to rounding. */
-HFY_PRIVATE_ double hfy_sep_height_(const hfy_sep_scratch_ *s, double a, double e, double x, double *slope) {
-  double sums[3], root;
+HFY_PRIVATE_ double hfy_sep_height_(hfy_sep_scratch_ *s, double a, double e, double x, double *slope) {
+  double *sums = s->sums, root;
   const int line = e >= 1 && e <= 1, cone = e >= 2 && e <= 2;
   if (line || cone) {
     s->simd->below(s->weight, s->count, x, sums);
@@ -11038,13 +11150,16 @@ HFY_COLD_ double hfy_sep_edge_(const double *d, size_t n, double a, double e, do
   }
 }
 
+enum { HFY_SEP_FEW_ = 64 }; /* a support as small needs no more than the root of its parabola */
+
 /* From a window to the support, by what does not depend on the rest of the window: a window that holds less of what
    gets no weight has the same solution, to the bit. Returns a point right of the threshold, by what is left; *last: its
    largest distance. */
 HFY_PRIVATE_ double hfy_sep_support_(double a, double e, double *last, hfy_sep_scratch_ *s) {
   double far, loose, height, slope, x, edge = 0;
   size_t before;
-  (void)hfy_sep_narrow_(a, e, 1e-1, s);
+  s->root = 0;
+  if (!HFY_SIMD_NARROW_ || !s->narrow) (void)hfy_sep_narrow_(a, e, 1e-1, s);
   for (;;) {
     loose = hfy_sep_loose_(s->count, e);
     *last = far = hfy_sep_far_(s);
@@ -11052,8 +11167,9 @@ HFY_PRIVATE_ double hfy_sep_support_(double a, double e, double *last, hfy_sep_s
     height = hfy_sep_height_(s, a, e, far, &slope);
     x = (1 - height) / slope;
     if (e >= 2 && e <= 2 && height < 1) { /* its square is a square in x: solved */
-      const double side = slope * height, rest = 1 - height * height;
-      x = rest / (side + sqrt(side * side + (double)s->count * a * a * rest));
+      const double sum = s->sums[1], rest = 1 / (a * a) - s->sums[2];
+      x = rest / (sum + sqrt(sum * sum + (double)s->count * rest));
+      if (s->count <= HFY_SEP_FEW_) s->root = x;
     }
     x += far + loose * far;
     if (edge > 0 || height < 1 - 2 * loose) return x; /* all enter */
@@ -11070,12 +11186,13 @@ HFY_PRIVATE_ double hfy_sep_support_(double a, double e, double *last, hfy_sep_s
    (HFY Algorithm 4 with its exponent corrected, eq. 30-33) */
 HFY_PRIVATE_ void hfy_sep_power_(double a, double e, double power, hfy_sep_scratch_ *s) {
   double far, x = hfy_sep_support_(a, e, &far, s), height, slope, jensen, sums[2];
+  const double beyond = s->root; /* above 0: few weights, solved at once, x is that far beyond the last, unrounded */
   size_t i;
   int step;
-  jensen = hfy_sep_mean_(s->weight, s->count) + pow((double)s->count, -1 / e) / a;
+  jensen = beyond > 0 ? far + beyond : hfy_sep_mean_(s->weight, s->count) + pow((double)s->count, -1 / e) / a;
   if (jensen < x) x = jensen;
   if (!(x < 1 / a)) x = 1 / a;
-  for (step = 0; step < 200; step++) {
+  for (step = 0; step < 200 && !(beyond > 0); step++) {
     const double before = x;
     height = hfy_sep_height_(s, a, e, x, &slope);
     if (!hfy_sep_step_(&x, x - (height - 1) / slope)) break;
@@ -11084,7 +11201,7 @@ HFY_PRIVATE_ void hfy_sep_power_(double a, double e, double power, hfy_sep_scrat
   s->root = x;
   if (e >= 2 && e <= 2)
     for (i = 0; i < s->count; i++) {
-      const double p = x - s->weight[i];
+      const double p = (beyond > 0 ? far : x) - s->weight[i] + beyond;
       s->weight[i] = power > 1 ? p * p : p;
     }
   else
@@ -11095,8 +11212,14 @@ HFY_PRIVATE_ void hfy_sep_power_(double a, double e, double power, hfy_sep_scrat
    threshold. Else by what is exact. */
 HFY_PRIVATE_ void hfy_sep_line_(hfy_sep_scratch_ *s) {
   const double loose = hfy_sep_loose_(s->count, 1);
-  double t = hfy_sep_means_(s, loose), far = hfy_sep_far_(s);
+  const int narrow = HFY_SIMD_NARROW_ && s->narrow;
+  double t = narrow ? hfy_sep_mean_(s->weight, s->count) + 1 / (double)s->count : hfy_sep_means_(s, loose);
+  double far = hfy_sep_far_(s);
   size_t i;
+  if (narrow && !(far < t - loose)) {
+    t = hfy_sep_means_(s, loose);
+    far = hfy_sep_far_(s);
+  }
   if (!(far < t - loose)) {
     (void)hfy_sep_support_(1, 1, &far, s);
     t = hfy_sep_means_(s, 0);
@@ -11445,13 +11568,35 @@ HFY_COLD_ double hfy_sep_floor_(const hfy_sep *full, const double *score, size_t
   return low;
 }
 
+/* A short row's top and a point right of its threshold, if it has one; those of a run of rows are sought together. */
+HFY_PRIVATE_ const hfy_simd_row_ *hfy_sep_ahead_(const hfy_sep *full, hfy_sep_method_ method, const hfy_real *theta,
+                                                 size_t n, hfy_sep_scratch_ *s) {
+  double a, e;
+  size_t i;
+  if (!HFY_SIMD_NARROW_ || !s->simd->narrow || n < 16 || n > HFY_SIMD_NARROW_) return NULL;
+  if (!hfy_sep_shape_(full, method, &a, &e)) return NULL;
+  if (e < 1 || (e > 1 && e < 2) || e > 2) return NULL;
+  if (!s->left) {
+    hfy_simd_row_ *row = s->ahead;
+    s->left = s->rows < HFY_SIMD_ROWS_ ? 1 : HFY_SIMD_ROWS_;
+    row += HFY_SIMD_ROWS_ - s->left;
+    for (i = 0; i < s->left; i++) row[i].top = (double)s->simd->max(theta + i * n, n, row[i].tops);
+    s->simd->narrow(theta, n, 1 / a, e > 1, s->left, row);
+  }
+  return s->ahead + HFY_SIMD_ROWS_ - s->left--;
+}
+
 /* Solves one row of a list kind; `row` chooses its bounds. theta is only read. */
 HFY_PRIVATE_ hfy_status hfy_sep_list_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row,
                                       hfy_sep_scratch_ *s) {
   const hfy_sep_method_ method = hfy_sep_method_of_(full);
   hfy_real tops[HFY_SIMD_LANES_];
-  hfy_status status = hfy_sep_top_(s->simd, theta, n, tops, &s->top);
-  double margin = hfy_sep_link_margin_(full);
+  const hfy_simd_row_ *ahead = hfy_sep_ahead_(full, method, theta, n, s);
+  hfy_status status;
+  double margin = ahead ? ahead->width : hfy_sep_link_margin_(full);
+  if (HFY_SIMD_NARROW_) s->narrow = ahead && ahead->narrow;
+  if (ahead) status = hfy_sep_check_top_(s->top = ahead->top);
+  else status = hfy_sep_top_(s->simd, theta, n, tops, &s->top);
   if (status) return status;
   if (hfy_sep_has_bounds_(full)) return hfy_sep_bounded_(full, theta, n, row, s);
   if (method == HFY_SEP_BY_STRUCTURE_) return HFY_IF_STRUCTURE_(hfy_sep_structured_(full, theta, n, s));
@@ -11469,6 +11614,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_candidates_(const hfy_sep *full, hfy_sep_scratch
   const hfy_sep_method_ method = hfy_sep_method_of_(full);
   const double margin = hfy_sep_link_margin_(full);
   size_t i, kept = 0;
+  if (HFY_SIMD_NARROW_) s->narrow = 0;
   if (!s->count) return HFY_ERR_ARG;
   for (i = 1, s->top = s->weight[0]; i < s->count; i++) s->top = s->weight[i] > s->top ? s->weight[i] : s->top;
   if (method == HFY_SEP_BY_TOP_ || method == HFY_SEP_BY_BOX_) return hfy_sep_solve_(full, method, s);
@@ -12257,7 +12403,9 @@ HFY_COLD_ void hfy_sep_share_(void *context, size_t i) {
   size_t end = hfy_base_share_(call->rows, i + 1, call->tasks);
   task->failure = HFY_OK;
   for (; j < end; j++) {
-    hfy_status one = hfy_sep_fill_(call->full, call->theta + j * n, n, j, call->y + j * n, NULL, &task->scratch);
+    hfy_status one;
+    if (HFY_SIMD_NARROW_) task->scratch.rows = call->full->plus ? 0 : end - j;
+    one = hfy_sep_fill_(call->full, call->theta + j * n, n, j, call->y + j * n, NULL, &task->scratch);
     if (!one || task->failure) continue;
     task->failure = one;
     task->failed = j;
@@ -27461,6 +27609,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_SIMD_NOINLINE_
 #undef HFY_GNU_
 #undef HFY_SIMD_TINY_
+#undef HFY_SIMD_NARROW_
 #undef HFY_SIMD_POPCOUNT_
 #undef HFY_SIMD_X86_
 #undef HFY_SIMD_NEON_

@@ -499,6 +499,44 @@ TEST(rows_of_a_batch_are_single_rows) {
   }
 }
 
+/* Short rows are cut near their support before they are listed, several together; long ones are not. */
+TEST(short_rows_are_long_rows_with_masks) {
+  enum { MOST = 512, LONG = 700, ROWS = 7 };
+  static const size_t sizes[] = {15, 16, 31, 64, 100, 129, 300, MOST};
+  static const double spread[] = {1e-9, 0.02, 0.3, 1, 3, 30};
+  static hfy_real theta[ROWS * MOST], y[ROWS * MOST], alone[MOST], padded[LONG], w[LONG];
+  const hfy_sep seps[] = {sep_of(HFY_SEP_SPARSEMAX), sep_of(HFY_SEP_ENTMAX), sep_of(HFY_SEP_NORMMAX)};
+  const hfy_real zero[1] = {0};
+  hfy_rng rng = hfy_rng_seed(17);
+  size_t a, b, c, i, j;
+  int isa;
+  for (isa = HFY_ISA_BEST; isa <= HFY_ISA_NEON; isa++) {
+    hfy_work work = {0};
+    work.isa = (hfy_isa)isa;
+    if (hfy_sep_apply(&seps[0], zero, 1, 1, alone, &work)) continue; /* not on this machine */
+    for (a = 0; a < sizeof sizes / sizeof *sizes; a++)
+      for (b = 0; b < 6; b++)
+        for (c = 0; c < 3; c++) {
+          const size_t n = sizes[a];
+          const double far = b % 2 ? 1000 : 0, level = c == 1 ? 0.5 : 0.125;
+          for (i = 0; i < ROWS * n; i++) { /* some on a grid, which meets thresholds; some masked */
+            const double x = spread[b] * hfy_rng_normal(&rng);
+            theta[i] = (hfy_real)(far + (i / n % 3 ? x : floor(x / level) * level));
+            if (i % 11 == 3 && i % n) theta[i] = (hfy_real)-HUGE_VAL;
+          }
+          CHECK(hfy_sep_apply(&seps[c], theta, ROWS, n, y, &work) == HFY_OK);
+          for (j = 0; j < ROWS; j++) {
+            CHECK(hfy_sep_apply(&seps[c], theta + j * n, 1, n, alone, &work) == HFY_OK);
+            CHECK(same_bits(alone, y + j * n, n * sizeof *alone));
+            for (i = 0; i < LONG; i++) padded[i] = i < n ? theta[j * n + i] : (hfy_real)-HUGE_VAL;
+            CHECK(hfy_sep_apply(&seps[c], padded, 1, LONG, w, &work) == HFY_OK);
+            CHECK(same_bits(w, y + j * n, n * sizeof *w));
+          }
+        }
+    hfy_work_free(&work);
+  }
+}
+
 TEST(in_place_is_out_of_place) {
   hfy_sep list[64], more = sep_of(HFY_SEP_SPARSEMAX);
   static hfy_real t[5 * 30], y[5 * 30];
@@ -959,6 +997,7 @@ int main(int argc, char **argv) {
   RUN(permutation_of_scores_permutes_weights);
   RUN(shift_of_scores_changes_nothing);
   RUN(rows_of_a_batch_are_single_rows);
+  RUN(short_rows_are_long_rows_with_masks);
   RUN(in_place_is_out_of_place);
   RUN(the_input_is_left_alone);
   RUN(masked_scores_do_not_count);
