@@ -22,14 +22,14 @@ def library(avx2=False):
 
 
 def rotation(X):
-    """Principal directions, the best first, as columns; and the rows less their mean in them."""
-    mean = X.mean(0, dtype=np.float64).astype(np.float32)
+    """Principal directions of the rows as they are, the best first, as columns; and the rows in them. For dots: with a mean taken
+    away first the query's part along it would stay in every rest, and three times as many rows."""
     C = np.zeros((X.shape[1],) * 2)
     for i in range(0, len(X), 8192):
-        x = (X[i:i + 8192] - mean).astype(np.float64)
+        x = X[i:i + 8192].astype(np.float64)
         C += x.T @ x
     R = np.ascontiguousarray(np.linalg.eigh(C)[1][:, ::-1]).astype(np.float32)
-    return R, np.ascontiguousarray((X - mean) @ R)  # the mean adds the same to every dot
+    return R, np.ascontiguousarray(X @ R)
 
 
 class Panorama:
