@@ -606,6 +606,14 @@ static void bounds_of_one(memory_of *m, const hfy_real *q, size_t j, size_t i, s
   }
   middle = dot * (double)v->scale[row] * one->bound.scale + one->middle;
   reach = (double)v->error[row] * one->bound.near + (double)v->spread[row] * one->rest + one->about;
+  if (s->deep) { /* the two bytes of its whole numbers come together again */
+    hfy_index_level_ level;
+    double want;
+    CHECK(hfy_index_aim_(seek, q, s));
+    hfy_index_level_prefix_(seek, s, &level);
+    seek->int8->dot(v->coef, m->index.prefix, &row, 1, &level.q, &want);
+    CHECK_EQ(want - level.planes * (double)v->c_sum[row], (double)(*out - bound->offset));
+  }
   CHECK(exact <= (long double)(up * unit) + all * 1e-18L && (double)score <= up * unit);
   CHECK(exact <= (long double)((middle + reach) * unit) + all * 1e-18L &&
         exact >= (long double)((middle - reach) * unit) - all * 1e-18L);
