@@ -9433,11 +9433,11 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_index_group_(const hfy_index_seek_ *see
   }
 }
 
-/* Do so many rows pass their prefixes that to bound all as a whole is sooner? By a window that ends at `from`; early
-   ones, where bars are low, may pass more. (Measured; words of four elements are those of the faster tiles.) */
+/* Do so many rows pass their prefixes that to bound all as a whole is sooner? By a window that ends at `from`.
+   (Measured: words of four elements are those of the faster tiles. Early windows, where bars are low, pass more.) */
 HFY_COLD_ int hfy_index_fails_(const hfy_index_seek_ *seek, size_t nq, size_t from, const hfy_index_scratch_ *s) {
   const double share = (double)s->passed / ((double)nq * HFY_INDEX_WINDOW_);
-  return share * (double)(seek->int8->step * seek->int8->step) > 1 + 4096 / (double)from;
+  return share > (seek->int8->step == 4 ? 0.05 : 0.25 + 1024 / (double)from);
 }
 
 /* One pass over the rows for nq queries that share it (at most what hfy_index_plan_ was told; q, bias and visible of
