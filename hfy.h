@@ -8757,7 +8757,7 @@ typedef struct hfy_index_scratch_ {
   double norm, about;        /* |q|; what underflow, and the rounding of what is beside the dot, can add */
   double beside, own;        /* that, and what a row's own counts */
   double *dots;              /* workers x CHUNK */
-  hfy_real *off, *y;         /* dim, prefix: the query beside the directions and along them */
+  hfy_real *off, *y;         /* dim, prefix: the query (a group of them) beside the directions and along them */
   double *wide;              /* prefix: y again */
   /* batches */
   int32_t *panel; /* the queries of a batch in groups */
@@ -8766,7 +8766,8 @@ typedef struct hfy_index_scratch_ {
   hfy_index_one_ *one;
   size_t *slot;   /* which of them is the query in place j */
   unsigned char *wides;  /* of the queries of a batch: whole, high, low */
-  int deep;              /* prefixes go before rows */
+  int deep, packed;      /* prefixes go before rows; the rows at hand are in tile */
+  float both[HFY_SIMD_TILE_]; /* their errors and spreads, where those count together */
   size_t passed;         /* rows that they did not rule out, in this window */
   hfy_index_lift_ raise; /* to NULL: nothing does */
   double ratio;          /* what spreads count beside errors, in any of the queries at most */
@@ -8802,8 +8803,8 @@ HFY_COLD_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index_seek_ *se
   s->high = HFY_TAKE_(arena, unsigned char, padded);
   s->low = HFY_TAKE_(arena, unsigned char, padded);
   s->dots = HFY_TAKE_(arena, double, hfy_base_times_(seek->workers, HFY_INDEX_CHUNK_));
-  s->off = HFY_TAKE_(arena, hfy_real, prefix ? dim : 0);
-  s->y = HFY_TAKE_(arena, hfy_real, prefix);
+  s->off = HFY_TAKE_(arena, hfy_real, hfy_base_times_(prefix ? dim : 0, groups ? HFY_SIMD_GROUP_ : 1));
+  s->y = HFY_TAKE_(arena, hfy_real, hfy_base_times_(prefix, groups ? HFY_SIMD_GROUP_ : 1));
   s->wide = HFY_TAKE_(arena, double, prefix);
   s->panel = HFY_TAKE_(arena, int32_t, hfy_base_times_(shared, padded / 2));
   s->tile = hfy_base_take_(arena, shared ? padded : 0, HFY_SIMD_TILE_ * 2);
@@ -9043,32 +9044,65 @@ HFY_COLD_ void hfy_index_level_rows_(const hfy_index_seek_ *seek, hfy_index_scra
   l->shift = middle + off + s->about + s->beside;
 }
 
-/* Those of the prefix.   (math 13.4) */
-HFY_COLD_ void hfy_index_level_prefix_(const hfy_index_seek_ *seek, hfy_index_scratch_ *s, hfy_index_level_ *l) {
-  const hfy_index *index = seek->index;
+/* Those of the prefix, of n queries at once: the directions are read once for all.   (math 13.4) */
+typedef struct hfy_index_along_ {
+  double along, norm, shift, size, step; /* m.q, |q|, the bound's shift, |y^|, its step */
+} hfy_index_along_;
+
+/* First: the query aimed at less its part along the mean, into s->off. */
+HFY_COLD_ void hfy_index_beside_(const hfy_index_seek_ *seek, size_t j, hfy_index_scratch_ *s, hfy_index_along_ *x) {
   const hfy_index_view_ *v = &seek->view;
-  size_t d, k, dim = index->dim, r = index->prefix;
-  double m = index->mean_norm, along = 0, factor, moved, size = 0, rest, leak;
-  double frobenius = index->basis_norm * sqrt((double)r) * (1 + 1e-12);
+  const size_t dim = seek->index->dim;
+  const double m = seek->index->mean_norm;
+  hfy_real *off = s->off + j * dim;
+  double along = 0, factor;
+  size_t d;
   for (d = 0; d < dim; d++) along += (double)v->mean[d] * s->q[d];
   factor = m > 0 ? along / (m * m) : 0;
-  for (d = 0; d < dim; d++) s->off[d] = (hfy_real)(s->q[d] - factor * (double)v->mean[d]);
-  seek->simd->dot(v->basis, dim, r, s->off, dim, 1, dim, s->y, r);
-  for (k = 0; k < r; k++) s->wide[k] = (double)s->y[k];
+  for (d = 0; d < dim; d++) off[d] = (hfy_real)(s->q[d] - factor * (double)v->mean[d]);
+  x->along = along;
+  x->norm = s->norm;
+  x->shift = s->about + s->beside;
+}
+
+/* Then, from its dots in s->y: its whole numbers in s->whole, and less those in s->y. */
+HFY_COLD_ void hfy_index_round_(const hfy_index_seek_ *seek, size_t j, hfy_index_scratch_ *s, hfy_index_along_ *x,
+                                hfy_index_level_ *l) {
+  const size_t r = seek->index->prefix;
+  hfy_real *y = s->y + j * r;
+  size_t k;
+  for (k = 0; k < r; k++) s->wide[k] = (double)y[k];
   hfy_index_begin_level_(seek, s->wide, r, s, l);
-  for (k = 0; k < r; k++) {
+  x->step = l->step;
+  for (x->size = 0, k = 0; k < r; k++) {
     double part = l->step * s->whole[k];
-    size += part * part;
-    s->y[k] = (hfy_real)-part;
+    x->size += part * part;
+    y[k] = (hfy_real)-part;
   }
-  size = hfy_sim_norm_(size, r);
-  moved = 2.1 * HFY_REAL_EPS_ * s->norm + (2 * (double)r + 4) * HFY_REAL_EPS_ * (2.1 * s->norm + size * frobenius) +
-          HFY_INDEX_TINY_;
-  seek->simd->combine(s->y, r, 1, v->basis, dim, r, dim, s->off, dim);
-  rest = hfy_sim_norm_(hfy_index_dot_(0, s->off, s->off, dim), dim);
-  seek->simd->dot(v->basis, dim, r, s->off, dim, 1, dim, s->y, r);
-  leak = hfy_sim_norm_(hfy_index_dot_(0, s->y, s->y, r), r) + hfy_sim_slack_(dim) * frobenius * rest +
-         index->basis_norm * moved + HFY_INDEX_TINY_;
+  x->size = hfy_sim_norm_(x->size, r);
+}
+
+/* What the directions leave of n queries into s->off, and its dots with them into s->y. */
+HFY_PRIVATE_ void hfy_index_leave_(const hfy_index_seek_ *seek, size_t n, hfy_index_scratch_ *s) {
+  const hfy_real *basis = seek->view.basis;
+  const size_t dim = seek->index->dim, r = seek->index->prefix;
+  seek->simd->combine(s->y, r, n, basis, dim, r, dim, s->off, dim);
+  seek->simd->dot(basis, dim, r, s->off, dim, n, dim, s->y, r);
+}
+
+/* Last: what the constants of rows count. */
+HFY_COLD_ void hfy_index_count_(const hfy_index_seek_ *seek, size_t j, const hfy_index_scratch_ *s,
+                                const hfy_index_along_ *x, hfy_index_level_ *l) {
+  const hfy_index *index = seek->index;
+  const hfy_index_view_ *v = &seek->view;
+  const size_t dim = index->dim, r = index->prefix;
+  const hfy_real *off = s->off + j * dim, *y = s->y + j * r;
+  const double frobenius = index->basis_norm * sqrt((double)r) * (1 + 1e-12);
+  const double moved = 2.1 * HFY_REAL_EPS_ * x->norm +
+                       (2 * (double)r + 4) * HFY_REAL_EPS_ * (2.1 * x->norm + x->size * frobenius) + HFY_INDEX_TINY_;
+  const double rest = hfy_sim_norm_(hfy_index_dot_(0, off, off, dim), dim);
+  double leak = hfy_sim_norm_(hfy_index_dot_(0, y, y, r), r) + hfy_sim_slack_(dim) * frobenius * rest +
+                index->basis_norm * moved + HFY_INDEX_TINY_;
   leak /= HFY_INDEX_SPEC_;
   l->rows = v->coef;
   l->scale = v->c_scale;
@@ -9076,12 +9110,23 @@ HFY_COLD_ void hfy_index_level_prefix_(const hfy_index_seek_ *seek, hfy_index_sc
   l->a = v->c_error;
   l->b = v->c_rest;
   l->c = v->c_mean;
-  l->A = size > leak ? size : leak;
-  if (s->norm / 16 > l->A) l->A = s->norm / 16;
+  l->A = x->size > leak ? x->size : leak;
+  if (x->norm / 16 > l->A) l->A = x->norm / 16;
   l->A *= 1 + 1e-12;
   l->B = (rest + moved) * (1 + 1e-12);
-  l->C = along;
-  l->shift = s->about + s->beside;
+  l->C = x->along;
+  l->shift = x->shift;
+}
+
+/* For the one query aimed at. */
+HFY_COLD_ void hfy_index_level_prefix_(const hfy_index_seek_ *seek, hfy_index_scratch_ *s, hfy_index_level_ *l) {
+  const size_t dim = seek->index->dim, r = seek->index->prefix;
+  hfy_index_along_ x;
+  hfy_index_beside_(seek, 0, s, &x);
+  seek->simd->dot(seek->view.basis, dim, r, s->off, dim, 1, dim, s->y, r);
+  hfy_index_round_(seek, 0, s, &x, l);
+  hfy_index_leave_(seek, 1, s);
+  hfy_index_count_(seek, 0, s, &x, l);
 }
 
 /* --- batches --- */
@@ -9209,8 +9254,8 @@ HFY_PRIVATE_ void hfy_index_serve_(const hfy_index_seek_ *seek, hfy_index_one_ *
 }
 
 /* The rows of a tile that passed. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_index_hits_(const hfy_index_seek_ *seek, hfy_index_one_ *one, uint32_t mask, const int32_t *dots,
-                                  size_t row, hfy_index_scratch_ *s) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_index_hits_(const hfy_index_seek_ *seek, hfy_index_one_ *one, uint32_t mask,
+                                                     const int32_t *dots, size_t row, hfy_index_scratch_ *s) {
   const size_t dim = seek->index->dim;
   size_t at;
   for (; mask; row++, dots++, mask >>= 1) {
@@ -9239,37 +9284,71 @@ HFY_PRIVATE_ void hfy_index_aim_rows_(const hfy_index_seek_ *seek, hfy_index_one
   }
 }
 
-/* Aims it at prefixes, in two bytes; and, for what these leave, at rows. */
-HFY_PRIVATE_ void hfy_index_aim_deep_(const hfy_index_seek_ *seek, hfy_index_one_ *one, size_t words, int32_t *panel,
-                                      hfy_index_scratch_ *s) {
-  const size_t r = seek->index->prefix, step = seek->int8->step, padded = hfy_index_padded_(seek->index->dim);
+/* Two bytes of each whole number of a query into its words of the panel (which were 0); returns the dots' offset. */
+HFY_PRIVATE_ int32_t hfy_index_put_pairs_(const hfy_index_seek_ *seek, size_t words, int32_t *panel,
+                                          const int16_t *whole) {
+  const size_t step = seek->int8->step;
+  int32_t offset = 0;
+  size_t d;
+  for (d = 0; d < seek->index->prefix; d++) {
+    signed char *word = (signed char *)(panel + d / step * HFY_SIMD_GROUP_);
+    const int high = (int)((unsigned)(whole[d] + 128 + 32768) >> 8) - 128;
+    offset += whole[d] * seek->int8->offset;
+    if (step == 2) {
+      memcpy(word + d % 2 * 2, whole + d, 2);
+    } else {
+      word[d % 4] = (signed char)high;
+      word[words * HFY_SIMD_GROUP_ * sizeof *panel + d % 4] = (signed char)(whole[d] - 256 * high);
+    }
+  }
+  return offset;
+}
+
+/* Aims a group of queries at prefixes, in two bytes. */
+HFY_COLD_ void hfy_index_aim_prefixes_(const hfy_index_seek_ *seek, hfy_index_one_ *one, size_t words,
+                                       int32_t *panel, hfy_index_scratch_ *s) {
+  const size_t dim = seek->index->dim, r = seek->index->prefix, n = HFY_SIMD_GROUP_;
+  hfy_index_along_ x[HFY_SIMD_GROUP_];
+  hfy_index_level_ level;
+  size_t j;
+  memset(panel, 0, 2 * n * words * sizeof *panel / (seek->int8->step == 4 ? 1 : 2));
+  memset(s->off, 0, n * dim * sizeof *s->off);
+  for (j = 0; j < n; j++) {
+    if (one[j].count == SIZE_MAX) continue;
+    if (hfy_index_aim_(seek, one[j].q, s))
+      hfy_index_beside_(seek, j, s, x + j);
+    else
+      one[j].count = SIZE_MAX;
+  }
+  seek->simd->dot(seek->view.basis, dim, r, s->off, dim, n, dim, s->y, r);
+  for (j = 0; j < n; j++) {
+    if (one[j].count == SIZE_MAX) continue;
+    hfy_index_round_(seek, j, s, x + j, &level);
+    one[j].early.offset = hfy_index_put_pairs_(seek, words, panel + j, s->whole);
+  }
+  hfy_index_leave_(seek, n, s);
+  for (j = 0; j < n; j++) {
+    if (one[j].count == SIZE_MAX) continue;
+    hfy_index_count_(seek, j, s, x + j, &level);
+    one[j].early.scale = x[j].step;
+    one[j].early.near = level.A;
+    one[j].early.rest = level.B;
+    one[j].early.along = level.C;
+    one[j].early.shift = level.shift;
+  }
+}
+
+/* And one at rows, for what prefixes leave. */
+HFY_PRIVATE_ void hfy_index_aim_wide_(const hfy_index_seek_ *seek, hfy_index_one_ *one, hfy_index_scratch_ *s) {
+  const size_t dim = seek->index->dim, padded = hfy_index_padded_(dim);
   unsigned char *wides = s->wides + (size_t)(one - s->one) * 4 * padded;
   hfy_index_scratch_ own = *s;
   hfy_index_level_ level;
-  size_t d;
-  hfy_index_level_prefix_(seek, s, &level);
-  one->early.scale = level.step;
-  one->early.near = level.A;
-  one->early.rest = level.B;
-  one->early.along = level.C;
-  one->early.shift = level.shift;
-  one->early.offset = 0;
-  for (d = 0; d < r; d++) {
-    int32_t *word = panel + d / step * HFY_SIMD_GROUP_;
-    const int high = (int)((unsigned)(s->whole[d] + 128 + 32768) >> 8) - 128, low = s->whole[d] - 256 * high;
-    one->early.offset += s->whole[d] * seek->int8->offset;
-    if (step == 2) {
-      memcpy((signed char *)word + d % 2 * 2, s->whole + d, 2);
-    } else {
-      ((signed char *)word)[d % 4] = (signed char)high;
-      ((signed char *)(word + words * HFY_SIMD_GROUP_))[d % 4] = (signed char)low;
-    }
-  }
   own.whole = (int16_t *)(void *)wides;
   own.high = wides + 2 * padded;
   own.low = wides + 3 * padded;
-  hfy_index_begin_level_(seek, s->q, seek->index->dim, &own, &level);
-  memcpy(s->whole, own.whole, seek->index->dim * sizeof *own.whole);
+  hfy_index_begin_level_(seek, s->q, dim, &own, &level);
+  memcpy(s->whole, own.whole, dim * sizeof *own.whole);
   one->wide = level.q;
   one->bound.scale = level.step;
 }
@@ -9277,20 +9356,19 @@ HFY_PRIVATE_ void hfy_index_aim_deep_(const hfy_index_seek_ *seek, hfy_index_one
 /* Aims the query in place j of a batch: its words in the panel, its bounds. */
 HFY_PRIVATE_ void hfy_index_enter_(const hfy_index_seek_ *seek, size_t j, size_t words, hfy_index_scratch_ *s) {
   hfy_index_one_ *one = s->one + j;
-  const size_t parts = s->deep && seek->int8->step == 4 ? 2 : 1, group = HFY_SIMD_GROUP_ * words;
-  int32_t *panel = s->panel + j / HFY_SIMD_GROUP_ * parts * group + j % HFY_SIMD_GROUP_;
+  int32_t *panel = s->panel + j / HFY_SIMD_GROUP_ * HFY_SIMD_GROUP_ * words + j % HFY_SIMD_GROUP_;
   const double least = one->bound.least;
   double off;
   size_t d;
   memset(&one->bound, 0, sizeof one->bound);
-  for (d = 0; d < parts * words; d++) panel[d * HFY_SIMD_GROUP_] = 0;
+  for (d = 0; d < words && !s->deep; d++) panel[d * HFY_SIMD_GROUP_] = 0;
   one->bound.least = HUGE_VAL;
   if (one->count == SIZE_MAX || !hfy_index_aim_(seek, one->q, s)) {
     one->count = SIZE_MAX;
     return;
   }
   if (s->deep)
-    hfy_index_aim_deep_(seek, one, words, panel, s);
+    hfy_index_aim_wide_(seek, one, s);
   else
     hfy_index_aim_rows_(seek, one, panel, s);
   hfy_index_rest_(seek, one->bound.scale, s, &one->middle, &off, &one->rest);
@@ -9308,11 +9386,14 @@ HFY_PRIVATE_ void hfy_index_enter_(const hfy_index_seek_ *seek, size_t j, size_t
 HFY_PRIVATE_ size_t hfy_index_enter_all_(const hfy_index_seek_ *seek, size_t nq, hfy_index_scratch_ *s) {
   const size_t dim = s->deep ? seek->index->prefix : seek->index->dim;
   const size_t words = (dim + seek->int8->step - 1) / seek->int8->step;
+  const size_t group = HFY_SIMD_GROUP_ * words * (s->deep && seek->int8->step == 4 ? 2 : 1);
   size_t j;
   s->ratio = 0;
+  for (j = nq; j % HFY_SIMD_GROUP_; j++) s->one[j].count = SIZE_MAX;
+  for (j = 0; j < nq && s->deep; j += HFY_SIMD_GROUP_)
+    hfy_index_aim_prefixes_(seek, s->one + j, words, s->panel + j / HFY_SIMD_GROUP_ * group, s);
   for (j = 0; j < nq || j % HFY_SIMD_GROUP_; j++) {
     const hfy_index_one_ *one = s->one + j;
-    if (j >= nq) s->one[j].count = SIZE_MAX;
     hfy_index_enter_(seek, j, words, s);
     if (one->count != SIZE_MAX && one->rest > s->ratio * one->bound.near)
       s->ratio = one->rest / one->bound.near * (1 + 1e-15);
@@ -9383,9 +9464,9 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_index_tile_(const hfy_index_seek_ *seek
   for (i = 0; i < N; i++) s->out[i] = (int32_t)((uint32_t)s->out[i] * 256 + (uint32_t)s->out[N + i]);
 }
 
-/* A tile of n rows for the group of queries from j on. *packed: it is in s->tile. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_index_group_(const hfy_index_seek_ *seek, size_t nq, size_t j, size_t from, size_t n,
-                                   size_t words, int *packed, float *both, hfy_index_scratch_ *s) {
+/* A tile of n rows for the group of queries from j on. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_index_group_(const hfy_index_seek_ *seek, size_t nq, size_t j, size_t from,
+                                                      size_t n, size_t words, hfy_index_scratch_ *s) {
   const hfy_index_view_ *v = &seek->view;
   const size_t dim = s->deep ? seek->index->prefix : seek->index->dim;
   const size_t parts = s->deep && seek->int8->step == 4 ? 2 : 1;
@@ -9405,13 +9486,13 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_index_group_(const hfy_index_seek_ *see
                                              hfy_base_min_(n, one->visible - from), plain + (l - j));
   }
   if (!any) return;
-  if (!*packed) {
-    *packed = 1;
+  if (!s->packed) {
+    s->packed = 1;
     seek->int8->pack((s->deep ? v->coef : v->rows) + from * dim, dim, n, dim, s->tile);
-    if (seek->sim) hfy_index_merge_(seek, from, n, s->ratio, both);
+    if (seek->sim) hfy_index_merge_(seek, from, n, s->ratio, s->both);
   }
   if (seek->sim) {
-    rows[1] = both;
+    rows[1] = s->both;
     rows[2] = v->own + from;
   }
   if (s->deep) {
@@ -9446,12 +9527,13 @@ HFY_PRIVATE_ void hfy_index_scan_(const hfy_index_seek_ *seek, size_t nq, hfy_in
   const size_t limit = hfy_index_open_scan_(seek, nq, s);
   const size_t doubt = limit / HFY_INDEX_DOUBT_ < 256 ? 256 : limit / HFY_INDEX_DOUBT_;
   size_t words = hfy_index_enter_all_(seek, nq, s), from, n, j;
-  float both[HFY_SIMD_TILE_] = {0};
+  memset(s->both, 0, sizeof s->both);
   for (from = 0; from < limit; from += n) {
     const size_t window = from % HFY_INDEX_WINDOW_;
-    int packed = 0, asked;
+    int asked;
+    s->packed = 0;
     n = hfy_base_min_(seek->int8->rows, limit - from);
-    for (j = 0; j < nq; j += HFY_SIMD_GROUP_) hfy_index_group_(seek, nq, j, from, n, words, &packed, both, s);
+    for (j = 0; j < nq; j += HFY_SIMD_GROUP_) hfy_index_group_(seek, nq, j, from, n, words, s);
     asked = from < doubt && from + n >= doubt;
     for (j = 0; j < nq && s->deep && (asked || from + n == limit); j++)
       hfy_index_serve_(seek, s->one + j, &s->raise);

@@ -629,18 +629,19 @@ TEST(bounds_of_a_batch_hold) {
   static const size_t dims[] = {1, 5, 64, 130, 784};
   hfy_rng rng = hfy_rng_seed(33);
   const hfy_simd_int8_ *list[4];
-  size_t n = kernels(list), kind, a, i, d, j, k, l;
+  size_t n = kernels(list), kind, a, i, d, j, k, l, turn = 0;
   for (kind = 0; kind < KINDS; kind++)
     for (a = 0; a < sizeof dims / sizeof *dims; a++)
       for (k = 0; k < n; k++) {
         memory_of m;
         hfy_index_options options = {SIZE_MAX, 0, 0, HFY_SIM_DOT};
-        const int deep = dims[a] > 1 && (kind + a + k) % 2;
+        int deep;
         hfy_index_scratch_ *s = &m.tile.fast.index;
         hfy_real *q;
         size_t words;
         if (!MINE(kind + a + k)) continue;
         m.dim = dims[a], m.count = 50, m.stride = m.dim;
+        deep = m.dim > 1 && turn++ % 2;
         if (deep) options.prefix = m.dim / 4 + 1;
         m.keys = (hfy_real *)malloc(m.count * m.stride * sizeof *m.keys);
         q = (hfy_real *)malloc(16 * m.dim * sizeof *q);
