@@ -5887,9 +5887,10 @@ typedef struct hfy_simd_wide_ {
   const unsigned char *high, *low; /* whole = 256 (high - 128) + low; read by kernels with planes only */
 } hfy_simd_wide_;
 
-/* The upper bound of a row's score is  (dot - offset) row_scale scale + shift + row_error near + row_spread rest. */
+/* The upper bound of a row's score is  (dot - offset) row_scale scale + shift + row_error near + row_spread rest +
+   row_mean along. */
 typedef struct hfy_simd_bound_ {
-  double scale, shift, near, rest;
+  double scale, shift, near, rest, along;
   double least; /* a row passes unless its bound is below this */
   int32_t offset;
 } hfy_simd_bound_;
@@ -5907,9 +5908,8 @@ typedef struct hfy_simd_int8_ {
   void (*pack)(const signed char *rows, size_t stride, size_t count, size_t dim, void *tile);
   /* out[j*rows + i] = <row i, query j> (plus offset) for the GROUP queries of a panel: words at w*GROUP + j */
   void (*tile)(const void *tile, const int32_t *panel, size_t words, int32_t *out);
-  /* bit i: row i of a tile passes */
-  uint32_t (*pass)(const int32_t *dots, const float *scale, const float *error, const float *spread, size_t count,
-                   const hfy_simd_bound_ *bound);
+  /* bit i: row i of a tile passes; row: scales, errors, spreads, means (NULL: none) */
+  uint32_t (*pass)(const int32_t *dots, const float *const row[4], size_t count, const hfy_simd_bound_ *bound);
 } hfy_simd_int8_;
 
 /* --- portable --- */
@@ -5958,13 +5958,14 @@ HFY_PRIVATE_ void hfy_simd_int8_tile_scalar_(const void *tile, const int32_t *pa
   }
 }
 
-HFY_PRIVATE_ uint32_t hfy_simd_int8_pass_scalar_(const int32_t *dots, const float *scale, const float *error,
-                                                 const float *spread, size_t count, const hfy_simd_bound_ *b) {
+HFY_PRIVATE_ uint32_t hfy_simd_int8_pass_scalar_(const int32_t *dots, const float *const row[4], size_t count,
+                                                 const hfy_simd_bound_ *b) {
   uint32_t mask = 0;
   size_t i;
   for (i = 0; i < count; i++) {
-    double up = (double)(dots[i] - b->offset) * (double)scale[i] * b->scale +
-                ((double)error[i] * b->near + ((double)spread[i] * b->rest + b->shift));
+    double up = (double)(dots[i] - b->offset) * (double)row[0][i] * b->scale +
+                ((double)row[1][i] * b->near + ((double)row[2][i] * b->rest + b->shift));
+    if (row[3]) up += (double)row[3][i] * b->along;
     mask |= (uint32_t)!(up < b->least) << i;
   }
   return mask;
@@ -6085,17 +6086,17 @@ HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_tile_avx2_(const void *tile, cons
   }
 }
 
-HFY_PRIVATE_ HFY_SIMD_AVX2_ uint32_t hfy_simd_int8_pass_avx2_(const int32_t *dots, const float *scale,
-                                                              const float *error, const float *spread, size_t count,
-                                                              const hfy_simd_bound_ *b) {
+HFY_PRIVATE_ HFY_SIMD_AVX2_ uint32_t hfy_simd_int8_pass_avx2_(const int32_t *dots, const float *const row[4],
+                                                              size_t count, const hfy_simd_bound_ *b) {
   uint32_t mask = 0;
   size_t i;
   for (i = 0; i < count; i += 4) {
     __m128i dot = _mm_sub_epi32(_mm_loadu_si128((const __m128i *)(const void *)(dots + i)), _mm_set1_epi32(b->offset));
-    __m256d up = _mm256_mul_pd(_mm256_cvtepi32_pd(dot), _mm256_cvtps_pd(_mm_loadu_ps(scale + i)));
-    __m256d more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(spread + i)), _mm256_set1_pd(b->rest),
+    __m256d up = _mm256_mul_pd(_mm256_cvtepi32_pd(dot), _mm256_cvtps_pd(_mm_loadu_ps(row[0] + i)));
+    __m256d more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(row[2] + i)), _mm256_set1_pd(b->rest),
                                    _mm256_set1_pd(b->shift));
-    more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(error + i)), _mm256_set1_pd(b->near), more);
+    more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(row[1] + i)), _mm256_set1_pd(b->near), more);
+    if (row[3]) more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(row[3] + i)), _mm256_set1_pd(b->along), more);
     up = _mm256_fmadd_pd(up, _mm256_set1_pd(b->scale), more);
     mask |= (uint32_t)_mm256_movemask_pd(_mm256_cmp_pd(up, _mm256_set1_pd(b->least), _CMP_NLT_UQ)) << i;
   }
@@ -6201,17 +6202,17 @@ HFY_PRIVATE_ HFY_SIMD_VNNI_ void hfy_simd_int8_tile_vnni_(const void *tile, cons
   HFY_UNROLL_ for (l = 0; l < 2 * HFY_SIMD_GROUP_; l++) _mm512_storeu_si512(out + 16 * l, sum[l]);
 }
 
-HFY_PRIVATE_ HFY_SIMD_VNNI_ uint32_t hfy_simd_int8_pass_vnni_(const int32_t *dots, const float *scale,
-                                                              const float *error, const float *spread, size_t count,
-                                                              const hfy_simd_bound_ *b) {
+HFY_PRIVATE_ HFY_SIMD_VNNI_ uint32_t hfy_simd_int8_pass_vnni_(const int32_t *dots, const float *const row[4],
+                                                              size_t count, const hfy_simd_bound_ *b) {
   uint32_t mask = 0;
   size_t i;
   for (i = 0; i < count; i += 8) {
     __m256i dot = _mm256_sub_epi32(hfy_simd_int8_load_avx2_(dots + i), _mm256_set1_epi32(b->offset));
-    __m512d up = _mm512_mul_pd(_mm512_cvtepi32_pd(dot), _mm512_cvtps_pd(_mm256_loadu_ps(scale + i)));
-    __m512d more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(spread + i)), _mm512_set1_pd(b->rest),
+    __m512d up = _mm512_mul_pd(_mm512_cvtepi32_pd(dot), _mm512_cvtps_pd(_mm256_loadu_ps(row[0] + i)));
+    __m512d more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(row[2] + i)), _mm512_set1_pd(b->rest),
                                    _mm512_set1_pd(b->shift));
-    more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(error + i)), _mm512_set1_pd(b->near), more);
+    more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(row[1] + i)), _mm512_set1_pd(b->near), more);
+    if (row[3]) more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(row[3] + i)), _mm512_set1_pd(b->along), more);
     up = _mm512_fmadd_pd(up, _mm512_set1_pd(b->scale), more);
     mask |= (uint32_t)_mm512_cmp_pd_mask(up, _mm512_set1_pd(b->least), _CMP_NLT_UQ) << i;
   }
@@ -8148,6 +8149,9 @@ enum {
   HFY_INDEX_BATCH_ = 16,   /* queries from which on they share a pass in tiles */
   HFY_INDEX_LIST_ = 2048,  /* candidates of a query of a batch */
   HFY_INDEX_LOOKED_ = 128, /* looked through after so many at first */
+  HFY_INDEX_WAITING_ = 8,  /* rows of a query that are bounded as a whole together */
+  HFY_INDEX_WINDOW_ = 1024, /* rows after which a batch asks again whether prefixes pay */
+  HFY_INDEX_DEEP_ = 512,   /* directions of a batch at most: 32639 * 128 * 512 < 2^31 */
   HFY_INDEX_DOUBT_ = 128,  /* after this part of the rows it shows whether the index is of use */
   HFY_INDEX_BUILD_ = 64,   /* rows of a step of the build */
   HFY_INDEX_SAMPLES_ = 16, /* rows looked at to recognise the keys */
@@ -8880,6 +8884,9 @@ typedef struct hfy_index_one_ {
   hfy_index_power_ unit;
   double top;                  /* the kth best lower bound of theta */
   double best[HFY_INDEX_FEW_]; /* the best of them, descending */
+  hfy_simd_bound_ early;       /* by the prefix */
+  hfy_simd_wide_ wide;         /* then rows are bounded as a whole by this, */
+  size_t waiting[HFY_INDEX_WAITING_], waits; /* a few at a time */
   const hfy_real *q, *bias;    /* the caller's: its state, its bias or NULL */
   size_t visible;              /* and how many rows it sees */
   size_t count;                /* of its list; SIZE_MAX: the index is of no use to it */
@@ -8904,7 +8911,7 @@ typedef struct hfy_index_scratch_ {
   double norm, about;        /* |q|; what underflow, and the rounding of what is beside the dot, can add */
   double beside, own;        /* that, and what a row's own counts */
   double *dots;              /* workers x CHUNK */
-  hfy_real *off, *y;         /* dim, prefix: the query beside the directions and along them */
+  hfy_real *off, *y;         /* dim, prefix: the query (a group of them) beside the directions and along them */
   double *wide;              /* prefix: y again */
   /* batches */
   int32_t *panel; /* the queries of a batch in groups */
@@ -8912,6 +8919,10 @@ typedef struct hfy_index_scratch_ {
   int32_t *out;   /* GROUP x TILE */
   hfy_index_one_ *one;
   size_t *slot;   /* which of them is the query in place j */
+  unsigned char *wides;  /* of the queries of a batch: whole, high, low */
+  int deep, packed;      /* prefixes go before rows; the rows at hand are in tile */
+  float both[HFY_SIMD_TILE_]; /* their errors and spreads, where those count together */
+  size_t passed;         /* rows that they did not rule out, in this window */
   hfy_index_lift_ raise; /* to NULL: nothing does */
   double ratio;          /* what spreads count beside errors, in any of the queries at most */
 } hfy_index_scratch_;
@@ -8946,12 +8957,13 @@ HFY_COLD_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index_seek_ *se
   s->high = HFY_TAKE_(arena, unsigned char, padded);
   s->low = HFY_TAKE_(arena, unsigned char, padded);
   s->dots = HFY_TAKE_(arena, double, hfy_base_times_(seek->workers, HFY_INDEX_CHUNK_));
-  s->off = HFY_TAKE_(arena, hfy_real, prefix ? dim : 0);
-  s->y = HFY_TAKE_(arena, hfy_real, prefix);
+  s->off = HFY_TAKE_(arena, hfy_real, hfy_base_times_(prefix ? dim : 0, groups ? HFY_SIMD_GROUP_ : 1));
+  s->y = HFY_TAKE_(arena, hfy_real, hfy_base_times_(prefix, groups ? HFY_SIMD_GROUP_ : 1));
   s->wide = HFY_TAKE_(arena, double, prefix);
   s->panel = HFY_TAKE_(arena, int32_t, hfy_base_times_(shared, padded / 2));
   s->tile = hfy_base_take_(arena, shared ? padded : 0, HFY_SIMD_TILE_ * 2);
-  s->out = HFY_TAKE_(arena, int32_t, shared ? (size_t)HFY_SIMD_GROUP_ * HFY_SIMD_TILE_ : 0);
+  s->out = HFY_TAKE_(arena, int32_t, shared ? (size_t)2 * HFY_SIMD_GROUP_ * HFY_SIMD_TILE_ : 0);
+  s->wides = HFY_TAKE_(arena, unsigned char, prefix ? hfy_base_times_(shared, 4 * padded) : 0);
   s->one = HFY_TAKE_(arena, hfy_index_one_, shared);
   s->slot = HFY_TAKE_(arena, size_t, shared);
 }
@@ -9076,10 +9088,10 @@ HFY_PRIVATE_ hfy_real hfy_index_theta_(const hfy_index_seek_ *seek, double bound
   return hfy_sim_theta_(seek->beta, bound, bias, row);
 }
 
-/* The most steps on either side of 0 whose dots fit in 32 bits. */
+/* The most steps on either side of 0 whose dots fit in 32 bits, or two bytes. */
 HFY_PRIVATE_ double hfy_index_levels_(const hfy_simd_int8_ *int8, size_t dim) {
   double most = floor(2147483647.0 / (128.0 * (double)hfy_base_min_(dim, HFY_SIMD_SEGMENT_)));
-  return int8->planes || most > 32767 ? 32767 : most;
+  return int8->planes || most > 32639 ? 32639 : most; /* 127 * 256 + 127: two bytes with a sign */
 }
 
 /* For q^ = step * s->whole: middle = m.(q - q^), how far that may be off (about), and rest >= |q - q^|. */
@@ -9186,32 +9198,65 @@ HFY_COLD_ void hfy_index_level_rows_(const hfy_index_seek_ *seek, hfy_index_scra
   l->shift = middle + off + s->about + s->beside;
 }
 
-/* Those of the prefix.   (math 13.4) */
-HFY_COLD_ void hfy_index_level_prefix_(const hfy_index_seek_ *seek, hfy_index_scratch_ *s, hfy_index_level_ *l) {
-  const hfy_index *index = seek->index;
+/* Those of the prefix, of n queries at once: the directions are read once for all.   (math 13.4) */
+typedef struct hfy_index_along_ {
+  double along, norm, shift, size, step; /* m.q, |q|, the bound's shift, |y^|, its step */
+} hfy_index_along_;
+
+/* First: the query aimed at less its part along the mean, into s->off. */
+HFY_COLD_ void hfy_index_beside_(const hfy_index_seek_ *seek, size_t j, hfy_index_scratch_ *s, hfy_index_along_ *x) {
   const hfy_index_view_ *v = &seek->view;
-  size_t d, k, dim = index->dim, r = index->prefix;
-  double m = index->mean_norm, along = 0, factor, moved, size = 0, rest, leak;
-  double frobenius = index->basis_norm * sqrt((double)r) * (1 + 1e-12);
+  const size_t dim = seek->index->dim;
+  const double m = seek->index->mean_norm;
+  hfy_real *off = s->off + j * dim;
+  double along = 0, factor;
+  size_t d;
   for (d = 0; d < dim; d++) along += (double)v->mean[d] * s->q[d];
   factor = m > 0 ? along / (m * m) : 0;
-  for (d = 0; d < dim; d++) s->off[d] = (hfy_real)(s->q[d] - factor * (double)v->mean[d]);
-  seek->simd->dot(v->basis, dim, r, s->off, dim, 1, dim, s->y, r);
-  for (k = 0; k < r; k++) s->wide[k] = (double)s->y[k];
+  for (d = 0; d < dim; d++) off[d] = (hfy_real)(s->q[d] - factor * (double)v->mean[d]);
+  x->along = along;
+  x->norm = s->norm;
+  x->shift = s->about + s->beside;
+}
+
+/* Then, from its dots in s->y: its whole numbers in s->whole, and less those in s->y. */
+HFY_COLD_ void hfy_index_round_(const hfy_index_seek_ *seek, size_t j, hfy_index_scratch_ *s, hfy_index_along_ *x,
+                                hfy_index_level_ *l) {
+  const size_t r = seek->index->prefix;
+  hfy_real *y = s->y + j * r;
+  size_t k;
+  for (k = 0; k < r; k++) s->wide[k] = (double)y[k];
   hfy_index_begin_level_(seek, s->wide, r, s, l);
-  for (k = 0; k < r; k++) {
+  x->step = l->step;
+  for (x->size = 0, k = 0; k < r; k++) {
     double part = l->step * s->whole[k];
-    size += part * part;
-    s->y[k] = (hfy_real)-part;
+    x->size += part * part;
+    y[k] = (hfy_real)-part;
   }
-  size = hfy_sim_norm_(size, r);
-  moved = 2.1 * HFY_REAL_EPS_ * s->norm + (2 * (double)r + 4) * HFY_REAL_EPS_ * (2.1 * s->norm + size * frobenius) +
-          HFY_INDEX_TINY_;
-  seek->simd->combine(s->y, r, 1, v->basis, dim, r, dim, s->off, dim);
-  rest = hfy_sim_norm_(hfy_index_dot_(0, s->off, s->off, dim), dim);
-  seek->simd->dot(v->basis, dim, r, s->off, dim, 1, dim, s->y, r);
-  leak = hfy_sim_norm_(hfy_index_dot_(0, s->y, s->y, r), r) + hfy_sim_slack_(dim) * frobenius * rest +
-         index->basis_norm * moved + HFY_INDEX_TINY_;
+  x->size = hfy_sim_norm_(x->size, r);
+}
+
+/* What the directions leave of n queries into s->off, and its dots with them into s->y. */
+HFY_PRIVATE_ void hfy_index_leave_(const hfy_index_seek_ *seek, size_t n, hfy_index_scratch_ *s) {
+  const hfy_real *basis = seek->view.basis;
+  const size_t dim = seek->index->dim, r = seek->index->prefix;
+  seek->simd->combine(s->y, r, n, basis, dim, r, dim, s->off, dim);
+  seek->simd->dot(basis, dim, r, s->off, dim, n, dim, s->y, r);
+}
+
+/* Last: what the constants of rows count. */
+HFY_COLD_ void hfy_index_count_(const hfy_index_seek_ *seek, size_t j, const hfy_index_scratch_ *s,
+                                const hfy_index_along_ *x, hfy_index_level_ *l) {
+  const hfy_index *index = seek->index;
+  const hfy_index_view_ *v = &seek->view;
+  const size_t dim = index->dim, r = index->prefix;
+  const hfy_real *off = s->off + j * dim, *y = s->y + j * r;
+  const double frobenius = index->basis_norm * sqrt((double)r) * (1 + 1e-12);
+  const double moved = 2.1 * HFY_REAL_EPS_ * x->norm +
+                       (2 * (double)r + 4) * HFY_REAL_EPS_ * (2.1 * x->norm + x->size * frobenius) + HFY_INDEX_TINY_;
+  const double rest = hfy_sim_norm_(hfy_index_dot_(0, off, off, dim), dim);
+  double leak = hfy_sim_norm_(hfy_index_dot_(0, y, y, r), r) + hfy_sim_slack_(dim) * frobenius * rest +
+                index->basis_norm * moved + HFY_INDEX_TINY_;
   leak /= HFY_INDEX_SPEC_;
   l->rows = v->coef;
   l->scale = v->c_scale;
@@ -9219,12 +9264,23 @@ HFY_COLD_ void hfy_index_level_prefix_(const hfy_index_seek_ *seek, hfy_index_sc
   l->a = v->c_error;
   l->b = v->c_rest;
   l->c = v->c_mean;
-  l->A = size > leak ? size : leak;
-  if (s->norm / 16 > l->A) l->A = s->norm / 16;
+  l->A = x->size > leak ? x->size : leak;
+  if (x->norm / 16 > l->A) l->A = x->norm / 16;
   l->A *= 1 + 1e-12;
   l->B = (rest + moved) * (1 + 1e-12);
-  l->C = along;
-  l->shift = s->about + s->beside;
+  l->C = x->along;
+  l->shift = x->shift;
+}
+
+/* For the one query aimed at. */
+HFY_COLD_ void hfy_index_level_prefix_(const hfy_index_seek_ *seek, hfy_index_scratch_ *s, hfy_index_level_ *l) {
+  const size_t dim = seek->index->dim, r = seek->index->prefix;
+  hfy_index_along_ x;
+  hfy_index_beside_(seek, 0, s, &x);
+  seek->simd->dot(seek->view.basis, dim, r, s->off, dim, 1, dim, s->y, r);
+  hfy_index_round_(seek, 0, s, &x, l);
+  hfy_index_leave_(seek, 1, s);
+  hfy_index_count_(seek, 0, s, &x, l);
 }
 
 /* --- batches --- */
@@ -9313,65 +9369,199 @@ HFY_COLD_ int hfy_index_doubt_(const hfy_index_seek_ *seek, size_t nq, size_t se
   return n > 0;
 }
 
-/* Takes in the rows of a tile that passed. */
-HFY_PRIVATE_ void hfy_index_hits_(const hfy_index_seek_ *seek, hfy_index_one_ *one, uint32_t mask, const int32_t *dots,
-                                  size_t row, const hfy_index_lift_ *raise) {
+/* Takes in a row by its whole-number dot. */
+HFY_PRIVATE_ void hfy_index_take_(const hfy_index_seek_ *seek, hfy_index_one_ *one, double dot, size_t row,
+                                  const hfy_index_lift_ *raise) {
   const hfy_index_view_ *v = &seek->view;
-  for (; mask; row++, dots++, mask >>= 1) {
-    double middle, reach;
-    hfy_real up;
-    if (!(mask & 1)) continue;
-    middle = (double)(*dots - one->bound.offset) * (double)v->scale[row] * one->bound.scale + one->middle;
-    reach = (double)v->error[row] * one->bound.near + (double)v->spread[row] * one->rest + one->about;
-    up = hfy_index_theta_(seek, middle + reach, one->own, 1, &one->unit, one->bias, row);
-    if (!hfy_sim_matters_(one->top, seek->width, (double)up) || hfy_base_is_neg_inf_((double)up)) continue;
-    if (one->count >= one->next) {
-      hfy_index_thin_(seek, one, raise);
-      if (one->count > HFY_INDEX_LIST_ / 4 * 3) {
-        hfy_index_give_up_(one);
-        return;
-      }
+  const double middle = dot * (double)v->scale[row] * one->bound.scale + one->middle;
+  const double reach =
+      (double)v->error[row] * one->bound.near + (double)v->spread[row] * one->rest + one->about;
+  hfy_real up = hfy_index_theta_(seek, middle + reach, one->own, 1, &one->unit, one->bias, row);
+  if (one->count == SIZE_MAX) return;
+  if (!hfy_sim_matters_(one->top, seek->width, (double)up) || hfy_base_is_neg_inf_((double)up)) return;
+  if (one->count >= one->next) {
+    hfy_index_thin_(seek, one, raise);
+    if (one->count > HFY_INDEX_LIST_ / 4 * 3) {
+      hfy_index_give_up_(one);
+      return;
     }
-    one->listed[one->count] = (uint32_t)row;
-    one->above[one->count] = up;
-    up = hfy_index_theta_(seek, middle - reach, one->own, -1, &one->unit, one->bias, row);
-    one->below[one->count++] = up;
-    hfy_index_raise_(seek, one, (double)up);
+  }
+  one->listed[one->count] = (uint32_t)row;
+  one->above[one->count] = up;
+  up = hfy_index_theta_(seek, middle - reach, one->own, -1, &one->unit, one->bias, row);
+  one->below[one->count++] = up;
+  hfy_index_raise_(seek, one, (double)up);
+}
+
+/* Takes in the rows that wait for their bounds as a whole. */
+HFY_PRIVATE_ void hfy_index_serve_(const hfy_index_seek_ *seek, hfy_index_one_ *one, const hfy_index_lift_ *raise) {
+  double dots[HFY_INDEX_WAITING_];
+  size_t i;
+  if (!one->waits) return;
+  seek->int8->dot(seek->view.rows, seek->index->dim, one->waiting, one->waits, &one->wide, dots);
+  for (i = 0; i < one->waits; i++) {
+    const size_t row = one->waiting[i];
+    if (seek->int8->planes) dots[i] -= 32768 * (double)seek->view.sum[row];
+    hfy_index_take_(seek, one, dots[i], row, raise);
+  }
+  one->waits = 0;
+}
+
+/* The rows of a tile that passed. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_index_hits_(const hfy_index_seek_ *seek, hfy_index_one_ *one, uint32_t mask,
+                                                     const int32_t *dots, size_t row, hfy_index_scratch_ *s) {
+  const size_t dim = seek->index->dim;
+  size_t at;
+  for (; mask; row++, dots++, mask >>= 1) {
+    if (!(mask & 1)) continue;
+    if (!s->deep) {
+      hfy_index_take_(seek, one, (double)(*dots - one->bound.offset), row, &s->raise);
+      continue;
+    }
+    s->passed++;
+    one->waiting[one->waits++] = row;
+    for (at = 0; at < dim && at < 4096; at += 64) HFY_PREFETCH_L2_(seek->view.rows + row * dim + at);
+    if (one->waits == HFY_INDEX_WAITING_) hfy_index_serve_(seek, one, &s->raise);
   }
 }
 
-/* Makes query j of a batch ready: its words in the panel, its bound. empty: nobody is in its place. */
-HFY_PRIVATE_ void hfy_index_enter_(const hfy_index_seek_ *seek, size_t j, int empty, size_t words,
-                                   hfy_index_scratch_ *s) {
-  hfy_index_one_ *one = s->one + j;
-  size_t d, dim = seek->index->dim, step = seek->int8->step;
-  int32_t *panel = s->panel + j / HFY_SIMD_GROUP_ * HFY_SIMD_GROUP_ * words + j % HFY_SIMD_GROUP_;
-  double off;
-  int k;
-  memset(&one->bound, 0, sizeof one->bound);
-  for (d = 0; d < words; d++) panel[d * HFY_SIMD_GROUP_] = 0;
-  one->count = SIZE_MAX;
-  one->bound.least = HUGE_VAL;
-  if (empty || !hfy_index_aim_(seek, one->q, s)) return;
+/* Aims a batch's query at rows, by bytes. */
+HFY_PRIVATE_ void hfy_index_aim_rows_(const hfy_index_seek_ *seek, hfy_index_one_ *one, int32_t *panel,
+                                      hfy_index_scratch_ *s) {
+  const size_t dim = seek->index->dim, step = seek->int8->step;
+  size_t d;
   one->bound.scale = hfy_index_quantise_(s->q, dim, 127, s->whole, NULL, NULL);
   for (d = 0; d < dim; d++) { /* four in a word of the panel, as bytes, or two */
     signed char byte = (signed char)s->whole[d], *word = (signed char *)(panel + d / step * HFY_SIMD_GROUP_);
     memcpy(word + d % step * (4 / step), step == 4 ? (const void *)&byte : s->whole + d, 4 / step);
     one->bound.offset += s->whole[d] * seek->int8->offset;
   }
+}
+
+/* Two bytes of each whole number of a query into its words of the panel (which were 0); returns the dots' offset. */
+HFY_PRIVATE_ int32_t hfy_index_put_pairs_(const hfy_index_seek_ *seek, size_t words, int32_t *panel,
+                                          const int16_t *whole) {
+  const size_t step = seek->int8->step;
+  int32_t offset = 0;
+  size_t d;
+  for (d = 0; d < seek->index->prefix; d++) {
+    signed char *word = (signed char *)(panel + d / step * HFY_SIMD_GROUP_);
+    const int high = (int)((unsigned)(whole[d] + 128 + 32768) >> 8) - 128;
+    offset += whole[d] * seek->int8->offset;
+    if (step == 2) {
+      memcpy(word + d % 2 * 2, whole + d, 2);
+    } else {
+      word[d % 4] = (signed char)high;
+      word[words * HFY_SIMD_GROUP_ * sizeof *panel + d % 4] = (signed char)(whole[d] - 256 * high);
+    }
+  }
+  return offset;
+}
+
+/* Aims a group of queries at prefixes, in two bytes. */
+HFY_COLD_ void hfy_index_aim_prefixes_(const hfy_index_seek_ *seek, hfy_index_one_ *one, size_t words,
+                                       int32_t *panel, hfy_index_scratch_ *s) {
+  const size_t dim = seek->index->dim, r = seek->index->prefix, n = HFY_SIMD_GROUP_;
+  hfy_index_along_ x[HFY_SIMD_GROUP_];
+  hfy_index_level_ level;
+  size_t j;
+  memset(panel, 0, 2 * n * words * sizeof *panel / (seek->int8->step == 4 ? 1 : 2));
+  memset(s->off, 0, n * dim * sizeof *s->off);
+  for (j = 0; j < n; j++) {
+    if (one[j].count == SIZE_MAX) continue;
+    if (hfy_index_aim_(seek, one[j].q, s))
+      hfy_index_beside_(seek, j, s, x + j);
+    else
+      one[j].count = SIZE_MAX;
+  }
+  seek->simd->dot(seek->view.basis, dim, r, s->off, dim, n, dim, s->y, r);
+  for (j = 0; j < n; j++) {
+    if (one[j].count == SIZE_MAX) continue;
+    hfy_index_round_(seek, j, s, x + j, &level);
+    one[j].early.offset = hfy_index_put_pairs_(seek, words, panel + j, s->whole);
+  }
+  hfy_index_leave_(seek, n, s);
+  for (j = 0; j < n; j++) {
+    if (one[j].count == SIZE_MAX) continue;
+    hfy_index_count_(seek, j, s, x + j, &level);
+    one[j].early.scale = x[j].step;
+    one[j].early.near = level.A;
+    one[j].early.rest = level.B;
+    one[j].early.along = level.C;
+    one[j].early.shift = level.shift;
+  }
+}
+
+/* And one at rows, for what prefixes leave. */
+HFY_PRIVATE_ void hfy_index_aim_wide_(const hfy_index_seek_ *seek, hfy_index_one_ *one, hfy_index_scratch_ *s) {
+  const size_t dim = seek->index->dim, padded = hfy_index_padded_(dim);
+  unsigned char *wides = s->wides + (size_t)(one - s->one) * 4 * padded;
+  hfy_index_scratch_ own = *s;
+  hfy_index_level_ level;
+  own.whole = (int16_t *)(void *)wides;
+  own.high = wides + 2 * padded;
+  own.low = wides + 3 * padded;
+  hfy_index_begin_level_(seek, s->q, dim, &own, &level);
+  memcpy(s->whole, own.whole, dim * sizeof *own.whole);
+  one->wide = level.q;
+  one->bound.scale = level.step;
+}
+
+/* Aims the query in place j of a batch: its words in the panel, its bounds. */
+HFY_PRIVATE_ void hfy_index_enter_(const hfy_index_seek_ *seek, size_t j, size_t words, hfy_index_scratch_ *s) {
+  hfy_index_one_ *one = s->one + j;
+  int32_t *panel = s->panel + j / HFY_SIMD_GROUP_ * HFY_SIMD_GROUP_ * words + j % HFY_SIMD_GROUP_;
+  const double least = one->bound.least;
+  double off;
+  size_t d;
+  memset(&one->bound, 0, sizeof one->bound);
+  for (d = 0; d < words && !s->deep; d++) panel[d * HFY_SIMD_GROUP_] = 0;
+  one->bound.least = HUGE_VAL;
+  if (one->count == SIZE_MAX || !hfy_index_aim_(seek, one->q, s)) {
+    one->count = SIZE_MAX;
+    return;
+  }
+  if (s->deep)
+    hfy_index_aim_wide_(seek, one, s);
+  else
+    hfy_index_aim_rows_(seek, one, panel, s);
   hfy_index_rest_(seek, one->bound.scale, s, &one->middle, &off, &one->rest);
   one->middle += s->beside;
   one->own = s->own;
   one->bound.rest = seek->sim == HFY_SIM_DOT ? one->rest : seek->sim == HFY_SIM_EUCLIDEAN ? -one->own : 0;
-  one->count = 0;
-  one->next = s->raise.to ? (size_t)HFY_INDEX_LOOKED_ : (size_t)HFY_INDEX_LIST_;
   one->about = off + s->about;
   one->bound.shift = one->middle + one->about;
   one->bound.near = s->norm * (1 + 1e-13);
-  one->bound.least = -HUGE_VAL;
+  one->bound.least = least;
   one->unit = hfy_index_power_of_(seek->index->exponent + s->exponent);
-  one->top = -HUGE_VAL;
-  for (k = 0; k < HFY_INDEX_FEW_; k++) one->best[k] = -HUGE_VAL;
+}
+
+/* Aims all of a batch, whole groups of it. Returns the words of a query. */
+HFY_PRIVATE_ size_t hfy_index_enter_all_(const hfy_index_seek_ *seek, size_t nq, hfy_index_scratch_ *s) {
+  const size_t dim = s->deep ? seek->index->prefix : seek->index->dim;
+  const size_t words = (dim + seek->int8->step - 1) / seek->int8->step;
+  const size_t group = HFY_SIMD_GROUP_ * words * (s->deep && seek->int8->step == 4 ? 2 : 1);
+  size_t j;
+  s->ratio = 0;
+  for (j = nq; j % HFY_SIMD_GROUP_; j++) s->one[j].count = SIZE_MAX;
+  for (j = 0; j < nq && s->deep; j += HFY_SIMD_GROUP_)
+    hfy_index_aim_prefixes_(seek, s->one + j, words, s->panel + j / HFY_SIMD_GROUP_ * group, s);
+  for (j = 0; j < nq || j % HFY_SIMD_GROUP_; j++) {
+    const hfy_index_one_ *one = s->one + j;
+    hfy_index_enter_(seek, j, words, s);
+    if (one->count != SIZE_MAX && one->rest > s->ratio * one->bound.near)
+      s->ratio = one->rest / one->bound.near * (1 + 1e-15);
+  }
+  return words;
+}
+
+/* Do prefixes go first? Where a bias moves scores they would have to be bounded one by one. */
+HFY_PRIVATE_ int hfy_index_deep_(const hfy_index_seek_ *seek, size_t nq, const hfy_index_scratch_ *s) {
+  const size_t r = seek->index->prefix;
+  size_t j;
+  for (j = 0; j < nq; j++)
+    if (s->one[j].bias) return 0;
+  return seek->sim == HFY_SIM_DOT && r && r <= HFY_INDEX_DEEP_ && 2 * r <= seek->index->dim;
 }
 
 /* What stands in the place of errors and spreads where rows count by what is their own: errors that hold both, `ratio`
@@ -9399,59 +9589,116 @@ HFY_PRIVATE_ uint32_t hfy_index_unmasked_(const hfy_real *bias, size_t n, int *p
   return mask;
 }
 
-/* One pass over the rows for nq queries that share it (at most what hfy_index_plan_ was told; q, bias and visible of
-   s->one are set): lists the rows that none of them can rule out. */
-HFY_PRIVATE_ void hfy_index_scan_(const hfy_index_seek_ *seek, size_t nq, hfy_index_scratch_ *s) {
-  const hfy_index_view_ *v = &seek->view;
-  const hfy_simd_int8_ *int8 = seek->int8;
-  size_t dim = seek->index->dim, words = (dim + int8->step - 1) / int8->step, from, j, l, n, doubt, limit = 0;
-  float both[HFY_SIMD_TILE_] = {0};
-  int packed;
-  s->ratio = 0;
-  for (j = 0; j < nq || j % HFY_SIMD_GROUP_; j++) { /* whole groups */
-    hfy_index_enter_(seek, j, j >= nq, words, s);
+/* Begins a pass for nq queries. Returns how many rows it goes over. */
+HFY_PRIVATE_ size_t hfy_index_open_scan_(const hfy_index_seek_ *seek, size_t nq, hfy_index_scratch_ *s) {
+  size_t j, limit = 0;
+  int k;
+  for (j = 0; j < nq; j++) {
+    hfy_index_one_ *one = s->one + j;
+    one->count = one->waits = 0;
+    one->next = s->raise.to ? (size_t)HFY_INDEX_LOOKED_ : (size_t)HFY_INDEX_LIST_;
+    one->top = one->bound.least = -HUGE_VAL;
+    for (k = 0; k < HFY_INDEX_FEW_; k++) one->best[k] = -HUGE_VAL;
     s->slot[j] = j;
-    if (s->one[j].count == SIZE_MAX) continue;
-    if (s->one[j].visible > limit) limit = s->one[j].visible;
-    if (s->one[j].rest > s->ratio * s->one[j].bound.near)
-      s->ratio = s->one[j].rest / s->one[j].bound.near * (1 + 1e-15);
+    if (one->visible > limit) limit = one->visible;
   }
-  doubt = limit / HFY_INDEX_DOUBT_ < 256 ? 256 : limit / HFY_INDEX_DOUBT_;
-  for (from = 0; from < limit; from += n) {
-    n = hfy_base_min_(int8->rows, limit - from);
-    packed = 0;
-    for (j = 0; j < nq; j += HFY_SIMD_GROUP_) {
-      uint32_t mask[HFY_SIMD_GROUP_] = {0}, any = 0;
-      int plain[HFY_SIMD_GROUP_];
-      for (l = j; l < nq && l < j + HFY_SIMD_GROUP_; l++) {
-        const hfy_index_one_ *one = s->one + l;
-        if (one->count == SIZE_MAX || from >= one->visible) continue;
-        if (l > j && mask[l - j - 1] && one[-1].bias == one->bias && one[-1].visible == one->visible) {
-          mask[l - j] = mask[l - j - 1]; /* they share theirs */
-          plain[l - j] = plain[l - j - 1];
-          continue;
-        }
-        any |= mask[l - j] = hfy_index_unmasked_(one->bias ? one->bias + from : NULL,
-                                                 hfy_base_min_(n, one->visible - from), plain + (l - j));
-      }
-      if (!any) continue;
-      if (!packed++) {
-        int8->pack(v->rows + from * dim, dim, n, dim, s->tile);
-        if (seek->sim) hfy_index_merge_(seek, from, n, s->ratio, both);
-      }
-      int8->tile(s->tile, s->panel + j * words, words, s->out);
-      for (l = j; l < nq && l < j + HFY_SIMD_GROUP_; l++) {
-        hfy_index_one_ *one = s->one + l;
-        const int32_t *dots = s->out + (l - j) * int8->rows;
-        if (!mask[l - j]) continue;
-        if (plain[l - j])
-          mask[l - j] &= int8->pass(dots, v->scale + from, seek->sim ? both : v->error + from,
-                                    (seek->sim ? v->own : v->spread) + from, hfy_base_min_(n, one->visible - from),
-                                    &one->bound);
-        if (mask[l - j]) hfy_index_hits_(seek, one, mask[l - j], dots, from, &s->raise);
-      }
+  s->deep = hfy_index_deep_(seek, nq, s);
+  s->passed = 0;
+  return limit;
+}
+
+/* Dots of a packed tile with a group of queries, into s->out; by two bytes where a word holds four. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_index_tile_(const hfy_index_seek_ *seek, const int32_t *panel, size_t words,
+                                  hfy_index_scratch_ *s) {
+  enum { N = HFY_SIMD_GROUP_ * HFY_SIMD_TILE_ };
+  size_t i;
+  seek->int8->tile(s->tile, panel, words, s->out);
+  if (!s->deep || seek->int8->step == 2) return;
+  seek->int8->tile(s->tile, panel + words * HFY_SIMD_GROUP_, words, s->out + N);
+  for (i = 0; i < N; i++) s->out[i] = (int32_t)((uint32_t)s->out[i] * 256 + (uint32_t)s->out[N + i]);
+}
+
+/* A tile of n rows for the group of queries from j on. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_index_group_(const hfy_index_seek_ *seek, size_t nq, size_t j, size_t from,
+                                                      size_t n, size_t words, hfy_index_scratch_ *s) {
+  const hfy_index_view_ *v = &seek->view;
+  const size_t dim = s->deep ? seek->index->prefix : seek->index->dim;
+  const size_t parts = s->deep && seek->int8->step == 4 ? 2 : 1;
+  const float *rows[4] = {v->scale + from, v->error + from, v->spread + from, NULL};
+  uint32_t mask[HFY_SIMD_GROUP_] = {0}, any = 0;
+  int plain[HFY_SIMD_GROUP_];
+  size_t l;
+  for (l = j; l < nq && l < j + HFY_SIMD_GROUP_; l++) {
+    const hfy_index_one_ *one = s->one + l;
+    if (one->count == SIZE_MAX || from >= one->visible) continue;
+    if (l > j && mask[l - j - 1] && one[-1].bias == one->bias && one[-1].visible == one->visible) {
+      mask[l - j] = mask[l - j - 1]; /* they share theirs */
+      plain[l - j] = plain[l - j - 1];
+      continue;
     }
-    if (from < doubt && from + n >= doubt && !hfy_index_doubt_(seek, nq, from + n, s)) return;
+    any |= mask[l - j] = hfy_index_unmasked_(one->bias ? one->bias + from : NULL,
+                                             hfy_base_min_(n, one->visible - from), plain + (l - j));
+  }
+  if (!any) return;
+  if (!s->packed) {
+    s->packed = 1;
+    seek->int8->pack((s->deep ? v->coef : v->rows) + from * dim, dim, n, dim, s->tile);
+    if (seek->sim) hfy_index_merge_(seek, from, n, s->ratio, s->both);
+  }
+  if (seek->sim) {
+    rows[1] = s->both;
+    rows[2] = v->own + from;
+  }
+  if (s->deep) {
+    rows[0] = v->c_scale + from;
+    rows[1] = v->c_error + from;
+    rows[2] = v->c_rest + from;
+    rows[3] = v->c_mean + from;
+  }
+  hfy_index_tile_(seek, s->panel + j * parts * words, words, s);
+  for (l = j; l < nq && l < j + HFY_SIMD_GROUP_; l++) {
+    hfy_index_one_ *one = s->one + l;
+    const int32_t *dots = s->out + (l - j) * seek->int8->rows;
+    if (!mask[l - j]) continue;
+    one->early.least = one->bound.least;
+    if (plain[l - j])
+      mask[l - j] &= seek->int8->pass(dots, rows, hfy_base_min_(n, one->visible - from),
+                                      s->deep ? &one->early : &one->bound);
+    if (mask[l - j]) hfy_index_hits_(seek, one, mask[l - j], dots, from, s);
+  }
+}
+
+/* Do so many rows pass their prefixes that to bound all as a whole is sooner? By a window that ends at `from`.
+   (Measured: words of four elements are those of the faster tiles. Early windows, where bars are low, pass more.) */
+HFY_COLD_ int hfy_index_fails_(const hfy_index_seek_ *seek, size_t nq, size_t from, const hfy_index_scratch_ *s) {
+  const double share = (double)s->passed / ((double)nq * HFY_INDEX_WINDOW_);
+  return share > (seek->int8->step == 4 ? 0.05 : 0.25 + 1024 / (double)from);
+}
+
+/* One pass over the rows for nq queries that share it (at most what hfy_index_plan_ was told; q, bias and visible of
+   s->one are set): lists the rows that none of them can rule out. Prefixes say it of most as long as they do. */
+HFY_PRIVATE_ void hfy_index_scan_(const hfy_index_seek_ *seek, size_t nq, hfy_index_scratch_ *s) {
+  const size_t limit = hfy_index_open_scan_(seek, nq, s);
+  const size_t doubt = limit / HFY_INDEX_DOUBT_ < 256 ? 256 : limit / HFY_INDEX_DOUBT_;
+  size_t words = hfy_index_enter_all_(seek, nq, s), from, n, j;
+  memset(s->both, 0, sizeof s->both);
+  for (from = 0; from < limit; from += n) {
+    const size_t window = from % HFY_INDEX_WINDOW_;
+    int asked;
+    s->packed = 0;
+    n = hfy_base_min_(seek->int8->rows, limit - from);
+    for (j = 0; j < nq; j += HFY_SIMD_GROUP_) hfy_index_group_(seek, nq, j, from, n, words, s);
+    asked = from < doubt && from + n >= doubt;
+    for (j = 0; j < nq && s->deep && (asked || from + n == limit); j++)
+      hfy_index_serve_(seek, s->one + j, &s->raise);
+    if (asked && !hfy_index_doubt_(seek, nq, from + n, s)) return;
+    if (!s->deep || window + n < HFY_INDEX_WINDOW_) continue;
+    if (from >= HFY_INDEX_WINDOW_ && hfy_index_fails_(seek, nq, from, s)) {
+      for (j = 0; j < nq; j++) hfy_index_serve_(seek, s->one + j, &s->raise);
+      s->deep = 0;
+      words = hfy_index_enter_all_(seek, nq, s);
+    }
+    s->passed = 0;
   }
 }
 
@@ -14552,20 +14799,33 @@ HFY_PRIVATE_ size_t hfy_net_sift_(const hfy_net_run_ *run, const hfy_net_walk_ *
   }
 }
 
-/* Lists the rows below n whose upper bound reaches the best, if they are `most` at most: else SIZE_MAX. */
-HFY_PRIVATE_ size_t hfy_net_reach_(const hfy_net_run_ *run, const hfy_net_walk_ *w, size_t n, size_t most,
-                                   hfy_net_scratch_ *s) {
+/* Lists the rows below n whose upper bound reaches the best; SIZE_MAX: more than `most`. */
+HFY_PRIVATE_ size_t hfy_net_reached_(const hfy_net_run_ *run, size_t n, size_t most, hfy_net_scratch_ *s) {
   const hfy_net_bounds_ *b = &s->fast.bounds;
-  const size_t kth = run->fast.kth, few = kth > HFY_NET_FIRST_ ? kth : (size_t)HFY_NET_FIRST_;
   size_t i, listed = 0;
-  hfy_net_first_(run, w, NULL, n, few, s);
-  if (HFY_NET_SHORT_(run->fast.cuts) && most == n) hfy_net_first_(run, w, NULL, n, 4 * few, s);
   for (i = 0; i < n; i++) {
     double u = (double)b->upper[i];
     if (!hfy_sim_matters_(b->top, run->fast.margin, u) || hfy_base_is_neg_inf_(u)) continue;
-    if (listed == most && !HFY_NET_SHORT_(run->fast.cuts)) return SIZE_MAX;
+    if (listed == most) return SIZE_MAX;
     s->sep.index[listed++] = i;
   }
+  return listed;
+}
+
+/* The same, if they are `most` at most: else SIZE_MAX. Scores the rows that promise most first. */
+HFY_PRIVATE_ size_t hfy_net_reach_(const hfy_net_run_ *run, const hfy_net_walk_ *w, size_t n, size_t most,
+                                   hfy_net_scratch_ *s) {
+  const size_t kth = run->fast.kth, few = kth > HFY_NET_FIRST_ ? kth : (size_t)HFY_NET_FIRST_;
+  const int sifts = HFY_NET_SHORT_(run->fast.cuts);
+  size_t listed;
+  hfy_net_first_(run, w, NULL, n, few, s);
+  if (sifts && most == n) hfy_net_first_(run, w, NULL, n, 4 * few, s);
+  listed = hfy_net_reached_(run, n, sifts ? n : kth > 1 ? most / 2 : most, s);
+  if (listed == SIZE_MAX && kth > 1) { /* a better bar costs less than whole rows of all */
+    hfy_net_first_(run, w, NULL, n, 4 * few, s);
+    listed = hfy_net_reached_(run, n, most, s);
+  }
+  if (listed == SIZE_MAX) return listed;
   if (listed > most || most == n) listed = hfy_net_sift_(run, w, listed, s);
   return listed <= most ? listed : SIZE_MAX;
 }

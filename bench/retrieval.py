@@ -1,7 +1,7 @@
 """retrieval.py: one step, five steps, a prepared memory, two threads; against numpy, torch and FAISS."""
 import ctypes, time
 import numpy as np
-import blas, data, peers
+import blas, data, panorama, peers
 from harness import CORES, FULL, SMOKE, THREADS, Case, Peer, Race, pick
 from nets import Net, checker, reference
 from peers import faiss, torch
@@ -227,6 +227,40 @@ def certificate(kind, N, k):
     return Case("certificate_%s_k%d" % (kind, k), "%dx784x1" % N, 1, build)
 
 
+def spectrum(kind, N):
+    """Rows and 64 queries: pictures, half pictures; power: variances 1/i along turned axes; unit: random directions, stored queries."""
+    if kind in ("clean", "half"): return data.mnist(N), data.mnist_queries(64, kind)
+    if kind == "unit":
+        X = data.random_patterns(N, D)
+        return X, data.stored_queries(X, 64)
+    rng = np.random.default_rng(11)
+    axes = (np.linalg.qr(rng.standard_normal((D, D)))[0] * np.arange(1, D + 1)[:, None] ** -0.5).astype(np.float32)
+    return data.place(rng.standard_normal((N, D), np.float32) @ axes), data.place(rng.standard_normal((64, D), np.float32) @ axes)
+
+
+def pruned(kind, N, k, B, isa=0):
+    """The k best by an index and by Panorama's exact pruned search (panorama.c), at each of its counts of levels."""
+    def build():
+        if not panorama.library(isa == AVX2): return None
+        X, Q = spectrum(kind, N)
+        net = Net(X, 1.0, "argmax", k, isa=isa)
+        if not net.prepare(): raise RuntimeError(net.message())
+        turned, out = panorama.rotation(X), np.zeros_like(Q)
+        exact = np.stack([X[np.argsort(-(X.astype(np.float64) @ q.astype(np.float64)), kind="stable")[:k]].sum(0, dtype=np.float64) for q in Q])
+        error = lambda a: float(np.abs(a - exact).max())
+        calls, theirs = [net.call(Q[j:j + B], out[j:j + B]) for j in range(0, 64, B)], []
+        for call in calls: call()
+        for levels in panorama.LEVELS:
+            found = [panorama.Panorama(turned, levels, isa == AVX2).call(Q[j:j + B], k) for j in range(0, 64, B)] if B == 64 else None
+            one = None if found else panorama.Panorama(turned, levels, isa == AVX2)
+            found = found or [one.call(Q[j:j + 1], k) for j in range(64)]
+            wrong = error(np.concatenate([X[f()].sum(1, dtype=np.float64) for f in found]))
+            theirs.append(Peer("Panorama, %d levels" % levels, lambda r, f=found: f[r % len(f)](), lambda answer, e=wrong: e))
+        return Race(lambda r: calls[r % len(calls)](), theirs, lambda: out, error, 1e-3 * k, once=True, isa=net.isa_name(),
+                    rounds=pick(65 if B == 1 else 9, 25 if B == 1 else 5, 2), note="%d directions" % net.prefix())
+    return Case("pruned_%s_k%d%s" % (kind, k, "_avx2" if isa == AVX2 else ""), "%dx%dx%d" % (N, 784 if kind in ("clean", "half") else D, B), 1, build)
+
+
 def two_threads(N, B, sep):
     """The OpenMP build on two threads against the plain build."""
     def build():
@@ -276,6 +310,10 @@ def cases():
             out.append(prepared(kind, LARGE, 1, "sparsemax", 1, AVX2))
     for kind in kinds if FULL else kinds[:1]:
         for k in (1, 10): out.append(certificate(kind, LARGE, k))
+    sets = [(kind, k) for kind in (("clean", "half") if mnist else ()) + ("power", "unit") for k in (1, 10)] + ([("clean", 100)] if mnist else [])
+    for kind, k in sets if FULL else sets[-2:] if SMOKE else sets[:1]:
+        for B in (1, 64):
+            for isa in (0, AVX2) if FULL and blas.hfy.bench_isa(AVX2) else (0,): out.append(pruned(kind, LARGE, k, B, isa))
     for sep, beta in (("sparsemax", 0.0015), ("entmax", 0.006)) + ((("sparsemax", 2e-5), ("entmax", 0.002), ("entmax", 2e-4)) if FULL else ()):
         for B in (1, 64) if FULL else (1,): out.append(wide(sep, beta, B))
     if FULL:
