@@ -3514,8 +3514,9 @@ typedef struct hfy_simd_ {
   /* y[i] = e^(x[i] - max), within 2 ulp of exact, 0 where x[i] is below max + least; least: TINY, log 1e-37 (double:
      1e-300), or more. y may be x. Returns their sum, in double (float: added four at a time in float). */
   double (*softmax)(const hfy_real *x, size_t n, hfy_real max, double least, hfy_real *y);
-  void (*scale)(hfy_real *y, size_t n, double a);                 /* y = a y, a rounded to hfy_real */
-  void (*scale_once)(hfy_real *y, size_t n, double a);            /* y = a y in double, rounded once */
+  /* y = a (y - from), a rounded to hfy_real */
+  void (*scale)(hfy_real *y, size_t n, hfy_real from, double a);
+  void (*scale_once)(hfy_real *y, size_t n, hfy_real from, double a); /* the same in double, rounded once */
   /* y = a y + b x in double, each product rounded, then rounded once to hfy_real */
   void (*mix)(hfy_real *y, const hfy_real *x, size_t n, double a, double b);
   double (*apart)(const hfy_real *x, const hfy_real *y, size_t n); /* the largest |x - y|; NaN left out */
@@ -4059,14 +4060,14 @@ HFY_PRIVATE_ double hfy_simd_softmax_scalar_(const hfy_real *x, size_t n, hfy_re
   return total;
 }
 
-HFY_PRIVATE_ void hfy_simd_scale_scalar_(hfy_real *y, size_t n, double a) {
+HFY_PRIVATE_ void hfy_simd_scale_scalar_(hfy_real *y, size_t n, hfy_real from, double a) {
   size_t i;
-  for (i = 0; i < n; i++) y[i] = (hfy_real)a * y[i];
+  for (i = 0; i < n; i++) y[i] = (hfy_real)a * (y[i] - from);
 }
 
-HFY_PRIVATE_ void hfy_simd_scale_once_scalar_(hfy_real *y, size_t n, double a) {
+HFY_PRIVATE_ void hfy_simd_scale_once_scalar_(hfy_real *y, size_t n, hfy_real from, double a) {
   size_t i;
-  for (i = 0; i < n; i++) y[i] = (hfy_real)(a * (double)y[i]);
+  for (i = 0; i < n; i++) y[i] = (hfy_real)(a * ((double)y[i] - (double)from));
 }
 
 HFY_PRIVATE_ void hfy_simd_mix_scalar_(hfy_real *y, const hfy_real *x, size_t n, double a, double b) {
@@ -5368,20 +5369,22 @@ HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, double
   return total;
 }
 
-HFY_TARGET_ void HFY_V_(scale)(HFY_S_ *y, size_t n, double a) {
+HFY_TARGET_ void HFY_V_(scale)(HFY_S_ *y, size_t n, HFY_S_ from, double a) {
   enum { lanes = HFY_LANES_ };
-  const HFY_VV_ by = HFY_V_(set)((HFY_S_)a);
+  const HFY_VV_ by = HFY_V_(set)((HFY_S_)a), less = HFY_V_(set)(from);
   size_t i = 0;
-  for (; i + lanes <= n; i += lanes) HFY_V_(store)(y + i, HFY_V_(mul)(by, HFY_V_(load)(y + i)));
-  HFY_TAIL_ for (; i < n; i++) y[i] = (HFY_S_)a * y[i];
+  for (; i + lanes <= n; i += lanes)
+    HFY_V_(store)(y + i, HFY_V_(mul)(by, HFY_V_(sub)(HFY_V_(load)(y + i), less)));
+  HFY_TAIL_ for (; i < n; i++) y[i] = (HFY_S_)a * (y[i] - from);
 }
 
-HFY_TARGET_ void HFY_V_(scale_once)(HFY_S_ *y, size_t n, double a) {
-  const HFY_DV_ by = HFY_D_(set)(a);
+HFY_TARGET_ void HFY_V_(scale_once)(HFY_S_ *y, size_t n, HFY_S_ from, double a) {
+  const HFY_DV_ by = HFY_D_(set)(a), less = HFY_D_(set)((double)from);
   size_t i;
   for (i = 0; i < n; i += HFY_LANES_) {
     const HFY_VV_ v = HFY_V_(load_up)(y + i, n - i);
-    const HFY_DV_ low = HFY_D_(mul)(by, HFY_V_(low)(v)), high = HFY_D_(mul)(by, HFY_V_(high)(v));
+    const HFY_DV_ low = HFY_D_(mul)(by, HFY_D_(sub)(HFY_V_(low)(v), less));
+    const HFY_DV_ high = HFY_D_(mul)(by, HFY_D_(sub)(HFY_V_(high)(v), less));
     HFY_V_(store_up)(y + i, HFY_V_(join)(low, high), n - i);
   }
 }
@@ -7869,6 +7872,11 @@ HFY_PRIVATE_ int hfy_sim_blas_(const hfy_sim_rows_ *a, const hfy_sim_rows_ *b, s
 }
 #endif
 
+/* y = a (y - from). A factor that is a hfy_real: with from = 0 the same bits, since the product is exact in double. */
+HFY_PRIVATE_ void hfy_sim_scale_(const hfy_simd_ *simd, hfy_real *y, size_t n, double from, double a) {
+  ((double)(hfy_real)a < a || (double)(hfy_real)a > a ? simd->scale_once : simd->scale)(y, n, (hfy_real)from, a);
+}
+
 /* scores[j*out_stride + i] = beta sim(x_i, q_j). */
 HFY_PRIVATE_ void hfy_sim_tile_(const hfy_simd_ *simd, hfy_sim sim, double beta, const hfy_sim_rows_ *x,
                                 const hfy_sim_rows_ *q, size_t dim, hfy_real *out, size_t out_stride) {
@@ -7883,9 +7891,8 @@ HFY_PRIVATE_ void hfy_sim_tile_(const hfy_simd_ *simd, hfy_sim sim, double beta,
   if (sim == HFY_SIM_MANHATTAN) beta = -beta;
   for (j = 0; j < q->count; j++) {
     hfy_real *s = out + j * out_stride;
-    if (sim != HFY_SIM_COSINE) { /* a factor that is a hfy_real: the same bits, since the product is exact in double */
-      ((double)(hfy_real)beta < beta || (double)(hfy_real)beta > beta ? simd->scale_once : simd->scale)(s, x->count,
-                                                                                                       beta);
+    if (sim != HFY_SIM_COSINE) {
+      if (beta != 1) hfy_sim_scale_(simd, s, x->count, 0, beta);
       continue;
     }
     for (i = 0; i < x->count; i++) {
@@ -11396,6 +11403,16 @@ HFY_COLD_ double hfy_sep_floor_(const hfy_sep *full, const double *score, size_t
   return low;
 }
 
+/* Of a row those that can get weight, of a kind with a margin: distances from s->top or, by rank, scores. */
+HFY_PRIVATE_ void hfy_sep_window_(const hfy_sep *full, const hfy_real *theta, size_t n, const hfy_real *tops,
+                                  double margin, hfy_sep_scratch_ *s) {
+  const hfy_sep_method_ method = hfy_sep_method_of_(full);
+  if (method == HFY_SEP_BY_TOP_ || method == HFY_SEP_BY_BOX_)
+    hfy_sep_rank_window_(theta, n, tops, full->k, margin, s);
+  else
+    s->count = s->simd->window(theta, n, (hfy_real)s->top, margin, s->index, s->weight);
+}
+
 /* Solves one row of a list kind; `row` chooses its bounds. theta is only read. */
 HFY_PRIVATE_ hfy_status hfy_sep_list_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row,
                                       hfy_sep_scratch_ *s) {
@@ -11407,10 +11424,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_list_(const hfy_sep *full, const hfy_real *theta
   if (hfy_sep_has_bounds_(full)) return hfy_sep_bounded_(full, theta, n, row, s);
   if (method == HFY_SEP_BY_STRUCTURE_) return HFY_IF_STRUCTURE_(hfy_sep_structured_(full, theta, n, s));
   if (margin > DBL_MAX) margin = DBL_MAX;
-  if (method == HFY_SEP_BY_TOP_ || method == HFY_SEP_BY_BOX_)
-    hfy_sep_rank_window_(theta, n, tops, full->k, margin, s);
-  else
-    s->count = s->simd->window(theta, n, (hfy_real)s->top, margin, s->index, s->weight);
+  hfy_sep_window_(full, theta, n, tops, margin, s);
   return hfy_sep_solve_(full, method, s);
 }
 
@@ -11484,7 +11498,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_fill_(const hfy_sep *full, const hfy_real *theta
   if (status) return status;
   switch (method) {
   case HFY_SEP_BY_SOFTMAX_:
-    s->simd->scale(y, n, 1 / s->simd->softmax(theta, n, (hfy_real)s->top, HFY_SIMD_TINY_, y));
+    s->simd->scale(y, n, 0, 1 / s->simd->softmax(theta, n, (hfy_real)s->top, HFY_SIMD_TINY_, y));
     break;
   case HFY_SEP_BY_IDENTITY_:
   case HFY_SEP_BY_POWER_: return hfy_sep_elementwise_(full, theta, n, y);
@@ -13270,6 +13284,7 @@ typedef struct hfy_net_fast_ {
   int cuts;          /* lists: candidates are cut by the threshold of those found so far, too */
   size_t kth;        /* lists: candidates count from the best (1), or by rank from the kth best */
   double margin;     /* lists: how far below */
+  double width;      /* the same in theta */
   double negligible; /* sums: weights this far below the running maximum add nothing: -log */
   size_t capacity;   /* lists: candidates of one query */
   size_t workers;    /* that share one tile's keys */
@@ -13398,6 +13413,7 @@ typedef struct hfy_net_run_ {
   int names;                /* 1: the heaviest row is asked for */
   const hfy_heads *heads;   /* or NULL */
   int looks_back;           /* at the state that the last step began with: for scores; for a readout by sums */
+  double late;              /* what scores are still to be multiplied by: 1, or net.beta is, and this is beta */
   size_t block, fold, segment; /* rows: folds are whole blocks, segments whole folds */
   size_t tile, whole;          /* queries side by side; with whole rows of scores: 1 and 1 here */
 #ifndef HFY_PLAIN
@@ -13425,6 +13441,7 @@ typedef struct hfy_net_scratch_ {
   hfy_net_walk_ *walk;                /* tile */
   hfy_real *q, *z, *mark, *before, *out; /* tile rows: states, ...; what the readout makes */
   hfy_real *scores, *part, *sum, *f;  /* whole x N; a fold, a segment of a projection; D: f(q) */
+  hfy_real *theta;                    /* N, for energies: of scores that are late */
   double *inverse_q;                  /* COSINE: 1/|q| */
   hfy_net_sum_ *sums;                 /* tile: SOFTMAX, EXP, IDENTITY, POWER, in one pass */
   size_t failed, head;                /* the first query that has no answer, of the first head with one */
@@ -13457,6 +13474,7 @@ HFY_COLD_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, hfy_ne
   run->query_row = full->dim;
   run->out_row = full->readout ? full->readout_dim : full->dim;
   run->moves = run->names = 1;
+  run->late = 1;
   run->tile = run->whole = 1;
   fit = HFY_NET_BLOCK_BYTES_ / hfy_base_times_(full->dim, sizeof(hfy_real)) & ~(size_t)7;
   run->block = hfy_base_min_(fit < 8 ? 8 : hfy_base_min_(fit, 512), (full->count | 7) + 1);
@@ -13464,6 +13482,44 @@ HFY_COLD_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, hfy_ne
   fit = hfy_base_min_(HFY_NET_SEGMENT_, full->count / 6) + run->fold / 2; /* six or so at least, for workers */
   run->segment = fit < run->fold ? run->fold : run->fold * (fit / run->fold);
   return HFY_OK;
+}
+
+#ifdef HFY_DOUBLE
+#define HFY_NET_LATE_(run) (0 && (run)->late > 1)
+#else
+#define HFY_NET_LATE_(run) ((run)->late != 1)
+#endif
+
+/* Scores of a retrieval are similarities, and wait for beta, where the separation looks at differences of theta only:
+   they lose no digits to the size of theta then. Not with a bias, which is of that size; nor where it would take one
+   more pass.   (math 12) */
+HFY_COLD_ void hfy_net_put_off_(hfy_net_run_ *run) {
+#ifdef HFY_DOUBLE
+  (void)run;
+#else
+  hfy_net *net = &run->net;
+  const hfy_sep_method_ method = hfy_sep_method_of_(&net->sep);
+  const int sums = method == HFY_SEP_BY_SOFTMAX_ || method == HFY_SEP_BY_EXP_;
+  if (net->bias || net->sep.plus || !(net->beta > 1e-30 && net->beta < 1e30)) return;
+  if (sums ? net->sim != HFY_SIM_DOT : !(hfy_sep_link_margin_(&net->sep) < DBL_MAX)) return;
+  run->late = net->beta;
+  net->beta = 1;
+#endif
+}
+
+/* How far below the best a score can lie and get weight: where they are late a little more, for roundings of theta. */
+HFY_PRIVATE_ double hfy_net_margin_(const hfy_net_run_ *run, double margin) {
+  return HFY_NET_LATE_(run) ? margin / run->late * (1 + 1e-7) : margin;
+}
+
+/* theta of candidates that were late. */
+HFY_PRIVATE_ hfy_status hfy_net_heat_(const hfy_net_run_ *run, hfy_status status, hfy_sep_scratch_ *sep) {
+  size_t i;
+  for (i = 0; HFY_NET_LATE_(run) && !status && i < sep->count; i++) {
+    sep->weight[i] *= run->late;
+    if (fabs(sep->weight[i]) > HFY_REAL_MAX_) status = HFY_ERR_NONFINITE;
+  }
+  return status;
 }
 
 /* What is asked of it, and whether that takes a last step's state. */
@@ -13514,6 +13570,7 @@ HFY_COLD_ void hfy_net_plan_(hfy_base_arena_ *arena, const hfy_net_run_ *run, in
   s->part = HFY_TAKE_(arena, hfy_real, sums);
   s->sum = HFY_TAKE_(arena, hfy_real, sums);
   s->f = HFY_TAKE_(arena, hfy_real, dim);
+  s->theta = HFY_TAKE_(arena, hfy_real, energies && HFY_NET_LATE_(run) ? run->net.count + 1 : 0);
   s->sums = HFY_TAKE_(arena, hfy_net_sum_, hfy_sep_is_list_(&run->net.sep) ? 0 : t);
   s->inverse_q = HFY_TAKE_(arena, double, run->net.sim == HFY_SIM_COSINE ? t : 0);
 }
@@ -13667,7 +13724,7 @@ HFY_COLD_ hfy_status hfy_net_energy_(const hfy_net_run_ *run, const hfy_real *th
   if (status) return status;
   for (d = 0; net->self_coupling && d < net->dim; d++)
     self += 0.5 * (double)net->self_coupling[d] * (double)q[d] * (double)q[d];
-  self += psi - conjugate / net->beta;
+  self += psi - conjugate / (net->beta * run->late);
   if (hfy_base_is_nan_(self)) return HFY_ERR_NONFINITE; /* squares beyond double, on either side of 0 */
   *energy = self;
   return HFY_OK;
@@ -13676,9 +13733,12 @@ HFY_COLD_ hfy_status hfy_net_energy_(const hfy_net_run_ *run, const hfy_real *th
 /* The report's energy of a state, before the step from it; that of the last state also fills the tail. */
 HFY_COLD_ void hfy_net_note_energy_(const hfy_net_run_ *run, hfy_net_walk_ *w, const hfy_real *theta,
                                     hfy_net_scratch_ *s) {
-  size_t most = run->net.max_steps, k = w->step;
+  size_t most = run->net.max_steps, k = w->step, i;
   double *energy;
   if (!run->report || !run->report->energy) return;
+  for (i = 0; HFY_NET_LATE_(run) && i <= run->net.count; i++)
+    s->theta[i] = (hfy_real)((i < run->net.count ? run->late : 1) * (double)theta[i]);
+  if (HFY_NET_LATE_(run)) theta = s->theta;
   energy = run->report->energy + w->who * (most + 1);
   if (hfy_net_energy_(run, theta, w->q, w->who, energy + k, s)) energy[k] = -HUGE_VAL;
   for (; w->ended && k < most; k++) energy[k + 1] = energy[k];
@@ -13745,17 +13805,58 @@ HFY_PRIVATE_ void hfy_net_theta_(const hfy_net_run_ *run, size_t who, const hfy_
   hfy_net_mask_row_(run, who, theta);
 }
 
+/* Late scores into the solution as a list. */
+HFY_PRIVATE_ hfy_status hfy_net_late_list_(const hfy_net_run_ *run, const hfy_real *score, hfy_sep_scratch_ *sep) {
+  const hfy_sep *full = &run->net.sep;
+  hfy_real tops[HFY_SIMD_LANES_];
+  size_t i;
+  hfy_status status = hfy_sep_top_(run->simd, score, run->net.count, tops, &sep->top);
+  if (!status)
+    hfy_sep_window_(full, score, run->net.count, tops, hfy_net_margin_(run, hfy_sep_link_margin_(full)), sep);
+  for (i = 0; !status && i < sep->count; i++) sep->weight[i] = (double)score[sep->index[i]];
+  status = hfy_net_add_null_(run, hfy_net_heat_(run, status, sep), sep);
+  return status ? status : hfy_sep_candidates_(full, sep);
+}
+
+/* Late scores into weights of SOFTMAX or EXP: beta (score - best) is rounded, no more. */
+HFY_PRIVATE_ hfy_status hfy_net_late_fill_(const hfy_net_run_ *run, hfy_real *score, double *log_scale) {
+  const size_t n = run->net.count, row = hfy_net_row_(&run->net);
+  double top, sum;
+  hfy_real most = 0;
+  hfy_status status = hfy_sep_top_(run->simd, score, n, NULL, &top);
+  if (status == HFY_ERR_ARG && row > n) { /* only the null pattern is seen */
+    top = 0;
+    status = HFY_OK;
+  }
+  if (!status && fabs(run->late * top) > HFY_REAL_MAX_) status = HFY_ERR_NONFINITE;
+  if (status) return status;
+  hfy_sim_scale_(run->simd, score, n, top, run->late);
+  if (row > n) {
+    score[n] = (hfy_real)(run->net.null_score - run->late * top);
+    most = score[n] > 0 ? score[n] : 0;
+  }
+  sum = run->simd->softmax(score, row, most, HFY_SIMD_TINY_, score);
+  if (run->net.sep.kind == HFY_SEP_EXP)
+    *log_scale = run->late * top;
+  else
+    run->simd->scale(score, row, 0, 1 / sum);
+  return HFY_OK;
+}
+
 HFY_PRIVATE_ hfy_status hfy_net_separate_(const hfy_net_run_ *run, size_t who, hfy_real *theta, hfy_net_scratch_ *s,
                                           hfy_net_weights_ *p) {
   const hfy_net_weights_ all = {NULL, theta, run->net.count, 0, 0, NULL, 0};
   hfy_status status;
   if (hfy_sep_is_list_(&run->net.sep)) {
-    status = hfy_sep_list_(&run->net.sep, theta, hfy_net_row_(&run->net), who, &s->sep);
+    status = HFY_NET_LATE_(run) ? hfy_net_late_list_(run, theta, &s->sep)
+                                : hfy_sep_list_(&run->net.sep, theta, hfy_net_row_(&run->net), who, &s->sep);
     if (!status) *p = hfy_net_listed_weights_(run, &s->sep);
     return status;
   }
   *p = all;
-  status = hfy_sep_fill_(&run->net.sep, theta, hfy_net_row_(&run->net), who, theta, &p->log_scale, &s->sep);
+  status = HFY_NET_LATE_(run) ? hfy_net_late_fill_(run, theta, &p->log_scale)
+                              : hfy_sep_fill_(&run->net.sep, theta, hfy_net_row_(&run->net), who, theta, &p->log_scale,
+                                              &s->sep);
   if (run->net.null_pattern) p->null = theta[run->net.count];
   return status;
 }
@@ -13879,7 +13980,7 @@ HFY_COLD_ double hfy_net_score_(const hfy_net_run_ *run, const hfy_net_walk_ *w,
   hfy_net_norms_(run, w->before, 1, &inverse);
   hfy_net_scores_(run, w->before, 1, &inverse, row, 1, &theta, 1);
   hfy_net_mask_(&run->net, w->who, row, 1, &theta);
-  return (double)theta;
+  return run->late * (double)theta;
 }
 
 /* Does i come before j? By weight, then by score, then by position. */
@@ -14030,6 +14131,18 @@ HFY_PRIVATE_ void hfy_net_keep_(const hfy_net_run_ *run, hfy_net_list_ *list, do
   list->count = kept;
 }
 
+/* As hfy_sep_raise_, of scores that may be late. */
+HFY_PRIVATE_ double hfy_net_raise_late_(const hfy_net_run_ *run, double top, double share, hfy_sep_scratch_ *some) {
+  double bar;
+  size_t i;
+  for (i = 0; HFY_NET_LATE_(run) && i < some->count; i++) some->weight[i] *= run->late;
+  bar = hfy_sep_raise_(&run->net.sep, run->late * top, share, some);
+  if (!HFY_NET_LATE_(run)) return bar;
+  bar /= run->late;
+  bar = (double)(hfy_real)(bar - HFY_REAL_EPS_ * fabs(bar));
+  return bar > top ? bar : top;
+}
+
 /* What n scores (the first RAISED of them) raise a bar to.   (math 13.8) */
 HFY_PRIVATE_ double hfy_net_raise_(const hfy_net_run_ *run, double top, const double *theta, size_t n,
                                    const hfy_net_stream_ *t) {
@@ -14041,7 +14154,7 @@ HFY_PRIVATE_ double hfy_net_raise_(const hfy_net_run_ *run, double top, const do
   some.index = t->some;
   some.power = t->power;
   memcpy(t->scratch, theta, some.count * sizeof *theta);
-  return hfy_sep_raise_(&run->net.sep, top, 1, &some);
+  return hfy_net_raise_late_(run, top, 1, &some);
 }
 
 /* Drops candidates that later ones have outdone. The bar rises first: by rank to the kth best of what is listed; to
@@ -14136,7 +14249,7 @@ HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_
   size_t i;
   hfy_status status = hfy_sep_top_(run->simd, theta, n, NULL, &top);
   if (status == HFY_ERR_NONFINITE) sum->status = status;
-  if (status || sum->status || (exponential && top < sum->top - negligible)) {
+  if (status || sum->status || (exponential && run->late * (sum->top - top) > negligible)) {
     memset(theta, 0, n * sizeof *theta);
     return 0;
   }
@@ -14146,17 +14259,19 @@ HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_
       sum->best = from + i;
     }
     if (exponential && sum->sum > 0) {
-      double shrink = top - sum->top < negligible ? exp(sum->top - top) : 0;
+      double rise = run->late * (top - sum->top), shrink = rise < negligible ? exp(-rise) : 0;
       sum->sum *= shrink;
       if (shrink > 0)
-        run->simd->scale_once(z, width, shrink);
+        run->simd->scale_once(z, width, 0, shrink);
       else
         hfy_net_zero_(z, width);
     }
     sum->top = top;
   }
   if (exponential) {
-    sum->sum += run->simd->softmax(theta, n, (hfy_real)sum->top, -negligible, theta);
+    const int late = HFY_NET_LATE_(run);
+    if (late) hfy_sim_scale_(run->simd, theta, n, sum->top, run->late);
+    sum->sum += run->simd->softmax(theta, n, late ? 0 : (hfy_real)sum->top, -negligible, theta);
     return 1;
   }
   sum->status = hfy_sep_elementwise_(&run->net.sep, theta, n, theta);
@@ -14170,7 +14285,7 @@ HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_
 /* Adds a later segment's sums to those of all earlier ones. */
 HFY_PRIVATE_ void hfy_net_merge_(const hfy_net_run_ *run, hfy_net_sum_ *all, hfy_real *z, const hfy_net_sum_ *part,
                                  const hfy_real *z_part, size_t width) {
-  double keep = 1, add = 1, rise = part->top - all->top;
+  double keep = 1, add = 1, rise = run->late * (part->top - all->top);
   if (part->status && !all->status) all->status = part->status;
   if (all->status || hfy_base_is_neg_inf_(part->top)) return;
   if (run->fast.exponential) {
@@ -14604,7 +14719,7 @@ HFY_COLD_ int hfy_net_index_pays_(const hfy_net_run_ *run, const hfy_net_walk_ *
   sep.index = t->some;
   sep.power = t->power;
   for (top = -HUGE_VAL, i = 0; i < m && HFY_NET_LEAVES_(run); i++) top = t->scratch[i] > top ? t->scratch[i] : top;
-  if (!HFY_NET_LEAVES_(run)) top = hfy_sep_raise_(&run->net.sep, top, (double)(n / some), &sep);
+  if (!HFY_NET_LEAVES_(run)) top = hfy_net_raise_late_(run, top, (double)(n / some), &sep);
   for (i = 0; i < some; i++) left += (size_t)hfy_sim_matters_(top, run->fast.margin, (double)b->upper[row[i]]);
   return left <= some / 6; /* rows here and there cost more than a pass does */
 }
@@ -14796,10 +14911,13 @@ HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, size_t nq, const
   }
   for (j = 0; sums && j < nq; j++) {
     hfy_net_sum_ *sum = s->sums + j;
-    if (!sum->status && hfy_base_is_neg_inf_(sum->top) && !run->net.null_pattern) sum->status = HFY_ERR_ARG;
+    const int none = hfy_base_is_neg_inf_(sum->top);
+    sum->top *= run->late;
+    if (!sum->status && none && !run->net.null_pattern) sum->status = HFY_ERR_ARG;
+    if (!sum->status && !none && fabs(sum->top) > HFY_REAL_MAX_) sum->status = HFY_ERR_NONFINITE;
     if (sum->status || run->net.sep.kind == HFY_SEP_EXP) continue; /* EXP keeps its factor e^top */
     if (sum->sum > 0 || run->net.null_pattern)
-      run->simd->scale_once(z + j * width, width, hfy_net_close_sum_(run, sum));
+      run->simd->scale_once(z + j * width, width, 0, hfy_net_close_sum_(run, sum));
   }
 }
 
@@ -14842,7 +14960,7 @@ HFY_COLD_ double hfy_net_index_lift_(const hfy_index_lift_ *raise, double top, d
   some.power = t->power;
   for (some.count = 0; n--; score++)
     if ((double)*score > -HUGE_VAL) t->scratch[some.count++] = (double)*score;
-  return hfy_sep_raise_(&run->net.sep, top, share, &some);
+  return hfy_net_raise_late_(run, top, share, &some);
 }
 
 /* What live queries look at together: a pass over the index, or over the keys for those to whom it is of no use; they
@@ -15003,14 +15121,14 @@ HFY_PRIVATE_ double hfy_net_soften_(const hfy_net_run_ *run, hfy_net_walk_ *w, h
   if (w->status) return 0;
   for (i = 0; i < sep->count; i++) {
     const int null = sep->index[i] == n;
-    if (!null && !hfy_sim_matters_(top, run->fast.margin, sep->weight[i])) continue;
+    if (!null && !hfy_sim_matters_(top, run->fast.width, sep->weight[i])) continue;
     sep->index[kept] = sep->index[i];
     sep->weight[kept] = exp(sep->weight[i] - most);
     sum += sep->weight[kept++];
     lost -= !null;
   }
   sep->count = kept;
-  lost = lost > 0 ? lost * exp((top - most) - run->fast.margin) * (1 + 1e-9) : 0;
+  lost = lost > 0 ? lost * exp((top - most) - run->fast.width) * (1 + 1e-9) : 0;
   w->left = lost / (sum + lost);
   for (i = 0; !exponential && i < kept; i++) sep->weight[i] /= sum;
   return exponential ? top : 0;
@@ -15024,7 +15142,7 @@ HFY_PRIVATE_ void hfy_net_by_lists_(const hfy_net_run_ *run, size_t live, int mo
     hfy_net_walk_ *w = s->walk + j;
     hfy_net_weights_ p;
     double log_scale = 0;
-    w->status = hfy_net_candidates_(run, live, j, s);
+    w->status = hfy_net_heat_(run, hfy_net_candidates_(run, live, j, s), &s->sep);
     w->status = hfy_net_add_null_(run, w->status, &s->sep);
     if (!w->status && HFY_NET_LEAVES_(run))
       log_scale = hfy_net_soften_(run, w, &s->sep);
@@ -15154,7 +15272,8 @@ HFY_COLD_ void hfy_net_mode_of_(hfy_net_run_ *run, int rows) {
   const hfy_report *r = run->report;
   hfy_sep_method_ method = hfy_sep_method_of_(sep);
   fast->kth = hfy_sep_by_rank_(sep) ? (size_t)ceil(sep->k) : 1;
-  fast->margin = hfy_sep_link_margin_(sep);
+  fast->width = hfy_sep_link_margin_(sep);
+  fast->margin = hfy_net_margin_(run, fast->width);
   fast->cuts = HFY_NET_SHORT_(hfy_sep_cuts_(sep));
   fast->chooses = 1;
   fast->negligible = hfy_base_log_(2 * (double)net->count / HFY_REAL_EPS_);
@@ -15164,8 +15283,9 @@ HFY_COLD_ void hfy_net_mode_of_(hfy_net_run_ *run, int rows) {
 #ifdef HFY_HAS_INDEX_
   if (fast->exponential && net->leave_out > 0) {
     fast->mode = HFY_NET_LISTS_;
-    fast->margin = hfy_base_log_((double)net->count * (1 - net->leave_out) / net->leave_out);
-    fast->margin = fast->margin > 0 ? fast->margin * (1 + 1e-12) + 1e-12 : 0;
+    fast->width = hfy_base_log_((double)net->count * (1 - net->leave_out) / net->leave_out);
+    fast->width = fast->width > 0 ? fast->width * (1 + 1e-12) + 1e-12 : 0;
+    fast->margin = hfy_net_margin_(run, fast->width);
     run->leaves = 1;
     return;
   }
@@ -15282,10 +15402,16 @@ HFY_PRIVATE_ void hfy_net_partial_(const hfy_net_run_ *run, size_t live, hfy_rea
   while ((double)s->scores[sum->best] < sum->top) sum->best++;
   if (hfy_sep_is_elementwise_(sep))
     sum->status = hfy_sep_elementwise_(sep, s->scores, n, s->scores);
-  else
+  else if (HFY_NET_LATE_(run)) {
+    hfy_sim_scale_(run->simd, s->scores, n, sum->top, run->late);
+    sum->top *= run->late;
+    if (fabs(sum->top) > HFY_REAL_MAX_) sum->status = HFY_ERR_NONFINITE;
+    sum->sum = run->simd->softmax(s->scores, n, 0, HFY_SIMD_TINY_, s->scores);
+  } else {
     sum->sum = run->simd->softmax(s->scores, n, (hfy_real)sum->top, HFY_SIMD_TINY_, s->scores);
+  }
   if (sum->status) return;
-  if (sep->kind != HFY_SEP_EXP && sum->sum > 0) run->simd->scale(s->scores, n, 1 / sum->sum);
+  if (sep->kind != HFY_SEP_EXP && sum->sum > 0) run->simd->scale(s->scores, n, 0, 1 / sum->sum);
   hfy_net_project_all_(run, s->scores, 1, run->readout.at ? &run->readout : &run->values, s, z);
 }
 
@@ -15468,6 +15594,7 @@ HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queri
   /* one step over few rows: to gather candidates block by block would only copy them */
   rows = hfy_sep_is_list_(&run.net.sep) && run.net.count <= run.block && run.net.max_steps == 1 && !run.net.index;
   rows = rows || run.drop || energies || (report && report->weights);
+  hfy_net_put_off_(&run);
   status = hfy_net_choose_(&run, call.n_queries, rows, &call.walks, w);
   if (!status) status = hfy_net_check_call_(&run.net, queries, n_queries, out, report, w);
   if (hfy_net_heads_(&run) > 1 && hfy_net_heads_(&run) >= hfy_base_workers_()) {
@@ -15943,7 +16070,7 @@ HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, 
   hfy_net_norms_(run, b->q + from * dim, nq, inverse);
   if (run->net.sim == HFY_SIM_DOT && b->more && hfy_net_back_dense_(b)) { /* nothing hangs on the last bits */
     memcpy(b->pull + from * dim, b->q + from * dim, nq * dim * sizeof *b->pull);
-    run->simd->scale_once(b->pull + from * dim, nq * dim, run->net.beta);
+    run->simd->scale_once(b->pull + from * dim, nq * dim, 0, run->net.beta);
     hfy_net_back_dots_(b, nq, &keys, b->pull + from * dim, b->theta + from * n, s);
   } else {
     hfy_net_scores_(run, b->q + from * dim, nq, inverse, 0, run->net.count, b->theta + from * n, n);
@@ -16013,7 +16140,7 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
     if (adds && net->null_pattern) b->one[l].number[11] += (double)b->dy[l * n + n - 1];
   }
   if (dots) memcpy(b->pull + from * dim, b->q + from * dim, (to - from) * dim * sizeof *b->pull);
-  if (dots) run->simd->scale_once(b->pull + from * dim, (to - from) * dim, net->beta);
+  if (dots) run->simd->scale_once(b->pull + from * dim, (to - from) * dim, 0, net->beta);
 }
 
 /* dq of f(q), where it is step (f(q) - q) that is added to q, becomes that of q. */
@@ -19631,7 +19758,7 @@ typedef struct hfy_shard_call_ {
 HFY_COLD_ void hfy_shard_keep_list_(const hfy_shard_call_ *call, size_t live, size_t j, double *score,
                                     hfy_net_scratch_ *s) {
   const hfy_shard_block_ *b = &call->block;
-  const hfy_status status = hfy_net_candidates_(&call->run, live, j, s);
+  const hfy_status status = hfy_net_heat_(&call->run, hfy_net_candidates_(&call->run, live, j, s), &s->sep);
   hfy_shard_record_ record = hfy_shard_nothing_(status == HFY_ERR_ARG ? 0 : (uint64_t)status); /* ARG: all masked */
   hfy_shard_sieve_ sieve;
   unsigned char *entry = (unsigned char *)call->partial + b->pool + s->walk[j].who * b->capacity * b->entry;
@@ -19727,11 +19854,12 @@ HFY_COLD_ hfy_status hfy_shard_begin_(const hfy_net *net, int whole, size_t capa
   }
   if (hfy_sep_by_rank_(&full) && full.k > (double)alone.count) alone.sep.k = (double)alone.count;
   status = hfy_net_begin_(&alone, call->n_queries, run, work);
+  if (!status) hfy_net_put_off_(run);
   if (!status) status = hfy_net_choose_(run, call->n_queries, 0, &call->walks, work);
   if (!status) status = hfy_base_null_(work, call->n_queries && !call->queries ? "queries" : NULL);
   if (status) return status;
   run->net.sep.k = full.k;
-  hfy_shard_describe_(&run->net, &full, run->net.beta, call->queries, call->n_queries, capacity, &call->block);
+  hfy_shard_describe_(&run->net, &full, run->net.beta * run->late, call->queries, call->n_queries, capacity, &call->block);
   if (call->block.full == SIZE_MAX)
     return hfy_base_fail_(work, HFY_ERR_ARG, "%z queries with a capacity of %z: such a partial cannot exist",
                           call->n_queries, call->block.capacity);
@@ -19980,7 +20108,7 @@ HFY_COLD_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_
     if (b->sep.kind == HFY_SEP_EXP) p.log_scale = record->top;
     memcpy(z, entry, width * sizeof *z);
     sum.best = hfy_shard_size_(record->best);
-    if (run->net.null_pattern) run->simd->scale_once(z, width, record->sum * hfy_net_close_sum_(run, &sum));
+    if (run->net.null_pattern) run->simd->scale_once(z, width, 0, record->sum * hfy_net_close_sum_(run, &sum));
     p.best = b->sep.kind == HFY_SEP_RECTIFIED && !(record->top > 0) ? SIZE_MAX : sum.best; /* p = 0 */
     p.null = (hfy_real)sum.null;
   }
