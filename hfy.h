@@ -13484,27 +13484,28 @@ HFY_COLD_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, hfy_ne
   return HFY_OK;
 }
 
-#ifdef HFY_DOUBLE
-#define HFY_NET_LATE_(run) (0 && (run)->late > 1)
+/* Not in double, which has digits enough; nor where size is all. */
+#if defined(HFY_DOUBLE) || (defined(__OPTIMIZE_SIZE__) && !defined(HFY_HAS_INDEX_))
+#define HFY_NET_LATE_(run) ((void)(run), 0)
+#define HFY_NET_NEVER_ 1
+#define HFY_NET_TIMES_(run, x) (x)
 #else
 #define HFY_NET_LATE_(run) ((run)->late != 1)
+#define HFY_NET_NEVER_ 0
+#define HFY_NET_TIMES_(run, x) ((run)->late * (x))
 #endif
 
 /* Scores of a retrieval are similarities, and wait for beta, where the separation looks at differences of theta only:
    they lose no digits to the size of theta then. Not with a bias, which is of that size; nor where it would take one
    more pass.   (math 12) */
 HFY_COLD_ void hfy_net_put_off_(hfy_net_run_ *run) {
-#ifdef HFY_DOUBLE
-  (void)run;
-#else
   hfy_net *net = &run->net;
   const hfy_sep_method_ method = hfy_sep_method_of_(&net->sep);
   const int sums = method == HFY_SEP_BY_SOFTMAX_ || method == HFY_SEP_BY_EXP_;
-  if (net->bias || net->sep.plus || !(net->beta > 1e-30 && net->beta < 1e30)) return;
+  if (HFY_NET_NEVER_ || net->bias || net->sep.plus || !(net->beta > 1e-30 && net->beta < 1e30)) return;
   if (sums ? net->sim != HFY_SIM_DOT : !(hfy_sep_link_margin_(&net->sep) < DBL_MAX)) return;
   run->late = net->beta;
   net->beta = 1;
-#endif
 }
 
 /* How far below the best a score can lie and get weight: where they are late a little more, for roundings of theta. */
@@ -13724,7 +13725,7 @@ HFY_COLD_ hfy_status hfy_net_energy_(const hfy_net_run_ *run, const hfy_real *th
   if (status) return status;
   for (d = 0; net->self_coupling && d < net->dim; d++)
     self += 0.5 * (double)net->self_coupling[d] * (double)q[d] * (double)q[d];
-  self += psi - conjugate / (net->beta * run->late);
+  self += psi - conjugate / HFY_NET_TIMES_(run, net->beta);
   if (hfy_base_is_nan_(self)) return HFY_ERR_NONFINITE; /* squares beyond double, on either side of 0 */
   *energy = self;
   return HFY_OK;
@@ -13980,7 +13981,7 @@ HFY_COLD_ double hfy_net_score_(const hfy_net_run_ *run, const hfy_net_walk_ *w,
   hfy_net_norms_(run, w->before, 1, &inverse);
   hfy_net_scores_(run, w->before, 1, &inverse, row, 1, &theta, 1);
   hfy_net_mask_(&run->net, w->who, row, 1, &theta);
-  return run->late * (double)theta;
+  return HFY_NET_TIMES_(run, (double)theta);
 }
 
 /* Does i come before j? By weight, then by score, then by position. */
@@ -14136,7 +14137,7 @@ HFY_PRIVATE_ double hfy_net_raise_late_(const hfy_net_run_ *run, double top, dou
   double bar;
   size_t i;
   for (i = 0; HFY_NET_LATE_(run) && i < some->count; i++) some->weight[i] *= run->late;
-  bar = hfy_sep_raise_(&run->net.sep, run->late * top, share, some);
+  bar = hfy_sep_raise_(&run->net.sep, HFY_NET_TIMES_(run, top), share, some);
   if (!HFY_NET_LATE_(run)) return bar;
   bar /= run->late;
   bar = (double)(hfy_real)(bar - HFY_REAL_EPS_ * fabs(bar));
@@ -14249,7 +14250,7 @@ HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_
   size_t i;
   hfy_status status = hfy_sep_top_(run->simd, theta, n, NULL, &top);
   if (status == HFY_ERR_NONFINITE) sum->status = status;
-  if (status || sum->status || (exponential && run->late * (sum->top - top) > negligible)) {
+  if (status || sum->status || (exponential && HFY_NET_TIMES_(run, sum->top - top) > negligible)) {
     memset(theta, 0, n * sizeof *theta);
     return 0;
   }
@@ -14259,7 +14260,7 @@ HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_
       sum->best = from + i;
     }
     if (exponential && sum->sum > 0) {
-      double rise = run->late * (top - sum->top), shrink = rise < negligible ? exp(-rise) : 0;
+      double rise = HFY_NET_TIMES_(run, top - sum->top), shrink = rise < negligible ? exp(-rise) : 0;
       sum->sum *= shrink;
       if (shrink > 0)
         run->simd->scale_once(z, width, 0, shrink);
@@ -14285,7 +14286,7 @@ HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_
 /* Adds a later segment's sums to those of all earlier ones. */
 HFY_PRIVATE_ void hfy_net_merge_(const hfy_net_run_ *run, hfy_net_sum_ *all, hfy_real *z, const hfy_net_sum_ *part,
                                  const hfy_real *z_part, size_t width) {
-  double keep = 1, add = 1, rise = run->late * (part->top - all->top);
+  double keep = 1, add = 1, rise = HFY_NET_TIMES_(run, part->top - all->top);
   if (part->status && !all->status) all->status = part->status;
   if (all->status || hfy_base_is_neg_inf_(part->top)) return;
   if (run->fast.exponential) {
@@ -14912,9 +14913,9 @@ HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, size_t nq, const
   for (j = 0; sums && j < nq; j++) {
     hfy_net_sum_ *sum = s->sums + j;
     const int none = hfy_base_is_neg_inf_(sum->top);
-    sum->top *= run->late;
+    sum->top = HFY_NET_TIMES_(run, sum->top);
     if (!sum->status && none && !run->net.null_pattern) sum->status = HFY_ERR_ARG;
-    if (!sum->status && !none && fabs(sum->top) > HFY_REAL_MAX_) sum->status = HFY_ERR_NONFINITE;
+    if (HFY_NET_LATE_(run) && !sum->status && !none && fabs(sum->top) > HFY_REAL_MAX_) sum->status = HFY_ERR_NONFINITE;
     if (sum->status || run->net.sep.kind == HFY_SEP_EXP) continue; /* EXP keeps its factor e^top */
     if (sum->sum > 0 || run->net.null_pattern)
       run->simd->scale_once(z + j * width, width, 0, hfy_net_close_sum_(run, sum));
