@@ -3493,6 +3493,13 @@ typedef struct hfy_simd_product_ {
   void (*block)(const hfy_simd_block_ *block);
 } hfy_simd_product_;
 
+/* Do scores wait for beta (>>net.impl)? Not in double, which has digits enough; nor where size is all. */
+#if defined(HFY_DOUBLE) || !defined(HFY_HAS_NET_) || (defined(__OPTIMIZE_SIZE__) && !defined(HFY_HAS_INDEX_))
+#define HFY_SIMD_LATE_ 0
+#else
+#define HFY_SIMD_LATE_ 1
+#endif
+
 typedef struct hfy_simd_ {
   hfy_isa isa;
   size_t lanes;               /* of a vector of hfy_real, at most HFY_SIMD_LANES_ */
@@ -3514,9 +3521,12 @@ typedef struct hfy_simd_ {
   /* y[i] = e^(x[i] - max), within 2 ulp of exact, 0 where x[i] is below max + least; least: TINY, log 1e-37 (double:
      1e-300), or more. y may be x. Returns their sum, in double (float: added four at a time in float). */
   double (*softmax)(const hfy_real *x, size_t n, hfy_real max, double least, hfy_real *y);
-  /* y = a (y - from), a rounded to hfy_real */
-  void (*scale)(hfy_real *y, size_t n, hfy_real from, double a);
-  void (*scale_once)(hfy_real *y, size_t n, hfy_real from, double a); /* the same in double, rounded once */
+#if HFY_SIMD_LATE_
+  /* y[i] = e^(a (x[i] - max)), of differences rounded to hfy_real; a > 0; the rest as softmax */
+  double (*softmax_late)(const hfy_real *x, size_t n, hfy_real max, double a, double least, hfy_real *y);
+#endif
+  void (*scale)(hfy_real *y, size_t n, double a);                 /* y = a y, a rounded to hfy_real */
+  void (*scale_once)(hfy_real *y, size_t n, double a);            /* y = a y in double, rounded once */
   /* y = a y + b x in double, each product rounded, then rounded once to hfy_real */
   void (*mix)(hfy_real *y, const hfy_real *x, size_t n, double a, double b);
   double (*apart)(const hfy_real *x, const hfy_real *y, size_t n); /* the largest |x - y|; NaN left out */
@@ -4034,18 +4044,19 @@ HFY_PRIVATE_ size_t hfy_simd_window_scalar_(const hfy_real *x, size_t n, hfy_rea
 #endif
 
 /* In lanes and blocks as a dot: one running sum of a million equal weights loses four digits. */
-HFY_PRIVATE_ double hfy_simd_softmax_scalar_(const hfy_real *x, size_t n, hfy_real max, double least, hfy_real *y) {
+HFY_PRIVATE_ double hfy_simd_softmax_late_scalar_(const hfy_real *x, size_t n, hfy_real max, double factor,
+                                                  double least, hfy_real *y) {
   double total = 0;
   while (n) {
     double lane[HFY_SIMD_LANES_] = {0};
     size_t i, l, half, block = hfy_base_min_(n, HFY_SIMD_BLOCK_);
     for (i = 0; i < block; i++) {
       double a = (double)x[i], m = (double)max, d = a - m, e = 0;
-      if (d >= least) {
+      if (factor * d >= least) {
         double part = d - a; /* what the subtraction lost (Knuth): lost = (a - (d - part)) - (m + part) */
         double lost = (a - (d - part)) - (m + part);
-        e = exp(d);
-        e += e * lost;
+        e = exp(factor * d);
+        e += e * (factor * lost);
       }
       y[i] = (hfy_real)e;
       lane[i % HFY_SIMD_LANES_] += (double)y[i];
@@ -4060,14 +4071,18 @@ HFY_PRIVATE_ double hfy_simd_softmax_scalar_(const hfy_real *x, size_t n, hfy_re
   return total;
 }
 
-HFY_PRIVATE_ void hfy_simd_scale_scalar_(hfy_real *y, size_t n, hfy_real from, double a) {
-  size_t i;
-  for (i = 0; i < n; i++) y[i] = (hfy_real)a * (y[i] - from);
+HFY_PRIVATE_ double hfy_simd_softmax_scalar_(const hfy_real *x, size_t n, hfy_real max, double least, hfy_real *y) {
+  return hfy_simd_softmax_late_scalar_(x, n, max, 1, least, y);
 }
 
-HFY_PRIVATE_ void hfy_simd_scale_once_scalar_(hfy_real *y, size_t n, hfy_real from, double a) {
+HFY_PRIVATE_ void hfy_simd_scale_scalar_(hfy_real *y, size_t n, double a) {
   size_t i;
-  for (i = 0; i < n; i++) y[i] = (hfy_real)(a * ((double)y[i] - (double)from));
+  for (i = 0; i < n; i++) y[i] = (hfy_real)a * y[i];
+}
+
+HFY_PRIVATE_ void hfy_simd_scale_once_scalar_(hfy_real *y, size_t n, double a) {
+  size_t i;
+  for (i = 0; i < n; i++) y[i] = (hfy_real)(a * (double)y[i]);
 }
 
 HFY_PRIVATE_ void hfy_simd_mix_scalar_(hfy_real *y, const hfy_real *x, size_t n, double a, double b) {
@@ -4177,7 +4192,11 @@ HFY_PRIVATE_ size_t hfy_simd_signs_scalar_(const double *h, const double *width,
 static const hfy_simd_ hfy_simd_table_real_scalar_ = {
   HFY_ISA_SCALAR, 1, hfy_simd_dot_scalar_, hfy_simd_euclidean_scalar_, hfy_simd_manhattan_scalar_,
   hfy_simd_combine_scalar_, hfy_simd_gather_scalar_, hfy_simd_max_scalar_, hfy_simd_window_scalar_,
-  hfy_simd_softmax_scalar_, hfy_simd_scale_scalar_, hfy_simd_scale_once_scalar_, hfy_simd_mix_scalar_,
+  hfy_simd_softmax_scalar_,
+#if HFY_SIMD_LATE_
+  hfy_simd_softmax_late_scalar_,
+#endif
+  hfy_simd_scale_scalar_, hfy_simd_scale_once_scalar_, hfy_simd_mix_scalar_,
   hfy_simd_apart_scalar_, hfy_simd_exp_scalar_, hfy_simd_tilt_scalar_, hfy_simd_below_scalar_,
   hfy_simd_keep_below_scalar_, hfy_simd_powers_scalar_, hfy_simd_clip_scalar_, hfy_simd_signs_scalar_,
   {0, 0, 0, NULL}};
@@ -5287,15 +5306,16 @@ HFY_INLINE_ HFY_DV_ HFY_D_(softmax1)(HFY_DV_ x, HFY_DV_ max, HFY_DV_ least) {
   return HFY_D_(select)(HFY_D_(le)(least, d), HFY_D_(scale2)(p, n), HFY_D_(zero)());
 }
 #ifdef HFY_DOUBLE
-HFY_INLINE_ void HFY_D_(softmax4)(const HFY_DV_ *raw, HFY_DV_ max, HFY_DV_ edge, HFY_DV_ *y) {
+HFY_INLINE_ void HFY_D_(softmax4)(const HFY_DV_ *raw, HFY_DV_ max, const HFY_DV_ *late, HFY_DV_ edge, HFY_DV_ *y) {
   int v;
+  (void)late;
   HFY_UNROLL_ for (v = 0; v < 4; v++) y[v] = HFY_D_(softmax1)(raw[v], max, edge);
 }
 #else
 /* The same in float, without the last quarter of an ulp. x is raised to what still counts, so that
    n >= -123; 1.5 2^23 added and taken away rounds to whole numbers, which the sum's last bits hold. Four side by side:
-   each step waits for the one before. */
-HFY_INLINE_ void HFY_F_(softmax4)(const HFY_FV_ *raw, HFY_FV_ max, HFY_FV_ edge, HFY_FV_ *y) {
+   each step waits for the one before. late: what differences are multiplied by, or NULL; then nothing is put back. */
+HFY_INLINE_ void HFY_F_(softmax4)(const HFY_FV_ *raw, HFY_FV_ max, const HFY_FV_ *late, HFY_FV_ edge, HFY_FV_ *y) {
   const HFY_FV_ least = HFY_F_(add)(max, edge), whole = HFY_F_(set)(12582912.0f);
   HFY_FV_ x[4], d[4], t[4], n[4], r[4], p[4];
   int v;
@@ -5306,16 +5326,24 @@ HFY_INLINE_ void HFY_F_(softmax4)(const HFY_FV_ *raw, HFY_FV_ max, HFY_FV_ edge,
   }
   HFY_EACH_(x, HFY_F_(max)(raw[v], least))
   HFY_EACH_(d, HFY_F_(sub)(x[v], max))
-  HFY_EACH_(p, HFY_F_(sub)(d[v], x[v]))
-  HFY_EACH_(t, HFY_F_(fma)(d[v], HFY_F_(set)(1.44269502f), whole))
-  HFY_EACH_(r, HFY_F_(sub)(d[v], p[v]))
-  HFY_EACH_(p, HFY_F_(add)(max, p[v]))
-  HFY_EACH_(r, HFY_F_(sub)(x[v], r[v]))
-  HFY_EACH_(n, HFY_F_(sub)(t[v], whole))
-  HFY_EACH_(p, HFY_F_(sub)(r[v], p[v]))
-  HFY_EACH_(r, HFY_F_(fnma)(n[v], HFY_F_(set)(0.693359375f), d[v]))
-  HFY_EACH_(p, HFY_F_(fnma)(n[v], HFY_F_(set)(-2.12194442e-4f), p[v]))
-  HFY_EACH_(r, HFY_F_(add)(r[v], p[v]))
+  if (late) {
+    HFY_EACH_(d, HFY_F_(mul)(d[v], *late))
+    HFY_EACH_(t, HFY_F_(fma)(d[v], HFY_F_(set)(1.44269502f), whole))
+    HFY_EACH_(n, HFY_F_(sub)(t[v], whole))
+    HFY_EACH_(r, HFY_F_(fnma)(n[v], HFY_F_(set)(0.693359375f), d[v]))
+    HFY_EACH_(r, HFY_F_(fnma)(n[v], HFY_F_(set)(-2.12194442e-4f), r[v]))
+  } else {
+    HFY_EACH_(p, HFY_F_(sub)(d[v], x[v]))
+    HFY_EACH_(t, HFY_F_(fma)(d[v], HFY_F_(set)(1.44269502f), whole))
+    HFY_EACH_(r, HFY_F_(sub)(d[v], p[v]))
+    HFY_EACH_(p, HFY_F_(add)(max, p[v]))
+    HFY_EACH_(r, HFY_F_(sub)(x[v], r[v]))
+    HFY_EACH_(n, HFY_F_(sub)(t[v], whole))
+    HFY_EACH_(p, HFY_F_(sub)(r[v], p[v]))
+    HFY_EACH_(r, HFY_F_(fnma)(n[v], HFY_F_(set)(0.693359375f), d[v]))
+    HFY_EACH_(p, HFY_F_(fnma)(n[v], HFY_F_(set)(-2.12194442e-4f), p[v]))
+    HFY_EACH_(r, HFY_F_(add)(r[v], p[v]))
+  }
   HFY_EACH_(p, HFY_F_(fma)(HFY_F_(set)(1.38145988e-3f), r[v], HFY_F_(set)(8.36871658e-3f)))
   HFY_EACH_(d, HFY_F_(mul)(r[v], r[v]))
   HFY_EACH_(p, HFY_F_(fma)(p[v], r[v], HFY_F_(set)(4.1668389e-2f)))
@@ -5337,7 +5365,8 @@ HFY_INLINE_ double HFY_D_(total)(HFY_DV_ a, HFY_DV_ b) {
 
 /* The sums of four vectors are added in double; the lanes go to the total after each block. The end counts as filled up
    with zeros: whatever is masked behind it changes no bit. */
-HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, double least, HFY_S_ *y) {
+HFY_INLINE_ double HFY_V_(softmax_of)(const HFY_S_ *x, size_t n, HFY_S_ max, const HFY_VV_ *late, double least,
+                                      HFY_S_ *y) {
   enum { lanes = HFY_LANES_, four = 4 * lanes };
   const HFY_VV_ m = HFY_V_(set)(max), edge = HFY_V_(set)((HFY_S_)least), none = HFY_V_(set)((HFY_S_)-HUGE_VAL);
   HFY_DV_ low = HFY_D_(zero)(), high = low;
@@ -5352,7 +5381,7 @@ HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, double
         const size_t at = i + v * lanes;
         part[v] = at < n ? HFY_V_(up_to)(n - at, HFY_V_(load_up)(x + at, n - at), none) : none;
       }
-    HFY_V_(softmax4)(part, m, edge, part);
+    HFY_V_(softmax4)(part, m, late, edge, part);
     if (n - i >= four)
       HFY_UNROLL_ for (v = 0; v < 4; v++) HFY_V_(store)(y + i + v * lanes, part[v]);
     else
@@ -5369,22 +5398,31 @@ HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, double
   return total;
 }
 
-HFY_TARGET_ void HFY_V_(scale)(HFY_S_ *y, size_t n, HFY_S_ from, double a) {
-  enum { lanes = HFY_LANES_ };
-  const HFY_VV_ by = HFY_V_(set)((HFY_S_)a), less = HFY_V_(set)(from);
-  size_t i = 0;
-  for (; i + lanes <= n; i += lanes)
-    HFY_V_(store)(y + i, HFY_V_(mul)(by, HFY_V_(sub)(HFY_V_(load)(y + i), less)));
-  HFY_TAIL_ for (; i < n; i++) y[i] = (HFY_S_)a * (y[i] - from);
+HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, double least, HFY_S_ *y) {
+  return HFY_V_(softmax_of)(x, n, max, NULL, least, y);
 }
 
-HFY_TARGET_ void HFY_V_(scale_once)(HFY_S_ *y, size_t n, HFY_S_ from, double a) {
-  const HFY_DV_ by = HFY_D_(set)(a), less = HFY_D_(set)((double)from);
+#if HFY_SIMD_LATE_
+HFY_TARGET_ double HFY_V_(softmax_late)(const HFY_S_ *x, size_t n, HFY_S_ max, double a, double least, HFY_S_ *y) {
+  const HFY_VV_ late = HFY_V_(set)((HFY_S_)a);
+  return HFY_V_(softmax_of)(x, n, max, &late, least / a, y);
+}
+#endif
+
+HFY_TARGET_ void HFY_V_(scale)(HFY_S_ *y, size_t n, double a) {
+  enum { lanes = HFY_LANES_ };
+  const HFY_VV_ by = HFY_V_(set)((HFY_S_)a);
+  size_t i = 0;
+  for (; i + lanes <= n; i += lanes) HFY_V_(store)(y + i, HFY_V_(mul)(by, HFY_V_(load)(y + i)));
+  HFY_TAIL_ for (; i < n; i++) y[i] = (HFY_S_)a * y[i];
+}
+
+HFY_TARGET_ void HFY_V_(scale_once)(HFY_S_ *y, size_t n, double a) {
+  const HFY_DV_ by = HFY_D_(set)(a);
   size_t i;
   for (i = 0; i < n; i += HFY_LANES_) {
     const HFY_VV_ v = HFY_V_(load_up)(y + i, n - i);
-    const HFY_DV_ low = HFY_D_(mul)(by, HFY_D_(sub)(HFY_V_(low)(v), less));
-    const HFY_DV_ high = HFY_D_(mul)(by, HFY_D_(sub)(HFY_V_(high)(v), less));
+    const HFY_DV_ low = HFY_D_(mul)(by, HFY_V_(low)(v)), high = HFY_D_(mul)(by, HFY_V_(high)(v));
     HFY_V_(store_up)(y + i, HFY_V_(join)(low, high), n - i);
   }
 }
@@ -5590,8 +5628,11 @@ HFY_TARGET_ size_t HFY_D_(signs)(const double *h, const double *width, double c,
 
 static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {
   (hfy_isa)HFY_SIMD_PASS_, HFY_LANES_, HFY_V_(dot), HFY_V_(euclidean), HFY_V_(manhattan),
-  HFY_V_(combine), HFY_V_(gather), HFY_V_(largest), HFY_V_(window), HFY_V_(softmax), HFY_V_(scale),
-  HFY_V_(scale_once), HFY_V_(mix), HFY_V_(apart), HFY_V_(exp), HFY_V_(tilt), HFY_D_(below),
+  HFY_V_(combine), HFY_V_(gather), HFY_V_(largest), HFY_V_(window), HFY_V_(softmax),
+#if HFY_SIMD_LATE_
+  HFY_V_(softmax_late),
+#endif
+  HFY_V_(scale), HFY_V_(scale_once), HFY_V_(mix), HFY_V_(apart), HFY_V_(exp), HFY_V_(tilt), HFY_D_(below),
   HFY_D_(keep_below), HFY_D_(powers), HFY_D_(clip), HFY_D_(signs),
   {sizeof(HFY_S_), HFY_BATCH_, HFY_V_(wide), HFY_QUERIES_ == 1 ? NULL : HFY_V_(block)}};
 #undef HFY_PACK_
@@ -7872,11 +7913,6 @@ HFY_PRIVATE_ int hfy_sim_blas_(const hfy_sim_rows_ *a, const hfy_sim_rows_ *b, s
 }
 #endif
 
-/* y = a (y - from). A factor that is a hfy_real: with from = 0 the same bits, since the product is exact in double. */
-HFY_PRIVATE_ void hfy_sim_scale_(const hfy_simd_ *simd, hfy_real *y, size_t n, double from, double a) {
-  ((double)(hfy_real)a < a || (double)(hfy_real)a > a ? simd->scale_once : simd->scale)(y, n, (hfy_real)from, a);
-}
-
 /* scores[j*out_stride + i] = beta sim(x_i, q_j). */
 HFY_PRIVATE_ void hfy_sim_tile_(const hfy_simd_ *simd, hfy_sim sim, double beta, const hfy_sim_rows_ *x,
                                 const hfy_sim_rows_ *q, size_t dim, hfy_real *out, size_t out_stride) {
@@ -7891,8 +7927,10 @@ HFY_PRIVATE_ void hfy_sim_tile_(const hfy_simd_ *simd, hfy_sim sim, double beta,
   if (sim == HFY_SIM_MANHATTAN) beta = -beta;
   for (j = 0; j < q->count; j++) {
     hfy_real *s = out + j * out_stride;
-    if (sim != HFY_SIM_COSINE) {
-      if (beta != 1) hfy_sim_scale_(simd, s, x->count, 0, beta);
+    if (sim == HFY_SIM_DOT && beta >= 1 && beta <= 1) continue;
+    if (sim != HFY_SIM_COSINE) { /* a factor that is a hfy_real: the same bits, since the product is exact in double */
+      ((double)(hfy_real)beta < beta || (double)(hfy_real)beta > beta ? simd->scale_once : simd->scale)(s, x->count,
+                                                                                                       beta);
       continue;
     }
     for (i = 0; i < x->count; i++) {
@@ -10438,7 +10476,7 @@ HFY_COLD_ hfy_sep hfy_sep_resolve_(const hfy_sep *sep) {
   full.alpha = hfy_base_default_(sep->alpha, 1.5);
   full.gamma = hfy_base_default_(sep->gamma, 2);
   full.degree = hfy_base_default_(sep->degree, 3);
-  full.rho = kind == HFY_SEP_SPARSEMAX ? 1 : hfy_base_default_(sep->rho, 1); /* its box has sum 1 */
+  full.rho = kind != HFY_SEP_SPARSEMAP && !counts ? 1 : hfy_base_default_(sep->rho, 1);
   return full;
 }
 
@@ -10797,14 +10835,14 @@ HFY_PRIVATE_ hfy_status hfy_sep_keep_(hfy_sep_scratch_ *s, double sum) {
 
 /* --- simplex kinds: s->index and s->weight hold the window's indices and distances, and become the solution --- */
 
-/* p = t - d, sum p = 1: Newton's method, which is Michelot's algorithm, ends after finitely many steps. Returns t, and
-   keeps what is not beyond t + loose. */
-HFY_PRIVATE_ double hfy_sep_means_(hfy_sep_scratch_ *s, double loose) {
+/* p = t - d, sum p = rho: Newton's method, which is Michelot's algorithm, ends after finitely many steps. Returns t,
+   and keeps what is not beyond t + loose. */
+HFY_PRIVATE_ double hfy_sep_means_(hfy_sep_scratch_ *s, double rho, double loose) {
   size_t before;
   double t;
   do {
     before = s->count;
-    t = hfy_sep_mean_(s->weight, s->count) + 1 / (double)s->count;
+    t = hfy_sep_mean_(s->weight, s->count) + rho / (double)s->count;
     s->count = s->simd->keep_below(s->weight, s->index, s->count, t + loose);
   } while (s->count < before);
   return t;
@@ -10843,8 +10881,8 @@ HFY_COLD_ void hfy_sep_flat_(hfy_sep_scratch_ *s, double alpha) {
 /* alpha-entmax, alpha > 2: infinite slopes where an entry enters the support. So find the support first, from the
    sorted distances, then solve for its smallest weight u: p_i = (u^a + a (d_k - d_i))^(1/a). What decides is a
    difference of two stored distances, so entry k meets itself at exactly 0, whatever a compiler fuses or keeps wide. */
-HFY_COLD_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha) {
-  double a = alpha - 1, *sorted = s->sorted, edge, u, ua, next, g, slope;
+HFY_COLD_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha, double rho) {
+  double a = alpha - 1, b = a / rho, *sorted = s->sorted, edge, u, ua, next, g, slope;
   size_t lo = 0, hi = s->count, i;
   int step;
   memcpy(sorted, s->weight, s->count * sizeof *sorted);
@@ -10852,7 +10890,7 @@ HFY_COLD_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha) {
   while (hi - lo > 1) { /* the largest k with sum over i < k of (a (d_k - d_i))^(1/a) < 1 */
     size_t mid = lo + (hi - lo) / 2;
     double sum = 0;
-    for (i = 0; i < mid && sum < 1; i++) sum += pow(a * (sorted[mid] - sorted[i]), 1 / a);
+    for (i = 0; i < mid && sum < 1; i++) sum += pow(b * (sorted[mid] - sorted[i]), 1 / a);
     *(sum < 1 ? &lo : &hi) = mid;
   }
   edge = sorted[lo];
@@ -10862,7 +10900,7 @@ HFY_COLD_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha) {
     g = u - 1;
     slope = 1;
     for (i = 0; i < lo; i++) {
-      double rise = edge - sorted[i], p = rise > 0 ? pow(ua + a * rise, 1 / a) : u; /* ties: u^a may underflow */
+      double rise = edge - sorted[i], p = rise > 0 ? pow(ua + b * rise, 1 / a) : u; /* ties: u^a may underflow */
       g += p;
       slope += p > u ? pow(u / p, a - 1) : 1;
     }
@@ -10874,20 +10912,20 @@ HFY_COLD_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha) {
     double rise = edge - s->weight[i];
     if (rise < 0) continue;
     s->index[hi] = s->index[i];
-    s->weight[hi++] = rise > 0 ? pow(ua + a * rise, 1 / a) : u;
+    s->weight[hi++] = rise > 0 ? pow(ua + b * rise, 1 / a) : u;
   }
   s->count = hi;
 }
 
-/* gamma = infinity: uniform over the top m, the first m at which the sum of the gaps to the next score reaches 1. */
-HFY_PRIVATE_ void hfy_sep_maxnorm_(hfy_sep_scratch_ *s) {
+/* gamma = infinity: uniform over the top m, the first m at which the sum of the gaps to the next score reaches rho. */
+HFY_PRIVATE_ void hfy_sep_maxnorm_(hfy_sep_scratch_ *s, double rho) {
   size_t m, i;
   double sum = 0, edge;
   memcpy(s->sorted, s->weight, s->count * sizeof *s->sorted);
   hfy_base_sort_(s->sorted, s->count);
   for (m = 1; m < s->count; m++) {
     sum += s->sorted[m - 1];
-    if ((double)m * s->sorted[m] - sum >= 1) break;
+    if ((double)m * s->sorted[m] - sum >= rho) break;
   }
   edge = s->sorted[m - 1];
   for (i = 0; i < s->count; i++) s->weight[i] = s->weight[i] <= edge ? 1 : 0;
@@ -10897,12 +10935,13 @@ HFY_PRIVATE_ void hfy_sep_maxnorm_(hfy_sep_scratch_ *s) {
 
 /* At the threshold t of a simplex kind h(t) = sum over d < t of (a (t - d))^e is 1. 0: no such kind. */
 HFY_PRIVATE_ int hfy_sep_shape_(const hfy_sep *full, hfy_sep_method_ method, double *a, double *e) {
-  *a = *e = 1;
+  *a = 1 / full->rho;
+  *e = 1;
   if (method == HFY_SEP_BY_LINE_ || method == HFY_SEP_BY_MAXNORM_) return 1;
   if (method == HFY_SEP_BY_NORM_) *e = full->gamma / (full->gamma - 1);
   if (method == HFY_SEP_BY_TSALLIS_) {
-    *a = full->alpha - 1;
-    *e = 1 / *a;
+    *a = (full->alpha - 1) / full->rho;
+    *e = 1 / (full->alpha - 1);
   }
   return *a > 0 && (method == HFY_SEP_BY_NORM_ || method == HFY_SEP_BY_TSALLIS_);
 }
@@ -11051,13 +11090,13 @@ HFY_PRIVATE_ void hfy_sep_power_(double a, double e, double power, hfy_sep_scrat
 
 /* Sparsemax. The means may end at the support at once: if none of those that are left, and so none of all, is near the
    threshold. Else by what is exact. */
-HFY_PRIVATE_ void hfy_sep_line_(hfy_sep_scratch_ *s) {
-  const double loose = hfy_sep_loose_(s->count, 1);
-  double t = hfy_sep_means_(s, loose), far = hfy_sep_far_(s);
+HFY_PRIVATE_ void hfy_sep_line_(hfy_sep_scratch_ *s, double rho) {
+  const double loose = hfy_sep_loose_(s->count, 1) * rho;
+  double t = hfy_sep_means_(s, rho, loose), far = hfy_sep_far_(s);
   size_t i;
   if (!(far < t - loose)) {
-    (void)hfy_sep_support_(1, 1, &far, s);
-    t = hfy_sep_means_(s, 0);
+    (void)hfy_sep_support_(1 / rho, 1, &far, s);
+    t = hfy_sep_means_(s, rho, 0);
   }
   for (i = 0; i < s->count; i++) s->weight[i] = t - s->weight[i];
 }
@@ -11232,10 +11271,9 @@ HFY_COLD_ hfy_status hfy_sep_bounded_(const hfy_sep *full, const hfy_real *theta
    for whole k. HUGE_VAL if there is no limit. */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_sep_link_margin_(const hfy_sep *full) {
   if (hfy_sep_has_bounds_(full)) return HUGE_VAL;
-  if (full->kind == HFY_SEP_ENTMAX && full->alpha > 1) return 1 / (full->alpha - 1);
-  if (full->kind == HFY_SEP_SPARSEMAX) return 1;
-  if (full->kind == HFY_SEP_NORMMAX) return full->gamma > 1 ? 1 : 0;
-  if (full->kind == HFY_SEP_KSUBSETS) return full->rho;
+  if (full->kind == HFY_SEP_ENTMAX && full->alpha > 1) return full->rho / (full->alpha - 1);
+  if (full->kind == HFY_SEP_NORMMAX) return full->gamma > 1 ? full->rho : 0;
+  if (full->kind == HFY_SEP_SPARSEMAX || full->kind == HFY_SEP_KSUBSETS) return full->rho;
   return full->kind == HFY_SEP_ARGMAX ? 0 : HUGE_VAL;
 }
 
@@ -11255,13 +11293,13 @@ HFY_PRIVATE_ hfy_status hfy_sep_solve_(const hfy_sep *full, hfy_sep_method_ meth
   if (s->count == 1 || method == HFY_SEP_BY_TIES_) /* the window holds the exact maxima */
     for (i = 0; i < s->count; i++) s->weight[i] = 1;
   else if (method == HFY_SEP_BY_LINE_)
-    hfy_sep_line_(s);
+    hfy_sep_line_(s, full->rho);
   else if (method == HFY_SEP_BY_MAXNORM_)
-    hfy_sep_maxnorm_(s);
+    hfy_sep_maxnorm_(s, full->rho);
   else if (!hfy_sep_shape_(full, method, &a, &e))
     hfy_sep_flat_(s, full->alpha);
   else if (e < 1)
-    hfy_sep_steep_(s, full->alpha);
+    hfy_sep_steep_(s, full->alpha, full->rho);
   else
     hfy_sep_power_(a, e, method == HFY_SEP_BY_NORM_ ? 1 / (full->gamma - 1) : e, s);
   for (i = 0; i < s->count; sum += block) /* in blocks: many small ones must not drift; a lone one becomes exactly 1 */
@@ -11403,16 +11441,6 @@ HFY_COLD_ double hfy_sep_floor_(const hfy_sep *full, const double *score, size_t
   return low;
 }
 
-/* Of a row those that can get weight, of a kind with a margin: distances from s->top or, by rank, scores. */
-HFY_PRIVATE_ void hfy_sep_window_(const hfy_sep *full, const hfy_real *theta, size_t n, const hfy_real *tops,
-                                  double margin, hfy_sep_scratch_ *s) {
-  const hfy_sep_method_ method = hfy_sep_method_of_(full);
-  if (method == HFY_SEP_BY_TOP_ || method == HFY_SEP_BY_BOX_)
-    hfy_sep_rank_window_(theta, n, tops, full->k, margin, s);
-  else
-    s->count = s->simd->window(theta, n, (hfy_real)s->top, margin, s->index, s->weight);
-}
-
 /* Solves one row of a list kind; `row` chooses its bounds. theta is only read. */
 HFY_PRIVATE_ hfy_status hfy_sep_list_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row,
                                       hfy_sep_scratch_ *s) {
@@ -11424,7 +11452,10 @@ HFY_PRIVATE_ hfy_status hfy_sep_list_(const hfy_sep *full, const hfy_real *theta
   if (hfy_sep_has_bounds_(full)) return hfy_sep_bounded_(full, theta, n, row, s);
   if (method == HFY_SEP_BY_STRUCTURE_) return HFY_IF_STRUCTURE_(hfy_sep_structured_(full, theta, n, s));
   if (margin > DBL_MAX) margin = DBL_MAX;
-  hfy_sep_window_(full, theta, n, tops, margin, s);
+  if (method == HFY_SEP_BY_TOP_ || method == HFY_SEP_BY_BOX_)
+    hfy_sep_rank_window_(theta, n, tops, full->k, margin, s);
+  else
+    s->count = s->simd->window(theta, n, (hfy_real)s->top, margin, s->index, s->weight);
   return hfy_sep_solve_(full, method, s);
 }
 
@@ -11498,7 +11529,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_fill_(const hfy_sep *full, const hfy_real *theta
   if (status) return status;
   switch (method) {
   case HFY_SEP_BY_SOFTMAX_:
-    s->simd->scale(y, n, 0, 1 / s->simd->softmax(theta, n, (hfy_real)s->top, HFY_SIMD_TINY_, y));
+    s->simd->scale(y, n, 1 / s->simd->softmax(theta, n, (hfy_real)s->top, HFY_SIMD_TINY_, y));
     break;
   case HFY_SEP_BY_IDENTITY_:
   case HFY_SEP_BY_POWER_: return hfy_sep_elementwise_(full, theta, n, y);
@@ -13284,7 +13315,7 @@ typedef struct hfy_net_fast_ {
   int cuts;          /* lists: candidates are cut by the threshold of those found so far, too */
   size_t kth;        /* lists: candidates count from the best (1), or by rank from the kth best */
   double margin;     /* lists: how far below */
-  double width;      /* the same in theta */
+  double width;      /* lists, a share left out: the same in theta */
   double negligible; /* sums: weights this far below the running maximum add nothing: -log */
   size_t capacity;   /* lists: candidates of one query */
   size_t workers;    /* that share one tile's keys */
@@ -13413,7 +13444,8 @@ typedef struct hfy_net_run_ {
   int names;                /* 1: the heaviest row is asked for */
   const hfy_heads *heads;   /* or NULL */
   int looks_back;           /* at the state that the last step began with: for scores; for a readout by sums */
-  double late;              /* what scores are still to be multiplied by: 1, or net.beta is, and this is beta */
+  double late;              /* what scores are to be multiplied by to be theta: 1, or beta: net.beta is 1 then, */
+  double rho, null;         /* and sep.rho and null_score of lists are divided by it; what they were */
   size_t block, fold, segment; /* rows: folds are whole blocks, segments whole folds */
   size_t tile, whole;          /* queries side by side; with whole rows of scores: 1 and 1 here */
 #ifndef HFY_PLAIN
@@ -13484,43 +13516,40 @@ HFY_COLD_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, hfy_ne
   return HFY_OK;
 }
 
-/* Not in double, which has digits enough; nor where size is all. */
-#if defined(HFY_DOUBLE) || (defined(__OPTIMIZE_SIZE__) && !defined(HFY_HAS_INDEX_))
-#define HFY_NET_LATE_(run) ((void)(run), 0)
-#define HFY_NET_NEVER_ 1
-#define HFY_NET_TIMES_(run, x) (x)
-#else
-#define HFY_NET_LATE_(run) ((run)->late != 1)
-#define HFY_NET_NEVER_ 0
+#if HFY_SIMD_LATE_
+#define HFY_NET_LATE_(run) ((run)->late < 1 || (run)->late > 1)
 #define HFY_NET_TIMES_(run, x) ((run)->late * (x))
+#define HFY_NET_SOFTMAX_(run, x, n, top, least)                                                                        \
+  (HFY_NET_LATE_(run) ? (run)->simd->softmax_late(x, n, (hfy_real)(top), (run)->late, least, x)                        \
+                      : (run)->simd->softmax(x, n, (hfy_real)(top), least, x))
+#else
+#define HFY_NET_LATE_(run) ((void)(run), 0)
+#define HFY_NET_TIMES_(run, x) (x)
+#define HFY_NET_SOFTMAX_(run, x, n, top, least) (run)->simd->softmax(x, n, (hfy_real)(top), least, x)
 #endif
 
-/* Scores of a retrieval are similarities, and wait for beta, where the separation looks at differences of theta only:
-   they lose no digits to the size of theta then. Not with a bias, which is of that size; nor where it would take one
-   more pass.   (math 12) */
+/* Retrievals: scores that are similarities, where the separation looks at nothing but their differences. A prediction
+   of Omega at beta s is that of Omega/beta at s: so no digits are lost to the size of theta. Not with a bias, which is
+   of that size; nor where it would take one more pass.   (math 1.2) */
 HFY_COLD_ void hfy_net_put_off_(hfy_net_run_ *run) {
   hfy_net *net = &run->net;
   const hfy_sep_method_ method = hfy_sep_method_of_(&net->sep);
   const int sums = method == HFY_SEP_BY_SOFTMAX_ || method == HFY_SEP_BY_EXP_;
-  if (HFY_NET_NEVER_ || net->bias || net->sep.plus || !(net->beta > 1e-30 && net->beta < 1e30)) return;
+  if (!HFY_SIMD_LATE_ || net->bias || net->sep.plus || !(net->beta > 1e-30 && net->beta < 1e30)) return;
   if (sums ? net->sim != HFY_SIM_DOT : !(hfy_sep_link_margin_(&net->sep) < DBL_MAX)) return;
   run->late = net->beta;
+  run->rho = net->sep.rho;
+  run->null = net->null_score;
   net->beta = 1;
+  if (sums) return;
+  net->sep.rho /= run->late;
+  net->null_score = (double)(hfy_real)(net->null_score / run->late);
 }
 
-/* How far below the best a score can lie and get weight: where they are late a little more, for roundings of theta. */
-HFY_PRIVATE_ double hfy_net_margin_(const hfy_net_run_ *run, double margin) {
-  return HFY_NET_LATE_(run) ? margin / run->late * (1 + 1e-7) : margin;
-}
-
-/* theta of candidates that were late. */
-HFY_PRIVATE_ hfy_status hfy_net_heat_(const hfy_net_run_ *run, hfy_status status, hfy_sep_scratch_ *sep) {
+/* theta of candidates. */
+HFY_PRIVATE_ void hfy_net_heat_(const hfy_net_run_ *run, hfy_sep_scratch_ *sep) {
   size_t i;
-  for (i = 0; HFY_NET_LATE_(run) && !status && i < sep->count; i++) {
-    sep->weight[i] *= run->late;
-    if (fabs(sep->weight[i]) > HFY_REAL_MAX_) status = HFY_ERR_NONFINITE;
-  }
-  return status;
+  for (i = 0; HFY_NET_LATE_(run) && i < sep->count; i++) sep->weight[i] *= run->late;
 }
 
 /* What is asked of it, and whether that takes a last step's state. */
@@ -13718,9 +13747,12 @@ HFY_COLD_ hfy_real hfy_net_rescaled_(hfy_real w, double log_scale) {
 HFY_COLD_ hfy_status hfy_net_energy_(const hfy_net_run_ *run, const hfy_real *theta, const hfy_real *q, size_t who,
                                      double *energy, hfy_net_scratch_ *s) {
   const hfy_net *net = &run->net;
+  hfy_sep sep = net->sep;
   double conjugate, psi, self = 0;
   size_t d;
-  hfy_status status = hfy_sep_conjugate_(&net->sep, theta, hfy_net_row_(&run->net), who, &conjugate, &s->sep);
+  hfy_status status;
+  if (HFY_NET_LATE_(run)) sep.rho = run->rho;
+  status = hfy_sep_conjugate_(&sep, theta, hfy_net_row_(&run->net), who, &conjugate, &s->sep);
   if (!status) status = hfy_post_row_value_(&net->post, q, net->dim, &psi, &s->post);
   if (status) return status;
   for (d = 0; net->self_coupling && d < net->dim; d++)
@@ -13737,9 +13769,11 @@ HFY_COLD_ void hfy_net_note_energy_(const hfy_net_run_ *run, hfy_net_walk_ *w, c
   size_t most = run->net.max_steps, k = w->step, i;
   double *energy;
   if (!run->report || !run->report->energy) return;
-  for (i = 0; HFY_NET_LATE_(run) && i <= run->net.count; i++)
-    s->theta[i] = (hfy_real)((i < run->net.count ? run->late : 1) * (double)theta[i]);
-  if (HFY_NET_LATE_(run)) theta = s->theta;
+  for (i = 0; HFY_NET_LATE_(run) && i < run->net.count; i++) s->theta[i] = (hfy_real)(run->late * (double)theta[i]);
+  if (HFY_NET_LATE_(run)) {
+    s->theta[i] = (hfy_real)run->null;
+    theta = s->theta;
+  }
   energy = run->report->energy + w->who * (most + 1);
   if (hfy_net_energy_(run, theta, w->q, w->who, energy + k, s)) energy[k] = -HUGE_VAL;
   for (; w->ended && k < most; k++) energy[k + 1] = energy[k];
@@ -13806,58 +13840,41 @@ HFY_PRIVATE_ void hfy_net_theta_(const hfy_net_run_ *run, size_t who, const hfy_
   hfy_net_mask_row_(run, who, theta);
 }
 
-/* Late scores into the solution as a list. */
-HFY_PRIVATE_ hfy_status hfy_net_late_list_(const hfy_net_run_ *run, const hfy_real *score, hfy_sep_scratch_ *sep) {
-  const hfy_sep *full = &run->net.sep;
-  hfy_real tops[HFY_SIMD_LANES_];
-  size_t i;
-  hfy_status status = hfy_sep_top_(run->simd, score, run->net.count, tops, &sep->top);
-  if (!status)
-    hfy_sep_window_(full, score, run->net.count, tops, hfy_net_margin_(run, hfy_sep_link_margin_(full)), sep);
-  for (i = 0; !status && i < sep->count; i++) sep->weight[i] = (double)score[sep->index[i]];
-  status = hfy_net_add_null_(run, hfy_net_heat_(run, status, sep), sep);
-  return status ? status : hfy_sep_candidates_(full, sep);
-}
-
-/* Late scores into weights of SOFTMAX or EXP: beta (score - best) is rounded, no more. */
+#if HFY_SIMD_LATE_
+/* Late scores into weights of SOFTMAX or EXP. */
 HFY_PRIVATE_ hfy_status hfy_net_late_fill_(const hfy_net_run_ *run, hfy_real *score, double *log_scale) {
-  const size_t n = run->net.count, row = hfy_net_row_(&run->net);
-  double top, sum;
-  hfy_real most = 0;
+  const size_t n = run->net.count;
+  hfy_net_sum_ sum;
+  double top;
   hfy_status status = hfy_sep_top_(run->simd, score, n, NULL, &top);
-  if (status == HFY_ERR_ARG && row > n) { /* only the null pattern is seen */
-    top = 0;
-    status = HFY_OK;
-  }
-  if (!status && fabs(run->late * top) > HFY_REAL_MAX_) status = HFY_ERR_NONFINITE;
-  if (status) return status;
-  hfy_sim_scale_(run->simd, score, n, top, run->late);
-  if (row > n) {
-    score[n] = (hfy_real)(run->net.null_score - run->late * top);
-    most = score[n] > 0 ? score[n] : 0;
-  }
-  sum = run->simd->softmax(score, row, most, HFY_SIMD_TINY_, score);
-  if (run->net.sep.kind == HFY_SEP_EXP)
-    *log_scale = run->late * top;
-  else
-    run->simd->scale(score, row, 0, 1 / sum);
+  if (status && (status != HFY_ERR_ARG || !run->net.null_pattern)) return status; /* ARG: all others are masked */
+  memset(&sum, 0, sizeof sum);
+  if (status) memset(score, 0, n * sizeof *score);
+  if (!status) sum.sum = HFY_NET_SOFTMAX_(run, score, n, top, HFY_SIMD_TINY_);
+  sum.top = run->late * top;
+  *log_scale = run->net.sep.kind == HFY_SEP_EXP ? sum.top : 0;
+  if (run->net.sep.kind != HFY_SEP_EXP) run->simd->scale(score, n, hfy_net_close_sum_(run, &sum));
+  if (run->net.null_pattern) score[n] = (hfy_real)sum.null;
   return HFY_OK;
 }
+#else
+#define hfy_net_late_fill_(run, score, log_scale) ((void)(score), (void)(log_scale), HFY_OK)
+#endif
 
 HFY_PRIVATE_ hfy_status hfy_net_separate_(const hfy_net_run_ *run, size_t who, hfy_real *theta, hfy_net_scratch_ *s,
                                           hfy_net_weights_ *p) {
   const hfy_net_weights_ all = {NULL, theta, run->net.count, 0, 0, NULL, 0};
   hfy_status status;
   if (hfy_sep_is_list_(&run->net.sep)) {
-    status = HFY_NET_LATE_(run) ? hfy_net_late_list_(run, theta, &s->sep)
-                                : hfy_sep_list_(&run->net.sep, theta, hfy_net_row_(&run->net), who, &s->sep);
+    status = hfy_sep_list_(&run->net.sep, theta, hfy_net_row_(&run->net), who, &s->sep);
     if (!status) *p = hfy_net_listed_weights_(run, &s->sep);
     return status;
   }
   *p = all;
-  status = HFY_NET_LATE_(run) ? hfy_net_late_fill_(run, theta, &p->log_scale)
-                              : hfy_sep_fill_(&run->net.sep, theta, hfy_net_row_(&run->net), who, theta, &p->log_scale,
-                                              &s->sep);
+  if (HFY_NET_LATE_(run))
+    status = hfy_net_late_fill_(run, theta, &p->log_scale);
+  else
+    status = hfy_sep_fill_(&run->net.sep, theta, hfy_net_row_(&run->net), who, theta, &p->log_scale, &s->sep);
   if (run->net.null_pattern) p->null = theta[run->net.count];
   return status;
 }
@@ -14132,18 +14149,6 @@ HFY_PRIVATE_ void hfy_net_keep_(const hfy_net_run_ *run, hfy_net_list_ *list, do
   list->count = kept;
 }
 
-/* As hfy_sep_raise_, of scores that may be late. */
-HFY_PRIVATE_ double hfy_net_raise_late_(const hfy_net_run_ *run, double top, double share, hfy_sep_scratch_ *some) {
-  double bar;
-  size_t i;
-  for (i = 0; HFY_NET_LATE_(run) && i < some->count; i++) some->weight[i] *= run->late;
-  bar = hfy_sep_raise_(&run->net.sep, HFY_NET_TIMES_(run, top), share, some);
-  if (!HFY_NET_LATE_(run)) return bar;
-  bar /= run->late;
-  bar = (double)(hfy_real)(bar - HFY_REAL_EPS_ * fabs(bar));
-  return bar > top ? bar : top;
-}
-
 /* What n scores (the first RAISED of them) raise a bar to.   (math 13.8) */
 HFY_PRIVATE_ double hfy_net_raise_(const hfy_net_run_ *run, double top, const double *theta, size_t n,
                                    const hfy_net_stream_ *t) {
@@ -14155,7 +14160,7 @@ HFY_PRIVATE_ double hfy_net_raise_(const hfy_net_run_ *run, double top, const do
   some.index = t->some;
   some.power = t->power;
   memcpy(t->scratch, theta, some.count * sizeof *theta);
-  return hfy_net_raise_late_(run, top, 1, &some);
+  return hfy_sep_raise_(&run->net.sep, top, 1, &some);
 }
 
 /* Drops candidates that later ones have outdone. The bar rises first: by rank to the kth best of what is listed; to
@@ -14260,19 +14265,17 @@ HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_
       sum->best = from + i;
     }
     if (exponential && sum->sum > 0) {
-      double rise = HFY_NET_TIMES_(run, top - sum->top), shrink = rise < negligible ? exp(-rise) : 0;
+      const double rise = HFY_NET_TIMES_(run, top - sum->top), shrink = rise < negligible ? exp(-rise) : 0;
       sum->sum *= shrink;
       if (shrink > 0)
-        run->simd->scale_once(z, width, 0, shrink);
+        run->simd->scale_once(z, width, shrink);
       else
         hfy_net_zero_(z, width);
     }
     sum->top = top;
   }
   if (exponential) {
-    const int late = HFY_NET_LATE_(run);
-    if (late) hfy_sim_scale_(run->simd, theta, n, sum->top, run->late);
-    sum->sum += run->simd->softmax(theta, n, late ? 0 : (hfy_real)sum->top, -negligible, theta);
+    sum->sum += HFY_NET_SOFTMAX_(run, theta, n, sum->top, -negligible);
     return 1;
   }
   sum->status = hfy_sep_elementwise_(&run->net.sep, theta, n, theta);
@@ -14720,7 +14723,7 @@ HFY_COLD_ int hfy_net_index_pays_(const hfy_net_run_ *run, const hfy_net_walk_ *
   sep.index = t->some;
   sep.power = t->power;
   for (top = -HUGE_VAL, i = 0; i < m && HFY_NET_LEAVES_(run); i++) top = t->scratch[i] > top ? t->scratch[i] : top;
-  if (!HFY_NET_LEAVES_(run)) top = hfy_net_raise_late_(run, top, (double)(n / some), &sep);
+  if (!HFY_NET_LEAVES_(run)) top = hfy_sep_raise_(&run->net.sep, top, (double)(n / some), &sep);
   for (i = 0; i < some; i++) left += (size_t)hfy_sim_matters_(top, run->fast.margin, (double)b->upper[row[i]]);
   return left <= some / 6; /* rows here and there cost more than a pass does */
 }
@@ -14912,13 +14915,11 @@ HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, size_t nq, const
   }
   for (j = 0; sums && j < nq; j++) {
     hfy_net_sum_ *sum = s->sums + j;
-    const int none = hfy_base_is_neg_inf_(sum->top);
     sum->top = HFY_NET_TIMES_(run, sum->top);
-    if (!sum->status && none && !run->net.null_pattern) sum->status = HFY_ERR_ARG;
-    if (HFY_NET_LATE_(run) && !sum->status && !none && fabs(sum->top) > HFY_REAL_MAX_) sum->status = HFY_ERR_NONFINITE;
+    if (!sum->status && hfy_base_is_neg_inf_(sum->top) && !run->net.null_pattern) sum->status = HFY_ERR_ARG;
     if (sum->status || run->net.sep.kind == HFY_SEP_EXP) continue; /* EXP keeps its factor e^top */
     if (sum->sum > 0 || run->net.null_pattern)
-      run->simd->scale_once(z + j * width, width, 0, hfy_net_close_sum_(run, sum));
+      run->simd->scale_once(z + j * width, width, hfy_net_close_sum_(run, sum));
   }
 }
 
@@ -14961,7 +14962,7 @@ HFY_COLD_ double hfy_net_index_lift_(const hfy_index_lift_ *raise, double top, d
   some.power = t->power;
   for (some.count = 0; n--; score++)
     if ((double)*score > -HUGE_VAL) t->scratch[some.count++] = (double)*score;
-  return hfy_net_raise_late_(run, top, share, &some);
+  return hfy_sep_raise_(&run->net.sep, top, share, &some);
 }
 
 /* What live queries look at together: a pass over the index, or over the keys for those to whom it is of no use; they
@@ -15143,7 +15144,8 @@ HFY_PRIVATE_ void hfy_net_by_lists_(const hfy_net_run_ *run, size_t live, int mo
     hfy_net_walk_ *w = s->walk + j;
     hfy_net_weights_ p;
     double log_scale = 0;
-    w->status = hfy_net_heat_(run, hfy_net_candidates_(run, live, j, s), &s->sep);
+    w->status = hfy_net_candidates_(run, live, j, s);
+    if (!w->status && HFY_NET_LEAVES_(run)) hfy_net_heat_(run, &s->sep);
     w->status = hfy_net_add_null_(run, w->status, &s->sep);
     if (!w->status && HFY_NET_LEAVES_(run))
       log_scale = hfy_net_soften_(run, w, &s->sep);
@@ -15273,8 +15275,7 @@ HFY_COLD_ void hfy_net_mode_of_(hfy_net_run_ *run, int rows) {
   const hfy_report *r = run->report;
   hfy_sep_method_ method = hfy_sep_method_of_(sep);
   fast->kth = hfy_sep_by_rank_(sep) ? (size_t)ceil(sep->k) : 1;
-  fast->width = hfy_sep_link_margin_(sep);
-  fast->margin = hfy_net_margin_(run, fast->width);
+  fast->margin = hfy_sep_link_margin_(sep);
   fast->cuts = HFY_NET_SHORT_(hfy_sep_cuts_(sep));
   fast->chooses = 1;
   fast->negligible = hfy_base_log_(2 * (double)net->count / HFY_REAL_EPS_);
@@ -15286,7 +15287,7 @@ HFY_COLD_ void hfy_net_mode_of_(hfy_net_run_ *run, int rows) {
     fast->mode = HFY_NET_LISTS_;
     fast->width = hfy_base_log_((double)net->count * (1 - net->leave_out) / net->leave_out);
     fast->width = fast->width > 0 ? fast->width * (1 + 1e-12) + 1e-12 : 0;
-    fast->margin = hfy_net_margin_(run, fast->width);
+    fast->margin = fast->width / run->late * (HFY_NET_LATE_(run) ? 1 + 1e-7 : 1); /* more, for roundings of theta */
     run->leaves = 1;
     return;
   }
@@ -15403,16 +15404,11 @@ HFY_PRIVATE_ void hfy_net_partial_(const hfy_net_run_ *run, size_t live, hfy_rea
   while ((double)s->scores[sum->best] < sum->top) sum->best++;
   if (hfy_sep_is_elementwise_(sep))
     sum->status = hfy_sep_elementwise_(sep, s->scores, n, s->scores);
-  else if (HFY_NET_LATE_(run)) {
-    hfy_sim_scale_(run->simd, s->scores, n, sum->top, run->late);
-    sum->top *= run->late;
-    if (fabs(sum->top) > HFY_REAL_MAX_) sum->status = HFY_ERR_NONFINITE;
-    sum->sum = run->simd->softmax(s->scores, n, 0, HFY_SIMD_TINY_, s->scores);
-  } else {
-    sum->sum = run->simd->softmax(s->scores, n, (hfy_real)sum->top, HFY_SIMD_TINY_, s->scores);
-  }
+  else
+    sum->sum = HFY_NET_SOFTMAX_(run, s->scores, n, sum->top, HFY_SIMD_TINY_);
+  sum->top = HFY_NET_TIMES_(run, sum->top);
   if (sum->status) return;
-  if (sep->kind != HFY_SEP_EXP && sum->sum > 0) run->simd->scale(s->scores, n, 0, 1 / sum->sum);
+  if (sep->kind != HFY_SEP_EXP && sum->sum > 0) run->simd->scale(s->scores, n, 1 / sum->sum);
   hfy_net_project_all_(run, s->scores, 1, run->readout.at ? &run->readout : &run->values, s, z);
 }
 
@@ -16071,7 +16067,7 @@ HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, 
   hfy_net_norms_(run, b->q + from * dim, nq, inverse);
   if (run->net.sim == HFY_SIM_DOT && b->more && hfy_net_back_dense_(b)) { /* nothing hangs on the last bits */
     memcpy(b->pull + from * dim, b->q + from * dim, nq * dim * sizeof *b->pull);
-    run->simd->scale_once(b->pull + from * dim, nq * dim, 0, run->net.beta);
+    run->simd->scale_once(b->pull + from * dim, nq * dim, run->net.beta);
     hfy_net_back_dots_(b, nq, &keys, b->pull + from * dim, b->theta + from * n, s);
   } else {
     hfy_net_scores_(run, b->q + from * dim, nq, inverse, 0, run->net.count, b->theta + from * n, n);
@@ -16141,7 +16137,7 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
     if (adds && net->null_pattern) b->one[l].number[11] += (double)b->dy[l * n + n - 1];
   }
   if (dots) memcpy(b->pull + from * dim, b->q + from * dim, (to - from) * dim * sizeof *b->pull);
-  if (dots) run->simd->scale_once(b->pull + from * dim, (to - from) * dim, 0, net->beta);
+  if (dots) run->simd->scale_once(b->pull + from * dim, (to - from) * dim, net->beta);
 }
 
 /* dq of f(q), where it is step (f(q) - q) that is added to q, becomes that of q. */
@@ -19470,7 +19466,7 @@ typedef struct hfy_shard_record_ {
   uint64_t dropped; /* candidates that found no room */
   double lost;      /* the best score of those */
   uint64_t best;    /* sums: where the maximum is */
-  double top, sum;  /* sums: the maximum (-infinity: all is masked), the sum */
+  double top, sum;  /* sums: the maximum (-infinity: all is masked), the sum; lists: 1 if scores were late, in sum */
 } hfy_shard_record_;
 
 /* A head and what follows from it. (No size_t is assumed to hold a number of patterns: it may have 32 bits.) */
@@ -19759,12 +19755,14 @@ typedef struct hfy_shard_call_ {
 HFY_COLD_ void hfy_shard_keep_list_(const hfy_shard_call_ *call, size_t live, size_t j, double *score,
                                     hfy_net_scratch_ *s) {
   const hfy_shard_block_ *b = &call->block;
-  const hfy_status status = hfy_net_heat_(&call->run, hfy_net_candidates_(&call->run, live, j, s), &s->sep);
+  const hfy_status status = hfy_net_candidates_(&call->run, live, j, s);
   hfy_shard_record_ record = hfy_shard_nothing_(status == HFY_ERR_ARG ? 0 : (uint64_t)status); /* ARG: all masked */
   hfy_shard_sieve_ sieve;
   unsigned char *entry = (unsigned char *)call->partial + b->pool + s->walk[j].who * b->capacity * b->entry;
   size_t l;
+  record.sum = HFY_NET_LATE_(&call->run) ? 1 : 0;
   if (!status) {
+    hfy_net_heat_(&call->run, &s->sep);
     memcpy(score, s->sep.weight, s->sep.count * sizeof *score);
     hfy_shard_set_sieve_(b, score, s->sep.count, &sieve);
     for (l = 0; l < s->sep.count; l++) {
@@ -19965,6 +19963,7 @@ HFY_COLD_ hfy_shard_record_ hfy_shard_merge_lists_(const hfy_shard_block_ *into,
   for (i = 0; i < na; i++) score[i] = hfy_shard_score_(a_entry + i * into->entry);
   for (i = 0; i < nb; i++) score[na + i] = hfy_shard_score_(b_entry + i * into->entry);
   hfy_shard_set_sieve_(into, score, na + nb, &sieve);
+  record.sum = !na ? b->sum : !nb ? a->sum : a->sum * b->sum;
   record.dropped = a->dropped + b->dropped;
   record.lost = a->lost > b->lost ? a->lost : b->lost;
   while (na || nb) {
@@ -20097,6 +20096,7 @@ HFY_COLD_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_
   hfy_real *z = run->net.readout ? s->out : s->z;
   hfy_net_rows_ found = {rows, width, width};
   hfy_net_weights_ p = {NULL, NULL, 0, 0, 0, &record->top, 0};
+  const int late = HFY_NET_LATE_(run) && record->sum > 0;
   hfy_net_sum_ sum;
   hfy_status status;
   if (s->walk->status) return s->walk->status;
@@ -20109,7 +20109,7 @@ HFY_COLD_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_
     if (b->sep.kind == HFY_SEP_EXP) p.log_scale = record->top;
     memcpy(z, entry, width * sizeof *z);
     sum.best = hfy_shard_size_(record->best);
-    if (run->net.null_pattern) run->simd->scale_once(z, width, 0, record->sum * hfy_net_close_sum_(run, &sum));
+    if (run->net.null_pattern) run->simd->scale_once(z, width, record->sum * hfy_net_close_sum_(run, &sum));
     p.best = b->sep.kind == HFY_SEP_RECTIFIED && !(record->top > 0) ? SIZE_MAX : sum.best; /* p = 0 */
     p.null = (hfy_real)sum.null;
   }
@@ -20118,14 +20118,16 @@ HFY_COLD_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_
     s->sep.index[l] = l;
     s->sep.weight[l] = hfy_shard_score_(entry);
     theta[l] = s->sep.weight[l];
+    if (late) s->sep.weight[l] = (double)(hfy_real)(theta[l] / run->late); /* to the bit */
     memcpy(rows + l * width, entry + 16, width * sizeof *rows);
   }
   if (b->lists) {
     s->sep.count = count;
-    if (record->dropped && hfy_sep_lacks_(&run->net.sep, theta, count, record->lost, 0, theta + count))
+    if (record->dropped && hfy_sep_lacks_(&b->sep, theta, count, record->lost, 0, theta + count))
       return HFY_ERR_NOMEM;
     status = hfy_net_add_null_(run, HFY_OK, &s->sep);
-    if (!status) status = hfy_sep_candidates_(&run->net.sep, &s->sep);
+    if (!status && HFY_NET_LATE_(run) && !late && s->sep.count > count) s->sep.weight[count] = run->null;
+    if (!status) status = hfy_sep_candidates_(late ? &run->net.sep : &b->sep, &s->sep);
     if (status) return status;
     p = hfy_net_listed_weights_(run, &s->sep);
     hfy_net_project_(run, &p, &found, s, z);
