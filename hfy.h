@@ -11413,6 +11413,7 @@ HFY_COLD_ int hfy_sep_rule_of_(const hfy_sep *full, const double *score, size_t 
   size_t i;
   if (!hfy_sep_cuts_(full) || n < k) return 0;
   (void)hfy_sep_shape_(full, method, &r->a, &r->e);
+  if (box) r->a = 1; /* its unit is rho */
   memcpy(d, score, n * sizeof *d);
   r->best = hfy_base_kth_largest_(d, n, k);
   r->cap = box ? 1 : HUGE_VAL;
