@@ -13999,7 +13999,9 @@ HFY_COLD_ double hfy_net_score_(const hfy_net_run_ *run, const hfy_net_walk_ *w,
   hfy_net_norms_(run, w->before, 1, &inverse);
   hfy_net_scores_(run, w->before, 1, &inverse, row, 1, &theta, 1);
   hfy_net_mask_(&run->net, w->who, row, 1, &theta);
-  return HFY_NET_TIMES_(run, (double)theta);
+  if (!HFY_NET_LATE_(run)) return (double)theta;
+  inverse = run->late * (double)theta;
+  return fabs(inverse) <= HFY_REAL_MAX_ ? inverse : inverse > 0 ? HFY_REAL_MAX_ : -HFY_REAL_MAX_;
 }
 
 /* Does i come before j? By weight, then by score, then by position. */
