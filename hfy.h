@@ -176,7 +176,9 @@
 
      Scores are within 4 eps sqrt(D) beta |x||q| of the exact ones, eps that of hfy_real. Separations and
      post-transformations are, for the input they get, within a few units in the last place in float and within 1e-12 in
-     double. Weights of 0 and of 1 are exact, and where p is one-hot the pattern is copied to the bit.
+     double. Weights of 0 and of 1 are exact, and where p is one-hot the pattern is copied to the bit. Float retrievals
+     without a bias lose nothing to the size of theta: beta multiplies differences of similarities (SOFTMAX and EXP of
+     dots, kinds with a margin; math 12).
      A query's bits depend neither on the batch it came in, nor on threads, nor on the run: every dot product is summed
      in one fixed order, and projections add patterns in ascending order. They do depend on the instruction set (which
      hfy_simd_isa tells and work.isa forces), and in the last places on compiler, flags, libm and, where there is one,
@@ -13531,7 +13533,7 @@ HFY_COLD_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, hfy_ne
 
 /* Retrievals: scores that are similarities, where the separation looks at nothing but their differences. A prediction
    of Omega at beta s is that of Omega/beta at s: so no digits are lost to the size of theta. Not with a bias, which is
-   of that size; nor where it would take one more pass.   (math 1.2) */
+   of that size; nor where it would take one more pass.   (math 12) */
 HFY_COLD_ void hfy_net_put_off_(hfy_net_run_ *run) {
   hfy_net *net = &run->net;
   const hfy_sep_method_ method = hfy_sep_method_of_(&net->sep);
@@ -13783,7 +13785,7 @@ HFY_COLD_ void hfy_net_note_energy_(const hfy_net_run_ *run, hfy_net_walk_ *w, c
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>net.plain   the definition: one query at a time, every score, every weight   (HFY eq. 8)
-       theta = beta sim(K, q) + bias        scores
+       theta = beta sim(K, q) + bias        scores; or they are similarities, and beta waits: hfy_net_put_off_
        p     = separation(theta)            separate
        z     = V^T p - c o q                project, step
        q    <- q + step (post(z) - q)       step; until q repeats: stops; then: answer
