@@ -13531,9 +13531,9 @@ HFY_COLD_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, hfy_ne
 #define HFY_NET_SOFTMAX_(run, x, n, top, least) (run)->simd->softmax(x, n, (hfy_real)(top), least, x)
 #endif
 
-/* Retrievals: scores that are similarities, where the separation looks at nothing but their differences. A prediction
-   of Omega at beta s is that of Omega/beta at s: so no digits are lost to the size of theta. Not with a bias, which is
-   of that size; nor where it would take one more pass.   (math 12) */
+/* Retrievals compare similarities s where the separation looks at nothing but differences: its prediction for Omega
+   at beta s is that for Omega/beta at s. So no digits are lost to the size of theta. Not with a bias, which is of that
+   size; nor where it would take one more pass.   (math 12) */
 HFY_COLD_ void hfy_net_put_off_(hfy_net_run_ *run) {
   hfy_net *net = &run->net;
   const hfy_sep_method_ method = hfy_sep_method_of_(&net->sep);
@@ -19863,7 +19863,8 @@ HFY_COLD_ hfy_status hfy_shard_begin_(const hfy_net *net, int whole, size_t capa
   if (!status) status = hfy_base_null_(work, call->n_queries && !call->queries ? "queries" : NULL);
   if (status) return status;
   run->net.sep.k = full.k;
-  hfy_shard_describe_(&run->net, &full, run->net.beta * run->late, call->queries, call->n_queries, capacity, &call->block);
+  hfy_shard_describe_(&run->net, &full, run->net.beta * run->late, call->queries, call->n_queries, capacity,
+                      &call->block);
   if (call->block.full == SIZE_MAX)
     return hfy_base_fail_(work, HFY_ERR_ARG, "%z queries with a capacity of %z: such a partial cannot exist",
                           call->n_queries, call->block.capacity);
@@ -27547,6 +27548,10 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_SIMD_NOINLINE_
 #undef HFY_GNU_
 #undef HFY_SIMD_TINY_
+#undef HFY_SIMD_LATE_
+#undef HFY_NET_LATE_
+#undef HFY_NET_TIMES_
+#undef HFY_NET_SOFTMAX_
 #undef HFY_SIMD_POPCOUNT_
 #undef HFY_SIMD_X86_
 #undef HFY_SIMD_NEON_
