@@ -10478,6 +10478,7 @@ HFY_COLD_ hfy_sep hfy_sep_resolve_(const hfy_sep *sep) {
   full.alpha = hfy_base_default_(sep->alpha, 1.5);
   full.gamma = hfy_base_default_(sep->gamma, 2);
   full.degree = hfy_base_default_(sep->degree, 3);
+  /* 1 where it is no parameter; a net may divide it by beta: kinds with a margin m then have rho m */
   full.rho = kind != HFY_SEP_SPARSEMAP && !counts ? 1 : hfy_base_default_(sep->rho, 1);
   return full;
 }
