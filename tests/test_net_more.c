@@ -113,6 +113,43 @@ TEST(null_pattern_is_a_key_of_zeros) {
 }
 
 /* What asks for it where there is none of it. */
+/* A null pattern beside scores that wait for beta: as a key of zeros with a bias, where none waits, but for rounding;
+   and the energies of the states are those that hfy_energy finds. */
+TEST(null_pattern_beside_late_scores) {
+  enum { N = 24, D = 5, B = 4, T = 2 };
+  static fixture f, more;
+  int s;
+  for (s = 0; s < SEPS; s++) {
+    hfy_real null[B], all[B * (N + 1)], out[B * D];
+    double energy[B * (T + 1)], e[B];
+    hfy_report a, b;
+    size_t i, j;
+    make(&f, (uint64_t)(900 + s), N, D, B);
+    use_sep(&f, s);
+    f.net.null_pattern = 1, f.net.null_score = 0.7, f.net.beta = 0.37, f.net.max_steps = T;
+    if (s == 2 || s == 13 || sep_is_unbounded(s) || s == 17 || s == 18) continue;
+    more = f;
+    memset(more.keys + N * D, 0, D * sizeof *more.keys), memset(more.bias, 0, (N + 1) * sizeof *more.bias);
+    more.bias[N] = (hfy_real)f.net.null_score;
+    more.net.keys = more.keys, more.net.count = N + 1, more.net.bias = more.bias, more.net.null_pattern = 0;
+    memset(&a, 0, sizeof a), memset(&b, 0, sizeof b);
+    a.null_weight = null, a.energy = energy, b.weights = all;
+    f.net.keys = f.keys;
+    CHECK(hfy_retrieve(&f.net, f.queries, B, f.out, &a, NULL) == HFY_OK);
+    CHECK(hfy_retrieve(&more.net, f.queries, B, out, &b, NULL) == HFY_OK);
+    CHECK(agree(out, f.out, B * D, 100));
+    for (j = 0; j < B; j++) CHECK(agree(all + j * (N + 1) + N, null + j, 1, 100));
+    CHECK(hfy_energy(&f.net, f.queries, B, e, NULL) == HFY_OK);
+    for (j = 0; j < B; j++) CHECK_NEAR(energy[j * (T + 1)], e[j], 100 * REAL_EPS);
+    CHECK(hfy_energy(&f.net, f.out, B, e, NULL) == HFY_OK);
+    for (j = 0; j < B; j++) CHECK_NEAR(energy[j * (T + 1) + T], e[j], 100 * REAL_EPS);
+    a.null_weight = all, a.energy = NULL; /* by lists and sums */
+    CHECK(hfy_retrieve(&f.net, f.queries, B, out, &a, NULL) == HFY_OK);
+    for (i = 0; i < B; i++) CHECK(agree(all + i, null + i, 1, 100));
+    CHECK(agree(out, f.out, B * D, 100));
+  }
+}
+
 TEST(null_pattern_refused) {
   fixture f;
   hfy_work work;
@@ -527,6 +564,7 @@ int main(int argc, char **argv) {
   CHECK_BEGIN(argc, argv);
   RUN(null_pattern_is_softmax_1);
   RUN(null_pattern_is_a_key_of_zeros);
+  RUN(null_pattern_beside_late_scores);
   RUN(null_pattern_refused);
   RUN(null_weight_of_a_known_state);
   RUN(scores_keep_their_digits);
