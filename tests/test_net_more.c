@@ -454,6 +454,7 @@ static double draw_digits(void) {
     memcpy(x, base + i % 4 * PIXELS, PIXELS * sizeof *x);
     for (k = 0; k < 8; k++) x[below(&rng, PIXELS)] = (hfy_real)below(&rng, 256);
   }
+  memcpy(digit + (DIGITS - 1) * PIXELS, note, PIXELS * sizeof *note); /* the best of the first note comes last */
   for (i = 0; i < DIGITS * NOTES; i++) {
     double s = 0;
     for (d = 0; d < PIXELS; d++) s += (double)digit[i / NOTES * PIXELS + d] * (double)note[i % NOTES * PIXELS + d];
