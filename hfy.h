@@ -176,7 +176,9 @@
 
      Scores are within 4 eps sqrt(D) beta |x||q| of the exact ones, eps that of hfy_real. Separations and
      post-transformations are, for the input they get, within a few units in the last place in float and within 1e-12 in
-     double. Weights of 0 and of 1 are exact, and where p is one-hot the pattern is copied to the bit.
+     double. Weights of 0 and of 1 are exact, and where p is one-hot the pattern is copied to the bit. Float retrievals
+     without a bias lose nothing to the size of theta: beta multiplies differences of similarities (SOFTMAX and EXP of
+     dots, kinds with a margin; math 12).
      A query's bits depend neither on the batch it came in, nor on threads, nor on the run: every dot product is summed
      in one fixed order, and projections add patterns in ascending order. They do depend on the instruction set (which
      hfy_simd_isa tells and work.isa forces), and in the last places on compiler, flags, libm and, where there is one,
@@ -3540,6 +3542,12 @@ typedef struct hfy_simd_row_ {
   int narrow;               /* else the width is `start`, as few scores are so near */
   hfy_real tops[HFY_SIMD_LANES_]; /* as `max` found them */
 } hfy_simd_row_;
+/* Do scores wait for beta (>>net.impl)? Not in double, which has digits enough. */
+#if defined(HFY_DOUBLE) || !defined(HFY_HAS_NET_)
+#define HFY_SIMD_LATE_ 0
+#else
+#define HFY_SIMD_LATE_ 1
+#endif
 
 typedef struct hfy_simd_ {
   hfy_isa isa;
@@ -3565,6 +3573,10 @@ typedef struct hfy_simd_ {
   /* y[i] = e^(x[i] - max), within 2 ulp of exact, 0 where x[i] is below max + least; least: TINY, log 1e-37 (double:
      1e-300), or more. y may be x. Returns their sum, in double (float: added four at a time in float). */
   double (*softmax)(const hfy_real *x, size_t n, hfy_real max, double least, hfy_real *y);
+#if HFY_SIMD_LATE_
+  /* y[i] = e^(a (x[i] - max)), of differences rounded to hfy_real; a > 0; the rest as softmax */
+  double (*softmax_late)(const hfy_real *x, size_t n, hfy_real max, double a, double least, hfy_real *y);
+#endif
   void (*scale)(hfy_real *y, size_t n, double a);                 /* y = a y, a rounded to hfy_real */
   void (*scale_once)(hfy_real *y, size_t n, double a);            /* y = a y in double, rounded once */
   /* y = a y + b x in double, each product rounded, then rounded once to hfy_real */
@@ -4087,18 +4099,19 @@ HFY_PRIVATE_ size_t hfy_simd_window_scalar_(const hfy_real *x, size_t n, hfy_rea
 #endif
 
 /* In lanes and blocks as a dot: one running sum of a million equal weights loses four digits. */
-HFY_PRIVATE_ double hfy_simd_softmax_scalar_(const hfy_real *x, size_t n, hfy_real max, double least, hfy_real *y) {
+HFY_PRIVATE_ double hfy_simd_softmax_late_scalar_(const hfy_real *x, size_t n, hfy_real max, double factor,
+                                                  double least, hfy_real *y) {
   double total = 0;
   while (n) {
     double lane[HFY_SIMD_LANES_] = {0};
     size_t i, l, half, block = hfy_base_min_(n, HFY_SIMD_BLOCK_);
     for (i = 0; i < block; i++) {
       double a = (double)x[i], m = (double)max, d = a - m, e = 0;
-      if (d >= least) {
+      if (factor * d >= least) {
         double part = d - a; /* what the subtraction lost (Knuth): lost = (a - (d - part)) - (m + part) */
         double lost = (a - (d - part)) - (m + part);
-        e = exp(d);
-        e += e * lost;
+        e = exp(factor * d);
+        e += e * (factor * lost);
       }
       y[i] = (hfy_real)e;
       lane[i % HFY_SIMD_LANES_] += (double)y[i];
@@ -4111,6 +4124,10 @@ HFY_PRIVATE_ double hfy_simd_softmax_scalar_(const hfy_real *x, size_t n, hfy_re
     n -= block;
   }
   return total;
+}
+
+HFY_PRIVATE_ double hfy_simd_softmax_scalar_(const hfy_real *x, size_t n, hfy_real max, double least, hfy_real *y) {
+  return hfy_simd_softmax_late_scalar_(x, n, max, 1, least, y);
 }
 
 HFY_PRIVATE_ void hfy_simd_scale_scalar_(hfy_real *y, size_t n, double a) {
@@ -4230,7 +4247,11 @@ HFY_PRIVATE_ size_t hfy_simd_signs_scalar_(const double *h, const double *width,
 static const hfy_simd_ hfy_simd_table_real_scalar_ = {
   HFY_ISA_SCALAR, 1, hfy_simd_dot_scalar_, hfy_simd_euclidean_scalar_, hfy_simd_manhattan_scalar_,
   hfy_simd_combine_scalar_, hfy_simd_gather_scalar_, hfy_simd_max_scalar_, hfy_simd_window_scalar_, NULL,
-  hfy_simd_softmax_scalar_, hfy_simd_scale_scalar_, hfy_simd_scale_once_scalar_, hfy_simd_mix_scalar_,
+  hfy_simd_softmax_scalar_,
+#if HFY_SIMD_LATE_
+  hfy_simd_softmax_late_scalar_,
+#endif
+  hfy_simd_scale_scalar_, hfy_simd_scale_once_scalar_, hfy_simd_mix_scalar_,
   hfy_simd_apart_scalar_, hfy_simd_exp_scalar_, hfy_simd_tilt_scalar_, hfy_simd_below_scalar_,
   hfy_simd_keep_below_scalar_, hfy_simd_powers_scalar_, hfy_simd_clip_scalar_, hfy_simd_signs_scalar_,
   {0, 0, 0, NULL}};
@@ -5428,15 +5449,16 @@ HFY_INLINE_ HFY_DV_ HFY_D_(softmax1)(HFY_DV_ x, HFY_DV_ max, HFY_DV_ least) {
   return HFY_D_(select)(HFY_D_(le)(least, d), HFY_D_(scale2)(p, n), HFY_D_(zero)());
 }
 #ifdef HFY_DOUBLE
-HFY_INLINE_ void HFY_D_(softmax4)(const HFY_DV_ *raw, HFY_DV_ max, HFY_DV_ edge, HFY_DV_ *y) {
+HFY_INLINE_ void HFY_D_(softmax4)(const HFY_DV_ *raw, HFY_DV_ max, const HFY_DV_ *late, HFY_DV_ edge, HFY_DV_ *y) {
   int v;
+  (void)late;
   HFY_UNROLL_ for (v = 0; v < 4; v++) y[v] = HFY_D_(softmax1)(raw[v], max, edge);
 }
 #else
 /* The same in float, without the last quarter of an ulp. x is raised to what still counts, so that
    n >= -123; 1.5 2^23 added and taken away rounds to whole numbers, which the sum's last bits hold. Four side by side:
-   each step waits for the one before. */
-HFY_INLINE_ void HFY_F_(softmax4)(const HFY_FV_ *raw, HFY_FV_ max, HFY_FV_ edge, HFY_FV_ *y) {
+   each step waits for the one before. late: what differences are multiplied by, or NULL; then nothing is put back. */
+HFY_INLINE_ void HFY_F_(softmax4)(const HFY_FV_ *raw, HFY_FV_ max, const HFY_FV_ *late, HFY_FV_ edge, HFY_FV_ *y) {
   const HFY_FV_ least = HFY_F_(add)(max, edge), whole = HFY_F_(set)(12582912.0f);
   HFY_FV_ x[4], d[4], t[4], n[4], r[4], p[4];
   int v;
@@ -5447,16 +5469,24 @@ HFY_INLINE_ void HFY_F_(softmax4)(const HFY_FV_ *raw, HFY_FV_ max, HFY_FV_ edge,
   }
   HFY_EACH_(x, HFY_F_(max)(raw[v], least))
   HFY_EACH_(d, HFY_F_(sub)(x[v], max))
-  HFY_EACH_(p, HFY_F_(sub)(d[v], x[v]))
-  HFY_EACH_(t, HFY_F_(fma)(d[v], HFY_F_(set)(1.44269502f), whole))
-  HFY_EACH_(r, HFY_F_(sub)(d[v], p[v]))
-  HFY_EACH_(p, HFY_F_(add)(max, p[v]))
-  HFY_EACH_(r, HFY_F_(sub)(x[v], r[v]))
-  HFY_EACH_(n, HFY_F_(sub)(t[v], whole))
-  HFY_EACH_(p, HFY_F_(sub)(r[v], p[v]))
-  HFY_EACH_(r, HFY_F_(fnma)(n[v], HFY_F_(set)(0.693359375f), d[v]))
-  HFY_EACH_(p, HFY_F_(fnma)(n[v], HFY_F_(set)(-2.12194442e-4f), p[v]))
-  HFY_EACH_(r, HFY_F_(add)(r[v], p[v]))
+  if (late) {
+    HFY_EACH_(d, HFY_F_(mul)(d[v], *late))
+    HFY_EACH_(t, HFY_F_(fma)(d[v], HFY_F_(set)(1.44269502f), whole))
+    HFY_EACH_(n, HFY_F_(sub)(t[v], whole))
+    HFY_EACH_(r, HFY_F_(fnma)(n[v], HFY_F_(set)(0.693359375f), d[v]))
+    HFY_EACH_(r, HFY_F_(fnma)(n[v], HFY_F_(set)(-2.12194442e-4f), r[v]))
+  } else {
+    HFY_EACH_(p, HFY_F_(sub)(d[v], x[v]))
+    HFY_EACH_(t, HFY_F_(fma)(d[v], HFY_F_(set)(1.44269502f), whole))
+    HFY_EACH_(r, HFY_F_(sub)(d[v], p[v]))
+    HFY_EACH_(p, HFY_F_(add)(max, p[v]))
+    HFY_EACH_(r, HFY_F_(sub)(x[v], r[v]))
+    HFY_EACH_(n, HFY_F_(sub)(t[v], whole))
+    HFY_EACH_(p, HFY_F_(sub)(r[v], p[v]))
+    HFY_EACH_(r, HFY_F_(fnma)(n[v], HFY_F_(set)(0.693359375f), d[v]))
+    HFY_EACH_(p, HFY_F_(fnma)(n[v], HFY_F_(set)(-2.12194442e-4f), p[v]))
+    HFY_EACH_(r, HFY_F_(add)(r[v], p[v]))
+  }
   HFY_EACH_(p, HFY_F_(fma)(HFY_F_(set)(1.38145988e-3f), r[v], HFY_F_(set)(8.36871658e-3f)))
   HFY_EACH_(d, HFY_F_(mul)(r[v], r[v]))
   HFY_EACH_(p, HFY_F_(fma)(p[v], r[v], HFY_F_(set)(4.1668389e-2f)))
@@ -5478,7 +5508,8 @@ HFY_INLINE_ double HFY_D_(total)(HFY_DV_ a, HFY_DV_ b) {
 
 /* The sums of four vectors are added in double; the lanes go to the total after each block. The end counts as filled up
    with zeros: whatever is masked behind it changes no bit. */
-HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, double least, HFY_S_ *y) {
+HFY_INLINE_ double HFY_V_(softmax_of)(const HFY_S_ *x, size_t n, HFY_S_ max, const HFY_VV_ *late, double least,
+                                      HFY_S_ *y) {
   enum { lanes = HFY_LANES_, four = 4 * lanes };
   const HFY_VV_ m = HFY_V_(set)(max), edge = HFY_V_(set)((HFY_S_)least), none = HFY_V_(set)((HFY_S_)-HUGE_VAL);
   HFY_DV_ low = HFY_D_(zero)(), high = low;
@@ -5493,7 +5524,7 @@ HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, double
         const size_t at = i + v * lanes;
         part[v] = at < n ? HFY_V_(up_to)(n - at, HFY_V_(load_up)(x + at, n - at), none) : none;
       }
-    HFY_V_(softmax4)(part, m, edge, part);
+    HFY_V_(softmax4)(part, m, late, edge, part);
     if (n - i >= four)
       HFY_UNROLL_ for (v = 0; v < 4; v++) HFY_V_(store)(y + i + v * lanes, part[v]);
     else
@@ -5508,6 +5539,21 @@ HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, double
     }
   }
   return total;
+}
+
+#if HFY_SIMD_LATE_
+HFY_TARGET_ double HFY_V_(softmax_late)(const HFY_S_ *x, size_t n, HFY_S_ max, double a, double least, HFY_S_ *y) {
+  const HFY_VV_ late = HFY_V_(set)((HFY_S_)a);
+  return HFY_V_(softmax_of)(x, n, max, &late, least / a, y);
+}
+#endif
+
+HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, double least, HFY_S_ *y) {
+#if HFY_SIMD_LATE_ && defined(__OPTIMIZE_SIZE__) /* the same bits */
+  return HFY_V_(softmax_late)(x, n, max, 1, least, y);
+#else
+  return HFY_V_(softmax_of)(x, n, max, NULL, least, y);
+#endif
 }
 
 HFY_TARGET_ void HFY_V_(scale)(HFY_S_ *y, size_t n, double a) {
@@ -5729,8 +5775,11 @@ HFY_TARGET_ size_t HFY_D_(signs)(const double *h, const double *width, double c,
 
 static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {
   (hfy_isa)HFY_SIMD_PASS_, HFY_LANES_, HFY_V_(dot), HFY_V_(euclidean), HFY_V_(manhattan),
-  HFY_V_(combine), HFY_V_(gather), HFY_V_(largest), HFY_V_(window), HFY_NARROW_, HFY_V_(softmax), HFY_V_(scale),
-  HFY_V_(scale_once), HFY_V_(mix), HFY_V_(apart), HFY_V_(exp), HFY_V_(tilt), HFY_D_(below),
+  HFY_V_(combine), HFY_V_(gather), HFY_V_(largest), HFY_V_(window), HFY_NARROW_, HFY_V_(softmax),
+#if HFY_SIMD_LATE_
+  HFY_V_(softmax_late),
+#endif
+  HFY_V_(scale), HFY_V_(scale_once), HFY_V_(mix), HFY_V_(apart), HFY_V_(exp), HFY_V_(tilt), HFY_D_(below),
   HFY_D_(keep_below), HFY_D_(powers), HFY_D_(clip), HFY_D_(signs),
   {sizeof(HFY_S_), HFY_BATCH_, HFY_V_(wide), HFY_QUERIES_ == 1 ? NULL : HFY_V_(block)}};
 #undef HFY_PACK_
@@ -8038,6 +8087,7 @@ HFY_PRIVATE_ void hfy_sim_tile_(const hfy_simd_ *simd, hfy_sim sim, double beta,
   if (sim == HFY_SIM_MANHATTAN) beta = -beta;
   for (j = 0; j < q->count; j++) {
     hfy_real *s = out + j * out_stride;
+    if (sim == HFY_SIM_DOT && beta >= 1 && beta <= 1) continue;
     if (sim != HFY_SIM_COSINE) { /* a factor that is a hfy_real: the same bits, since the product is exact in double */
       ((double)(hfy_real)beta < beta || (double)(hfy_real)beta > beta ? simd->scale_once : simd->scale)(s, x->count,
                                                                                                        beta);
@@ -10836,7 +10886,8 @@ HFY_COLD_ hfy_sep hfy_sep_resolve_(const hfy_sep *sep) {
   full.alpha = hfy_base_default_(sep->alpha, 1.5);
   full.gamma = hfy_base_default_(sep->gamma, 2);
   full.degree = hfy_base_default_(sep->degree, 3);
-  full.rho = kind == HFY_SEP_SPARSEMAX ? 1 : hfy_base_default_(sep->rho, 1); /* its box has sum 1 */
+  /* 1 where it is no parameter; a net may divide it by beta: kinds with a margin m then have rho m */
+  full.rho = kind != HFY_SEP_SPARSEMAP && !counts ? 1 : hfy_base_default_(sep->rho, 1);
   return full;
 }
 
@@ -11198,14 +11249,14 @@ HFY_PRIVATE_ hfy_status hfy_sep_keep_(hfy_sep_scratch_ *s, double sum) {
 
 /* --- simplex kinds: s->index and s->weight hold the window's indices and distances, and become the solution --- */
 
-/* p = t - d, sum p = 1: Newton's method, which is Michelot's algorithm, ends after finitely many steps. Returns t, and
-   keeps what is not beyond t + loose. */
-HFY_PRIVATE_ double hfy_sep_means_(hfy_sep_scratch_ *s, double loose) {
+/* p = t - d, sum p = rho: Newton's method, which is Michelot's algorithm, ends after finitely many steps. Returns t,
+   and keeps what is not beyond t + loose. */
+HFY_PRIVATE_ double hfy_sep_means_(hfy_sep_scratch_ *s, double rho, double loose) {
   size_t before;
   double t;
   do {
     before = s->count;
-    t = hfy_sep_mean_(s->weight, s->count) + 1 / (double)s->count;
+    t = hfy_sep_mean_(s->weight, s->count) + rho / (double)s->count;
     s->count = s->simd->keep_below(s->weight, s->index, s->count, t + loose);
   } while (s->count < before);
   return t;
@@ -11244,8 +11295,8 @@ HFY_COLD_ void hfy_sep_flat_(hfy_sep_scratch_ *s, double alpha) {
 /* alpha-entmax, alpha > 2: infinite slopes where an entry enters the support. So find the support first, from the
    sorted distances, then solve for its smallest weight u: p_i = (u^a + a (d_k - d_i))^(1/a). What decides is a
    difference of two stored distances, so entry k meets itself at exactly 0, whatever a compiler fuses or keeps wide. */
-HFY_COLD_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha) {
-  double a = alpha - 1, *sorted = s->sorted, edge, u, ua, next, g, slope;
+HFY_COLD_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha, double rho) {
+  double a = alpha - 1, b = a / rho, *sorted = s->sorted, edge, u, ua, next, g, slope;
   size_t lo = 0, hi = s->count, i;
   int step;
   memcpy(sorted, s->weight, s->count * sizeof *sorted);
@@ -11253,7 +11304,7 @@ HFY_COLD_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha) {
   while (hi - lo > 1) { /* the largest k with sum over i < k of (a (d_k - d_i))^(1/a) < 1 */
     size_t mid = lo + (hi - lo) / 2;
     double sum = 0;
-    for (i = 0; i < mid && sum < 1; i++) sum += pow(a * (sorted[mid] - sorted[i]), 1 / a);
+    for (i = 0; i < mid && sum < 1; i++) sum += pow(b * (sorted[mid] - sorted[i]), 1 / a);
     *(sum < 1 ? &lo : &hi) = mid;
   }
   edge = sorted[lo];
@@ -11263,7 +11314,7 @@ HFY_COLD_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha) {
     g = u - 1;
     slope = 1;
     for (i = 0; i < lo; i++) {
-      double rise = edge - sorted[i], p = rise > 0 ? pow(ua + a * rise, 1 / a) : u; /* ties: u^a may underflow */
+      double rise = edge - sorted[i], p = rise > 0 ? pow(ua + b * rise, 1 / a) : u; /* ties: u^a may underflow */
       g += p;
       slope += p > u ? pow(u / p, a - 1) : 1;
     }
@@ -11275,20 +11326,20 @@ HFY_COLD_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha) {
     double rise = edge - s->weight[i];
     if (rise < 0) continue;
     s->index[hi] = s->index[i];
-    s->weight[hi++] = rise > 0 ? pow(ua + a * rise, 1 / a) : u;
+    s->weight[hi++] = rise > 0 ? pow(ua + b * rise, 1 / a) : u;
   }
   s->count = hi;
 }
 
-/* gamma = infinity: uniform over the top m, the first m at which the sum of the gaps to the next score reaches 1. */
-HFY_PRIVATE_ void hfy_sep_maxnorm_(hfy_sep_scratch_ *s) {
+/* gamma = infinity: uniform over the top m, the first m at which the sum of the gaps to the next score reaches rho. */
+HFY_PRIVATE_ void hfy_sep_maxnorm_(hfy_sep_scratch_ *s, double rho) {
   size_t m, i;
   double sum = 0, edge;
   memcpy(s->sorted, s->weight, s->count * sizeof *s->sorted);
   hfy_base_sort_(s->sorted, s->count);
   for (m = 1; m < s->count; m++) {
     sum += s->sorted[m - 1];
-    if ((double)m * s->sorted[m] - sum >= 1) break;
+    if ((double)m * s->sorted[m] - sum >= rho) break;
   }
   edge = s->sorted[m - 1];
   for (i = 0; i < s->count; i++) s->weight[i] = s->weight[i] <= edge ? 1 : 0;
@@ -11298,12 +11349,13 @@ HFY_PRIVATE_ void hfy_sep_maxnorm_(hfy_sep_scratch_ *s) {
 
 /* At the threshold t of a simplex kind h(t) = sum over d < t of (a (t - d))^e is 1. 0: no such kind. */
 HFY_PRIVATE_ int hfy_sep_shape_(const hfy_sep *full, hfy_sep_method_ method, double *a, double *e) {
-  *a = *e = 1;
+  *a = 1 / full->rho;
+  *e = 1;
   if (method == HFY_SEP_BY_LINE_ || method == HFY_SEP_BY_MAXNORM_) return 1;
   if (method == HFY_SEP_BY_NORM_) *e = full->gamma / (full->gamma - 1);
   if (method == HFY_SEP_BY_TSALLIS_) {
-    *a = full->alpha - 1;
-    *e = 1 / *a;
+    *a = (full->alpha - 1) / full->rho;
+    *e = 1 / (full->alpha - 1);
   }
   return *a > 0 && (method == HFY_SEP_BY_NORM_ || method == HFY_SEP_BY_TSALLIS_);
 }
@@ -11457,19 +11509,19 @@ HFY_PRIVATE_ void hfy_sep_power_(double a, double e, double power, hfy_sep_scrat
 
 /* Sparsemax. The means may end at the support at once: if none of those that are left, and so none of all, is near the
    threshold. Else by what is exact. */
-HFY_PRIVATE_ void hfy_sep_line_(hfy_sep_scratch_ *s) {
-  const double loose = hfy_sep_loose_(s->count, 1);
+HFY_PRIVATE_ void hfy_sep_line_(hfy_sep_scratch_ *s, double rho) {
+  const double loose = hfy_sep_loose_(s->count, 1) * rho;
   const int narrow = HFY_SIMD_NARROW_ && s->narrow;
-  double t = narrow ? hfy_sep_mean_(s->weight, s->count) + 1 / (double)s->count : hfy_sep_means_(s, loose);
+  double t = narrow ? hfy_sep_mean_(s->weight, s->count) + rho / (double)s->count : hfy_sep_means_(s, rho, loose);
   double far = hfy_sep_far_(s);
   size_t i;
   if (narrow && !(far < t - loose)) {
-    t = hfy_sep_means_(s, loose);
+    t = hfy_sep_means_(s, rho, loose);
     far = hfy_sep_far_(s);
   }
   if (!(far < t - loose)) {
-    (void)hfy_sep_support_(1, 1, &far, s);
-    t = hfy_sep_means_(s, 0);
+    (void)hfy_sep_support_(1 / rho, 1, &far, s);
+    t = hfy_sep_means_(s, rho, 0);
   }
   for (i = 0; i < s->count; i++) s->weight[i] = t - s->weight[i];
 }
@@ -11644,10 +11696,9 @@ HFY_COLD_ hfy_status hfy_sep_bounded_(const hfy_sep *full, const hfy_real *theta
    for whole k. HUGE_VAL if there is no limit. */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_sep_link_margin_(const hfy_sep *full) {
   if (hfy_sep_has_bounds_(full)) return HUGE_VAL;
-  if (full->kind == HFY_SEP_ENTMAX && full->alpha > 1) return 1 / (full->alpha - 1);
-  if (full->kind == HFY_SEP_SPARSEMAX) return 1;
-  if (full->kind == HFY_SEP_NORMMAX) return full->gamma > 1 ? 1 : 0;
-  if (full->kind == HFY_SEP_KSUBSETS) return full->rho;
+  if (full->kind == HFY_SEP_ENTMAX && full->alpha > 1) return full->rho / (full->alpha - 1);
+  if (full->kind == HFY_SEP_NORMMAX) return full->gamma > 1 ? full->rho : 0;
+  if (full->kind == HFY_SEP_SPARSEMAX || full->kind == HFY_SEP_KSUBSETS) return full->rho;
   return full->kind == HFY_SEP_ARGMAX ? 0 : HUGE_VAL;
 }
 
@@ -11667,13 +11718,13 @@ HFY_PRIVATE_ hfy_status hfy_sep_solve_(const hfy_sep *full, hfy_sep_method_ meth
   if (s->count == 1 || method == HFY_SEP_BY_TIES_) /* the window holds the exact maxima */
     for (i = 0; i < s->count; i++) s->weight[i] = 1;
   else if (method == HFY_SEP_BY_LINE_)
-    hfy_sep_line_(s);
+    hfy_sep_line_(s, full->rho);
   else if (method == HFY_SEP_BY_MAXNORM_)
-    hfy_sep_maxnorm_(s);
+    hfy_sep_maxnorm_(s, full->rho);
   else if (!hfy_sep_shape_(full, method, &a, &e))
     hfy_sep_flat_(s, full->alpha);
   else if (e < 1)
-    hfy_sep_steep_(s, full->alpha);
+    hfy_sep_steep_(s, full->alpha, full->rho);
   else
     hfy_sep_power_(a, e, method == HFY_SEP_BY_NORM_ ? 1 / (full->gamma - 1) : e, s);
   for (i = 0; i < s->count; sum += block) /* in blocks: many small ones must not drift; a lone one becomes exactly 1 */
@@ -11787,6 +11838,7 @@ HFY_COLD_ int hfy_sep_rule_of_(const hfy_sep *full, const double *score, size_t 
   size_t i;
   if (!hfy_sep_cuts_(full) || n < k) return 0;
   (void)hfy_sep_shape_(full, method, &r->a, &r->e);
+  if (box) r->a = 1; /* its unit is rho */
   memcpy(d, score, n * sizeof *d);
   r->best = hfy_base_kth_largest_(d, n, k);
   r->cap = box ? 1 : HUGE_VAL;
@@ -13713,6 +13765,7 @@ typedef struct hfy_net_fast_ {
   int cuts;          /* lists: candidates are cut by the threshold of those found so far, too */
   size_t kth;        /* lists: candidates count from the best (1), or by rank from the kth best */
   double margin;     /* lists: how far below */
+  double width;      /* lists, a share left out: the same in theta */
   double negligible; /* sums: weights this far below the running maximum add nothing: -log */
   size_t capacity;   /* lists: candidates of one query */
   size_t workers;    /* that share one tile's keys */
@@ -13841,6 +13894,8 @@ typedef struct hfy_net_run_ {
   int names;                /* 1: the heaviest row is asked for */
   const hfy_heads *heads;   /* or NULL */
   int looks_back;           /* at the state that the last step began with: for scores; for a readout by sums */
+  double late;              /* what scores are to be multiplied by to be theta: 1, or beta: net.beta is 1 then, */
+  double rho, null;         /* and sep.rho and null_score of lists are divided by it; what they were */
   size_t block, fold, segment; /* rows: folds are whole blocks, segments whole folds */
   size_t tile, whole;          /* queries side by side; with whole rows of scores: 1 and 1 here */
 #ifndef HFY_PLAIN
@@ -13868,6 +13923,7 @@ typedef struct hfy_net_scratch_ {
   hfy_net_walk_ *walk;                /* tile */
   hfy_real *q, *z, *mark, *before, *out; /* tile rows: states, ...; what the readout makes */
   hfy_real *scores, *part, *sum, *f;  /* whole x N; a fold, a segment of a projection; D: f(q) */
+  hfy_real *theta;                    /* N, for energies: of scores that are late */
   double *inverse_q;                  /* COSINE: 1/|q| */
   hfy_net_sum_ *sums;                 /* tile: SOFTMAX, EXP, IDENTITY, POWER, in one pass */
   size_t failed, head;                /* the first query that has no answer, of the first head with one */
@@ -13900,6 +13956,7 @@ HFY_COLD_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, hfy_ne
   run->query_row = full->dim;
   run->out_row = full->readout ? full->readout_dim : full->dim;
   run->moves = run->names = 1;
+  run->late = 1;
   run->tile = run->whole = 1;
   fit = HFY_NET_BLOCK_BYTES_ / hfy_base_times_(full->dim, sizeof(hfy_real)) & ~(size_t)7;
   run->block = hfy_base_min_(fit < 8 ? 8 : hfy_base_min_(fit, 512), (full->count | 7) + 1);
@@ -13907,6 +13964,42 @@ HFY_COLD_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, hfy_ne
   fit = hfy_base_min_(HFY_NET_SEGMENT_, full->count / 6) + run->fold / 2; /* six or so at least, for workers */
   run->segment = fit < run->fold ? run->fold : run->fold * (fit / run->fold);
   return HFY_OK;
+}
+
+#if HFY_SIMD_LATE_
+#define HFY_NET_LATE_(run) ((run)->late < 1 || (run)->late > 1)
+#define HFY_NET_TIMES_(run, x) ((run)->late * (x))
+#define HFY_NET_SOFTMAX_(run, x, n, top, least)                                                                        \
+  (HFY_NET_LATE_(run) ? (run)->simd->softmax_late(x, n, (hfy_real)(top), (run)->late, least, x)                        \
+                      : (run)->simd->softmax(x, n, (hfy_real)(top), least, x))
+#else
+#define HFY_NET_LATE_(run) ((void)(run), 0)
+#define HFY_NET_TIMES_(run, x) (x)
+#define HFY_NET_SOFTMAX_(run, x, n, top, least) (run)->simd->softmax(x, n, (hfy_real)(top), least, x)
+#endif
+
+/* Retrievals compare similarities s where the separation looks at nothing but differences: its prediction for Omega
+   at beta s is that for Omega/beta at s. So no digits are lost to the size of theta. Not with a bias, which is of that
+   size; nor where it would take one more pass.   (math 12) */
+HFY_COLD_ void hfy_net_put_off_(hfy_net_run_ *run) {
+  hfy_net *net = &run->net;
+  const hfy_sep_method_ method = hfy_sep_method_of_(&net->sep);
+  const int sums = method == HFY_SEP_BY_SOFTMAX_ || method == HFY_SEP_BY_EXP_;
+  if (!HFY_SIMD_LATE_ || net->bias || net->sep.plus || !(net->beta > 1e-30 && net->beta < 1e30)) return;
+  if (sums ? net->sim != HFY_SIM_DOT : !(hfy_sep_link_margin_(&net->sep) < DBL_MAX)) return;
+  run->late = net->beta;
+  run->rho = net->sep.rho;
+  run->null = net->null_score;
+  net->beta = 1;
+  if (sums) return;
+  net->sep.rho /= run->late;
+  net->null_score = (double)(hfy_real)(net->null_score / run->late);
+}
+
+/* theta of candidates. */
+HFY_PRIVATE_ void hfy_net_heat_(const hfy_net_run_ *run, hfy_sep_scratch_ *sep) {
+  size_t i;
+  for (i = 0; HFY_NET_LATE_(run) && i < sep->count; i++) sep->weight[i] *= run->late;
 }
 
 /* What is asked of it, and whether that takes a last step's state. */
@@ -13957,6 +14050,7 @@ HFY_COLD_ void hfy_net_plan_(hfy_base_arena_ *arena, const hfy_net_run_ *run, in
   s->part = HFY_TAKE_(arena, hfy_real, sums);
   s->sum = HFY_TAKE_(arena, hfy_real, sums);
   s->f = HFY_TAKE_(arena, hfy_real, dim);
+  s->theta = HFY_TAKE_(arena, hfy_real, energies && HFY_NET_LATE_(run) ? run->net.count + 1 : 0);
   s->sums = HFY_TAKE_(arena, hfy_net_sum_, hfy_sep_is_list_(&run->net.sep) ? 0 : t);
   s->inverse_q = HFY_TAKE_(arena, double, run->net.sim == HFY_SIM_COSINE ? t : 0);
 }
@@ -14113,14 +14207,17 @@ HFY_COLD_ hfy_real hfy_net_rescaled_(hfy_real w, double log_scale) {
 HFY_COLD_ hfy_status hfy_net_energy_(const hfy_net_run_ *run, const hfy_real *theta, const hfy_real *q, size_t who,
                                      double *energy, hfy_net_scratch_ *s) {
   const hfy_net *net = &run->net;
+  hfy_sep sep = net->sep;
   double conjugate, psi, self = 0;
   size_t d;
-  hfy_status status = hfy_sep_conjugate_(&net->sep, theta, hfy_net_row_(&run->net), who, &conjugate, &s->sep);
+  hfy_status status;
+  if (HFY_NET_LATE_(run)) sep.rho = run->rho;
+  status = hfy_sep_conjugate_(&sep, theta, hfy_net_row_(&run->net), who, &conjugate, &s->sep);
   if (!status) status = hfy_post_row_value_(&net->post, q, net->dim, &psi, &s->post);
   if (status) return status;
   for (d = 0; net->self_coupling && d < net->dim; d++)
     self += 0.5 * (double)net->self_coupling[d] * (double)q[d] * (double)q[d];
-  self += psi - conjugate / net->beta;
+  self += psi - conjugate / HFY_NET_TIMES_(run, net->beta);
   if (hfy_base_is_nan_(self)) return HFY_ERR_NONFINITE; /* squares beyond double, on either side of 0 */
   *energy = self;
   return HFY_OK;
@@ -14129,9 +14226,14 @@ HFY_COLD_ hfy_status hfy_net_energy_(const hfy_net_run_ *run, const hfy_real *th
 /* The report's energy of a state, before the step from it; that of the last state also fills the tail. */
 HFY_COLD_ void hfy_net_note_energy_(const hfy_net_run_ *run, hfy_net_walk_ *w, const hfy_real *theta,
                                     hfy_net_scratch_ *s) {
-  size_t most = run->net.max_steps, k = w->step;
+  size_t most = run->net.max_steps, k = w->step, i;
   double *energy;
   if (!run->report || !run->report->energy) return;
+  for (i = 0; HFY_NET_LATE_(run) && i < run->net.count; i++) s->theta[i] = (hfy_real)(run->late * (double)theta[i]);
+  if (HFY_NET_LATE_(run)) {
+    s->theta[i] = (hfy_real)run->null;
+    theta = s->theta;
+  }
   energy = run->report->energy + w->who * (most + 1);
   if (hfy_net_energy_(run, theta, w->q, w->who, energy + k, s)) energy[k] = -HUGE_VAL;
   for (; w->ended && k < most; k++) energy[k + 1] = energy[k];
@@ -14140,7 +14242,7 @@ HFY_COLD_ void hfy_net_note_energy_(const hfy_net_run_ *run, hfy_net_walk_ *w, c
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>net.plain   the definition: one query at a time, every score, every weight   (HFY eq. 8)
-       theta = beta sim(K, q) + bias        scores
+       theta = beta sim(K, q) + bias        scores; or they are similarities, and beta waits: hfy_net_put_off_
        p     = separation(theta)            separate
        z     = V^T p - c o q                project, step
        q    <- q + step (post(z) - q)       step; until q repeats: stops; then: answer
@@ -14198,6 +14300,27 @@ HFY_PRIVATE_ void hfy_net_theta_(const hfy_net_run_ *run, size_t who, const hfy_
   hfy_net_mask_row_(run, who, theta);
 }
 
+#if HFY_SIMD_LATE_
+/* Late scores into weights of SOFTMAX or EXP. */
+HFY_PRIVATE_ hfy_status hfy_net_late_fill_(const hfy_net_run_ *run, hfy_real *score, double *log_scale) {
+  const size_t n = run->net.count;
+  hfy_net_sum_ sum;
+  double top;
+  hfy_status status = hfy_sep_top_(run->simd, score, n, NULL, &top);
+  if (status && (status != HFY_ERR_ARG || !run->net.null_pattern)) return status; /* ARG: all others are masked */
+  memset(&sum, 0, sizeof sum);
+  if (status) memset(score, 0, n * sizeof *score);
+  if (!status) sum.sum = HFY_NET_SOFTMAX_(run, score, n, top, HFY_SIMD_TINY_);
+  sum.top = run->late * top;
+  *log_scale = run->net.sep.kind == HFY_SEP_EXP ? sum.top : 0;
+  if (run->net.sep.kind != HFY_SEP_EXP) run->simd->scale(score, n, hfy_net_close_sum_(run, &sum));
+  if (run->net.null_pattern) score[n] = (hfy_real)sum.null;
+  return HFY_OK;
+}
+#else
+#define hfy_net_late_fill_(run, score, log_scale) ((void)(score), (void)(log_scale), HFY_OK)
+#endif
+
 HFY_PRIVATE_ hfy_status hfy_net_separate_(const hfy_net_run_ *run, size_t who, hfy_real *theta, hfy_net_scratch_ *s,
                                           hfy_net_weights_ *p) {
   const hfy_net_weights_ all = {NULL, theta, run->net.count, 0, 0, NULL, 0};
@@ -14208,7 +14331,10 @@ HFY_PRIVATE_ hfy_status hfy_net_separate_(const hfy_net_run_ *run, size_t who, h
     return status;
   }
   *p = all;
-  status = hfy_sep_fill_(&run->net.sep, theta, hfy_net_row_(&run->net), who, theta, &p->log_scale, &s->sep);
+  if (HFY_NET_LATE_(run))
+    status = hfy_net_late_fill_(run, theta, &p->log_scale);
+  else
+    status = hfy_sep_fill_(&run->net.sep, theta, hfy_net_row_(&run->net), who, theta, &p->log_scale, &s->sep);
   if (run->net.null_pattern) p->null = theta[run->net.count];
   return status;
 }
@@ -14332,7 +14458,9 @@ HFY_COLD_ double hfy_net_score_(const hfy_net_run_ *run, const hfy_net_walk_ *w,
   hfy_net_norms_(run, w->before, 1, &inverse);
   hfy_net_scores_(run, w->before, 1, &inverse, row, 1, &theta, 1);
   hfy_net_mask_(&run->net, w->who, row, 1, &theta);
-  return (double)theta;
+  if (!HFY_NET_LATE_(run)) return (double)theta;
+  inverse = run->late * (double)theta;
+  return fabs(inverse) <= HFY_REAL_MAX_ ? inverse : inverse > 0 ? HFY_REAL_MAX_ : -HFY_REAL_MAX_;
 }
 
 /* Does i come before j? By weight, then by score, then by position. */
@@ -14589,7 +14717,7 @@ HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_
   size_t i;
   hfy_status status = hfy_sep_top_(run->simd, theta, n, NULL, &top);
   if (status == HFY_ERR_NONFINITE) sum->status = status;
-  if (status || sum->status || (exponential && top < sum->top - negligible)) {
+  if (status || sum->status || (exponential && HFY_NET_TIMES_(run, sum->top - top) > negligible)) {
     memset(theta, 0, n * sizeof *theta);
     return 0;
   }
@@ -14599,7 +14727,7 @@ HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_
       sum->best = from + i;
     }
     if (exponential && sum->sum > 0) {
-      double shrink = top - sum->top < negligible ? exp(sum->top - top) : 0;
+      const double rise = HFY_NET_TIMES_(run, top - sum->top), shrink = rise < negligible ? exp(-rise) : 0;
       sum->sum *= shrink;
       if (shrink > 0)
         run->simd->scale_once(z, width, shrink);
@@ -14609,7 +14737,7 @@ HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_
     sum->top = top;
   }
   if (exponential) {
-    sum->sum += run->simd->softmax(theta, n, (hfy_real)sum->top, -negligible, theta);
+    sum->sum += HFY_NET_SOFTMAX_(run, theta, n, sum->top, -negligible);
     return 1;
   }
   sum->status = hfy_sep_elementwise_(&run->net.sep, theta, n, theta);
@@ -14623,7 +14751,7 @@ HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_
 /* Adds a later segment's sums to those of all earlier ones. */
 HFY_PRIVATE_ void hfy_net_merge_(const hfy_net_run_ *run, hfy_net_sum_ *all, hfy_real *z, const hfy_net_sum_ *part,
                                  const hfy_real *z_part, size_t width) {
-  double keep = 1, add = 1, rise = part->top - all->top;
+  double keep = 1, add = 1, rise = HFY_NET_TIMES_(run, part->top - all->top);
   if (part->status && !all->status) all->status = part->status;
   if (all->status || hfy_base_is_neg_inf_(part->top)) return;
   if (run->fast.exponential) {
@@ -15262,6 +15390,7 @@ HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, size_t nq, const
   }
   for (j = 0; sums && j < nq; j++) {
     hfy_net_sum_ *sum = s->sums + j;
+    sum->top = HFY_NET_TIMES_(run, sum->top);
     if (!sum->status && hfy_base_is_neg_inf_(sum->top) && !run->net.null_pattern) sum->status = HFY_ERR_ARG;
     if (sum->status || run->net.sep.kind == HFY_SEP_EXP) continue; /* EXP keeps its factor e^top */
     if (sum->sum > 0 || run->net.null_pattern)
@@ -15469,14 +15598,14 @@ HFY_PRIVATE_ double hfy_net_soften_(const hfy_net_run_ *run, hfy_net_walk_ *w, h
   if (w->status) return 0;
   for (i = 0; i < sep->count; i++) {
     const int null = sep->index[i] == n;
-    if (!null && !hfy_sim_matters_(top, run->fast.margin, sep->weight[i])) continue;
+    if (!null && !hfy_sim_matters_(top, run->fast.width, sep->weight[i])) continue;
     sep->index[kept] = sep->index[i];
     sep->weight[kept] = exp(sep->weight[i] - most);
     sum += sep->weight[kept++];
     lost -= !null;
   }
   sep->count = kept;
-  lost = lost > 0 ? lost * exp((top - most) - run->fast.margin) * (1 + 1e-9) : 0;
+  lost = lost > 0 ? lost * exp((top - most) - run->fast.width) * (1 + 1e-9) : 0;
   w->left = lost / (sum + lost);
   for (i = 0; !exponential && i < kept; i++) sep->weight[i] /= sum;
   return exponential ? top : 0;
@@ -15491,6 +15620,7 @@ HFY_PRIVATE_ void hfy_net_by_lists_(const hfy_net_run_ *run, size_t live, int mo
     hfy_net_weights_ p;
     double log_scale = 0;
     w->status = hfy_net_candidates_(run, live, j, s);
+    if (!w->status && HFY_NET_LEAVES_(run)) hfy_net_heat_(run, &s->sep);
     w->status = hfy_net_add_null_(run, w->status, &s->sep);
     if (!w->status && HFY_NET_LEAVES_(run))
       log_scale = hfy_net_soften_(run, w, &s->sep);
@@ -15630,8 +15760,9 @@ HFY_COLD_ void hfy_net_mode_of_(hfy_net_run_ *run, int rows) {
 #ifdef HFY_HAS_INDEX_
   if (fast->exponential && net->leave_out > 0) {
     fast->mode = HFY_NET_LISTS_;
-    fast->margin = hfy_base_log_((double)net->count * (1 - net->leave_out) / net->leave_out);
-    fast->margin = fast->margin > 0 ? fast->margin * (1 + 1e-12) + 1e-12 : 0;
+    fast->width = hfy_base_log_((double)net->count * (1 - net->leave_out) / net->leave_out);
+    fast->width = fast->width > 0 ? fast->width * (1 + 1e-12) + 1e-12 : 0;
+    fast->margin = fast->width / run->late * (HFY_NET_LATE_(run) ? 1 + 1e-7 : 1); /* more, for roundings of theta */
     run->leaves = 1;
     return;
   }
@@ -15749,7 +15880,8 @@ HFY_PRIVATE_ void hfy_net_partial_(const hfy_net_run_ *run, size_t live, hfy_rea
   if (hfy_sep_is_elementwise_(sep))
     sum->status = hfy_sep_elementwise_(sep, s->scores, n, s->scores);
   else
-    sum->sum = run->simd->softmax(s->scores, n, (hfy_real)sum->top, HFY_SIMD_TINY_, s->scores);
+    sum->sum = HFY_NET_SOFTMAX_(run, s->scores, n, sum->top, HFY_SIMD_TINY_);
+  sum->top = HFY_NET_TIMES_(run, sum->top);
   if (sum->status) return;
   if (sep->kind != HFY_SEP_EXP && sum->sum > 0) run->simd->scale(s->scores, n, 1 / sum->sum);
   hfy_net_project_all_(run, s->scores, 1, run->readout.at ? &run->readout : &run->values, s, z);
@@ -15934,6 +16066,7 @@ HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queri
   /* one step over few rows: to gather candidates block by block would only copy them */
   rows = hfy_sep_is_list_(&run.net.sep) && run.net.count <= run.block && run.net.max_steps == 1 && !run.net.index;
   rows = rows || run.drop || energies || (report && report->weights);
+  hfy_net_put_off_(&run);
   status = hfy_net_choose_(&run, call.n_queries, rows, &call.walks, w);
   if (!status) status = hfy_net_check_call_(&run.net, queries, n_queries, out, report, w);
   if (hfy_net_heads_(&run) > 1 && hfy_net_heads_(&run) >= hfy_base_workers_()) {
@@ -19791,7 +19924,7 @@ typedef struct hfy_shard_record_ {
   uint64_t dropped; /* candidates that found no room */
   double lost;      /* the best score of those */
   uint64_t best;    /* sums: where the maximum is */
-  double top, sum;  /* sums: the maximum (-infinity: all is masked), the sum */
+  double top, sum;  /* sums: the maximum (-infinity: all is masked), the sum; lists: 1 if scores were late, in sum */
 } hfy_shard_record_;
 
 /* A head and what follows from it. (No size_t is assumed to hold a number of patterns: it may have 32 bits.) */
@@ -20085,7 +20218,9 @@ HFY_COLD_ void hfy_shard_keep_list_(const hfy_shard_call_ *call, size_t live, si
   hfy_shard_sieve_ sieve;
   unsigned char *entry = (unsigned char *)call->partial + b->pool + s->walk[j].who * b->capacity * b->entry;
   size_t l;
+  record.sum = HFY_NET_LATE_(&call->run) ? 1 : 0;
   if (!status) {
+    hfy_net_heat_(&call->run, &s->sep);
     memcpy(score, s->sep.weight, s->sep.count * sizeof *score);
     hfy_shard_set_sieve_(b, score, s->sep.count, &sieve);
     for (l = 0; l < s->sep.count; l++) {
@@ -20176,11 +20311,13 @@ HFY_COLD_ hfy_status hfy_shard_begin_(const hfy_net *net, int whole, size_t capa
   }
   if (hfy_sep_by_rank_(&full) && full.k > (double)alone.count) alone.sep.k = (double)alone.count;
   status = hfy_net_begin_(&alone, call->n_queries, run, work);
+  if (!status) hfy_net_put_off_(run);
   if (!status) status = hfy_net_choose_(run, call->n_queries, 0, &call->walks, work);
   if (!status) status = hfy_base_null_(work, call->n_queries && !call->queries ? "queries" : NULL);
   if (status) return status;
   run->net.sep.k = full.k;
-  hfy_shard_describe_(&run->net, &full, run->net.beta, call->queries, call->n_queries, capacity, &call->block);
+  hfy_shard_describe_(&run->net, &full, run->net.beta * run->late, call->queries, call->n_queries, capacity,
+                      &call->block);
   if (call->block.full == SIZE_MAX)
     return hfy_base_fail_(work, HFY_ERR_ARG, "%z queries with a capacity of %z: such a partial cannot exist",
                           call->n_queries, call->block.capacity);
@@ -20285,6 +20422,7 @@ HFY_COLD_ hfy_shard_record_ hfy_shard_merge_lists_(const hfy_shard_block_ *into,
   for (i = 0; i < na; i++) score[i] = hfy_shard_score_(a_entry + i * into->entry);
   for (i = 0; i < nb; i++) score[na + i] = hfy_shard_score_(b_entry + i * into->entry);
   hfy_shard_set_sieve_(into, score, na + nb, &sieve);
+  record.sum = !na ? b->sum : !nb ? a->sum : a->sum * b->sum;
   record.dropped = a->dropped + b->dropped;
   record.lost = a->lost > b->lost ? a->lost : b->lost;
   while (na || nb) {
@@ -20417,6 +20555,7 @@ HFY_COLD_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_
   hfy_real *z = run->net.readout ? s->out : s->z;
   hfy_net_rows_ found = {rows, width, width};
   hfy_net_weights_ p = {NULL, NULL, 0, 0, 0, &record->top, 0};
+  const int late = HFY_NET_LATE_(run) && record->sum > 0;
   hfy_net_sum_ sum;
   hfy_status status;
   if (s->walk->status) return s->walk->status;
@@ -20438,14 +20577,16 @@ HFY_COLD_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_
     s->sep.index[l] = l;
     s->sep.weight[l] = hfy_shard_score_(entry);
     theta[l] = s->sep.weight[l];
+    if (late) s->sep.weight[l] = (double)(hfy_real)(theta[l] / run->late); /* to the bit */
     memcpy(rows + l * width, entry + 16, width * sizeof *rows);
   }
   if (b->lists) {
     s->sep.count = count;
-    if (record->dropped && hfy_sep_lacks_(&run->net.sep, theta, count, record->lost, 0, theta + count))
+    if (record->dropped && hfy_sep_lacks_(&b->sep, theta, count, record->lost, 0, theta + count))
       return HFY_ERR_NOMEM;
     status = hfy_net_add_null_(run, HFY_OK, &s->sep);
-    if (!status) status = hfy_sep_candidates_(&run->net.sep, &s->sep);
+    if (!status && HFY_NET_LATE_(run) && !late && s->sep.count > count) s->sep.weight[count] = run->null;
+    if (!status) status = hfy_sep_candidates_(late ? &run->net.sep : &b->sep, &s->sep);
     if (status) return status;
     p = hfy_net_listed_weights_(run, &s->sep);
     hfy_net_project_(run, &p, &found, s, z);
@@ -27870,6 +28011,10 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_GNU_
 #undef HFY_SIMD_TINY_
 #undef HFY_SIMD_NARROW_
+#undef HFY_SIMD_LATE_
+#undef HFY_NET_LATE_
+#undef HFY_NET_TIMES_
+#undef HFY_NET_SOFTMAX_
 #undef HFY_SIMD_POPCOUNT_
 #undef HFY_SIMD_X86_
 #undef HFY_SIMD_NEON_

@@ -1962,7 +1962,8 @@ TEST(a_share_left_out) {
   for (round = 0; round < 90 / FEWER; round++) {
     enum { ASKED = 18, MOST = 700 };
     static const double shares[] = {1e-6, 1e-3, 0.05, 0.5, 1e-12, 0.99};
-    static hfy_real theta[MOST], weight[ASKED * 50];
+    static hfy_real score[MOST], weight[ASKED * 50];
+    static double theta[MOST];
     static size_t kept[ASKED * 50];
     const size_t n = 1 + below(&rng, round % 4 ? 40 : MOST), dim = 1 + below(&rng, 70);
     const hfy_sim sim = (hfy_sim)below(&rng, 3);
@@ -2024,11 +2025,13 @@ TEST(a_share_left_out) {
     for (j = 0; j < ASKED && !status[0]; j++) {
       const size_t sees = net->visible ? hfy_base_min_(visible[j], n) : n;
       double top = net->null_pattern ? net->null_score : -HUGE_VAL, sum = 0, listed = 0;
-      CHECK(!hfy_sim_scores(sim, net->beta, v.keys, n, dim, 0, v.q + j * dim, 1, theta, &work));
-      for (i = 0; i < sees; i++) top = (double)theta[i] > top ? (double)theta[i] : top;
-      for (i = 0; i < sees; i++) sum += exp((double)theta[i] - top);
+      const double late = sim == HFY_SIM_DOT && sizeof(hfy_real) == sizeof(float) ? net->beta : 1; /* not rounded */
+      CHECK(!hfy_sim_scores(sim, net->beta / late, v.keys, n, dim, 0, v.q + j * dim, 1, score, &work));
+      for (i = 0; i < n; i++) theta[i] = late * (double)score[i];
+      for (i = 0; i < sees; i++) top = theta[i] > top ? theta[i] : top;
+      for (i = 0; i < sees; i++) sum += exp(theta[i] - top);
       if (net->null_pattern) listed = exp(net->null_score - top), sum += listed;
-      for (l = 0; n < 50 && l < n && kept[j * n + l] != SIZE_MAX; l++) listed += exp((double)theta[kept[j * n + l]] - top);
+      for (l = 0; n < 50 && l < n && kept[j * n + l] != SIZE_MAX; l++) listed += exp(theta[kept[j * n + l]] - top);
       CHECK(left[1][j] >= 0 && left[1][j] <= shares[round % COUNT(shares)] * (1 + 1e-9));
       CHECK(left[2][j] <= 0);
       whole += left[1][j] <= 0;
@@ -2038,7 +2041,7 @@ TEST(a_share_left_out) {
         {
           const double share = shares[round % COUNT(shares)], far = log((double)n * (1 - share) / share);
           double best = -HUGE_VAL, lost;
-          for (i = 0; i < sees; i++) best = (double)theta[i] > best ? (double)theta[i] : best;
+          for (i = 0; i < sees; i++) best = theta[i] > best ? theta[i] : best;
           lost = (double)(sees - l) * exp(best - top - (far > 0 ? far : 0));
           if (best > top - 20) /* else weights of the kept underflow, and are not listed */
             CHECK(fabs(left[1][j] - lost / (listed + lost)) <= 1e-6 * left[1][j] + 1e-300);

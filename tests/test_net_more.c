@@ -1,5 +1,6 @@
 /* test_net_more.c: a null pattern: softmax_1, rows that see nothing, the same as one more key of zeros, who refuses it.
-   Settings of each query: the bits of a batch of one with them, of all that a call writes. */
+   Settings of each query: the bits of a batch of one with them, of all that a call writes. Scores of float nets keep
+   their digits. */
 #ifndef TEST_LINKED
 #define HFY_IMPLEMENTATION
 #endif
@@ -112,6 +113,43 @@ TEST(null_pattern_is_a_key_of_zeros) {
 }
 
 /* What asks for it where there is none of it. */
+/* A null pattern beside scores that wait for beta: as a key of zeros with a bias, where none waits, but for rounding;
+   and the energies of the states are those that hfy_energy finds. */
+TEST(null_pattern_beside_late_scores) {
+  enum { N = 24, D = 5, B = 4, T = 2 };
+  static fixture f, more;
+  int s;
+  for (s = 0; s < SEPS; s++) {
+    hfy_real null[B], all[B * (N + 1)], out[B * D];
+    double energy[B * (T + 1)], e[B];
+    hfy_report a, b;
+    size_t i, j;
+    make(&f, (uint64_t)(900 + s), N, D, B);
+    use_sep(&f, s);
+    f.net.null_pattern = 1, f.net.null_score = 0.7, f.net.beta = 0.37, f.net.max_steps = T;
+    if (s == 2 || s == 13 || sep_is_unbounded(s) || s == 17 || s == 18) continue;
+    more = f;
+    memset(more.keys + N * D, 0, D * sizeof *more.keys), memset(more.bias, 0, (N + 1) * sizeof *more.bias);
+    more.bias[N] = (hfy_real)f.net.null_score;
+    more.net.keys = more.keys, more.net.count = N + 1, more.net.bias = more.bias, more.net.null_pattern = 0;
+    memset(&a, 0, sizeof a), memset(&b, 0, sizeof b);
+    a.null_weight = null, a.energy = energy, b.weights = all;
+    f.net.keys = f.keys;
+    CHECK(hfy_retrieve(&f.net, f.queries, B, f.out, &a, NULL) == HFY_OK);
+    CHECK(hfy_retrieve(&more.net, f.queries, B, out, &b, NULL) == HFY_OK);
+    CHECK(agree(out, f.out, B * D, 100));
+    for (j = 0; j < B; j++) CHECK(agree(all + j * (N + 1) + N, null + j, 1, 100));
+    CHECK(hfy_energy(&f.net, f.queries, B, e, NULL) == HFY_OK);
+    for (j = 0; j < B; j++) CHECK_NEAR(energy[j * (T + 1)], e[j], 100 * REAL_EPS);
+    CHECK(hfy_energy(&f.net, f.out, B, e, NULL) == HFY_OK);
+    for (j = 0; j < B; j++) CHECK_NEAR(energy[j * (T + 1) + T], e[j], 100 * REAL_EPS);
+    a.null_weight = all, a.energy = NULL; /* by lists and sums */
+    CHECK(hfy_retrieve(&f.net, f.queries, B, out, &a, NULL) == HFY_OK);
+    for (i = 0; i < B; i++) CHECK(agree(all + i, null + i, 1, 100));
+    CHECK(agree(out, f.out, B * D, 100));
+  }
+}
+
 TEST(null_pattern_refused) {
   fixture f;
   hfy_work work;
@@ -399,12 +437,138 @@ TEST(null_weight_of_a_known_state) {
   for (j = 0; j < 4; j++) CHECK(null[j] == 1);
 }
 
+/* --- whole-number pixels at scores of about 110 --- */
+
+enum { PIXELS = 196, DIGITS = 500, NOTES = 7 };
+static hfy_real digit[DIGITS * PIXELS], note[NOTES * PIXELS];
+
+/* Four pictures, each many times with a few pixels changed; notes are such, too. Returns beta. */
+static double draw_digits(void) {
+  static hfy_real base[4 * PIXELS];
+  hfy_rng rng = hfy_rng_seed(118);
+  double most = 0;
+  size_t i, d, k;
+  for (i = 0; i < 4 * PIXELS; i++) base[i] = (hfy_real)(below(&rng, 5) ? 0 : below(&rng, 256));
+  for (i = 0; i < DIGITS + NOTES; i++) {
+    hfy_real *x = i < DIGITS ? digit + i * PIXELS : note + (i - DIGITS) * PIXELS;
+    memcpy(x, base + i % 4 * PIXELS, PIXELS * sizeof *x);
+    for (k = 0; k < 8; k++) x[below(&rng, PIXELS)] = (hfy_real)below(&rng, 256);
+  }
+  memcpy(digit + (DIGITS - 1) * PIXELS, note, PIXELS * sizeof *note); /* the best of the first note comes last */
+  for (i = 0; i < DIGITS * NOTES; i++) {
+    double s = 0;
+    for (d = 0; d < PIXELS; d++) s += (double)digit[i / NOTES * PIXELS + d] * (double)note[i % NOTES * PIXELS + d];
+    most = s > most ? s : most;
+  }
+  return 110 / most;
+}
+
+static void use_kind(hfy_net *net, int kind) {
+  static const hfy_sep_kind kinds[] = {HFY_SEP_SOFTMAX, HFY_SEP_EXP,      HFY_SEP_SPARSEMAX, HFY_SEP_ENTMAX,
+                                       HFY_SEP_ENTMAX,  HFY_SEP_KSUBSETS, HFY_SEP_NORMMAX,   HFY_SEP_NORMMAX};
+  net->sep.kind = kinds[kind];
+  net->sep.alpha = kind == 4 ? 3 : 1.5;
+  net->sep.gamma = kind == 7 ? HUGE_VAL : 2;
+  net->sep.k = 2.5;
+  net->post.kind = kind == 1 ? HFY_POST_L2 : HFY_POST_NONE; /* EXP: of any scale */
+  net->post.radius = 1000;
+}
+
+/* One note against long double: its weights (or NULL) and the answer, of this many patterns. */
+static void check_note(const hfy_net *net, int kind, const hfy_real *q, const hfy_real *weights, const hfy_real *out) {
+  static wide theta[DIGITS], p[DIGITS], z[PIXELS];
+  hfy_sep sep = net->sep;
+  wide norm = 0;
+  double off = 0, apart = 0;
+  size_t i, d;
+  if (kind == 1) sep.kind = HFY_SEP_SOFTMAX;
+  for (i = 0; i < net->count; i++) {
+    for (theta[i] = 0, d = 0; d < PIXELS; d++) theta[i] += (wide)digit[i * PIXELS + d] * (wide)q[d];
+    theta[i] *= (wide)net->beta;
+  }
+  oracle_sep(&sep, theta, net->count, 0, p);
+  for (i = 0; weights && i < net->count; i++) {
+    const double e = fabs((double)((wide)weights[i] - p[i]));
+    off = e > off ? e : off;
+  }
+  for (d = 0; d < PIXELS; d++) {
+    for (z[d] = 0, i = 0; i < net->count; i++) z[d] += p[i] * (wide)digit[i * PIXELS + d];
+    norm += z[d] * z[d];
+  }
+  for (d = 0; d < PIXELS; d++) {
+    const wide want = kind == 1 ? 1000 * z[d] / sqrtl(norm) : z[d];
+    const double e = fabs((double)((wide)out[d] - want));
+    apart = e > apart ? e : apart;
+  }
+  CHECK(off <= (sizeof(hfy_real) == sizeof(float) ? 6e-8 : 1e-12)); /* of rounded theta: 6e-7 to 1e-5 */
+  /* 4 places of 255, of rounded theta 2e-4 to 2e-3; to add up a hundred rows costs more */
+  CHECK(apart <= (sizeof(hfy_real) == sizeof(float) ? kind < 2 && net->count > 100 ? 3e-4 : 7e-5 : 1e-10));
+}
+
+/* Weights lose nothing to the size of theta: by rows, lists and sums, alone and together, with an index, in shards. */
+TEST(scores_keep_their_digits) {
+  static hfy_real weights[NOTES * DIGITS], out[4][NOTES * PIXELS], score[2][NOTES];
+  const double beta = draw_digits();
+  size_t j;
+  int kind;
+  for (kind = 0; kind < 16; kind++) {
+    const size_t row = sizeof **out * PIXELS;
+    hfy_net net;
+    hfy_report r;
+    memset(&net, 0, sizeof net), memset(&r, 0, sizeof r);
+    net.dim = PIXELS, net.count = kind < 8 ? 40 : DIGITS, net.keys = digit, net.beta = beta;
+    use_kind(&net, kind % 8);
+    r.best_score = score[0];
+    CHECK(hfy_retrieve(&net, note, NOTES, out[0], &r, NULL) == HFY_OK);
+    r.weights = weights, r.best_score = score[1];
+    if (kind % 8 == 1) r.weights = NULL;
+    CHECK(hfy_retrieve(&net, note, NOTES, out[1], &r, NULL) == HFY_OK);
+    CHECK(same_bits(score[0], score[1], sizeof score[0]));
+    CHECK(kind % 8 < 2 || same_bits(out[0], out[1], sizeof out[0]));
+    for (j = 0; j < NOTES; j++) {
+      check_note(&net, kind % 8, note + j * PIXELS, r.weights ? weights + j * net.count : NULL, out[1] + j * PIXELS);
+      check_note(&net, kind % 8, note + j * PIXELS, NULL, out[0] + j * PIXELS);
+      CHECK(hfy_retrieve(&net, note + j * PIXELS, 1, out[2] + j * PIXELS, NULL, NULL) == HFY_OK);
+    }
+    CHECK(same_bits(out[0], out[2], sizeof out[0]));
+#ifdef HFY_HAS_INDEX_
+    {
+      static unsigned char room[1 << 19];
+      hfy_index index;
+      CHECK(hfy_index_build(digit, net.count, PIXELS, 0, NULL, room, sizeof room, &index, NULL) == HFY_OK);
+      net.index = &index;
+      CHECK(hfy_retrieve(&net, note, NOTES, out[2], NULL, NULL) == HFY_OK);
+      CHECK(hfy_retrieve(&net, note, 1, out[3], NULL, NULL) == HFY_OK);
+      CHECK(same_bits(out[0], out[2], sizeof out[0]) && same_bits(out[0], out[3], row));
+      net.index = NULL;
+    }
+#endif
+#ifdef HFY_HAS_SHARD_
+    {
+      static unsigned char part[2][NOTES * 64 * (PIXELS + 4) * sizeof(double)];
+      hfy_net slice = net;
+      slice.count = net.count / 3;
+      CHECK(hfy_shard_find(&slice, 0, note, NOTES, 0, part[0], sizeof part[0], NULL) == HFY_OK);
+      slice.keys += slice.count * PIXELS, slice.count = net.count - slice.count;
+      CHECK(hfy_shard_find(&slice, net.count / 3, note, NOTES, 0, part[1], sizeof part[1], NULL) == HFY_OK);
+      CHECK(hfy_shard_merge(part[0], sizeof part[0], part[1], sizeof part[1], NULL) == HFY_OK);
+      CHECK(hfy_shard_finish(&net, note, NOTES, part[0], sizeof part[0], out[3], NULL, NULL) == HFY_OK);
+      CHECK(kind % 8 < 2 || same_bits(out[0], out[3], sizeof out[0]));
+      for (j = 0; j < NOTES && kind % 8 < 2; j++)
+        check_note(&net, kind % 8, note + j * PIXELS, NULL, out[3] + j * PIXELS);
+    }
+#endif
+  }
+}
+
 int main(int argc, char **argv) {
   CHECK_BEGIN(argc, argv);
   RUN(null_pattern_is_softmax_1);
   RUN(null_pattern_is_a_key_of_zeros);
+  RUN(null_pattern_beside_late_scores);
   RUN(null_pattern_refused);
   RUN(null_weight_of_a_known_state);
+  RUN(scores_keep_their_digits);
   RUN(own_settings_are_a_batch_of_one);
   RUN(own_settings_out_of_range);
 #ifdef HFY_HAS_INDEX_

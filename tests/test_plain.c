@@ -226,6 +226,7 @@ static hfy_status retrieve_plainly(const hfy_net *net, size_t n_queries, hfy_rea
   size_t who;
   if (!status) status = hfy_net_check_call_(&run.net, queries, n_queries, out, report, w);
   if (!status) hfy_net_call_of_(&run, queries, out, report);
+  if (!status) hfy_net_put_off_(&run);
   while (hfy_base_layout_(&arena, w, &status)) {
     run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net, 1);
     hfy_net_plan_(&arena, &run, energies, &s);

@@ -518,6 +518,39 @@ TEST(softmax_sums) {
   free(x), free(y);
 }
 
+#if HFY_SIMD_LATE_
+/* e^(a (x - max)): near exact, 0 where it is below e^least, the same bits in place and with masked numbers behind. */
+TEST(softmax_of_late_scores) {
+  static const double factors[] = {1, 2.5e-5, 0.1, 700, 1e-30, 1e30};
+  const hfy_simd_ *simd;
+  enum { most = 300 };
+  hfy_real x[most], y[most], z[most];
+  size_t t, n, i, k;
+  for (k = 0; k < sizeof factors / sizeof factors[0]; k++)
+    for (n = 1; n + 9 < most; n += n < 70 ? 1 : 31) {
+      const double a = factors[k];
+      hfy_real max = (hfy_real)(110 / a);
+      for (i = 0; i < n; i++) x[i] = (hfy_real)(110 / a - 30 / a * fabs((double)normal()));
+      x[n / 2] = max;
+      for (i = n; i < n + 9; i++) x[i] = (hfy_real)-HUGE_VAL;
+      EACH_TABLE(simd, t) {
+        double sum = simd->softmax_late(x, n, max, a, -16.1, y), all = 0;
+        int ok = (double)y[n / 2] >= 1 && (double)y[n / 2] <= 1;
+        for (i = 0; i < n; i++) {
+          const double theta = a * ((double)x[i] - (double)max), want = exp(theta);
+          if (theta < -16.1001) ok &= (double)y[i] <= 0;
+          if (theta > -16.0999) ok &= fabs((double)y[i] - want) <= want * REAL_EPS * (2 + 0.8 * fabs(theta));
+          all += (double)y[i];
+        }
+        CHECK(ok);
+        CHECK_NEAR(sum, all, 1e-6);
+        memcpy(z, x, sizeof z);
+        CHECK(simd->softmax_late(z, n + 9, max, a, -16.1, z) == sum && !memcmp(z, y, n * sizeof *z));
+      }
+    }
+}
+#endif
+
 TEST(scale_values) {
   const hfy_simd_ *simd;
   enum { most = 140 };
@@ -978,6 +1011,9 @@ int main(int argc, char **argv) {
   RUN(softmax_values);
   RUN(softmax_cut);
   RUN(softmax_sums);
+#if HFY_SIMD_LATE_
+  RUN(softmax_of_late_scores);
+#endif
   RUN(scale_values);
   RUN(exp_special);
   RUN(exp_sample);
