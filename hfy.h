@@ -6563,7 +6563,7 @@ HFY_PRIVATE_ void hfy_linalg_tiles_(const hfy_simd_product_ *how, size_t m, size
                                  packed ? kc * how->columns : how->columns, c.stride, c.over && !p, c.minus, NULL, 0};
         block.rows = mc = hfy_base_min_(HFY_LINALG_TALL_, m - i);
         if (!p) hfy_linalg_start_(&c, i, j, mc, nc, size);
-        if (nc > 6 * how->columns && (a.col != 1 || kc * nc > 40000)) { /* often read, or a page each */
+        if (nc > 6 * how->columns && (a.col != 1 || kc * nc > 40000)) { /* often read or a page each */
           char *rows_at = panel + nc * kc * size;
           for (l = 0; l < mc; l += how->rows)
             hfy_simd_pack_(size, rows_at + l * kc * size, how->rows, at + l * a.row * size, a.row, a.col,

@@ -1446,6 +1446,24 @@ TEST(bad_input) {
   hfy_work_free(&r->work);
 }
 
+/* A bias begins every row once, and each column with its own, however a product is cut up: whole numbers, exact. */
+TEST(wide_biases) {
+  enum { in = 600, out = 1200 };
+  static hfy_real p[in * out + out], x[2 * in], y[2 * out];
+  const hfy_dense dense = {in, out, HFY_DENSE_LINEAR, 0};
+  size_t i, j, k, wrong = 0;
+  for (i = 0; i < in * out + out; i++) p[i] = (hfy_real)(i % 7) - 3;
+  for (i = 0; i < 2 * in; i++) x[i] = (hfy_real)(i % 5) - 2;
+  CHECK(hfy_dense_forward(&dense, p, x, 2, y, NULL) == HFY_OK);
+  for (i = 0; i < 2; i++)
+    for (j = 0; j < out; j++) {
+      double sum = (double)p[in * out + j];
+      for (k = 0; k < in; k++) sum += (double)x[i * in + k] * (double)p[j * in + k];
+      wrong += fabs(sum - (double)y[i * out + j]) > 0;
+    }
+  CHECK(wrong == 0);
+}
+
 /* What layers, blocks, dense layers and the optimiser refuse besides. */
 TEST(refusals) {
   const double betas[2] = {1, -1};
@@ -1593,6 +1611,7 @@ int main(int argc, char **argv) {
   RUN(found_by_reading);
   RUN(blocks_that_fail);
   RUN(dense_layers);
+  RUN(wide_biases);
   RUN(optimisers);
   RUN(ten_steps);
   RUN(reports);
