@@ -4,8 +4,8 @@
        rate_figures FIGURE DIRECTORY N REPETITIONS [quick]
 
    FIGURE 1 .. 8, or 9: stability of sparse patterns over f and load, 10: rows that have weights under Dale's law, 11:
-   units beside the best of theory, 12: a search for the units with the largest measured load. N units; REPETITIONS
-   independent problems a point; quick: fewer points. A run that is started again adds what its tables do not have
+   units beside the best of theory, 12: a search for the units with the largest measured load, 13: Figure 6 e. N units;
+   REPETITIONS independent problems a point; quick: fewer points. A run that is started again adds what its tables do not have
    (rows are keyed by parameters, N and seed): more repetitions cost only these. Progress goes to stderr. */
 #define HFY_IMPLEMENTATION
 #include "../../hfy.h"
@@ -222,7 +222,7 @@ static void weights_of(rows *file, hfy_rate one, double cv, double alpha, size_t
   hfy_rate_load load;
   size_t stable, i;
   memset(&o, 0, sizeof o);
-  o.sample = 2, o.grid = 7, o.steps = quick ? 3 : 6;
+  o.sample = 2, o.grid = 5, o.steps = 4;
   must(hfy_rate_patterns(&rng, cv, 1, p, N, r, &work));
   far_off(hfy_rate_threshold(&one, r, p, N, &o, &one.theta, &best, &work));
   must(hfy_rate_theory(&one, cv, 0, &t, &work));
@@ -330,8 +330,8 @@ static void figure2(void) {
       must(hfy_rate_theory(&one, cv, 0, &high, &work));
       must(hfy_rate_weights(&one, r, p, N, 0, w, &work));
       must(hfy_rate_stability(&one, w, r, 1, N, &a, NULL, &work));
-      put(&errors, "%g,%lu,%lu,%g,%g,%g,%g,%g,%g\n", cv, (unsigned long)N, (unsigned long)seed, m.bulk - load.lambda_bulk, m.bulk - edge, a - high.lambda_ave,
-              a - high.outlier_re[0], re[m.memory] - t.lambda_mem, m.correlation);
+      put(&errors, "%g,%lu,%lu,%g,%g,%g,%g,%g,%g\n", cv, (unsigned long)N, (unsigned long)seed,
+          m.bulk - load.lambda_bulk, m.bulk - edge, a - high.lambda_ave, a - high.outlier_re[0], re[m.memory] - t.lambda_mem, m.correlation);
       free(r), free(w), free(re), free(im);
       progress("figure 2, errors", s * trials + k + 1, 4 * trials);
     }
@@ -514,62 +514,83 @@ static void beside(void) {
   fclose(within);
 }
 
-/* Figure 5: sparse patterns, moments of the weights and capacity */
+/* Figure 5 a, b: densities of sparse patterns (without the part at 0), rectified powers with a threshold */
+static void sparse_curves(void) {
+  static const double cvs[] = {0.5, 1, 2, 4}, powers[] = {0.5, 1, 1.5, 2};
+  FILE *activation = table("rate_fig5_activation", "power,v,g");
+  FILE *density = table("rate_fig5_density", "cv,r,density");
+  size_t c, k;
+  for (c = 0; c < 4; c++) {
+    const hfy_rate one = unit(powers[c], 0);
+    const double s2 = log1p(cvs[c] * cvs[c]);
+    for (k = 0; k <= 80; k++) {
+      const double v = -1 + 0.05 * (double)k, r = pow(10, -3 + 0.05 * (double)k), z = log(r) + 0.5 * s2;
+      fprintf(activation, "%g,%g,%g\n", powers[c], v, hfy_rate_g(&one, v - 0.5));
+      fprintf(density, "%g,%g,%g\n", cvs[c], r, 0.5 * exp(-0.5 * z * z / s2) / (r * sqrt(2 * 3.14159265358979 * s2)));
+    }
+  }
+  fclose(activation), fclose(density);
+}
+
+/* One problem of Figure 5: a row. */
+static void sparse_weights(rows *file, double power, double cv, double f, double x, size_t n, size_t k) {
+  double alpha_c, alpha, sum = 0, norm = 0, median = 0, *r, *w = doubles(n * n), *middle = doubles(n);
+  hfy_status *status = (hfy_status *)calloc(n, sizeof *status), all;
+  hfy_rng rng = hfy_rng_seed(k);
+  hfy_rate one = unit(power, 0);
+  hfy_rate_replica replica = {NAN, NAN, 0};
+  hfy_rate_rows stored = {NULL, NULL, NULL};
+  size_t p, i, good = 0;
+  if (!status) exit(1);
+  must(hfy_rate_capacity(f, &alpha_c, NULL, &work));
+  alpha = x * alpha_c, p = count_of(alpha, n), r = doubles(p * n);
+  one.theta = -0.5, stored.status = status;
+  must(hfy_rate_patterns(&rng, cv, f, p, n, r, &work));
+  all = hfy_rate_weights_sparse(&one, r, p, n, 0, w, &stored, &work);
+  if (all != HFY_ERR_INFEASIBLE) must(all);
+  for (i = 0; i < n; i++) {
+    const double v = squares(w + i * n, n);
+    size_t at = good;
+    if (status[i]) continue;
+    for (; at && middle[at - 1] > v; at--) middle[at] = middle[at - 1];
+    middle[at] = v, sum += total(w + i * n, n), norm += v, good++;
+  }
+  sum /= (double)good, norm /= (double)good, median = good ? middle[good / 2] : NAN;
+  if (x < 1) must(hfy_rate_solve_replica(&one, cv, f, alpha, &replica, &work));
+  put(file, "%g,%g,%g,%g,%lu,%lu,%g,%g,%g,%g,%g,%g,%g,%g\n", power, cv, f, x, (unsigned long)n, (unsigned long)k,
+      alpha_c, alpha, sum, replica.m, sqrt(norm), sqrt(median), sqrt(replica.q), (double)good / (double)n);
+  free(r), free(w), free(middle), free(status);
+}
+
+/* Figure 5: sparse patterns, moments of the weights and capacity; N, N/2 and N/4 units; one row a problem */
 static void figure5(void) {
-  static const double fs[] = {0.8, 0.5, 0.2};
-  FILE *moments = table("rate_fig5_moments",
-                        "f,alpha,alpha_c,sum,sum_theory,norm,norm_median,norm_theory,feasible,units");
+  static const double sets[][3] = {/* power, cv, f; the last four: N/2 alone */
+                                   {1, 1, 0.8}, {1, 1, 0.5}, {1, 1, 0.2}, {0.5, 1, 0.5}, {2, 1, 0.5}, {1, 0.5, 0.5},
+                                   {1, 2, 0.5}};
+  rows file = resume("rate_fig5", "power,cv,f,of_capacity,units,seed,alpha_c,alpha,sum,sum_theory,norm,norm_median,"
+                                  "norm_theory,feasible");
   FILE *capacity = table("rate_fig5_capacity", "f,alpha_c,theta0,asymptote");
-  const double step = quick ? 0.2 : 0.1;
-  size_t c, k, i, size;
+  const size_t steps = quick ? 6 : 13;
+  size_t c, k, x, size;
   double f;
+  sparse_curves();
   for (f = 1; f > 1e-3; f *= 0.9) {
     double a, t;
     must(hfy_rate_capacity(f, &a, &t, &work));
     fprintf(capacity, "%g,%g,%g,%g\n", f, a, t, f < 0.5 ? 1 / (2 * f * log(1 / f)) : 0);
   }
-  for (size = 0; size < 2; size++)
-    for (c = 0; c < 3; c++) {
-      const size_t n = size ? N : N / 2;
-      double alpha_c, x;
-      must(hfy_rate_capacity(fs[c], &alpha_c, NULL, &work));
-      for (x = step; x < 1.35; x += step) {
-        const double alpha = x * alpha_c;
-        const size_t p = count_of(alpha, n);
-        double sum = 0, norm = 0, good = 0, median = 0, *middle = doubles(n * repetitions);
-        hfy_rate one = unit(1, 0);
-        hfy_rate_replica replica;
-        memset(&replica, 0, sizeof replica);
-        one.theta = -0.5;
-        for (k = 0; k < repetitions; k++) {
-          double *r = doubles(p * n), *w = doubles(n * n);
-          hfy_status *status = (hfy_status *)calloc(n, sizeof *status), all;
-          hfy_rng rng = hfy_rng_seed(50 + 10 * c + k);
-          hfy_rate_rows rows;
-          memset(&rows, 0, sizeof rows);
-          rows.status = status;
-          must(hfy_rate_patterns(&rng, 1, fs[c], p, n, r, &work));
-          all = hfy_rate_weights_sparse(&one, r, p, n, 0, w, &rows, &work);
-          if (all != HFY_ERR_INFEASIBLE) must(all);
-          for (i = 0; i < n; i++) {
-            const double v = squares(w + i * n, n);
-            size_t at = (size_t)good;
-            if (status[i]) continue;
-            for (; at && middle[at - 1] > v; at--) middle[at] = middle[at - 1];
-            middle[at] = v;
-            sum += total(w + i * n, n), norm += v, good += 1;
-          }
-          free(r), free(w), free(status);
+  fclose(capacity);
+  for (k = 1; k <= repetitions; k++)
+    for (size = 4; size; size /= 2)
+      for (c = 0; c < (size == 2 ? 7 : 3); c++) {
+        for (x = 1; x <= steps; x++) {
+          const double *s = sets[c], of = (quick ? 0.2 : 0.1) * (double)x;
+          if (!have(&file, "%g,%g,%g,%g,%lu,%lu", s[0], s[1], s[2], of, (unsigned long)(N / size), (unsigned long)k))
+            sparse_weights(&file, s[0], s[1], s[2], of, N / size, k);
         }
-        if (good > 0) sum /= good, norm /= good, median = middle[(size_t)good / 2];
-        if (alpha < alpha_c) must(hfy_rate_solve_replica(&one, 1, fs[c], alpha, &replica, &work));
-        fprintf(moments, "%g,%g,%g,%g,%g,%g,%g,%g,%g,%d\n", fs[c], alpha, alpha_c, sum, replica.m, sqrt(norm),
-                sqrt(median), sqrt(replica.q), good / (double)(n * repetitions), (int)n);
-        free(middle);
+        progress("figure 5", (k - 1) * 13 + (size == 4 ? 0 : size == 2 ? 3 : 10) + c + 1, 13 * repetitions);
       }
-      progress("figure 5", size * 3 + c + 1, 6);
-    }
-  fclose(moments), fclose(capacity);
+  leave(&file);
 }
 
 /* One sparse point: the best threshold and the mean abscissa there; shares[0]: abscissas below 0 with slope 0 for silent
@@ -587,7 +608,7 @@ static int sparse_point(double power, double cv, double f, double alpha, size_t 
   o.sample = 5, o.grid = 5, o.steps = 4, o.margin = margin;
   must(hfy_rate_patterns(&rng, cv, f, p, n, r, &work));
   status = hfy_rate_threshold(&one, r, p, n, &o, theta, abscissa, &work);
-  if (!status) {
+  if (!status || status == HFY_ERR_CONVERGENCE) {
     one.theta = *theta;
     must(hfy_rate_weights_sparse(&one, r, p, n, margin < 0 ? 0 : margin, w, NULL, &work));
     must(hfy_rate_stability(&one, w, r, p, n, NULL, &stable, &work));
@@ -595,65 +616,74 @@ static int sparse_point(double power, double cv, double f, double alpha, size_t 
     shares[0] = (double)below / (double)p;
     shares[1] = (double)stable / (double)p;
     *sum = total(w, n * n) / (double)n;
+    status = HFY_OK;
   }
   free(r), free(w);
   return !status;
 }
 
-/* Figure 6: stability of sparse patterns */
+/* The load up to which half of the patterns count, at thresholds searched anew: 0.05 of the capacity, 0.2, 0.4 ...,
+   then three halvings. margin < 0: those with an abscissa below 0 as in the paper; else: stable ones. */
+static double sparse_load(double power, double cv, double f, size_t k, double margin) {
+  double alpha_c, low = 0, high = 0, x = 0.05, theta, abscissa, s[2] = {0, 0}, sum;
+  int halvings = 0;
+  must(hfy_rate_capacity(f, &alpha_c, NULL, &work));
+  while (halvings < 4 && low < 1.15) {
+    const int there = sparse_point(power, cv, f, x * alpha_c, N, k, margin, &theta, &abscissa, s, &sum);
+    if (there && s[margin >= 0] >= 0.5)
+      low = x;
+    else
+      high = x;
+    if (high > 0 && !(low > 0)) return 0;
+    if (high > 0)
+      x = 0.5 * (low + high), halvings++;
+    else
+      x = low < 0.1 ? 0.2 : low + 0.2;
+  }
+  return alpha_c * (high > 0 ? 0.5 * (low + high) : low);
+}
+
+/* Figure 6 a-d: stability of sparse patterns; N and N/2 units; one row a problem */
 static void figure6(void) {
-  static const double fs[] = {1, 0.5, 0.2}, cvs[] = {0, 0.5, 1, 2}, powers[] = {0.1, 0.4, 0.7, 1, 1.3};
-  FILE *curves = table("rate_fig6_curves", "f,units,alpha,below_0,theta,abscissa,sum,stable,stable_margin");
-  FILE *loads = table("rate_fig6_loads", "cv,power,f,alpha_0,alpha_margin");
-  size_t c, k, size, p, v, m;
-  for (size = 0; size < 2; size++)
-    for (c = 0; c < 3; c++) {
-      const size_t n = size ? N : N / 2;
-      double alpha_c, x;
-      must(hfy_rate_capacity(fs[c], &alpha_c, NULL, &work));
-      for (x = quick ? 0.15 : 0.05; x < 0.85; x += quick ? 0.15 : 0.05) {
-        double share[3] = {0, 0, 0}, theta = 0, abscissa = 0, sum = 0, done = 0;
-        for (k = 0; k < repetitions; k++) {
-          const uint64_t seed = 60 + 10 * c + k;
-          double a, b, s[2], total_;
-          if (sparse_point(1, 1, fs[c], x * alpha_c, n, seed, 0.05, &a, &b, s, &total_))
-            share[2] += s[1] / (double)repetitions;
-          if (!sparse_point(1, 1, fs[c], x * alpha_c, n, seed, -1, &a, &b, s, &total_)) continue;
-          share[0] += s[0] / (double)repetitions, share[1] += s[1] / (double)repetitions;
-          theta += a, abscissa += b, sum += total_, done += 1;
+  static const double fs[] = {1, 0.5, 0.2};
+  rows file = resume("rate_fig6", "f,of_capacity,units,seed,alpha,below_0,stable,stable_margin,theta,abscissa,sum");
+  size_t c, k, size, x;
+  for (k = 1; k <= repetitions; k++)
+    for (size = 2; size; size--)
+      for (c = 0; c < 3; c++) {
+        for (x = 1; x <= (quick ? 5U : 9U); x++) {
+          const double of = x < 2 ? 0.05 : (quick ? 0.2 : 0.1) * (double)(x - 1);
+          double alpha_c, a = NAN, b = NAN, s[2] = {0, 0}, margin[2] = {0, 0}, sum = NAN;
+          must(hfy_rate_capacity(fs[c], &alpha_c, NULL, &work));
+          if (have(&file, "%g,%g,%lu,%lu", fs[c], of, (unsigned long)(N / size), (unsigned long)k)) continue;
+          sparse_point(1, 1, fs[c], of * alpha_c, N / size, k, 0.05, &a, &b, margin, &sum);
+          a = b = sum = NAN;
+          sparse_point(1, 1, fs[c], of * alpha_c, N / size, k, -1, &a, &b, s, &sum);
+          put(&file, "%g,%g,%lu,%lu,%g,%g,%g,%g,%g,%g,%g\n", fs[c], of, (unsigned long)(N / size), (unsigned long)k,
+              of * alpha_c, s[0], s[1], margin[1], a, b, sum);
         }
-        if (done > 0) theta /= done, abscissa /= done, sum /= done;
-        fprintf(curves, "%g,%d,%g,%g,%g,%g,%g,%g,%g\n", fs[c], (int)n, x * alpha_c, share[0], theta, abscissa, sum,
-                share[1], share[2]);
+        progress("figure 6", (k - 1) * 6 + (2 - size) * 3 + c + 1, 6 * repetitions);
       }
-      progress("figure 6, curves", size * 3 + c + 1, 6);
-    }
-  for (v = 0; v < 4; v++)
-    for (p = 0; p < 5; p++) {
-      for (c = 1; c < 3; c++) {
-        double alpha_c, x, load[2] = {0, 0}, step = quick ? 0.12 : 0.05;
-        must(hfy_rate_capacity(fs[c], &alpha_c, NULL, &work));
-        for (m = 0; m < 2; m++) { /* the paper's count; stable, with a margin */
-          double last = 1;
-          for (x = step / 2; x < 0.9; x += step) {
-            double share = 0;
-            for (k = 0; k < repetitions; k++) {
-              double a, b, s[2], sum;
-              if (sparse_point(powers[p], cvs[v], fs[c], x * alpha_c, N / 2, 70 + k, m ? 0.05 : -1, &a, &b, s, &sum))
-                share += s[m] / (double)repetitions;
-            }
-            if (share < 0.5) {
-              load[m] = x < step ? 0 : alpha_c * (x - step + step * (last - 0.5) / (last - share));
-              break;
-            }
-            last = share, load[m] = x * alpha_c;
-          }
+  leave(&file);
+}
+
+/* Figure 6 e: loads of sparse patterns over the exponent; exponents towards 0 where rates are alike (cv 0) */
+static void figure6e(void) {
+  static const double fs[] = {0.5, 0.2}, cvs[] = {0, 0.5, 1, 2}, powers[] = {0.02, 0.1, 0.25, 0.5, 0.75, 1, 1.3};
+  rows file = resume("rate_fig6_loads", "cv,power,f,units,seed,alpha_0,alpha_margin");
+  size_t c, k, p, v;
+  for (k = 1; k <= repetitions; k++)
+    for (v = 0; v < 4; v++)
+      for (p = 0; p < 7; p++)
+        for (c = 0; c < 2; c++) {
+          progress("figure 6 e", (((k - 1) * 4 + v) * 7 + p) * 2 + c + 1, 56 * repetitions);
+          if ((!p && v) || have(&file, "%g,%g,%g,%lu,%lu", cvs[v], powers[p], fs[c], (unsigned long)N,
+                                (unsigned long)k))
+            continue;
+          put(&file, "%g,%g,%g,%lu,%lu,%g,%g\n", cvs[v], powers[p], fs[c], (unsigned long)N, (unsigned long)k,
+              sparse_load(powers[p], cvs[v], fs[c], k, -1), sparse_load(powers[p], cvs[v], fs[c], k, 0.05));
         }
-        fprintf(loads, "%g,%g,%g,%g,%g\n", cvs[v], powers[p], fs[c], load[0], load[1]);
-      }
-      progress("figure 6, loads", v * 5 + p + 1, 20);
-    }
-  fclose(curves), fclose(loads);
+  leave(&file);
 }
 
 /* Not in the paper: the share of sparse patterns that are stable over the plane of f and load, with its spread over the
@@ -847,9 +877,9 @@ static void figure8(void) {
 
 int main(int argc, char **argv) {
   static void (*const figures[])(void) = {figure1, figure2, figure3, figure4, figure5, figure6, figure7, figure8,
-                                          surface, dale, beside, search};
+                                          surface, dale, beside, search, figure6e};
   const int figure = argc > 4 ? atoi(argv[1]) : 0;
-  if (figure < 1 || figure > 12) {
+  if (figure < 1 || figure > 13) {
     fprintf(stderr, "usage: rate_figures FIGURE DIRECTORY N REPETITIONS [quick]\n");
     return 2;
   }
