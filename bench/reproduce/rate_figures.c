@@ -331,7 +331,8 @@ static void figure2(void) {
       must(hfy_rate_weights(&one, r, p, N, 0, w, &work));
       must(hfy_rate_stability(&one, w, r, 1, N, &a, NULL, &work));
       put(&errors, "%g,%lu,%lu,%g,%g,%g,%g,%g,%g\n", cv, (unsigned long)N, (unsigned long)seed,
-          m.bulk - load.lambda_bulk, m.bulk - edge, a - high.lambda_ave, a - high.outlier_re[0], re[m.memory] - t.lambda_mem, m.correlation);
+          m.bulk - load.lambda_bulk, m.bulk - edge, a - high.lambda_ave, a - high.outlier_re[0],
+          re[m.memory] - t.lambda_mem, m.correlation);
       free(r), free(w), free(re), free(im);
       progress("figure 2, errors", s * trials + k + 1, 4 * trials);
     }
