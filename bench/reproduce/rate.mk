@@ -1,7 +1,8 @@
 # Graded attractor networks (RATE), Figures 1 to 8.
 #   make rate-quick    N 40 to 200, two minutes or so; make rate-long N = 500 (the one size that the paper prints) where
-#                      that can be had, ten hours on one core (CFLAGS='-O2 -fopenmp' shares patterns and rows out). Every row is written at once; a run that is started again adds what its tables do not have,
-#                      so it may be stopped at any time, and more REPETITIONS cost only these
+#                      that can be had, hours (CFLAGS='-O2 -fopenmp' shares patterns and rows out). Every row is written at
+#                      once; a run that is started again adds what its tables do not have, so it may be stopped at any
+#                      time, and more REPETITIONS cost only these
 #   make rate-one FIGURE=3 N=200 REPETITIONS=5 MODE=quick
 #   make rate-pictures the pictures of docs/ from LONG's tables
 #   make rate-targets  what random problems should show, with bounds, pass or fail: two minutes
@@ -75,10 +76,8 @@ rate-plots:
 	@if command -v gnuplot >/dev/null; then gnuplot -e "build='$(BUILD)'" rate_figures.gp; \
 	else echo "reproduce: no gnuplot (Debian: gnuplot-nox): the CSV files are in $(BUILD)"; fi
 
-# 256 colours: half of the bytes
 rate-pictures:
 	gnuplot -e "build='$(LONG)'; out='$(PICTURES)'" rate_figures.gp
-	$(PYTHON) -c "import glob; from PIL import Image; [Image.open(p).convert('RGB').quantize(256, \
-	  kmeans=1, dither=Image.Dither.NONE).save(p, optimize=True) for p in glob.glob('$(PICTURES)/rate_fig*.png')]"
+	$(PYTHON) palette.py $(PICTURES)/rate_fig*.png
 
 .PHONY: rate-load rate-spread rate-quick rate-long rate-one rate-plots rate-pictures rate-targets
