@@ -11,10 +11,10 @@ is(name) = system('test -s '.at(name).' && echo 1') eq '1'
 top(name, column, when) = system(sprintf("awk -F, 'NR > 1 && (%s) && (!%g || $%d <= %g) && $%d+0 > m { m = $%d } END { print m+0 }' %s", when, units, column, units, column, column, at(name))) + 0
 # x, mean of y, lowest, highest over the rows where `when` holds
 mean(name, when, x, y) = sprintf("< awk -F, 'NR > 1 && (%s) && $%d !~ /nan/ { if (!n[$%d]++) { l[$%d] = h[$%d] = $%d } s[$%d] += $%d; if ($%d+0 < l[$%d]+0) l[$%d] = $%d; if ($%d+0 > h[$%d]+0) h[$%d] = $%d } END { for (x in n) print x \",\" s[x]/n[x] \",\" l[x] \",\" h[x] }' %s | sort -t, -k1g", when, y, x, x, x, y, x, y, y, x, x, y, y, x, x, y, at(name))
-# the search of the largest networks, and of the next
-searched = system("ls ".build." | sed -n 's/^rate_search_\\([0-9]*\\).csv$/\\1/p' | sort -rn | head -2 | tr '\n' ' '")
-best = sprintf('search_%s', word(searched, 1)); before = sprintf('search_%s', word(searched, words(searched)))
+# the largest networks of a table whose name ends in their size, or 0
+largest(name) = system("(ls ".build."; echo rate_".name."_0.csv) | sed -n 's/^rate_".name."_\\([0-9]*\\).csv$/\\1/p' | sort -rn | head -1") + 0
 colour(k) = word(colours, k)
+other(k) = word('#8c510a #e69f00 #7b3294 #666666', k)
 array PW[4] = [0.5, 1, 1, 1.5]
 array SG[4] = [1, 0.1, 1, 1]
 array CV[4] = [0.5, 1, 2, 4]
@@ -154,11 +154,11 @@ plot at('fig3_theory') using ($1==C3[k] && $4 > 0 ? $2 : NaN):3:4 with points pt
      at('fig3_measured') using ($1==C3[k] && $7 > 0 ? $2 : NaN):3:(0.3+5*$7) with points pt 7 ps variable lc rgb colour(6), \
      at('fig3_measured') using ($1==C3[k] && $7 <= 0 ? $2 : NaN):3 with points pt 2 ps 0.5 lc rgb 'gray50', \
      sprintf("< awk -F, '$1==%g && $4 > m { m = $4; p = $2; s = $3 } END { print p \",\" s }' %s", C3[k], at('fig3_theory')) using 1:2 with points pt 1 ps 1.6 lw 3 lc rgb 'black', \
-     sprintf("< awk -F, '$1==%g && $7 > m { m = $7; p = $2; s = $3 } END { print p \",\" s }' %s", C3[k], at(best)) using 1:2 with points pt 2 ps 1.6 lw 3 lc rgb colour(1)
+     sprintf("< awk -F, '$1==%g && $7 > m { m = $7; p = $2; s = $3 } END { print p \",\" s }' %s", C3[k], at(sprintf('search_%d', largest('search')))) using 1:2 with points pt 2 ps 1.6 lw 3 lc rgb colour(1)
 }
 r = 2; c = 3; @frame
 unset title; unset logscale y; unset xlabel; unset ylabel; unset tics; unset border; set xrange [0:1]; set yrange [0:1]
-set colorbox user origin screen 0.78,0.22 size screen 0.16,0.025 horizontal; set cbtics 0.2; set cblabel 'predicted load'
+set colorbox user origin screen 0.94,0.17 size screen 0.015,0.25 vertical; set cbtics 0.2; set cblabel 'predicted load'
 set key default; set key inside left top vertical maxrows 6 Left reverse samplen 1 maxcols 1
 plot '+' using (-1):(0):(0) with points pt 5 ps 0 palette notitle, NaN with points pt 7 ps 2 lc rgb colour(6) title 'measured (this size: 0.3)', NaN with points pt 2 ps 0.5 lc rgb 'gray50' title 'measured: below 0.02', \
      NaN with points pt 7 ps 0.6 lc rgb colour(2) title 'λ_{bulk} = 0 as the load goes to 0', NaN with points pt 7 ps 0.6 lc rgb colour(3) title 'λ_{mem} = 0', NaN with points pt 1 ps 1.6 lw 3 lc rgb 'black' title 'largest predicted', NaN with points pt 2 ps 1.6 lw 3 lc rgb colour(1) title 'largest measured (searched)'
@@ -168,35 +168,41 @@ set logscale y; unset logscale y
 }
 
 # --- Figure 4 ---
-if (is('fig4_best') && words(searched)) {
-eval png(1100, 330)
+if (is('fig4_best') && largest('search')) {
+eval png(1200, 380)
 set output out.'/rate_fig4.png'
+n4 = largest('search'); more = largest('anew')
 set multiplot title 'Figure 4: the best unit by (19) and by search of networks; thresholds at the best unit of (19)'
-rows = 1; columns = 4; left = 0.05; right = 0.995; bottom = 0.27; top = 0.83; across = 0.05; down = 0
-found(name, column) = sprintf("< awk -F, 'NR > 1 { if ($7 > m[$1]) { m[$1] = $7; x[$1] = $%d; l[$1] = $7 - $8; h[$1] = $7 + $8 } } END { for (c in m) print c \",\" x[c] \",\" l[c] \",\" h[c] }' %s | sort -t, -k1g", column, at(name))
+rows = 1; columns = 4; left = 0.045; right = 0.99; bottom = 0.3; top = 0.83; across = 0.05; down = 0
+# cv, a column of the row with the largest load, that load less and more its error
+found(name, column, when) = sprintf("< awk -F, 'NR > 1 && (%s) { if (!($1 in m) || $7 > m[$1]) { m[$1] = $7; x[$1] = $%d; l[$1] = $7 - $8; h[$1] = $7 + $8 } } END { for (c in m) print c \",\" x[c] \",\" l[c] \",\" h[c] }' %s | sort -t, -k1g", when, column, at(name))
+search = sprintf('search_%d', n4); anew = more ? sprintf('anew_%d', more) : search; optima = sprintf('optima_%d', n4)
 set xlabel 'CV' offset 0,0.5; set logscale x 2; set xrange [0.4:5]
 r = 1; c = 1; @frame
 set title 'a: exponent'; set yrange [0.9:1.15]
-plot at('fig4_best') using 1:2 with linespoints pt 1 lw 2 lc rgb 'black', for [j=1:2] (j == 1 ? found(before, 2) : found(best, 2)) using 1:2 with linespoints pt (j == 1 ? 6 : 7) lw 2 lc rgb colour(j)
+plot at('fig4_best') using 1:2 with linespoints pt 1 lw 2 lc rgb 'black', found(search, 2, '1') using 1:2 with linespoints pt 7 lw 2 lc rgb colour(2)
 c = 2; @frame
 set title 'b: smoothness'; set logscale y; set yrange [0.2:5]
-plot at('fig4_best') using 1:3 with linespoints pt 1 lw 2 lc rgb 'black', for [j=1:2] (j == 1 ? found(before, 3) : found(best, 3)) using 1:2 with linespoints pt (j == 1 ? 6 : 7) lw 2 lc rgb colour(j)
+plot at('fig4_best') using 1:3 with linespoints pt 1 lw 2 lc rgb 'black', found(search, 3, '1') using 1:2 with linespoints pt 7 lw 2 lc rgb colour(2)
 c = 3; @frame
-set title 'c: critical load'; unset logscale y; set yrange [0:0.8]
-plot at('fig4_best') using 1:4 with lines lw 2 lc rgb 'black', for [j=1:2] (j == 1 ? found(before, 7) : found(best, 7)) using 1:2:3:4 with yerrorbars pt (j == 1 ? 6 : 7) lw 2 lc rgb colour(j), \
-     for [j=1:2] (j == 1 ? found(before, 7) : found(best, 7)) using 1:2 with lines lw 2 lc rgb colour(j), \
-     mean('optima_'.word(searched, words(searched)), '1', 1, 7) using 1:2 with linespoints pt 8 dt 2 lc rgb colour(4)
+set title 'c: critical load'; unset logscale y; set yrange [-0.02:0.8]
+plot at('fig4_best') using 1:4 with linespoints pt 1 lw 2 lc rgb 'black', \
+     found(search, 7, '1') using 1:2 with lines lw 2 lc rgb colour(2), found(search, 7, '1') using 1:2:3:4 with yerrorbars pt 7 lw 2 lc rgb colour(2), \
+     found(optima, 7, '1') using 1:2 with lines lw 2 lc rgb colour(1), found(optima, 7, '1') using 1:2:3:4 with yerrorbars pt 7 lw 2 lc rgb colour(1), \
+     for [j=1:(more ? 1 : 0)] found(anew, 7, '!$9') using 1:2:3:4 with yerrorbars pt 9 ps 1.3 lw 1 lc rgb colour(3), \
+     for [j=1:(more ? 1 : 0)] found(anew, 7, '$9') using 1:2:3:4 with yerrorbars pt 9 ps 1.3 lw 1 lc rgb colour(4)
 c = 4; @frame
-unset logscale x; set xrange [0:*]; set xlabel 'load'; set title 'd: best threshold (dashed: (16))'; set autoscale y
-plot for [k=1:4] mean('fig4_theta', sprintf('$1==%g', CV[k]), 2, 5) using 1:2 with linespoints pt 7 ps 0.5 lw 2 lc rgb colour(k + 2), \
-     for [k=1:4] mean('fig4_theta', sprintf('$1==%g', CV[k]), 2, 6) using 1:2 with lines dt 2 lw 2 lc rgb colour(k + 2)
-low = 0.08; high = 0.15
+unset logscale x; set xrange [0:0.75]; set xlabel 'load'; set title 'd: best threshold'; set yrange [-3.3:1.5]
+plot for [k=1:4] mean('fig4_theta', sprintf('$1==%g && $3==%d', CV[k], top('fig4_theta', 3, '1')), 2, 5) using 1:2 with linespoints pt 7 ps 0.5 lw 7 - 1.5 * k lc rgb other(k)
+low = 0.09; high = 0.17
 @legend
-plot NaN with linespoints pt 1 lw 2 lc rgb 'black' title 'predicted, (19)', NaN with linespoints pt 6 lw 2 lc rgb colour(1) title 'largest measured, N = '.word(searched, words(searched)), \
-     NaN with linespoints pt 7 lw 2 lc rgb colour(2) title 'N = '.word(searched, 1), NaN with linespoints pt 8 dt 2 lc rgb colour(4) title 'measured at the predicted unit, N = '.word(searched, words(searched))
-low = 0.005; high = 0.075
+plot NaN with linespoints pt 1 lw 2 lc rgb 'black' title 'predicted, (19)', NaN with linespoints pt 7 lw 2 lc rgb colour(2) title sprintf('searched, N = %d', n4), \
+     NaN with linespoints pt 7 lw 2 lc rgb colour(1) title 'measured at the predicted unit', \
+     for [j=1:(more ? 1 : 0)] NaN with points pt 9 ps 1.3 lc rgb colour(3) title sprintf('searched, N = %d', more), \
+     for [j=1:(more ? 1 : 0)] NaN with points pt 9 ps 1.3 lc rgb colour(4) title sprintf('predicted, N = %d', more)
+low = 0.005; high = 0.08
 @legend
-plot for [k=1:4] NaN with linespoints pt 7 ps 0.5 lw 2 lc rgb colour(k + 2) title 'd: '.key(k)
+plot for [k=1:4] NaN with linespoints pt 7 ps 0.5 lw 3 lc rgb other(k) title 'd: '.key(k)
 unset multiplot
 @again
 }
@@ -221,21 +227,21 @@ plot for [k=1:4] at('fig5_activation') using ($1==P5[k] ? $2 : NaN):3 with lines
 set xlabel 'load'; set autoscale y
 c = 3; @frame
 set title 'c: row sum'; set yrange [-20:5]
-plot for [k=1:3] mean('fig5', f5(k, n5).' && $4 < 0.95', 8, 10) using 1:2 with lines lw 2 lc rgb colour(k + 4), \
-     for [k=1:3] mean('fig5', f5(k, n5), 8, 9) using 1:2 with points pt 7 ps 0.5 lc rgb colour(k + 4)
+plot for [k=1:3] mean('fig5', f5(k, n5).' && $4 < 0.95', 8, 10) using 1:2 with lines lw 2 lc rgb other(k), \
+     for [k=1:3] mean('fig5', f5(k, n5), 8, 9) using 1:2 with points pt 7 ps 0.5 lc rgb other(k)
 c = 4; @frame
 set title 'd: row norm (median)'; set logscale y; set yrange [0.1:300]
-plot for [k=1:3] mean('fig5', f5(k, n5).' && $4 < 0.95', 8, 13) using 1:2 with lines lw 2 lc rgb colour(k + 4), \
-     for [k=1:3] mean('fig5', f5(k, n5), 8, 12) using 1:2 with points pt 7 ps 0.5 lc rgb colour(k + 4)
+plot for [k=1:3] mean('fig5', f5(k, n5).' && $4 < 0.95', 8, 13) using 1:2 with lines lw 2 lc rgb other(k), \
+     for [k=1:3] mean('fig5', f5(k, n5), 8, 12) using 1:2 with points pt 7 ps 0.5 lc rgb other(k)
 unset logscale y
 r = 2; c = 1; @frame
 set title 'e: rows stored'; set yrange [-0.05:1.05]
-set for [k=1:3] arrow k from (k == 1 ? 1.1199 : k == 2 ? 1.4375 : 2.4396), graph 0 rto 0, graph 1 nohead dt 3 lc rgb colour(k + 4)
-plot for [k=1:3] mean('fig5', f5(k, n5), 8, 14) using 1:2 with linespoints pt 7 ps 0.5 lw 2 lc rgb colour(k + 4)
+set for [k=1:3] arrow k from (k == 1 ? 1.1199 : k == 2 ? 1.4375 : 2.4396), graph 0 rto 0, graph 1 nohead dt 3 lc rgb 'gray50'
+plot for [k=1:3] mean('fig5', f5(k, n5), 8, 14) using 1:2 with linespoints pt 7 ps 0.5 lw 2 lc rgb other(k)
 unset arrow
 c = 2; @frame
 set title sprintf('f: rows stored, f = 0.5; N = %d, %d, %d', n5, n5 / 2, n5 / 4)
-plot for [k=1:3] mean('fig5', f5(2, n5 * 2 / 2**k), 8, 14) using 1:2 with linespoints pt 7 ps 0.4 dt k lw 2 lc rgb colour(6)
+plot for [k=1:3] mean('fig5', f5(2, n5 * 2 / 2**k), 8, 14) using 1:2 with linespoints pt 7 ps 0.4 dt k lw 2 lc rgb other(2)
 c = 3; @frame
 set title sprintf('f, insets: n 0.5, 2, CV 0.5, 2; N = %d', n5 / 2)
 array S5[4] = ['$1==0.5 && $2==1', '$1==2 && $2==1', '$1==1 && $2==0.5', '$1==1 && $2==2']
@@ -246,7 +252,7 @@ plot at('fig5_capacity') using 1:2 with lines lw 2 lc rgb 'gray30', '' using ($4
 unset logscale
 low = 0.485; high = 0.53
 @legend
-plot for [k=1:4] NaN with lines lw 2 lc rgb colour(k) title key(k), for [k=1:3] NaN with linespoints pt 7 ps 0.5 lw 2 lc rgb colour(k + 4) title sprintf('f = %g', F5[k])
+plot for [k=1:4] NaN with lines lw 2 lc rgb colour(k) title key(k), for [k=1:3] NaN with linespoints pt 7 ps 0.5 lw 2 lc rgb other(k) title sprintf('f = %g', F5[k])
 low = 0.005; high = 0.05
 @legend
 array I5[4] = ['n = 0.5', 'n = 2', 'CV 0.5', 'CV 2']
@@ -309,7 +315,7 @@ plot at('fig7_points') using ($1==A7[a] && $2==T7[t] ? $3 : NaN):4 with points p
      at('fig7_discs') using ($1==A7[a] && $2==T7[t] ? $3 : NaN):(0):4 with circles lw 2 lc rgb colour(6) fillstyle empty border lc rgb colour(6)
 } }
 unset multiplot
-set size noratio
+set size noratio; set xtics auto; set ytics auto
 @again
 }
 
@@ -329,7 +335,7 @@ set title 'not in the paper: bulk and outliers at the load'
 plot x lc rgb 'gray' , for [k=1:4] at('fig8_pairs') using ($1==CV[k] ? $8 : NaN):5 with points pt 7 ps 0.6 lc rgb colour(k)
 c = 3; @frame
 set title 'c: density of thresholds (16), load (19) above 0'; set xlabel 'θ*'; set xrange [-3:1.5]; set autoscale y; set samples 300
-plot for [k=1:4] at('fig8_theta') using ($1==CV[k] ? $2 : NaN):(0.001) smooth kdensity bandwidth 0.05 with lines lw 2 lc rgb colour(k)
+plot for [k=1:4] at('fig8_theta') using ($1==CV[k] ? $2 : NaN):(0.001) smooth kdensity bandwidth 0.1 with lines lw 2 lc rgb colour(k)
 low = 0.005; high = 0.08
 @legend
 plot for [k=1:4] NaN with points pt 7 ps 1 lc rgb colour(k) title key(k)
