@@ -4,7 +4,7 @@
 #                      once; a run that is started again adds what its tables do not have, so it may be stopped at any
 #                      time, and more REPETITIONS cost only these
 #   make rate-one FIGURE=3 N=200 REPETITIONS=5 MODE=quick
-#   make rate-pictures the pictures of docs/ from LONG's tables
+#   make rate-pictures LONG's tables to $(RESULTS), and the pictures of docs/ from them
 #   make rate-targets  what random problems should show, with bounds, pass or fail: two minutes
 #                      (ONLY=S7 one group, SEED=2 other problems)
 #   make rate-spread   the same with five seeds: $(RESULTS)/rate_targets.csv, ten minutes
@@ -62,11 +62,14 @@ rate-quick: $(RATE)
 	$(RATE) 13 $(BUILD) 20 1 quick
 	@$(MAKE) --no-print-directory rate-plots
 
+# tables that $(RESULTS) keeps: a run begins where they end
+KEPT = loads fig1 fig2_errors fig3_measured fig4_theta fig5 fig6 fig6_loads fig8_pairs search_200 optima_200 anew_500
 # one problem of everything first, then the rest
 rate-long: $(RATE)
 	@mkdir -p $(LONG)
+	@for f in $(KEPT); do [ -e $(LONG)/rate_$$f.csv ] || cp $(RESULTS)/rate_$$f.csv $(LONG); done
 	for f in "7 500 1" "2 500 1" "12 200 6" "8 500 1" "3 500 1" "4 500 1" "1 500 1" "5 200 10" "6 100 10" "13 60 10" \
-	  "12 500 4" "8 500 5" "3 500 5" "4 500 5" "1 500 5" "5 500 2" "6 200 4" "13 100 4" "9 60 5" "10 100 4" "11 100 10"; do \
+	  "14 500 4" "12 500 4" "8 500 5" "3 500 5" "4 500 5" "1 500 5" "5 500 2" "6 200 4" "13 100 4" "9 60 5" "10 100 4" "11 100 10"; do \
 	  set -- $$f; $(RATE) $$1 $(LONG) $$2 $$3 || exit 1; done
 
 rate-one: $(RATE)
@@ -77,6 +80,7 @@ rate-plots:
 	else echo "reproduce: no gnuplot (Debian: gnuplot-nox): the CSV files are in $(BUILD)"; fi
 
 rate-pictures:
+	@for f in $(KEPT); do cp $(LONG)/rate_$$f.csv $(RESULTS); done
 	gnuplot -e "build='$(LONG)'; out='$(PICTURES)'" rate_figures.gp
 	$(PYTHON) palette.py $(PICTURES)/rate_fig*.png
 

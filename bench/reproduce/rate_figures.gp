@@ -14,6 +14,8 @@ mean(name, when, x, y) = sprintf("< awk -F, 'NR > 1 && (%s) && $%d !~ /nan/ { if
 # the largest networks of a table whose name ends in their size, or 0
 largest(name) = system("(ls ".build."; echo rate_".name."_0.csv) | sed -n 's/^rate_".name."_\\([0-9]*\\).csv$/\\1/p' | sort -rn | head -1") + 0
 colour(k) = word(colours, k)
+thick(k) = 1.5 + 3 * (4 - k) # curves on one another
+sparse(k) = word('#8c510a #e69f00 #222222', k)
 other(k) = word('#8c510a #e69f00 #7b3294 #666666', k)
 array PW[4] = [0.5, 1, 1, 1.5]
 array SG[4] = [1, 0.1, 1, 1]
@@ -36,9 +38,9 @@ set xlabel 'v' offset 0,0.5; set title 'a: g(v)'; set yrange [0:3]
 plot for [k=1:4] at('fig1_activation') using ($1==PW[k] && $2==SG[k] ? $3 : NaN):4 with lines lw 2 lc rgb colour(k)
 set xlabel 'load' offset 0,0.5; set autoscale y
 c = 2; @frame
-set title 'b: row sum, CV 1'
-plot for [k=1:4] mean('fig1', by(k).' && $3==1', 4, 9) using 1:2 with lines lw 2 lc rgb colour(k), \
-     for [k=1:4] mean('fig1', by(k).' && $3==1', 4, 8) using 1:2 with points pt 7 ps 0.5 lc rgb colour(k)
+set title 'b: row sum (crosses: measured)'
+plot for [k=1:4] mean('fig1', by(k).' && $3==1', 4, 9) using 1:2 with lines lw 1.5 + 2 * (4 - k) lc rgb colour(k), \
+     for [k=1:4] mean('fig1', by(k).' && $3==1', 4, 8) using 1:2 with points pt 2 ps 0.5 lc rgb 'gray30'
 c = 3; @frame
 set title 'c: row norm (median), CV 1'; set logscale y
 plot for [k=1:4] mean('fig1', by(k).' && $3==1', 4, 11) using 1:2 with lines lw 2 lc rgb colour(k), \
@@ -46,8 +48,8 @@ plot for [k=1:4] mean('fig1', by(k).' && $3==1', 4, 11) using 1:2 with lines lw 
 unset logscale y
 c = 4; @frame
 set title 'd: stored (dashed), stable, CV 2'; set yrange [-0.05:1.05]
-plot for [k=1:4] mean('fig1', by(k).' && $3==2', 4, 13) using 1:2 with lines dt 2 lw 6 - k lc rgb colour(k), \
-     for [k=1:4] mean('fig1', by(k).' && $3==2', 4, 14) using 1:2 with linespoints pt 7 ps 0.5 lw 6 - k lc rgb colour(k)
+plot for [k=1:4] mean('fig1', by(k).' && $3==2', 4, 13) using 1:2 with lines dt 2 lw 1 lc rgb 'gray30', \
+     for [k=1:4] mean('fig1', by(k).' && $3==2', 4, 14) using 1:2 with lines lw thick(k) lc rgb colour(k)
 c = 5; @frame
 set title 'e: asymmetry (dashed), Henrici'
 plot for [k=1:4] mean('fig1', by(k).' && $3==1', 4, 15) using 1:2 with lines dt 2 lw 2 lc rgb colour(k), \
@@ -58,9 +60,9 @@ set title 'f: density of rates'; set xlabel 'rate'; set logscale xy; set yrange 
 plot for [k=1:4] at('fig1_density') using ($1==CV[k] ? $2 : NaN):3 with lines lw 2 lc rgb colour(k)
 unset logscale; set format x '%g'; set format y '%g'; set xlabel 'load'; set autoscale y
 c = 2; @frame
-set title 'g: row sum, n = 1.5'
-plot for [k=1:4] mean('fig1', cv(k, 1.5), 4, 9) using 1:2 with lines lw 2 lc rgb colour(k), \
-     for [k=1:4] mean('fig1', cv(k, 1.5), 4, 8) using 1:2 with points pt 7 ps 0.5 lc rgb colour(k)
+set title 'g: row sum, n = 1.5 (crosses)'
+plot for [k=1:4] mean('fig1', cv(k, 1.5), 4, 9) using 1:2 with lines lw 1.5 + 2 * (4 - k) lc rgb colour(k), \
+     for [k=1:4] mean('fig1', cv(k, 1.5), 4, 8) using 1:2 with points pt 2 ps 0.5 lc rgb 'gray30'
 c = 3; @frame
 set title 'h: row norm (median), n = 1.5'; set logscale y
 plot for [k=1:4] mean('fig1', cv(k, 1.5), 4, 11) using 1:2 with lines lw 2 lc rgb colour(k), \
@@ -68,8 +70,8 @@ plot for [k=1:4] mean('fig1', cv(k, 1.5), 4, 11) using 1:2 with lines lw 2 lc rg
 unset logscale y
 c = 4; @frame
 set title 'i: stored (dashed), stable, n = 1'; set yrange [-0.05:1.05]
-plot for [k=1:4] mean('fig1', cv(k, 1), 4, 13) using 1:2 with lines dt 2 lw 6 - k lc rgb colour(k), \
-     for [k=1:4] mean('fig1', cv(k, 1), 4, 14) using 1:2 with linespoints pt 7 ps 0.5 lw 6 - k lc rgb colour(k)
+plot for [k=1:4] mean('fig1', cv(k, 1), 4, 13) using 1:2 with lines dt 2 lw 1 lc rgb 'gray30', \
+     for [k=1:4] mean('fig1', cv(k, 1), 4, 14) using 1:2 with lines lw thick(k) lc rgb colour(k)
 c = 5; @frame
 set title 'j: asymmetry (dashed), Henrici'
 plot for [k=1:4] mean('fig1', cv(k, 1), 4, 15) using 1:2 with lines dt 2 lw 2 lc rgb colour(k), \
@@ -227,21 +229,21 @@ plot for [k=1:4] at('fig5_activation') using ($1==P5[k] ? $2 : NaN):3 with lines
 set xlabel 'load'; set autoscale y
 c = 3; @frame
 set title 'c: row sum'; set yrange [-20:5]
-plot for [k=1:3] mean('fig5', f5(k, n5).' && $4 < 0.95', 8, 10) using 1:2 with lines lw 2 lc rgb other(k), \
-     for [k=1:3] mean('fig5', f5(k, n5), 8, 9) using 1:2 with points pt 7 ps 0.5 lc rgb other(k)
+plot for [k=1:3] mean('fig5', f5(k, n5).' && $4 < 0.95', 8, 10) using 1:2 with lines lw 2 lc rgb sparse(k), \
+     for [k=1:3] mean('fig5', f5(k, n5), 8, 9) using 1:2 with points pt 7 ps 0.5 lc rgb sparse(k)
 c = 4; @frame
 set title 'd: row norm (median)'; set logscale y; set yrange [0.1:300]
-plot for [k=1:3] mean('fig5', f5(k, n5).' && $4 < 0.95', 8, 13) using 1:2 with lines lw 2 lc rgb other(k), \
-     for [k=1:3] mean('fig5', f5(k, n5), 8, 12) using 1:2 with points pt 7 ps 0.5 lc rgb other(k)
+plot for [k=1:3] mean('fig5', f5(k, n5).' && $4 < 0.95', 8, 13) using 1:2 with lines lw 2 lc rgb sparse(k), \
+     for [k=1:3] mean('fig5', f5(k, n5), 8, 12) using 1:2 with points pt 7 ps 0.5 lc rgb sparse(k)
 unset logscale y
 r = 2; c = 1; @frame
 set title 'e: rows stored'; set yrange [-0.05:1.05]
 set for [k=1:3] arrow k from (k == 1 ? 1.1199 : k == 2 ? 1.4375 : 2.4396), graph 0 rto 0, graph 1 nohead dt 3 lc rgb 'gray50'
-plot for [k=1:3] mean('fig5', f5(k, n5), 8, 14) using 1:2 with linespoints pt 7 ps 0.5 lw 2 lc rgb other(k)
+plot for [k=1:3] mean('fig5', f5(k, n5), 8, 14) using 1:2 with linespoints pt 7 ps 0.5 lw 2 lc rgb sparse(k)
 unset arrow
 c = 2; @frame
 set title sprintf('f: rows stored, f = 0.5; N = %d, %d, %d', n5, n5 / 2, n5 / 4)
-plot for [k=1:3] mean('fig5', f5(2, n5 * 2 / 2**k), 8, 14) using 1:2 with linespoints pt 7 ps 0.4 dt k lw 2 lc rgb other(2)
+plot for [k=1:3] mean('fig5', f5(2, n5 * 2 / 2**k), 8, 14) using 1:2 with linespoints pt 7 ps 0.4 dt k lw 2 lc rgb sparse(2)
 c = 3; @frame
 set title sprintf('f, insets: n 0.5, 2, CV 0.5, 2; N = %d', n5 / 2)
 array S5[4] = ['$1==0.5 && $2==1', '$1==2 && $2==1', '$1==1 && $2==0.5', '$1==1 && $2==2']
@@ -252,7 +254,7 @@ plot at('fig5_capacity') using 1:2 with lines lw 2 lc rgb 'gray30', '' using ($4
 unset logscale
 low = 0.485; high = 0.53
 @legend
-plot for [k=1:4] NaN with lines lw 2 lc rgb colour(k) title key(k), for [k=1:3] NaN with linespoints pt 7 ps 0.5 lw 2 lc rgb other(k) title sprintf('f = %g', F5[k])
+plot for [k=1:4] NaN with lines lw 2 lc rgb colour(k) title key(k), for [k=1:3] NaN with linespoints pt 7 ps 0.5 lw 2 lc rgb sparse(k) title sprintf('f = %g', F5[k])
 low = 0.005; high = 0.05
 @legend
 array I5[4] = ['n = 0.5', 'n = 2', 'CV 0.5', 'CV 2']
