@@ -101,6 +101,8 @@ static double tanh_g(const void *own, double v) { return *(const double *)own * 
 static double tanh_slope(const void *own, double v) { return *(const double *)own / (cosh(v) * cosh(v)); }
 static double tanh_inverse(const void *own, double r) { return atanh(r / *(const double *)own); }
 
+static double no_slope(const void *own, double v) { return (void)own, (void)v, 0; }
+
 static hfy_rate_unit soft_unit(const hfy_rate *one) {
   hfy_rate_unit own = {soft_g, soft_slope, soft_inverse, NULL, NULL, NULL};
   own.context = one;
@@ -1310,6 +1312,26 @@ TEST(brackets_widen) {
   free(r);
 }
 
+/* Small networks of sublinear units: it falls slowly, by 1 % or so, down to thresholds of -20 and less. */
+TEST(brackets_widen_far) {
+  static const double far[][4] = {{0.5, 0.1, 4, 10}, {0.5, 2, 4, 10}, {0.5, 1, 4, 10}}; /* power, sigma, cv, P */
+  const size_t n = 20;
+  size_t k;
+  for (k = 0; k < COUNT(far); k++) {
+    hfy_rate one = unit(far[k][0], far[k][1], 0);
+    const size_t p = (size_t)far[k][3];
+    double *r = patterns(3, p, n, far[k][2], 1), *w = doubles(n * n), a[10], theta, best;
+    CHECK(hfy_rate_threshold(&one, r, p, n, NULL, &theta, &best, NULL) == HFY_OK);
+    CHECK(theta < -20);
+    for (one.theta = theta / 2; one.theta > 5 * theta; one.theta *= 3) { /* worse on both sides */
+      CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
+      CHECK(hfy_rate_stability(&one, w, r, p, n, a, NULL, NULL) == HFY_OK);
+      CHECK(total(a, p) / (double)p > best);
+    }
+    free(r), free(w);
+  }
+}
+
 TEST(sparse_thresholds) {
   const size_t n = 30, p = 10;
   double *r = patterns(95, p, n, 1, 0.4), *w = doubles(n * n), *a = doubles(p), theta, best, other, re[30], im[30];
@@ -1965,6 +1987,28 @@ static double apart(const double *x, const double *y, size_t n) {
   for (i = 0; i < n; i++)
     if (!(fabs(x[i] - y[i]) / (1 + fabs(y[i])) <= most)) most = fabs(x[i] - y[i]) / (1 + fabs(y[i]));
   return most;
+}
+
+/* A unit without slope, as a step has: J = -I at every pattern, whatever the load. */
+TEST(no_slope_is_stable) {
+  const hfy_rate inner = unit(1, 1, 0);
+  hfy_rate_unit own = soft_unit(&inner);
+  hfy_rate one = unit(1, 1, 0);
+  double *r = patterns(1, 1, 50, 1, 1), x;
+  hfy_rate_rates rates = {1, 0, NULL, NULL, 0};
+  hfy_rate_lead lead;
+  int self, samples;
+  own.slope = no_slope, one.unit = &own;
+  for (self = 0; self < 2; self++)
+    for (samples = 0; samples < 2; samples++) {
+      rates.r = samples ? r : NULL, rates.n = samples ? 50 : 0;
+      CHECK(hfy_rate_critical_load(&one, &rates, self, &x, NULL) == HFY_OK && x > 0.998);
+      CHECK(hfy_rate_leading(&one, &rates, 0.3, self, &lead, NULL) == HFY_OK);
+      CHECK(lead.edge <= -1 && !lead.outliers);
+      CHECK(hfy_rate_bulk_load(&one, 1, self, 0, &x, NULL) == HFY_OK && x > 0.998);
+      CHECK(hfy_rate_bulk_edge(&one, 1, 0.3, self, 0, &x, NULL) == HFY_OK && x <= -1);
+    }
+  free(r);
 }
 
 /* the power, given as a unit of the caller's, in every function that asks for one */
@@ -2626,6 +2670,7 @@ int main(int argc, char **argv) {
   RUN(sparse_rows_are_polished);
   RUN(threshold_search_is_golden);
   RUN_ONCE(brackets_widen);
+  RUN_ONCE(brackets_widen_far);
   RUN(sparse_thresholds);
   RUN(dynamics_are_golden);
   RUN(integrators_and_forms_agree);
@@ -2642,6 +2687,7 @@ int main(int argc, char **argv) {
   RUN(scratch_is_known_beforehand);
   RUN_ONCE(a_unit_of_the_callers);
   RUN(gains_thresholds_and_signs);
+  RUN(no_slope_is_stable);
   RUN(replica_of_samples);
   RUN(inputs_and_records);
   RUN_ONCE(noise_and_delay);
