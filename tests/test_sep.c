@@ -505,11 +505,14 @@ TEST(short_rows_are_long_rows_with_masks) {
   static const size_t sizes[] = {15, 16, 31, 64, 100, 129, 300, MOST};
   static const double spread[] = {1e-9, 0.02, 0.3, 1, 3, 30};
   static hfy_real theta[ROWS * MOST], y[ROWS * MOST], alone[MOST], padded[LONG], w[LONG];
-  const hfy_sep seps[] = {sep_of(HFY_SEP_SPARSEMAX), sep_of(HFY_SEP_ENTMAX), sep_of(HFY_SEP_NORMMAX)};
+  hfy_sep seps[3];
   const hfy_real zero[1] = {0};
   hfy_rng rng = hfy_rng_seed(17);
   size_t a, b, c, i, j;
   int isa;
+  seps[0] = sep_of(HFY_SEP_SPARSEMAX);
+  seps[1] = sep_of(HFY_SEP_ENTMAX);
+  seps[2] = sep_of(HFY_SEP_NORMMAX);
   for (isa = HFY_ISA_BEST; isa <= HFY_ISA_NEON; isa++) {
     hfy_work work = {0};
     work.isa = (hfy_isa)isa;
