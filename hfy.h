@@ -1226,7 +1226,8 @@ typedef struct hfy_grad {
 } hfy_grad;
 
 /* Reverse mode: adds to grad the vector-Jacobian products of hfy_retrieve at dout (the shape of out), through all the
-   steps that hfy_retrieve makes (how many is taken as constant). Zero the arrays first for the bare gradient.
+   steps that hfy_retrieve makes (how many is taken as constant), from scores that are rounded to hfy_real. Zero the
+   arrays first for the bare gradient.
    Queries go in tiles of 128 at most, or of 2 MiB of scores; many steps run forward first, their states take
    (max_steps+1) dim a query and 4 MiB a tile as long as that leaves a query. Time: 2 to 4 times that of the retrieval
    with DOT. The bits of grad->queries depend neither on the other queries nor, as all bits, on the number of threads.
@@ -5305,7 +5306,7 @@ HFY_TARGET_ size_t HFY_V_(window)(const HFY_S_ *x, size_t n, HFY_S_ max, double 
   return hfy_simd_window_some_(x, i, n, max, width, index, delta, count);
 }
 
-#ifdef __OPTIMIZE_SIZE__
+#if defined(__OPTIMIZE_SIZE__) || HFY_SIMD_PASS_ == 2 /* nor of SSE2, which few machines have alone */
 #define HFY_NARROW_ NULL
 #else
 #define HFY_NARROW_ HFY_V_(narrow)
@@ -5327,7 +5328,7 @@ HFY_INLINE_ void HFY_V_(narrow1)(HFY_VV_ d, HFY_VV_ edge, int square, HFY_VV_ *s
 
 /* Newton's method from the right, on a norm, which is convex; of several rows together, as a sum's lanes wait for each
    other. A sum is off by less than n ulp, and a step by less than twice that of where it began. */
-HFY_INLINE_ void HFY_V_(narrow_by)(const int rows, const int square, const HFY_S_ *x, size_t n, double start,
+HFY_INLINE_ void HFY_V_(narrow_by)(const int rows, int square, const HFY_S_ *x, size_t n, double start,
                                    hfy_simd_row_ *row) {
   enum { lanes = HFY_LANES_ };
   const double loose = 4 * ((double)n + 4) * (double)HFY_REAL_EPS_;
@@ -5369,15 +5370,9 @@ HFY_INLINE_ void HFY_V_(narrow_by)(const int rows, const int square, const HFY_S
 }
 HFY_TARGET_ void HFY_V_(narrow)(const HFY_S_ *x, size_t n, double start, int square, size_t rows, hfy_simd_row_ *row) {
   if (rows < HFY_SIMD_ROWS_)
-    while (rows--)
-      if (square)
-        HFY_V_(narrow_by)(1, 1, x + rows * n, n, start, row + rows);
-      else
-        HFY_V_(narrow_by)(1, 0, x + rows * n, n, start, row + rows);
-  else if (square)
-    HFY_V_(narrow_by)(HFY_SIMD_ROWS_, 1, x, n, start, row);
+    while (rows--) HFY_V_(narrow_by)(1, square, x + rows * n, n, start, row + rows);
   else
-    HFY_V_(narrow_by)(HFY_SIMD_ROWS_, 0, x, n, start, row);
+    HFY_V_(narrow_by)(HFY_SIMD_ROWS_, square, x, n, start, row);
 }
 #endif
 
@@ -5458,7 +5453,7 @@ HFY_INLINE_ void HFY_D_(softmax4)(const HFY_DV_ *raw, HFY_DV_ max, const HFY_DV_
 #else
 /* The same in float, without the last quarter of an ulp. x is raised to what still counts, so that
    n >= -123; 1.5 2^23 added and taken away rounds to whole numbers, which the sum's last bits hold. Four side by side:
-   each step waits for the one before. late: what differences are multiplied by, or NULL; then nothing is put back. */
+   each step waits for the one before. late: what differences are multiplied by, or NULL. */
 HFY_INLINE_ void HFY_F_(softmax4)(const HFY_FV_ *raw, HFY_FV_ max, const HFY_FV_ *late, HFY_FV_ edge, HFY_FV_ *y) {
   const HFY_FV_ least = HFY_F_(add)(max, edge), whole = HFY_F_(set)(12582912.0f);
   HFY_FV_ x[4], d[4], t[4], n[4], r[4], p[4];
@@ -5470,24 +5465,20 @@ HFY_INLINE_ void HFY_F_(softmax4)(const HFY_FV_ *raw, HFY_FV_ max, const HFY_FV_
   }
   HFY_EACH_(x, HFY_F_(max)(raw[v], least))
   HFY_EACH_(d, HFY_F_(sub)(x[v], max))
+  HFY_EACH_(p, HFY_F_(sub)(d[v], x[v]))
+  HFY_EACH_(r, HFY_F_(sub)(d[v], p[v]))
+  HFY_EACH_(p, HFY_F_(add)(max, p[v]))
+  HFY_EACH_(r, HFY_F_(sub)(x[v], r[v]))
+  HFY_EACH_(p, HFY_F_(sub)(r[v], p[v]))
   if (late) {
+    HFY_EACH_(p, HFY_F_(mul)(p[v], *late))
     HFY_EACH_(d, HFY_F_(mul)(d[v], *late))
-    HFY_EACH_(t, HFY_F_(fma)(d[v], HFY_F_(set)(1.44269502f), whole))
-    HFY_EACH_(n, HFY_F_(sub)(t[v], whole))
-    HFY_EACH_(r, HFY_F_(fnma)(n[v], HFY_F_(set)(0.693359375f), d[v]))
-    HFY_EACH_(r, HFY_F_(fnma)(n[v], HFY_F_(set)(-2.12194442e-4f), r[v]))
-  } else {
-    HFY_EACH_(p, HFY_F_(sub)(d[v], x[v]))
-    HFY_EACH_(t, HFY_F_(fma)(d[v], HFY_F_(set)(1.44269502f), whole))
-    HFY_EACH_(r, HFY_F_(sub)(d[v], p[v]))
-    HFY_EACH_(p, HFY_F_(add)(max, p[v]))
-    HFY_EACH_(r, HFY_F_(sub)(x[v], r[v]))
-    HFY_EACH_(n, HFY_F_(sub)(t[v], whole))
-    HFY_EACH_(p, HFY_F_(sub)(r[v], p[v]))
-    HFY_EACH_(r, HFY_F_(fnma)(n[v], HFY_F_(set)(0.693359375f), d[v]))
-    HFY_EACH_(p, HFY_F_(fnma)(n[v], HFY_F_(set)(-2.12194442e-4f), p[v]))
-    HFY_EACH_(r, HFY_F_(add)(r[v], p[v]))
   }
+  HFY_EACH_(t, HFY_F_(fma)(d[v], HFY_F_(set)(1.44269502f), whole))
+  HFY_EACH_(n, HFY_F_(sub)(t[v], whole))
+  HFY_EACH_(r, HFY_F_(fnma)(n[v], HFY_F_(set)(0.693359375f), d[v]))
+  HFY_EACH_(p, HFY_F_(fnma)(n[v], HFY_F_(set)(-2.12194442e-4f), p[v]))
+  HFY_EACH_(r, HFY_F_(add)(r[v], p[v]))
   HFY_EACH_(p, HFY_F_(fma)(HFY_F_(set)(1.38145988e-3f), r[v], HFY_F_(set)(8.36871658e-3f)))
   HFY_EACH_(d, HFY_F_(mul)(r[v], r[v]))
   HFY_EACH_(p, HFY_F_(fma)(p[v], r[v], HFY_F_(set)(4.1668389e-2f)))
@@ -5550,7 +5541,7 @@ HFY_TARGET_ double HFY_V_(softmax_late)(const HFY_S_ *x, size_t n, HFY_S_ max, d
 #endif
 
 HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, double least, HFY_S_ *y) {
-#if HFY_SIMD_LATE_ && defined(__OPTIMIZE_SIZE__) /* the same bits */
+#if HFY_SIMD_LATE_ && (defined(__OPTIMIZE_SIZE__) || HFY_SIMD_PASS_ == 2) /* the same bits */
   return HFY_V_(softmax_late)(x, n, max, 1, least, y);
 #else
   return HFY_V_(softmax_of)(x, n, max, NULL, least, y);
@@ -9661,7 +9652,7 @@ HFY_PRIVATE_ size_t hfy_index_open_scan_(const hfy_index_seek_ *seek, size_t nq,
 /* Dots of a packed tile with a group of queries, into s->out; by two bytes where a word holds four. */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_index_tile_(const hfy_index_seek_ *seek, const int32_t *panel, size_t words,
                                   hfy_index_scratch_ *s) {
-  enum { N = HFY_SIMD_GROUP_ * HFY_SIMD_TILE_ };
+  enum { N = (int)HFY_SIMD_GROUP_ * (int)HFY_SIMD_TILE_ };
   size_t i;
   seek->int8->tile(s->tile, panel, words, s->out);
   if (!s->deep || seek->int8->step == 2) return;
@@ -9722,7 +9713,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_index_group_(const hfy_index_seek_ *see
 /* Do so many rows pass their prefixes that to bound all as a whole is sooner? By a window that ends at `from`.
    (Measured: words of four elements are those of the faster tiles. Early windows, where bars are low, pass more.) */
 HFY_COLD_ int hfy_index_fails_(const hfy_index_seek_ *seek, size_t nq, size_t from, const hfy_index_scratch_ *s) {
-  const double share = (double)s->passed / ((double)nq * HFY_INDEX_WINDOW_);
+  const double share = (double)s->passed / ((double)nq * (double)HFY_INDEX_WINDOW_);
   return share > (seek->int8->step == 4 ? 0.05 : 0.25 + 1024 / (double)from);
 }
 
@@ -11876,6 +11867,7 @@ HFY_PRIVATE_ const hfy_simd_row_ *hfy_sep_ahead_(const hfy_sep *full, hfy_sep_me
   if (!HFY_SIMD_NARROW_ || !s->simd->narrow || n < 16 || n > HFY_SIMD_NARROW_) return NULL;
   if (!hfy_sep_shape_(full, method, &a, &e)) return NULL;
   if (e < 1 || (e > 1 && e < 2) || e > 2) return NULL;
+  if (!(a > 1e-15 && a < 1e15)) return NULL; /* squares are of hfy_real */
   if (!s->left) {
     hfy_simd_row_ *row = s->ahead;
     s->left = s->rows < HFY_SIMD_ROWS_ ? 1 : HFY_SIMD_ROWS_;
@@ -13986,15 +13978,17 @@ HFY_COLD_ void hfy_net_put_off_(hfy_net_run_ *run) {
   hfy_net *net = &run->net;
   const hfy_sep_method_ method = hfy_sep_method_of_(&net->sep);
   const int sums = method == HFY_SEP_BY_SOFTMAX_ || method == HFY_SEP_BY_EXP_;
-  if (!HFY_SIMD_LATE_ || net->bias || net->sep.plus || !(net->beta > 1e-30 && net->beta < 1e30)) return;
+  const double unit = net->sep.rho / net->beta, null = net->null_score / net->beta;
+  if (!HFY_SIMD_LATE_ || net->bias || net->sep.plus || !(unit > 1e-36 && unit < 1e36)) return;
+  if (fabs(net->null_score) > 0 && !(fabs(null) > 1e-36 && fabs(null) < 1e36)) return;
   if (sums ? net->sim != HFY_SIM_DOT : !(hfy_sep_link_margin_(&net->sep) < DBL_MAX)) return;
   run->late = net->beta;
   run->rho = net->sep.rho;
   run->null = net->null_score;
   net->beta = 1;
   if (sums) return;
-  net->sep.rho /= run->late;
-  net->null_score = (double)(hfy_real)(net->null_score / run->late);
+  net->sep.rho = unit;
+  net->null_score = (double)(hfy_real)null;
 }
 
 /* theta of candidates. */
@@ -14454,14 +14448,17 @@ HFY_PRIVATE_ int hfy_net_step_(const hfy_net_run_ *run, hfy_net_walk_ *w, double
 HFY_COLD_ double hfy_net_score_(const hfy_net_run_ *run, const hfy_net_walk_ *w, const hfy_net_weights_ *p, size_t i) {
   const size_t row = p->index ? p->index[i] : i;
   hfy_real theta = 0;
-  double inverse = 0;
-  if (p->theta) return p->theta[p->weight ? i : 0];
-  hfy_net_norms_(run, w->before, 1, &inverse);
-  hfy_net_scores_(run, w->before, 1, &inverse, row, 1, &theta, 1);
-  hfy_net_mask_(&run->net, w->who, row, 1, &theta);
-  if (!HFY_NET_LATE_(run)) return (double)theta;
-  inverse = run->late * (double)theta;
-  return fabs(inverse) <= HFY_REAL_MAX_ ? inverse : inverse > 0 ? HFY_REAL_MAX_ : -HFY_REAL_MAX_;
+  double inverse = 0, score;
+  if (p->theta) {
+    score = p->theta[p->weight ? i : 0];
+  } else {
+    hfy_net_norms_(run, w->before, 1, &inverse);
+    hfy_net_scores_(run, w->before, 1, &inverse, row, 1, &theta, 1);
+    hfy_net_mask_(&run->net, w->who, row, 1, &theta);
+    score = HFY_NET_TIMES_(run, (double)theta);
+  }
+  if (!HFY_NET_LATE_(run) || fabs(score) <= HFY_REAL_MAX_) return score;
+  return score > 0 ? HFY_REAL_MAX_ : -HFY_REAL_MAX_;
 }
 
 /* Does i come before j? By weight, then by score, then by position. */
@@ -16515,7 +16512,8 @@ HFY_PRIVATE_ void hfy_net_back_dots_(const hfy_net_back_ *b, size_t nq, const hf
   const hfy_simd_ *simd = b->run.simd;
   const size_t n = b->run.net.count, row = hfy_net_row_(&b->run.net), width = rows->width;
   const hfy_simd_product_ *how = &simd->product;
-  const int kept = b->kept && rows->at == b->run.net.keys;
+  const int kept = b->kept && rows->at == b->run.net.keys && rows->stride == b->run.net.key_stride &&
+                   width == b->run.net.dim; /* not values that only begin there */
   const size_t most = kept ? n : b->lot / width;
   hfy_real *turned = kept ? b->turned : b->turned + b->kept + (size_t)(s - b->scratch) * b->lot;
   hfy_simd_block_ block = {v, turned, out, nq, 0, width, width, 1, width * how->rows, 0, how->columns, row, 1, 0, 0, 0};
@@ -19175,6 +19173,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_layer_forward(const hfy_layer *layer, const hf
       else
         hfy_layer_associate_(r, h, tell);
   status = hfy_layer_answer_(r, out);
+  if (!in->bags) tell = &silent; /* trained rows are there, but nobody asked */
   hfy_layer_tell_(r, r->side + HFY_LAYER_Q_, r->zero ? NULL : tell->q);
   hfy_layer_tell_(r, r->side + HFY_LAYER_K_, r->zero ? NULL : tell->k); /* not asked for where they are not made */
   hfy_layer_tell_(r, r->side + HFY_LAYER_V_, tell->v);
@@ -20578,7 +20577,7 @@ HFY_COLD_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_
     s->sep.index[l] = l;
     s->sep.weight[l] = hfy_shard_score_(entry);
     theta[l] = s->sep.weight[l];
-    if (late) s->sep.weight[l] = (double)(hfy_real)(theta[l] / run->late); /* to the bit */
+    s->sep.weight[l] = (double)(hfy_real)(late ? theta[l] / run->late : theta[l]); /* to the bit */
     memcpy(rows + l * width, entry + 16, width * sizeof *rows);
   }
   if (b->lists) {

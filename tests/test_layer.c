@@ -1464,6 +1464,74 @@ TEST(wide_biases) {
   CHECK(wrong == 0);
 }
 
+/* Gradients of many rows are taken in blocks: each row counts once, beside what was there. Whole numbers, exact. */
+TEST(many_rows) {
+  enum { in = 3, out = 5, rows = 2 * 256 + 88, own = in * out };
+  static hfy_real p[own + out], x[rows * in], y[rows * out], dy[rows * out], dx[rows * in], dp[own + out];
+  const hfy_dense dense = {in, out, HFY_DENSE_LINEAR, 0};
+  hfy_real *to[2] = {dx, dp};
+  size_t i, j, k, set, wrong = 0;
+  for (i = 0; i < own + out; i++) p[i] = (hfy_real)(i % 7) - 3;
+  for (i = 0; i < rows * in; i++) x[i] = (hfy_real)(i * i % 11) - 5;
+  for (i = 0; i < rows * out; i++) dy[i] = (hfy_real)(i * i % 13) - 4;
+  CHECK(hfy_dense_forward(&dense, p, x, rows, y, NULL) == HFY_OK);
+  for (set = 0; set < 4; set++) {
+    for (i = 0; i < rows * in; i++) dx[i] = (hfy_real)(i % 3);
+    for (i = 0; i < own + out; i++) dp[i] = (hfy_real)(i % 5);
+    to[0] = set & 1 ? dx : NULL;
+    to[1] = set & 2 ? dp : NULL;
+    CHECK(hfy_dense_backward(&dense, p, x, y, dy, rows, to, NULL) == HFY_OK);
+    for (j = 0; j < out; j++)
+      for (k = 0; k <= in; k++) { /* k == in: the bias */
+        const size_t at = k < in ? j * in + k : own + j;
+        double sum = (double)(at % 5);
+        for (i = 0; to[1] && i < rows; i++) sum += (double)dy[i * out + j] * (k < in ? (double)x[i * in + k] : 1);
+        wrong += fabs(sum - (double)dp[at]) > 0;
+      }
+    for (i = 0; i < rows * in; i++) {
+      double sum = (double)(i % 3);
+      for (j = 0; to[0] && j < out; j++) sum += (double)dy[i / in * out + j] * (double)p[j * in + i % in];
+      wrong += fabs(sum - (double)dx[i]) > 0;
+    }
+  }
+  CHECK(wrong == 0);
+}
+
+/* Values that only begin where the keys do are not the keys: gradients as with a copy of them. */
+TEST(rows_that_begin_together) {
+  enum { n = 6, key = 4, value = 8 };
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(3);
+  hfy_real x[n * value], copy[n * value], dq[2][n * key];
+  size_t i;
+  clear(r);
+  normals(&rng, x, n * value, 1);
+  normals(&rng, r->state, n * key, 1);
+  normals(&rng, r->dout, n * value, 1);
+  memcpy(copy, x, sizeof copy);
+  memset(dq, 0, sizeof dq);
+  r->layer.width = r->layer.head_width = key;
+  r->layer.value_width = r->layer.projected_width = value;
+  r->layer.static_state = r->layer.static_stored = r->layer.static_projected = 1;
+  r->layer.norm_state = r->layer.norm_stored = r->layer.norm_projected = HFY_LAYER_RAW;
+  r->layer.flags = HFY_LAYER_NO_OUT;
+  r->layer.extra_steps = 2;
+  r->in.bags = 1;
+  r->in.state_each = r->in.stored_each = n;
+  r->in.state = r->state;
+  r->in.stored = x;
+  r->in.causal = 1; /* not folded */
+  for (i = 0; i < 2; i++) {
+    r->in.projected = i ? copy : x;
+    CHECK(hfy_layer_tape(&r->layer, &r->in, &r->in.tape_reals, &r->work) == HFY_OK && r->in.tape_reals <= 16 * REALS);
+    CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, r->out, r->tape, NULL, &r->work) == HFY_OK);
+    r->grad.state = dq[i];
+    CHECK(hfy_layer_backward(&r->layer, r->param, &r->in, r->tape, r->dout, &r->grad, &r->work) == HFY_OK);
+  }
+  near_all(dq[0], dq[1], n * key, 40 * REAL_EPS);
+  clear(r);
+}
+
 /* What layers, blocks, dense layers and the optimiser refuse besides. */
 TEST(refusals) {
   const double betas[2] = {1, -1};
@@ -1612,6 +1680,8 @@ int main(int argc, char **argv) {
   RUN(blocks_that_fail);
   RUN(dense_layers);
   RUN(wide_biases);
+  RUN(many_rows);
+  RUN(rows_that_begin_together);
   RUN(optimisers);
   RUN(ten_steps);
   RUN(reports);
