@@ -2967,8 +2967,13 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_base_log_near_(double f, int exponent
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_base_log_(double x) {
   int exponent = 0;
   double m = frexp(x, &exponent);
-  if (!(x > 0 && x <= DBL_MAX)) return x > 0 || hfy_base_is_nan_(x) ? x : -HUGE_VAL;
-  return m < 0.70710678118654752 ? hfy_base_log_near_(2 * m - 1, exponent - 1) : hfy_base_log_near_(m - 1, exponent);
+  if (!(x > 0)) return hfy_base_is_nan_(x) ? x : -HUGE_VAL;
+  if (!(x <= DBL_MAX)) return x;
+  if (m < 0.70710678118654752) {
+    m *= 2;
+    exponent--;
+  }
+  return hfy_base_log_near_(m - 1, exponent);
 }
 
 /* log(1 + x), x >= -1 */
@@ -2980,7 +2985,11 @@ HFY_PRIVATE_ double hfy_base_log1p_(double x) {
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_base_tanh_(double x) {
   double rest = 0;
   int k;
-  if (fabs(x) > 0.55) return (x > 0 ? 1 : -1) * (1 - 2 / (exp(2 * fabs(x)) + 1));
+  if (fabs(x) > 0.55) {
+    rest = exp(2 * fabs(x));
+    rest = 1 - 2 / (rest + 1);
+    return x > 0 ? rest : -rest;
+  }
   for (k = 17; k > 1; k -= 2) rest = x * x / (k + rest);
   return x - x * (rest / (1 + rest));
 }
@@ -8097,11 +8106,15 @@ HFY_PRIVATE_ void hfy_sim_tile_(const hfy_simd_ *simd, hfy_sim sim, double beta,
 
 /* --- bounds of scores   (math 13.1, 13.2) --- */
 
+/* theta + bias; -infinity whatever theta is where the bias is. late: what both are still to be multiplied by. */
+HFY_PRIVATE_ hfy_real hfy_sim_bias_(hfy_real theta, hfy_real bias, double late) {
+  return hfy_base_is_neg_inf_((double)bias) ? bias : theta + (hfy_real)((double)bias / late);
+}
+
 /* theta of a dot, as hfy_sim_tile_ and a bias make it: monotone in the dot. */
-HFY_PRIVATE_ hfy_real hfy_sim_theta_(double beta, double dot, const hfy_real *bias, size_t i) {
-  hfy_real theta = (hfy_real)(beta * dot);
-  if (!bias) return theta;
-  return hfy_base_is_neg_inf_((double)bias[i]) ? bias[i] : theta + bias[i];
+HFY_PRIVATE_ hfy_real hfy_sim_theta_(double beta, double dot, const hfy_real *bias, size_t i, double late) {
+  const hfy_real theta = (hfy_real)(beta * dot);
+  return bias ? hfy_sim_bias_(theta, bias[i], late) : theta;
 }
 
 /* Can a row with this theta (or one below) get weight while the best, or kth best, is at least top? */
@@ -8912,6 +8925,7 @@ typedef struct hfy_index_seek_ {
   int sparse;     /* masks leave: 1: few rows; 2: so few of a tile that queries are better sought alone */
   double slack;   /* of a squared distance, relative */
   double beta;    /* > 0 */
+  double late;    /* what scores are still to be multiplied by: a bias is divided by it */
   double width;   /* >= 0: how far below the kth best theta a candidate may lie */
   size_t kth;     /* >= 1 */
 } hfy_index_seek_;
@@ -9127,7 +9141,7 @@ HFY_PRIVATE_ hfy_real hfy_index_theta_(const hfy_index_seek_ *seek, double bound
       bound = bound * (outer || side > 0 ? 1 + 1e-14 : 1 - 5e-4) + side * 1e-300;
     }
   }
-  return hfy_sim_theta_(seek->beta, bound, bias, row);
+  return hfy_sim_theta_(seek->beta, bound, bias, row, seek->late);
 }
 
 /* The most steps on either side of 0 whose dots fit in 32 bits, or two bytes. */
@@ -9212,7 +9226,7 @@ HFY_PRIVATE_ void hfy_index_span_(void *context, size_t task) {
       hfy_real theta;
       if (l->c) up += (double)l->c[row] * l->C;
       theta = t->seek->sim ? hfy_index_theta_(t->seek, up, l->own, 1, &l->unit, t->bias, row)
-                           : hfy_sim_theta_(t->seek->beta, up * l->unit.a * l->unit.b, t->bias, row);
+                           : hfy_sim_theta_(t->seek->beta, up * l->unit.a * l->unit.b, t->bias, row, t->seek->late);
       if (!t->list || theta < t->upper[row]) t->upper[row] = theta;
     }
   }
@@ -9337,7 +9351,7 @@ HFY_COLD_ double hfy_index_least_(const hfy_index_seek_ *seek, const hfy_index_o
   if (!hfy_base_is_finite_(goal)) return -HUGE_VAL;
   for (tries = 0; tries < 8; tries++, slack *= 8) {
     double least = (goal - slack) / unit->a / unit->b;
-    double theta = (double)hfy_sim_theta_(seek->beta, least * unit->a * unit->b, NULL, 0);
+    double theta = (double)hfy_sim_theta_(seek->beta, least * unit->a * unit->b, NULL, 0, 1);
     if (hfy_base_is_finite_(least) && !hfy_sim_matters_(one->top, seek->width, theta)) return least;
   }
   return -HUGE_VAL;
@@ -13972,15 +13986,15 @@ HFY_COLD_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, hfy_ne
 #endif
 
 /* Retrievals compare similarities s where the separation looks at nothing but differences: its prediction for Omega
-   at beta s is that for Omega/beta at s. So no digits are lost to the size of theta. Not with a bias, which is of that
-   size; nor where it would take one more pass.   (math 12) */
+   at beta s is that for Omega/beta at s. So no digits are lost to the size of theta. A bias is divided by beta,
+   too. Not where it would take one more pass.   (math 12) */
 HFY_COLD_ void hfy_net_put_off_(hfy_net_run_ *run) {
   hfy_net *net = &run->net;
   const hfy_sep_method_ method = hfy_sep_method_of_(&net->sep);
   const int sums = method == HFY_SEP_BY_SOFTMAX_ || method == HFY_SEP_BY_EXP_;
   const double unit = net->sep.rho / net->beta, null = net->null_score / net->beta;
-  if (!HFY_SIMD_LATE_ || net->bias || net->sep.plus || !(unit > 1e-36 && unit < 1e36)) return;
-  if (fabs(net->null_score) > 0 && !(fabs(null) > 1e-36 && fabs(null) < 1e36)) return;
+  if (!HFY_SIMD_LATE_ || net->sep.plus || !(unit > 1e-36 && unit < 1e36)) return;
+  if (net->null_pattern && !(fabs(null) > 1e-36 && fabs(null) < 1e36) && !(null >= 0 && null <= 0)) return;
   if (sums ? net->sim != HFY_SIM_DOT : !(hfy_sep_link_margin_(&net->sep) < DBL_MAX)) return;
   run->late = net->beta;
   run->rho = net->sep.rho;
@@ -14272,18 +14286,19 @@ HFY_PRIVATE_ size_t hfy_net_shown_(const hfy_net *net, size_t who, size_t from, 
 }
 
 /* + bias; what the query must not see, or a bias of -infinity masks whatever the key holds, is -infinity. */
-HFY_PRIVATE_ void hfy_net_mask_(const hfy_net *net, size_t who, size_t from, size_t n, hfy_real *theta) {
+HFY_PRIVATE_ void hfy_net_mask_(const hfy_net_run_ *run, size_t who, size_t from, size_t n, hfy_real *theta) {
+  const hfy_net *net = &run->net;
   size_t i, seen = hfy_net_shown_(net, who, from, n);
   if (net->bias) {
     const hfy_real *bias = net->bias + who * net->bias_stride + from;
-    for (i = 0; i < seen; i++) theta[i] = hfy_base_is_neg_inf_((double)bias[i]) ? bias[i] : theta[i] + bias[i];
+    for (i = 0; i < seen; i++) theta[i] = hfy_sim_bias_(theta[i], bias[i], run->late);
   }
   for (i = seen; i < n; i++) theta[i] = (hfy_real)-HUGE_VAL;
 }
 
 /* A whole row; and the null pattern's score. */
 HFY_PRIVATE_ void hfy_net_mask_row_(const hfy_net_run_ *run, size_t who, hfy_real *theta) {
-  hfy_net_mask_(&run->net, who, 0, run->net.count, theta);
+  hfy_net_mask_(run, who, 0, run->net.count, theta);
   if (run->net.null_pattern) theta[run->net.count] = (hfy_real)run->net.null_score;
 }
 
@@ -14454,7 +14469,7 @@ HFY_COLD_ double hfy_net_score_(const hfy_net_run_ *run, const hfy_net_walk_ *w,
   } else {
     hfy_net_norms_(run, w->before, 1, &inverse);
     hfy_net_scores_(run, w->before, 1, &inverse, row, 1, &theta, 1);
-    hfy_net_mask_(&run->net, w->who, row, 1, &theta);
+    hfy_net_mask_(run, w->who, row, 1, &theta);
     score = HFY_NET_TIMES_(run, (double)theta);
   }
   if (!HFY_NET_LATE_(run) || fabs(score) <= HFY_REAL_MAX_) return score;
@@ -14829,7 +14844,7 @@ HFY_PRIVATE_ void hfy_net_exact_(const hfy_net_run_ *run, const hfy_net_walk_ *w
     hfy_sim_tile_(run->simd, run->net.sim, run->net.beta, &x, &q, dim, score + i, GROUP);
   }
   for (i = 0; i < n; i++) {
-    hfy_net_mask_(&run->net, w->who, row[i], 1, score + i);
+    hfy_net_mask_(run, w->who, row[i], 1, score + i);
     theta[i] = (double)score[i];
     over |= score[i] > b->upper[row[i]];
   }
@@ -15133,6 +15148,7 @@ HFY_COLD_ hfy_status hfy_net_choose_bounds_(hfy_net_run_ *run, hfy_work *work) {
                               (size_t)net->index->generation, (size_t)net->generation);
     if (status) return status;
     seek->beta = net->beta;
+    seek->late = run->late;
     seek->width = run->fast.margin;
     seek->kth = run->fast.kth;
     seek->workers = run->fast.workers;
@@ -15305,7 +15321,7 @@ HFY_PRIVATE_ void hfy_net_fold_(const hfy_net_pass_ *pass, size_t from, size_t t
     for (j = 0; j < nq; j++) {
       hfy_real *theta = t->scores + j * run->block;
       const size_t who = pass->s->walk[j].who, shown = hfy_net_shown_(&run->net, who, from, n);
-      hfy_net_mask_(&run->net, who, from, shown, theta);
+      hfy_net_mask_(run, who, from, shown, theta);
       if (shown) some |= hfy_net_weigh_(run, t->fold + j, theta, from, shown, t->part + j * width, width);
       if (shown < n) memset(theta + shown, 0, (n - shown) * sizeof *theta);
     }
@@ -15344,7 +15360,7 @@ HFY_PRIVATE_ void hfy_net_segment_(void *context, size_t i) {
     hfy_net_block_(run, pass->nq, from, n, t->scores, pass->s);
     for (j = 0; j < pass->nq; j++) {
       const size_t who = pass->s->walk[j].who, shown = hfy_net_shown_(&run->net, who, from, n);
-      hfy_net_mask_(&run->net, who, from, shown, t->scores + j * run->block);
+      hfy_net_mask_(run, who, from, shown, t->scores + j * run->block);
       if (shown) hfy_net_collect_(run, t->list + j, t->scores + j * run->block, from, shown, t);
     }
   }
@@ -15413,7 +15429,7 @@ HFY_PRIVATE_ hfy_status hfy_net_take_list_(const hfy_net_run_ *run, size_t j, hf
   for (from = 0; from < limit; from += n) {
     n = hfy_base_min_(run->block, limit - from);
     hfy_net_scores_(run, w->q, 1, s->inverse_q ? s->inverse_q + j : NULL, from, n, t->scores, run->block);
-    hfy_net_mask_(&run->net, w->who, from, n, t->scores);
+    hfy_net_mask_(run, w->who, from, n, t->scores);
     hfy_net_collect_(run, &all, t->scores, from, n, t);
   }
   s->sep.count = all.count;

@@ -119,7 +119,7 @@ static hfy_status begin(memory_of *m, const hfy_index *index, hfy_isa isa, doubl
   hfy_net_run_ *run = &m->run;
   memset(run, 0, sizeof *run);
   run->net.dim = m->dim, run->net.count = m->count, run->net.keys = m->keys, run->net.key_stride = m->stride;
-  run->net.beta = beta, run->net.index = index;
+  run->net.beta = beta, run->late = 1, run->net.index = index;
   run->net.sep.kind = kth > 1 ? HFY_SEP_KSUBSETS : HFY_SEP_SPARSEMAX;
   run->simd = hfy_simd_of_(isa);
   run->block = run->fold = 8, run->segment = 40;
@@ -870,7 +870,7 @@ TEST(bounds_follow_a_query) {
             }
           }
           m.run.simd->dot(m.keys, m.stride, m.count, q, dim, 1, dim, theta, m.count);
-          for (i = 0; i < m.count; i++) theta[i] = hfy_sim_theta_(m.run.net.beta, (double)theta[i], NULL, i);
+          for (i = 0; i < m.count; i++) theta[i] = hfy_sim_theta_(m.run.net.beta, (double)theta[i], NULL, i, 1);
           memcpy(kept, s->upper, m.count * sizeof *kept);
           memcpy(kept + m.count, s->anchor, dim * sizeof *kept);
           ready = s->kept, norm = s->norm;
@@ -955,7 +955,7 @@ TEST(bounds_follow_over_any_range) {
       for (move = 0; move < 20; move++) {
         int known = move && hfy_net_follow_(&m.run, q, &m.tile.fast.bounds);
         m.run.simd->dot(m.keys, m.dim, m.count, q, m.dim, 1, m.dim, theta, m.count);
-        for (i = 0; i < m.count; i++) theta[i] = hfy_sim_theta_(m.run.net.beta, theta[i], NULL, i);
+        for (i = 0; i < m.count; i++) theta[i] = hfy_sim_theta_(m.run.net.beta, theta[i], NULL, i, 1);
         for (i = 0; known && i < m.count; i++) CHECK(m.tile.fast.bounds.upper[i] >= theta[i]);
         followed += (size_t)known;
         if (!known) {

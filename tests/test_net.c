@@ -591,11 +591,11 @@ TEST(all_visible_is_no_mask) {
   f.net.visible = f.visible;
   CHECK(hfy_retrieve(&f.net, f.queries, 3, f.out, NULL, NULL) == HFY_OK);
   CHECK(same_bits(plain, f.out, sizeof plain));
-  fill(f.bias, 6, 0); /* theta is rounded, then */
+  fill(f.bias, 6, 0);
   f.net.bias = f.bias;
   f.net.visible = NULL;
   CHECK(hfy_retrieve(&f.net, f.queries, 3, f.out, NULL, NULL) == HFY_OK);
-  CHECK(agree(plain, f.out, 12, 4));
+  CHECK(same_bits(plain, f.out, sizeof plain));
 }
 
 TEST(everything_masked) {
@@ -624,9 +624,8 @@ TEST(everything_masked) {
   CHECK(same_bits(f.out + 8, plain + 8, 4 * sizeof *plain));
   f.net.visible = NULL;
   fill(f.bias, 18, 0);
-  f.net.bias = f.bias;
-  CHECK(hfy_retrieve(&f.net, f.queries, 3, plain, NULL, NULL) == HFY_OK);
   for (i = 0; i < 6; i++) f.bias[i] = (hfy_real)-HUGE_VAL;
+  f.net.bias = f.bias;
   f.net.bias_stride = 6;
   fill(f.out, 12, 7);
   CHECK_FAILS(hfy_retrieve(&f.net, f.queries, 3, f.out, &report, &work), HFY_ERR_ARG, &work, "query 0");
