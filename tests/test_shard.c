@@ -1268,6 +1268,48 @@ TEST(instruction_sets) {
   work.isa = HFY_ISA_BEST;
 }
 
+/* A slice with a bias and one without are the whole with zeros, to the bit; scores beyond the range end at its end. */
+TEST(biased_and_huge_slices) {
+  enum { N = 40, HALF = 20 };
+  hfy_rng rng = hfy_rng_seed(21);
+  size_t t, i, bytes;
+  for (t = 0; t < 60; t++) {
+    hfy_real keys[N], values[N], bias[N], q = 1, whole = 0, parts = 0, score[2] = {0, 0}, top[2] = {0, 0};
+    const int huge = t % 3 == 2;
+    size_t best[2] = {0, 0}, index[2];
+    hfy_report report;
+    hfy_net net, slice;
+    char *a, *b;
+    memset(&net, 0, sizeof net), memset(&report, 0, sizeof report);
+    for (i = 0; i < N; i++) {
+      keys[i] = (hfy_real)((huge ? REAL_MAX / 4 : 3) * hfy_rng_uniform(&rng));
+      values[i] = (hfy_real)hfy_rng_uniform(&rng);
+      bias[i] = i < HALF && !huge ? (hfy_real)hfy_rng_uniform(&rng) : 0;
+    }
+    net.dim = 1, net.count = N, net.keys = keys, net.values = values, net.beta = huge ? 1e17 : 0.7, net.bias = bias;
+    net.sep.kind = t % 2 ? HFY_SEP_ENTMAX : HFY_SEP_SPARSEMAX;
+    report.best = best, report.best_score = score;
+    report.top = 1, report.top_index = index, report.top_score = top;
+    if (hfy_retrieve(&net, &q, 1, &whole, &report, NULL)) {
+      CHECK(huge && sizeof(hfy_real) == sizeof(double)); /* beta s is more than there is */
+      continue;
+    }
+    net.bias = NULL;
+    bytes = hfy_shard_bytes(&net, 1, 0);
+    a = (char *)malloc(bytes), b = (char *)malloc(bytes);
+    slice = net, slice.count = HALF, slice.bias = bias;
+    CHECK(hfy_shard_find(&slice, 0, &q, 1, 0, a, bytes, NULL) == HFY_OK);
+    slice.bias = NULL, slice.keys = keys + HALF, slice.values = values + HALF;
+    CHECK(hfy_shard_find(&slice, HALF, &q, 1, 0, b, bytes, NULL) == HFY_OK);
+    CHECK(hfy_shard_merge(a, bytes, b, hfy_shard_used(b, bytes), NULL) == HFY_OK);
+    report.best++, report.best_score++, report.top_index++, report.top_score++;
+    CHECK(hfy_shard_finish(&net, &q, 1, a, bytes, &parts, &report, NULL) == HFY_OK);
+    CHECK(same_bits(&whole, &parts, sizeof q) && same_bits(score, score + 1, sizeof q) && same_bits(top, top + 1, sizeof q));
+    CHECK(best[0] == best[1] && index[0] == index[1] && (!huge || fabs((double)score[0]) <= REAL_MAX));
+    free(a), free(b);
+  }
+}
+
 int main(int argc, char **argv) {
   CHECK_BEGIN(argc, argv);
   RUN(margins_random);
@@ -1295,6 +1337,7 @@ int main(int argc, char **argv) {
   RUN(numbers_beyond_32_bits);
   RUN(bad_finish);
   RUN(coverage);
+  RUN(biased_and_huge_slices);
   RUN(instruction_sets);
   hfy_work_free(&work);
   return CHECK_END();
