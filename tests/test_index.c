@@ -308,7 +308,7 @@ TEST(same_bits_in_larger_memories) {
 #ifndef HFY_DOUBLE /* a dimension beyond what 32 bits add up at a time; bytes are those of either precision */
 TEST(long_rows) {
   hfy_rng rng = hfy_rng_seed(8);
-  size_t dim = 70001, i, nq = 5, d;
+  size_t dim = 70001, i, nq = 3, d;
   memory_of m;
   hfy_index_options options = {3, 0, 0, HFY_SIM_DOT};
   m.dim = dim, m.count = 9, m.stride = dim;
@@ -1313,7 +1313,7 @@ TEST(solutions_leave_no_trace) {
 TEST(cut_by_the_threshold) {
   static const size_t kinds[] = {GAUSS, TIES, ZEROS, IMAGES, EQUAL, OUTLIERS};
   static const double widths[] = {0.02, 0.3, 4, 100};
-  enum { Q = 20 };
+  enum { Q = 12 };
   hfy_rng rng = hfy_rng_seed(77);
   size_t a, which, w, j, wide = 0;
   for (a = 0; a < 6; a++) {

@@ -668,7 +668,7 @@ TEST(one_pass_is_plain_small) {
 TEST(one_pass_is_plain_in_tiles) {
   int how;
   for (how = 0; how < SPREADS; how++)
-    if (MINE(how)) one_pass_is_plain(1500, 3, 150, how, how % 3 ? 0.01 : 20);
+    if (MINE(how)) one_pass_is_plain(1500, 3, 100, how, how % 3 ? 0.01 : 20);
 }
 TEST(one_pass_is_plain_when_everything_is_a_candidate) { one_pass_is_plain(45000, 2, 2, SPREAD_EQUAL, 1); }
 TEST(one_pass_is_plain_when_the_best_comes_last) { one_pass_is_plain(45000, 2, 2, SPREAD_UP, 1e-3); }
