@@ -177,8 +177,8 @@
      Scores are within 4 eps sqrt(D) beta |x||q| of the exact ones, eps that of hfy_real. Separations and
      post-transformations are, for the input they get, within a few units in the last place in float and within 1e-12 in
      double. Weights of 0 and of 1 are exact, and where p is one-hot the pattern is copied to the bit. Float retrievals
-     without a bias lose nothing to the size of theta: beta multiplies differences of similarities (SOFTMAX and EXP of
-     dots, kinds with a margin; math 12).
+     lose nothing to the size of beta sim: beta multiplies differences of similarities (SOFTMAX and EXP of dots, kinds
+     with a margin; a bias goes along as bias/beta; math 12).
      A query's bits depend neither on the batch it came in, nor on threads, nor on the run: every dot product is summed
      in one fixed order, and projections add patterns in ascending order. They do depend on the instruction set (which
      hfy_simd_isa tells and work.isa forces), and in the last places on compiler, flags, libm and, where there is one,
@@ -3585,7 +3585,7 @@ typedef struct hfy_simd_ {
      1e-300), or more. y may be x. Returns their sum, in double (float: added four at a time in float). */
   double (*softmax)(const hfy_real *x, size_t n, hfy_real max, double least, hfy_real *y);
 #if HFY_SIMD_LATE_
-  /* y[i] = e^(a (x[i] - max)), of differences rounded to hfy_real; a > 0; the rest as softmax */
+  /* y[i] = e^(a (x[i] - max)), a > 0 and its product rounded to hfy_real; the rest as softmax */
   double (*softmax_late)(const hfy_real *x, size_t n, hfy_real max, double a, double least, hfy_real *y);
 #endif
   void (*scale)(hfy_real *y, size_t n, double a);                 /* y = a y, a rounded to hfy_real */
@@ -19940,7 +19940,7 @@ typedef struct hfy_shard_record_ {
   uint64_t dropped; /* candidates that found no room */
   double lost;      /* the best score of those */
   uint64_t best;    /* sums: where the maximum is */
-  double top, sum;  /* sums: the maximum (-infinity: all is masked), the sum; lists: 1 if scores were late, in sum */
+  double top, sum;  /* sums: the maximum (-infinity: all is masked), the sum */
 } hfy_shard_record_;
 
 /* A head and what follows from it. (No size_t is assumed to hold a number of patterns: it may have 32 bits.) */
@@ -20234,7 +20234,6 @@ HFY_COLD_ void hfy_shard_keep_list_(const hfy_shard_call_ *call, size_t live, si
   hfy_shard_sieve_ sieve;
   unsigned char *entry = (unsigned char *)call->partial + b->pool + s->walk[j].who * b->capacity * b->entry;
   size_t l;
-  record.sum = HFY_NET_LATE_(&call->run) ? 1 : 0;
   if (!status) {
     hfy_net_heat_(&call->run, &s->sep);
     memcpy(score, s->sep.weight, s->sep.count * sizeof *score);
@@ -20438,7 +20437,6 @@ HFY_COLD_ hfy_shard_record_ hfy_shard_merge_lists_(const hfy_shard_block_ *into,
   for (i = 0; i < na; i++) score[i] = hfy_shard_score_(a_entry + i * into->entry);
   for (i = 0; i < nb; i++) score[na + i] = hfy_shard_score_(b_entry + i * into->entry);
   hfy_shard_set_sieve_(into, score, na + nb, &sieve);
-  record.sum = !na ? b->sum : !nb ? a->sum : a->sum * b->sum;
   record.dropped = a->dropped + b->dropped;
   record.lost = a->lost > b->lost ? a->lost : b->lost;
   while (na || nb) {
@@ -20571,7 +20569,6 @@ HFY_COLD_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_
   hfy_real *z = run->net.readout ? s->out : s->z;
   hfy_net_rows_ found = {rows, width, width};
   hfy_net_weights_ p = {NULL, NULL, 0, 0, 0, &record->top, 0};
-  const int late = HFY_NET_LATE_(run) && record->sum > 0;
   hfy_net_sum_ sum;
   hfy_status status;
   if (s->walk->status) return s->walk->status;
@@ -20593,7 +20590,7 @@ HFY_COLD_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_
     s->sep.index[l] = l;
     s->sep.weight[l] = hfy_shard_score_(entry);
     theta[l] = s->sep.weight[l];
-    s->sep.weight[l] = (double)(hfy_real)(late ? theta[l] / run->late : theta[l]); /* to the bit */
+    s->sep.weight[l] = (double)(hfy_real)(theta[l] / run->late); /* what it was, to the bit */
     memcpy(rows + l * width, entry + 16, width * sizeof *rows);
   }
   if (b->lists) {
@@ -20601,8 +20598,7 @@ HFY_COLD_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_
     if (record->dropped && hfy_sep_lacks_(&b->sep, theta, count, record->lost, 0, theta + count))
       return HFY_ERR_NOMEM;
     status = hfy_net_add_null_(run, HFY_OK, &s->sep);
-    if (!status && HFY_NET_LATE_(run) && !late && s->sep.count > count) s->sep.weight[count] = run->null;
-    if (!status) status = hfy_sep_candidates_(late ? &run->net.sep : &b->sep, &s->sep);
+    if (!status) status = hfy_sep_candidates_(&run->net.sep, &s->sep);
     if (status) return status;
     p = hfy_net_listed_weights_(run, &s->sep);
     hfy_net_project_(run, &p, &found, s, z);

@@ -112,8 +112,7 @@ TEST(null_pattern_is_a_key_of_zeros) {
   CHECK(compared > 400);
 }
 
-/* What asks for it where there is none of it. */
-/* A null pattern beside scores that wait for beta: as a key of zeros with a bias, where none waits, but for rounding;
+/* A null pattern beside scores that wait for beta: as a key of zeros with a bias, but for rounding;
    and the energies of the states are those that hfy_energy finds. */
 TEST(null_pattern_beside_late_scores) {
   enum { N = 24, D = 5, B = 4, T = 2 };
@@ -150,6 +149,7 @@ TEST(null_pattern_beside_late_scores) {
   }
 }
 
+/* What asks for it where there is none of it. */
 TEST(null_pattern_refused) {
   fixture f;
   hfy_work work;
