@@ -8106,15 +8106,15 @@ HFY_PRIVATE_ void hfy_sim_tile_(const hfy_simd_ *simd, hfy_sim sim, double beta,
 
 /* --- bounds of scores   (math 13.1, 13.2) --- */
 
-/* theta + bias; -infinity whatever theta is where the bias is. late: what both are still to be multiplied by. */
-HFY_PRIVATE_ hfy_real hfy_sim_bias_(hfy_real theta, hfy_real bias, double late) {
-  return hfy_base_is_neg_inf_((double)bias) ? bias : theta + (hfy_real)((double)bias / late);
+/* theta + over bias; -infinity whatever theta is where the bias is. */
+HFY_PRIVATE_ hfy_real hfy_sim_bias_(hfy_real theta, hfy_real bias, double over) {
+  return hfy_base_is_neg_inf_((double)bias) ? bias : theta + (hfy_real)(over * (double)bias);
 }
 
 /* theta of a dot, as hfy_sim_tile_ and a bias make it: monotone in the dot. */
-HFY_PRIVATE_ hfy_real hfy_sim_theta_(double beta, double dot, const hfy_real *bias, size_t i, double late) {
+HFY_PRIVATE_ hfy_real hfy_sim_theta_(double beta, double dot, const hfy_real *bias, size_t i, double over) {
   const hfy_real theta = (hfy_real)(beta * dot);
-  return bias ? hfy_sim_bias_(theta, bias[i], late) : theta;
+  return bias ? hfy_sim_bias_(theta, bias[i], over) : theta;
 }
 
 /* Can a row with this theta (or one below) get weight while the best, or kth best, is at least top? */
@@ -8925,7 +8925,7 @@ typedef struct hfy_index_seek_ {
   int sparse;     /* masks leave: 1: few rows; 2: so few of a tile that queries are better sought alone */
   double slack;   /* of a squared distance, relative */
   double beta;    /* > 0 */
-  double late;    /* what scores are still to be multiplied by: a bias is divided by it */
+  double over;    /* what a bias is multiplied by: 1, or 1 over the beta that scores wait for */
   double width;   /* >= 0: how far below the kth best theta a candidate may lie */
   size_t kth;     /* >= 1 */
 } hfy_index_seek_;
@@ -9141,7 +9141,7 @@ HFY_PRIVATE_ hfy_real hfy_index_theta_(const hfy_index_seek_ *seek, double bound
       bound = bound * (outer || side > 0 ? 1 + 1e-14 : 1 - 5e-4) + side * 1e-300;
     }
   }
-  return hfy_sim_theta_(seek->beta, bound, bias, row, seek->late);
+  return hfy_sim_theta_(seek->beta, bound, bias, row, seek->over);
 }
 
 /* The most steps on either side of 0 whose dots fit in 32 bits, or two bytes. */
@@ -9226,7 +9226,7 @@ HFY_PRIVATE_ void hfy_index_span_(void *context, size_t task) {
       hfy_real theta;
       if (l->c) up += (double)l->c[row] * l->C;
       theta = t->seek->sim ? hfy_index_theta_(t->seek, up, l->own, 1, &l->unit, t->bias, row)
-                           : hfy_sim_theta_(t->seek->beta, up * l->unit.a * l->unit.b, t->bias, row, t->seek->late);
+                           : hfy_sim_theta_(t->seek->beta, up * l->unit.a * l->unit.b, t->bias, row, t->seek->over);
       if (!t->list || theta < t->upper[row]) t->upper[row] = theta;
     }
   }
@@ -13994,7 +13994,7 @@ HFY_COLD_ void hfy_net_put_off_(hfy_net_run_ *run) {
   const int sums = method == HFY_SEP_BY_SOFTMAX_ || method == HFY_SEP_BY_EXP_;
   const double unit = net->sep.rho / net->beta, null = net->null_score / net->beta;
   if (!HFY_SIMD_LATE_ || net->sep.plus || !(unit > 1e-36 && unit < 1e36)) return;
-  if (net->null_pattern && !(fabs(null) > 1e-36 && fabs(null) < 1e36) && !(null >= 0 && null <= 0)) return;
+  if (fabs(null) > 0 && !(fabs(null) > 1e-36 && fabs(null) < 1e36)) return;
   if (sums ? net->sim != HFY_SIM_DOT : !(hfy_sep_link_margin_(&net->sep) < DBL_MAX)) return;
   run->late = net->beta;
   run->rho = net->sep.rho;
@@ -14291,7 +14291,8 @@ HFY_PRIVATE_ void hfy_net_mask_(const hfy_net_run_ *run, size_t who, size_t from
   size_t i, seen = hfy_net_shown_(net, who, from, n);
   if (net->bias) {
     const hfy_real *bias = net->bias + who * net->bias_stride + from;
-    for (i = 0; i < seen; i++) theta[i] = hfy_sim_bias_(theta[i], bias[i], run->late);
+    const double over = 1 / run->late;
+    for (i = 0; i < seen; i++) theta[i] = hfy_sim_bias_(theta[i], bias[i], over);
   }
   for (i = seen; i < n; i++) theta[i] = (hfy_real)-HUGE_VAL;
 }
@@ -15148,7 +15149,7 @@ HFY_COLD_ hfy_status hfy_net_choose_bounds_(hfy_net_run_ *run, hfy_work *work) {
                               (size_t)net->index->generation, (size_t)net->generation);
     if (status) return status;
     seek->beta = net->beta;
-    seek->late = run->late;
+    seek->over = 1 / run->late;
     seek->width = run->fast.margin;
     seek->kth = run->fast.kth;
     seek->workers = run->fast.workers;
