@@ -2645,9 +2645,9 @@ int main(int argc, char **argv) {
   RUN(dense_theory_is_golden);
   RUN(averages_in_closed_form);
   RUN(thresholds_bound_the_outliers);
-  RUN(samples_and_quadrature_agree);
-  RUN(corrected_theory_is_golden);
-  RUN(optima_are_golden);
+  RUN_ONCE(samples_and_quadrature_agree);
+  RUN_ONCE(corrected_theory_is_golden);
+  RUN_ONCE(optima_are_golden);
   RUN_ONCE(theory_at_its_ends);
   RUN(replica_is_golden);
   RUN(circular_law_is_golden);
@@ -2668,16 +2668,16 @@ int main(int argc, char **argv) {
   RUN(silent_units_in_spectra);
   RUN(no_row_has_more_constraints_than_weights);
   RUN(sparse_rows_are_polished);
-  RUN(threshold_search_is_golden);
+  RUN_ONCE(threshold_search_is_golden);
   RUN_ONCE(brackets_widen);
   RUN_ONCE(brackets_widen_far);
   RUN(sparse_thresholds);
   RUN(dynamics_are_golden);
   RUN(integrators_and_forms_agree);
-  RUN(batches_are_one_by_one);
+  RUN_ONCE(batches_are_one_by_one);
   RUN_LONG(the_jacobian_predicts_return_and_departure);
   RUN(runs_that_settle_run_out_and_diverge);
-  RUN(infinite_slopes_do_not_stall);
+  RUN_ONCE(infinite_slopes_do_not_stall);
   RUN_ONCE(no_run_goes_on_for_ever);
   RUN(sparse_rows_are_never_nan);
   RUN_LONG(basins);
@@ -2698,7 +2698,7 @@ int main(int argc, char **argv) {
   RUN_LONG(the_lead_at_a_load);
   RUN_ONCE(the_lead_of_samples_and_networks);
   RUN(moments_of_the_weights);
-  RUN(outliers_are_where_the_theory_puts_them);
-  RUN(every_golden_row_was_asked_for);
+  RUN_ONCE(outliers_are_where_the_theory_puts_them);
+  RUN_ONCE(every_golden_row_was_asked_for);
   return CHECK_END();
 }
