@@ -153,8 +153,8 @@ set title sprintf('CV %g', C3[k]); set xrange [0.6:1.6]; set yrange [0.01:31]; s
 set xlabel 'exponent n' offset 0,0.5; set ylabel (c == 1 ? 'smoothness σ' : ''); unset colorbox
 plot at('fig3_theory') using ($1==C3[k] && $4 > 0 ? $2 : NaN):3:4 with points pt 5 ps 0.75 palette, \
      for [j=5:6] border(C3[k], j) using 1:2 with points pt 7 ps 0.25 lc rgb colour(j - 3), \
-     at('fig3_measured') using ($1==C3[k] && $7 > 0 ? $2 : NaN):3:(0.3+5*$7) with points pt 7 ps variable lc rgb colour(6), \
-     at('fig3_measured') using ($1==C3[k] && $7 <= 0 ? $2 : NaN):3 with points pt 2 ps 0.5 lc rgb 'gray50', \
+     at('fig3_measured') using ($1==C3[k] && $7 > 0.02 ? $2 : NaN):3:(0.3+5*$7) with points pt 7 ps variable lc rgb colour(6), \
+     at('fig3_measured') using ($1==C3[k] && $7 <= 0.02 ? $2 : NaN):3 with points pt 2 ps 0.5 lc rgb 'gray65', \
      sprintf("< awk -F, '$1==%g && $4 > m { m = $4; p = $2; s = $3 } END { print p \",\" s }' %s", C3[k], at('fig3_theory')) using 1:2 with points pt 1 ps 1.6 lw 3 lc rgb 'black', \
      sprintf("< awk -F, '$1==%g && $7 > m { m = $7; p = $2; s = $3 } END { print p \",\" s }' %s", C3[k], at(sprintf('search_%d', largest('search')))) using 1:2 with points pt 2 ps 1.6 lw 3 lc rgb colour(1)
 }
@@ -162,7 +162,7 @@ r = 2; c = 3; @frame
 unset title; unset logscale y; unset xlabel; unset ylabel; unset tics; unset border; set xrange [0:1]; set yrange [0:1]
 set colorbox user origin screen 0.94,0.17 size screen 0.015,0.25 vertical; set cbtics 0.2; set cblabel 'predicted load'
 set key default; set key inside left top vertical maxrows 6 Left reverse samplen 1 maxcols 1
-plot '+' using (-1):(0):(0) with points pt 5 ps 0 palette notitle, NaN with points pt 7 ps 2 lc rgb colour(6) title 'measured (this size: 0.3)', NaN with points pt 2 ps 0.5 lc rgb 'gray50' title 'measured: below 0.02', \
+plot '+' using (-1):(0):(0) with points pt 5 ps 0 palette notitle, NaN with points pt 7 ps 2 lc rgb colour(6) title 'measured (this size: 0.3)', NaN with points pt 2 ps 0.5 lc rgb 'gray65' title 'measured: below 0.02', \
      NaN with points pt 7 ps 0.6 lc rgb colour(2) title 'λ_{bulk} = 0 as the load goes to 0', NaN with points pt 7 ps 0.6 lc rgb colour(3) title 'λ_{mem} = 0', NaN with points pt 1 ps 1.6 lw 3 lc rgb 'black' title 'largest predicted', NaN with points pt 2 ps 1.6 lw 3 lc rgb colour(1) title 'largest measured (searched)'
 unset multiplot
 @again
