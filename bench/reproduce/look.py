@@ -24,8 +24,8 @@ from scipy import ndimage
 HERE = os.path.dirname(os.path.abspath(__file__))
 DOCS = os.path.join(HERE, '..', '..', 'docs')
 PHOTOGRAPHS = ('recall.png', 'recall_broken.png', 'hfy_recall_free.png', 'hfy_recall_sequence.png',
-               'bench_speed.svg', 'bench_memory.svg', 'rate_fig2.png',
-               'rate_fig7.png')  # no curves: photographs, points beside words, clouds of points
+               'bench_speed.svg', 'bench_memory.svg', 'rate_fig2.png', 'rate_fig3.png',
+               'rate_fig7.png')  # no curves: photographs, points beside words, a map, clouds of points
 
 
 def render(path):
