@@ -3113,6 +3113,12 @@ HFY_PRIVATE_ void *hfy_base_take_(hfy_base_arena_ *arena, size_t count, size_t s
 
 #define HFY_TAKE_(arena, type, count) ((type *)hfy_base_take_(arena, count, sizeof(type)))
 
+/* Up to four arrays of n doubles (NULL: fewer). */
+HFY_COLD_ void hfy_base_doubles_(hfy_base_arena_ *arena, size_t n, double **a, double **b, double **c, double **d) {
+  *a = HFY_TAKE_(arena, double, n);
+  if (b) hfy_base_doubles_(arena, n, b, c, d, NULL);
+}
+
 /* The start of every fallible function: the work to use (a local one for NULL), its message empty. */
 HFY_PRIVATE_ hfy_work *hfy_base_open_(hfy_work *work, hfy_work *local) {
   if (!work) work = (hfy_work *)memset(local, 0, sizeof *local);
@@ -6758,13 +6764,10 @@ typedef struct hfy_linalg_general_ {
 HFY_COLD_ void hfy_linalg_general_plan_(hfy_base_arena_ *arena, size_t n, int vectors, hfy_linalg_general_ *e) {
   const size_t panel = HFY_LINALG_PANEL_, square = hfy_base_times_(n, n);
   e->h = HFY_TAKE_(arena, double, square);
-  e->v = HFY_TAKE_(arena, double, hfy_base_times_(n, panel));
-  e->y = HFY_TAKE_(arena, double, hfy_base_times_(n, panel));
-  e->w = HFY_TAKE_(arena, double, hfy_base_times_(n, panel));
+  hfy_base_doubles_(arena, hfy_base_times_(n, panel), &e->v, &e->y, &e->w, NULL);
   e->t = HFY_TAKE_(arena, double, panel * panel + panel);
   e->all = HFY_TAKE_(arena, double, vectors ? square : 0);
-  e->tau = HFY_TAKE_(arena, double, n);
-  e->scale = HFY_TAKE_(arena, double, n);
+  hfy_base_doubles_(arena, n, &e->tau, &e->scale, NULL, NULL);
   e->block = HFY_TAKE_(arena, double, 32 * (HFY_LINALG_CHUNK_ + 2));
   e->coefficient = HFY_TAKE_(arena, double, 3 * HFY_LINALG_CHUNK_);
   e->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(n, n, n, sizeof(double)));
@@ -7135,9 +7138,7 @@ typedef struct hfy_linalg_vectors_ {
 HFY_COLD_ void hfy_linalg_vectors_plan_(hfy_base_arena_ *arena, size_t n, hfy_linalg_vectors_ *s) {
   hfy_linalg_general_plan_(arena, n, 1, &s->eigen);
   s->u = HFY_TAKE_(arena, double, hfy_base_times_(n, hfy_base_times_(2, n)));
-  s->m = HFY_TAKE_(arena, double, hfy_base_times_(2, n));
-  s->x = HFY_TAKE_(arena, double, hfy_base_times_(2, n));
-  s->best = HFY_TAKE_(arena, double, hfy_base_times_(2, n));
+  hfy_base_doubles_(arena, hfy_base_times_(2, n), &s->m, &s->x, &s->best, NULL);
   s->swapped = HFY_TAKE_(arena, unsigned char, n);
 }
 
@@ -7418,9 +7419,7 @@ HFY_COLD_ void hfy_linalg_symmetric_plan_(hfy_base_arena_ *arena, size_t n, int 
   s->room = vectors ? hfy_base_plus_(hfy_base_times_(n, 8), 64) : 0;
   s->count = 0;
   s->reflectors = HFY_TAKE_(arena, double, hfy_base_times_(vectors ? n : panel, n));
-  s->tau = HFY_TAKE_(arena, double, n);
-  s->diagonal = HFY_TAKE_(arena, double, n);
-  s->off = HFY_TAKE_(arena, double, n);
+  hfy_base_doubles_(arena, n, &s->tau, &s->diagonal, &s->off, NULL);
   s->w = HFY_TAKE_(arena, double, hfy_base_times_(panel, n));
   s->small = HFY_TAKE_(arena, double, 2 * panel);
   s->block = HFY_TAKE_(arena, double, vectors ? panel * panel : 0);
@@ -7674,10 +7673,8 @@ typedef struct hfy_linalg_svd_ {
 HFY_COLD_ void hfy_linalg_svd_plan_(hfy_base_arena_ *arena, size_t rows, size_t columns, hfy_linalg_svd_ *s) {
   s->tall = rows > columns ? rows : columns;
   s->wide = rows > columns ? columns : rows;
-  s->matrix = HFY_TAKE_(arena, double, hfy_base_times_(rows, columns));
-  s->scaled = HFY_TAKE_(arena, double, hfy_base_times_(rows, columns));
-  s->gram = HFY_TAKE_(arena, double, hfy_base_times_(s->wide, s->wide));
-  s->v = HFY_TAKE_(arena, double, hfy_base_times_(s->wide, s->wide));
+  hfy_base_doubles_(arena, hfy_base_times_(rows, columns), &s->matrix, &s->scaled, NULL, NULL);
+  hfy_base_doubles_(arena, hfy_base_times_(s->wide, s->wide), &s->gram, &s->v, NULL, NULL);
   s->square = HFY_TAKE_(arena, double, s->wide);
   hfy_linalg_symmetric_plan_(arena, s->wide, 1, &s->eigen);
   /* the eigenproblem's scratch for products serves those with A as well */
@@ -10126,17 +10123,12 @@ HFY_COLD_ void hfy_structure_plan_(hfy_base_arena_ *arena, const hfy_structure *
   s->apart = s->unary;
   if (hfy_structure_is_level_(structure)) s->apart = HFY_TAKE_(arena, double, n);
   if (structure->oracle == hfy_structure_sequence_) s->part = HFY_TAKE_(arena, double, m);
-  s->c = HFY_TAKE_(arena, double, n);
-  s->u = HFY_TAKE_(arena, double, n);
-  s->u_low = HFY_TAKE_(arena, double, n);
+  hfy_base_doubles_(arena, n, &s->c, &s->u, &s->u_low, NULL);
   s->touched = HFY_TAKE_(arena, uint32_t, n);
   s->mark = HFY_TAKE_(arena, unsigned char, n + m);
   s->fresh = HFY_TAKE_(arena, size_t, structure->most);
   s->oracle = hfy_base_take_(arena, structure->scratch, 1);
-  s->weight = HFY_TAKE_(arena, double, room);
-  s->target = HFY_TAKE_(arena, double, room);
-  s->ones = HFY_TAKE_(arena, double, room);
-  s->side = HFY_TAKE_(arena, double, room);
+  hfy_base_doubles_(arena, room, &s->weight, &s->target, &s->ones, &s->side);
   s->factor = HFY_TAKE_(arena, double, packed);
   s->vertex = HFY_TAKE_(arena, hfy_structure_vertex_, room);
   s->on = HFY_TAKE_(arena, uint32_t, hfy_base_times_(room, structure->most));
@@ -20952,10 +20944,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_retrieves(const hfy_net *net, const hfy
   n = full.count;
   threshold = hfy_theory_lead_(margin, full.beta);
   while (hfy_base_layout_(&arena, w, &status)) {
-    q = HFY_TAKE_(&arena, double, full.dim);
-    room = HFY_TAKE_(&arena, double, full.dim);
-    score = HFY_TAKE_(&arena, double, n);
-    sorted = HFY_TAKE_(&arena, double, n);
+    hfy_base_doubles_(&arena, full.dim, &q, &room, NULL, NULL);
+    hfy_base_doubles_(&arena, n, &score, &sorted, NULL, NULL);
     best = HFY_TAKE_(&arena, size_t, hfy_base_min_(k, n));
   }
   if (status) return status;
@@ -21002,8 +20992,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_bound_energy(const hfy_net *net, const 
   if (entropy < 0) return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "net->sep is no negentropy on the simplex");
   if (lower && n_queries && !queries) return hfy_base_null_(w, "queries");
   while (hfy_base_layout_(&arena, w, &status)) {
-    q = HFY_TAKE_(&arena, double, full.dim);
-    room = HFY_TAKE_(&arena, double, full.dim);
+    hfy_base_doubles_(&arena, full.dim, &q, &room, NULL, NULL);
   }
   if (!status) status = hfy_theory_survey_(&full, NULL, &square, NULL, room, w);
   if (status) return hfy_base_close_(w, &local, status);
@@ -21299,10 +21288,7 @@ HFY_COLD_ hfy_status hfy_theory_follow_(hfy_theory_course_ *s, const size_t *pat
   hfy_status status = HFY_OK;
   while (hfy_base_layout_(&arena, work, &status)) {
     s->p = HFY_TAKE_(&arena, double, full->count);
-    s->x = HFY_TAKE_(&arena, double, dim);
-    s->q = HFY_TAKE_(&arena, double, dim);
-    s->fixed = HFY_TAKE_(&arena, double, dim);
-    s->next = HFY_TAKE_(&arena, double, dim);
+    hfy_base_doubles_(&arena, dim, &s->x, &s->q, &s->fixed, &s->next);
     s->room = HFY_TAKE_(&arena, double, dim);
     s->in = HFY_TAKE_(&arena, unsigned char, full->count);
   }
@@ -21477,10 +21463,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_
   steps = norms ? hfy_base_min_(dim, HFY_THEORY_LANCZOS_) : 0;
   while (hfy_base_layout_(&arena, w, &status)) {
     p = HFY_TAKE_(&arena, double, full.count);
-    q = HFY_TAKE_(&arena, double, dim);
-    mean = HFY_TAKE_(&arena, double, dim);
-    centre = HFY_TAKE_(&arena, double, dim);
-    op.room = HFY_TAKE_(&arena, double, dim);
+    hfy_base_doubles_(&arena, dim, &q, &mean, &centre, &op.room);
     y = HFY_TAKE_(&arena, double, dim);
     basis = HFY_TAKE_(&arena, double, hfy_base_times_(steps, dim + 2));
   }
@@ -21705,8 +21688,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_associates(const hfy_net *net, const si
     hfy_structure_plan_(&arena, &structure, 1, &s.solver);
     hfy_linalg_symmetric_plan_(&arena, s.m, 0, &s.eigen);
     s.theta = HFY_TAKE_(&arena, double, full.count);
-    s.query = HFY_TAKE_(&arena, double, full.dim);
-    s.room = HFY_TAKE_(&arena, double, full.dim);
+    hfy_base_doubles_(&arena, full.dim, &s.query, &s.room, NULL, NULL);
     s.gram = HFY_TAKE_(&arena, double, hfy_base_times_(s.m, s.m));
     s.values = HFY_TAKE_(&arena, double, s.m);
     s.panel = HFY_TAKE_(&arena, double, hfy_base_times_(s.m, HFY_THEORY_BLOCK_));
@@ -22067,8 +22049,7 @@ HFY_COLD_ hfy_status hfy_recall_penalised_(const hfy_recall_call_ *call, hfy_rec
   size_t i, n = net->count, room = 0;
   hfy_status status = simd ? hfy_recall_need_(call, &room, work) : HFY_ERR_UNSUPPORTED;
   while (hfy_base_layout_(&arena, work, &status)) {
-    s.score = HFY_TAKE_(&arena, double, n);
-    s.weight = HFY_TAKE_(&arena, double, n);
+    hfy_base_doubles_(&arena, n, &s.score, &s.weight, NULL, NULL);
     s.part = HFY_TAKE_(&arena, double, sequence ? n - 1 : 0);
     s.inverse = HFY_TAKE_(&arena, double, net->sim == HFY_SIM_COSINE ? n : 0);
     s.theta = HFY_TAKE_(&arena, hfy_real, n);
@@ -22823,11 +22804,6 @@ HFY_API hfy_status hfy_kernel_unpack(const uint64_t *packed, size_t rows, size_t
 
 HFY_API double hfy_kernel_gamma(double flipped) {
   return flipped > 0 && flipped < 0.5 ? log((1 - flipped) / flipped) / 8 : hfy_base_nan_();
-}
-
-/* n doubles for each pointer, up to NULL. */
-HFY_COLD_ void hfy_kernel_take_(hfy_base_arena_ *arena, size_t n, double **const *to) {
-  for (; *to; to++) **to = HFY_TAKE_(arena, double, n);
 }
 
 typedef struct hfy_kernel_view_ {
@@ -23616,18 +23592,18 @@ HFY_COLD_ void hfy_kernel_plan_training_(hfy_base_arena_ *arena, hfy_kernel_fit_
   const hfy_kernel_trainer trainer = f->o.trainer;
   const int exact = trainer == HFY_KERNEL_EXACT, factor = exact || trainer == HFY_KERNEL_RIDGE;
   const int projection = trainer == HFY_KERNEL_PROJECTION;
-  double **const all[] = {&f->A, &f->H, &f->R, &f->next, NULL};
-  double **const exacts[] = {&f->root, &f->Y, &f->rest, &f->way, &f->moved, NULL};
-  double **const neurons[] = {&f->loss, &f->trial, &f->step, &f->size, &f->limit, NULL};
   hfy_kernel_plan_gram_(arena, &f->view, f->o.gram, 1);
   f->tasks = hfy_base_workers_();
   f->gemm = HFY_TAKE_(arena, double, hfy_base_times_(f->tasks, hfy_linalg_gemm_scratch_(P, f->N, P, sizeof(double))));
-  f->rows = HFY_TAKE_(arena, double, P);
-  f->scale = HFY_TAKE_(arena, double, P);
-  hfy_kernel_take_(arena, n, all);
-  if (exact) hfy_kernel_take_(arena, n, exacts);
+  hfy_base_doubles_(arena, P, &f->rows, &f->scale, NULL, NULL);
+  hfy_base_doubles_(arena, n, &f->A, &f->H, &f->R, &f->next);
+  if (exact) {
+    hfy_base_doubles_(arena, n, &f->root, &f->Y, &f->rest, &f->way);
+    f->moved = HFY_TAKE_(arena, double, n);
+  }
   if (f->residual != hfy_kernel_each_residual_) f->aim = HFY_TAKE_(arena, double, n);
-  hfy_kernel_take_(arena, f->N, neurons);
+  hfy_base_doubles_(arena, f->N, &f->loss, &f->trial, &f->step, &f->size);
+  f->limit = HFY_TAKE_(arena, double, f->N);
   if (f->view.k.no_self) f->crossed = HFY_TAKE_(arena, double, f->view.k.kind == HFY_KERNEL_RBF ? n : f->N);
   f->l = HFY_TAKE_(arena, double, factor || projection ? square : 0);
   if (projection) hfy_binary_plan_pinv_(arena, f->view.simd, P, f->N, &f->pinv);
@@ -24799,12 +24775,11 @@ HFY_COLD_ void hfy_kernel_symmetric_(double *a, size_t n) {
 
 HFY_COLD_ void hfy_kernel_plan_spectra_(hfy_base_arena_ *arena, hfy_kernel_spectra_ *s, const double *gram) {
   const size_t P = s->v.k.count, N = s->v.k.target_dim, most = P > N ? P : N;
-  double **const two[] = {&s->h, &s->turned, NULL};
-  double **const five[] = {&s->sigma, &s->operators, &s->effective, &s->logits, &s->values, NULL};
   hfy_kernel_plan_gram_(arena, &s->v, gram, 0);
   s->square = HFY_TAKE_(arena, double, hfy_base_times_(most, most));
-  hfy_kernel_take_(arena, P * N, two);
-  hfy_kernel_take_(arena, most, five);
+  hfy_base_doubles_(arena, P * N, &s->h, &s->turned, NULL, NULL);
+  hfy_base_doubles_(arena, most, &s->sigma, &s->operators, &s->effective, &s->logits);
+  s->values = HFY_TAKE_(arena, double, most);
   s->gemm = HFY_TAKE_(arena, double,
                       hfy_base_times_(hfy_base_workers_(), hfy_linalg_gemm_scratch_(P, most, most, sizeof(double))));
   hfy_linalg_svd_plan_(arena, P, N, &s->svd);
@@ -24928,9 +24903,9 @@ HFY_COLD_ void hfy_kernel_course_gram_(hfy_kernel_course_ *c) {
 
 /* Room for a way. */
 HFY_COLD_ void hfy_kernel_plan_way_(hfy_base_arena_ *arena, hfy_kernel_course_ *c) {
-  double **const more[] = {&c->goal, &c->moved, &c->ends, &c->left, &c->before, NULL};
   const size_t steps = hfy_base_plus_(c->steps, 1);
-  hfy_kernel_take_(arena, c->P, more);
+  hfy_base_doubles_(arena, c->P, &c->goal, &c->moved, &c->ends, &c->left);
+  c->before = HFY_TAKE_(arena, double, c->P);
   c->rows = HFY_TAKE_(arena, double, hfy_base_times_(steps, c->columns));
   c->fishers = HFY_TAKE_(arena, hfy_kernel_fisher, c->out.fisher ? steps : 0);
   if (!c->fit) return;
@@ -24941,7 +24916,6 @@ HFY_COLD_ void hfy_kernel_plan_way_(hfy_base_arena_ *arena, hfy_kernel_course_ *
 /* Checks c's neuron, lambda, damping, steps, eta; makes room, K and its factor. natural: are natural steps wanted? */
 HFY_COLD_ hfy_status hfy_kernel_open_course_(const hfy_kernel *kernel, const double *gram, int natural,
                                              const char *missing, hfy_kernel_course_ *c, hfy_work *w) {
-  double **const rows[] = {&c->a, &c->h, &c->variance, &c->r, &c->g, &c->step, &c->work, NULL};
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_BARE_, NULL, &c->v, w);
   const size_t P = c->P = c->v.k.count, square = P * P;
@@ -24957,10 +24931,10 @@ HFY_COLD_ hfy_status hfy_kernel_open_course_(const hfy_kernel *kernel, const dou
   while (hfy_base_layout_(&arena, w, &status)) {
     hfy_kernel_plan_gram_(&arena, &c->v, c->v.k.no_self ? NULL : gram, 1);
     c->factor = HFY_TAKE_(&arena, double, natural ? square : 0);
-    c->fisher = HFY_TAKE_(&arena, double, fisher);
-    c->scaled = HFY_TAKE_(&arena, double, fisher);
+    hfy_base_doubles_(&arena, fisher, &c->fisher, &c->scaled, NULL, NULL);
     c->gemm = HFY_TAKE_(&arena, double, hfy_linalg_gemm_scratch_(P, P, P, sizeof(double)));
-    hfy_kernel_take_(&arena, P, rows);
+    hfy_base_doubles_(&arena, P, &c->a, &c->h, &c->variance, &c->r);
+    hfy_base_doubles_(&arena, P, &c->g, &c->step, &c->work, NULL);
     if (!c->steps && !c->eigenvalues) continue;
     c->values = HFY_TAKE_(&arena, double, hfy_base_times_(2, P));
     c->vectors = HFY_TAKE_(&arena, double, c->steps ? square : 0);
@@ -25626,12 +25600,6 @@ HFY_COLD_ hfy_status hfy_rate_enter_(hfy_rate_in_ *in, int what, const char *mis
   return hfy_base_null_(work, missing);
 }
 
-/* Up to four arrays of n (NULL: fewer). */
-HFY_COLD_ void hfy_rate_take_(hfy_base_arena_ *arena, size_t n, double **a, double **b, double **c, double **d) {
-  *a = HFY_TAKE_(arena, double, n);
-  if (b) hfy_rate_take_(arena, n, b, c, d, NULL);
-}
-
 /* --- patterns --- */
 
 /* The cosine half of Box-Muller: two draws, nothing cached. */
@@ -25705,9 +25673,9 @@ HFY_COLD_ void hfy_rate_plan_dense_(hfy_rate_in_ *in, int self, hfy_rate_dense_ 
   const size_t p = in->count, n = in->dim;
   s->in = in;
   s->self = self;
-  hfy_rate_take_(arena, hfy_base_times_(p, n), &s->q, &s->v, &s->x, NULL);
-  hfy_rate_take_(arena, hfy_base_times_(p, p), &s->t, NULL, NULL, NULL);
-  hfy_rate_take_(arena, n, &s->left, &s->gamma, &s->tau, NULL);
+  hfy_base_doubles_(arena, hfy_base_times_(p, n), &s->q, &s->v, &s->x, NULL);
+  hfy_base_doubles_(arena, hfy_base_times_(p, p), &s->t, NULL, NULL, NULL);
+  hfy_base_doubles_(arena, n, &s->left, &s->gamma, &s->tau, NULL);
   s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(n, n, n, sizeof(double)));
 }
 
@@ -25939,9 +25907,9 @@ HFY_COLD_ void hfy_rate_plan_sparse_(hfy_rate_in_ *in, const hfy_rate_mask *mask
     row->all = s;
     row->l = HFY_TAKE_(arena, double, hfy_base_times_(most, most));
     row->g = HFY_TAKE_(arena, double, hfy_base_times_(most, count));
-    hfy_rate_take_(arena, count, &row->r, &row->s, &row->b, &row->lambda);
+    hfy_base_doubles_(arena, count, &row->r, &row->s, &row->b, &row->lambda);
     row->across = HFY_TAKE_(arena, double, count);
-    hfy_rate_take_(arena, most, &row->y, &row->d, &row->u, NULL);
+    hfy_base_doubles_(arena, most, &row->y, &row->d, &row->u, NULL);
     row->active = HFY_TAKE_(arena, size_t, most);
     row->on = HFY_TAKE_(arena, unsigned char, count);
     row->kind = HFY_TAKE_(arena, unsigned char, count);
@@ -26329,7 +26297,7 @@ HFY_COLD_ void hfy_rate_plan_at_(hfy_rate_in_ *in, size_t sample, hfy_rate_jacob
     hfy_rate_task_ none, *one = s->task ? &s->task[task] : &none;
     hfy_linalg_general_plan_(arena, in->dim, 0, &one->eigen);
     one->j = HFY_TAKE_(arena, double, hfy_base_times_(in->dim, in->dim));
-    hfy_rate_take_(arena, in->dim, &one->re, &one->im, NULL, NULL);
+    hfy_base_doubles_(arena, in->dim, &one->re, &one->im, NULL, NULL);
     one->unit = HFY_TAKE_(arena, size_t, in->dim);
   }
 }
@@ -26860,7 +26828,7 @@ HFY_COLD_ hfy_status hfy_rate_hold_(hfy_rate_nodes_ *nodes, hfy_work *work) {
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status = HFY_OK;
   while (hfy_base_layout_(&arena, work, &status)) {
-    hfy_rate_take_(&arena, nodes->count, &nodes->r, &nodes->w, &nodes->h, &nodes->d);
+    hfy_base_doubles_(&arena, nodes->count, &nodes->r, &nodes->w, &nodes->h, &nodes->d);
     nodes->x = HFY_TAKE_(&arena, double, nodes->count);
   }
   return status;
@@ -27450,7 +27418,7 @@ HFY_COLD_ void hfy_rate_plan_run_(hfy_rate_in_ *in, size_t states, hfy_rate_run_
   run->in = in;
   run->states = states;
   run->input = NULL;
-  hfy_rate_take_(arena, all, &run->x, &run->next, &run->from, &run->out);
+  hfy_base_doubles_(arena, all, &run->x, &run->next, &run->from, &run->out);
   for (i = 0; i < 7; i++) run->k[i] = HFY_TAKE_(arena, double, all);
   run->state = HFY_TAKE_(arena, hfy_rate_state_, states);
   run->list = HFY_TAKE_(arena, size_t, states);
@@ -27888,9 +27856,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_fixed_points(const hfy_rate *rate, const 
   s.in = &in;
   while (hfy_base_layout_(&in.arena, k, &status)) {
     hfy_linalg_general_plan_(&in.arena, dim, 0, &s.eigen);
-    hfy_rate_take_(&in.arena, hfy_base_times_(dim, dim), &s.q, &s.t, NULL, NULL);
-    hfy_rate_take_(&in.arena, dim, &s.x, &s.next, &s.v, &s.off);
-    hfy_rate_take_(&in.arena, dim, &s.dx, &s.tau, &s.re, &s.im);
+    hfy_base_doubles_(&in.arena, hfy_base_times_(dim, dim), &s.q, &s.t, NULL, NULL);
+    hfy_base_doubles_(&in.arena, dim, &s.x, &s.next, &s.v, &s.off);
+    hfy_base_doubles_(&in.arena, dim, &s.dx, &s.tau, &s.re, &s.im);
   }
   for (l = 0; !status && l < n_states; l++) {
     memcpy(s.x, start + l * dim, dim * sizeof *x);
