@@ -2929,7 +2929,7 @@ HFY_PRIVATE_ uint64_t hfy_base_bits_(double x) {
 /* --- messages --- */
 
 /* Appends text to a message of `size` bytes; cuts it off where the room ends. */
-HFY_PRIVATE_ size_t hfy_base_put_(char *out, size_t size, size_t at, const char *text) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ size_t hfy_base_put_(char *out, size_t size, size_t at, const char *text) {
   while (*text && at + 1 < size) out[at++] = *text++;
   out[at] = 0;
   return at;
@@ -3070,7 +3070,7 @@ HFY_PRIVATE_ size_t hfy_base_min_(size_t a, size_t b) { return a < b ? a : b; }
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ size_t hfy_base_ceil_(double x) { return (size_t)x + ((double)(size_t)x < x); }
 
 /* Swaps the contents of two arrays that do not overlap. */
-HFY_PRIVATE_ void hfy_base_swap_(void *a, void *b, size_t bytes) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_base_swap_(void *a, void *b, size_t bytes) {
   unsigned char *x = (unsigned char *)a, *y = (unsigned char *)b, t[256];
   size_t n;
   for (; bytes; x += n, y += n, bytes -= n) {
@@ -3225,7 +3225,7 @@ HFY_PRIVATE_ void hfy_base_parallel_(size_t n, void (*body)(void *context, size_
 }
 
 /* Of n items in order, where the share of a task begins; it ends where that of task + 1 does. n task / tasks. */
-HFY_PRIVATE_ size_t hfy_base_share_(size_t n, size_t task, size_t tasks) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ size_t hfy_base_share_(size_t n, size_t task, size_t tasks) {
   return n / tasks * task + n % tasks * task / tasks;
 }
 
@@ -22124,7 +22124,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_recall_all(const hfy_net *net, const hfy_recal
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_recall_unique(const size_t *items, size_t count, size_t n, double *ratio, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_recall_unique(const size_t *items, size_t count, size_t n, double *ratio,
+                                                hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   unsigned char *seen = NULL;
@@ -22174,7 +22175,8 @@ HFY_API hfy_status hfy_recall_levenshtein(const size_t *items, size_t count, con
   return hfy_base_close_(w, &local, HFY_OK);
 }
 
-HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, size_t n, hfy_real *bias, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, size_t n, hfy_real *bias,
+                                              hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   size_t i, j;
   if (!n || !first || first > n)
@@ -22254,7 +22256,7 @@ HFY_COLD_ void hfy_binary_plan_pinv_(hfy_base_arena_ *arena, const hfy_simd_ *si
 }
 
 /* G is lost. Eigenvalues up to `cut` times the largest count as 0. */
-HFY_PRIVATE_ hfy_status hfy_binary_pinv_run_(hfy_binary_pinv_ *s, double *gram, double *x, double cut) {
+HFY_COLD_ hfy_status hfy_binary_pinv_run_(hfy_binary_pinv_ *s, double *gram, double *x, double cut) {
   const hfy_status status = hfy_linalg_symmetric_run_(&s->eigen, gram, s->values, s->vectors);
   if (!status) (void)hfy_linalg_symmetric_pinv_(&s->eigen, s->values, cut, s->m, x, s->turned, x, s->gemm);
   return status;
@@ -22291,7 +22293,7 @@ typedef struct hfy_binary_rules_ {
 } hfy_binary_rules_;
 
 /* Are they numbers of hfy_real? */
-HFY_PRIVATE_ hfy_status hfy_binary_in_range_(const double *x, size_t n, double scale, const char *name, hfy_work *w) {
+HFY_COLD_ hfy_status hfy_binary_in_range_(const double *x, size_t n, double scale, const char *name, hfy_work *w) {
   size_t i;
   for (i = 0; i < n; i++)
     if (!(fabs(scale * x[i]) <= HFY_REAL_MAX_))
@@ -22300,8 +22302,8 @@ HFY_PRIVATE_ hfy_status hfy_binary_in_range_(const double *x, size_t n, double s
 }
 
 /* Checks all but the outputs, fills x and dual. square: is sum dim x dim, or dim? */
-HFY_PRIVATE_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
-                                         size_t stride, int square, hfy_binary_rules_ *s, hfy_work *w) {
+HFY_COLD_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
+                                      size_t stride, int square, hfy_binary_rules_ *s, hfy_work *w) {
   const size_t most = count > dim ? count : dim, side = count + dim - most;
   const int tall = count > dim;
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
@@ -22343,8 +22345,9 @@ HFY_PRIVATE_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *p
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
-                                      size_t stride, int self_coupling, hfy_real *weights, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patterns, size_t count,
+                                                 size_t dim, size_t stride, int self_coupling, hfy_real *weights,
+                                                 hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_binary_rules_ s;
   size_t i;
@@ -22362,8 +22365,9 @@ HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patt
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_binary_net(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
-                                  size_t stride, hfy_real *keys, hfy_real *coupling, hfy_net *net, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_binary_net(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
+                                             size_t stride, hfy_real *keys, hfy_real *coupling, hfy_net *net,
+                                             hfy_work *work) {
   const int inverse = rule == HFY_BINARY_PSEUDO_INVERSE;
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_binary_rules_ s;
