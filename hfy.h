@@ -3070,7 +3070,7 @@ HFY_PRIVATE_ size_t hfy_base_min_(size_t a, size_t b) { return a < b ? a : b; }
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ size_t hfy_base_ceil_(double x) { return (size_t)x + ((double)(size_t)x < x); }
 
 /* Swaps the contents of two arrays that do not overlap. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_base_swap_(void *a, void *b, size_t bytes) {
+HFY_COLD_ void hfy_base_swap_(void *a, void *b, size_t bytes) {
   unsigned char *x = (unsigned char *)a, *y = (unsigned char *)b, t[256];
   size_t n;
   for (; bytes; x += n, y += n, bytes -= n) {
@@ -3214,7 +3214,7 @@ HFY_PRIVATE_ size_t hfy_base_workers_(void) {
 }
 
 /* body(context, i) once for every i below n, in any order or at the same time; back when all are done. */
-HFY_PRIVATE_ void hfy_base_parallel_(size_t n, void (*body)(void *context, size_t i), void *context) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_base_parallel_(size_t n, void (*body)(void *context, size_t i), void *context) {
 #ifdef HFY_PARALLEL_FOR
   if (n > 1) {
     HFY_PARALLEL_FOR(n, body, context);
@@ -12934,7 +12934,7 @@ typedef struct hfy_post_scratch_ {
 
 /* Fills in all defaults and checks what the kind uses: the rows below take only such a post. where: what messages
    call it, "post" or the path of a member. */
-HFY_PRIVATE_ hfy_status hfy_post_check_(const hfy_post *post, size_t n, hfy_post *full, const char *where,
+HFY_COLD_ hfy_status hfy_post_check_(const hfy_post *post, size_t n, hfy_post *full, const char *where,
                                         hfy_work *work) {
   const hfy_post_kind kind = post->kind;
   const int layer = kind == HFY_POST_LAYERNORM, power = kind == HFY_POST_RECTIFIED_POWER;
@@ -25431,7 +25431,7 @@ HFY_PRIVATE_ const hfy_rate_unit *hfy_rate_other_(const hfy_rate *rate) {
   return rate && rate->unit && rate->unit->g ? rate->unit : NULL;
 }
 
-HFY_API double hfy_rate_g(const hfy_rate *rate, double v) {
+HFY_API HFY_SMALL_ double hfy_rate_g(const hfy_rate *rate, double v) {
   double scale, x;
   if (hfy_rate_other_(rate)) return rate->unit->g(rate->unit->context, v);
   if (!hfy_rate_is_unit_(rate) || hfy_base_is_nan_(v)) return hfy_base_nan_();
@@ -25442,7 +25442,7 @@ HFY_API double hfy_rate_g(const hfy_rate *rate, double v) {
   return hfy_rate_power_((v > 0 ? v : 0) + scale * log1p(exp(-fabs(x))), rate->power);
 }
 
-HFY_API double hfy_rate_slope(const hfy_rate *rate, double v) {
+HFY_API HFY_SMALL_ double hfy_rate_slope(const hfy_rate *rate, double v) {
   double scale, x, e;
   if (hfy_rate_other_(rate)) return rate->unit->slope(rate->unit->context, v);
   if (!hfy_rate_is_unit_(rate) || hfy_base_is_nan_(v)) return hfy_base_nan_();
@@ -25454,7 +25454,7 @@ HFY_API double hfy_rate_slope(const hfy_rate *rate, double v) {
   return rate->power * pow((v > 0 ? v : 0) + scale * log1p(e), rate->power - 1) * ((x >= 0 ? 1 : e) / (1 + e));
 }
 
-HFY_API double hfy_rate_inverse(const hfy_rate *rate, double r) {
+HFY_API HFY_SMALL_ double hfy_rate_inverse(const hfy_rate *rate, double r) {
   double s, y, scale;
   if (hfy_rate_other_(rate)) return rate->unit->inverse(rate->unit->context, r);
   if (!hfy_rate_is_unit_(rate) || !(r >= 0)) return hfy_base_nan_();
@@ -25468,7 +25468,7 @@ HFY_API double hfy_rate_inverse(const hfy_rate *rate, double r) {
   return y < 0.7 ? scale * log(expm1(y)) : s + scale * log1p(-exp(-y));
 }
 
-HFY_API double hfy_rate_slope_at(const hfy_rate *rate, double r) {
+HFY_API HFY_SMALL_ double hfy_rate_slope_at(const hfy_rate *rate, double r) {
   double y, steep;
   if (hfy_rate_other_(rate)) return hfy_rate_slope(rate, hfy_rate_inverse(rate, r));
   if (!hfy_rate_is_unit_(rate) || !(r >= 0)) return hfy_base_nan_();
