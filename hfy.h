@@ -3214,7 +3214,8 @@ HFY_PRIVATE_ size_t hfy_base_workers_(void) {
 }
 
 /* body(context, i) once for every i below n, in any order or at the same time; back when all are done. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_base_parallel_(size_t n, void (*body)(void *context, size_t i), void *context) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_base_parallel_(size_t n, void (*body)(void *context, size_t i),
+                                                        void *context) {
 #ifdef HFY_PARALLEL_FOR
   if (n > 1) {
     HFY_PARALLEL_FOR(n, body, context);
@@ -3311,6 +3312,26 @@ HFY_PRIVATE_ double hfy_base_default_(double value, double fallback) { return va
 HFY_COLD_ hfy_status hfy_base_should_(hfy_work *work, const char *where, const char *name, double value,
                                       const char *what) {
   return hfy_base_fail_(work, HFY_ERR_ARG, "%s%s is %g; it should be %s", where, name, value, what);
+}
+
+/* What a number should be: low .. high, `above` without low, `below` without high. */
+typedef struct hfy_base_limits_ {
+  double low, high;
+  int above, below;
+  const char *text;
+} hfy_base_limits_;
+
+static const hfy_base_limits_ hfy_base_finite_ = {-DBL_MAX, DBL_MAX, 0, 0, "finite"};
+static const hfy_base_limits_ hfy_base_from_0_ = {0, HUGE_VAL, 0, 1, "at least 0 and finite"};
+static const hfy_base_limits_ hfy_base_above_0_ = {0, HUGE_VAL, 1, 1, "above 0 and finite"};
+static const hfy_base_limits_ hfy_base_to_1_ = {0, 1, 1, 0, "above 0 and at most 1"};
+
+HFY_PRIVATE_ int hfy_base_is_in_(double x, const hfy_base_limits_ *r) {
+  return (r->above ? x > r->low : x >= r->low) && (r->below ? x < r->high : x <= r->high);
+}
+
+HFY_COLD_ hfy_status hfy_base_number_(const char *name, double x, const hfy_base_limits_ *limits, hfy_work *work) {
+  return hfy_base_is_in_(x, limits) ? HFY_OK : hfy_base_should_(work, "", name, x, limits->text);
 }
 
 /* --- sums --- */
@@ -7782,10 +7803,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_linalg_pinv(const double *a, size_t rows, size
                                               size_t *rank, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_linalg_svd_ s;
-  hfy_status status = HFY_OK;
+  hfy_status status = hfy_base_number_("cut", cut, &hfy_base_from_0_, w);
   double *l, *r;
   size_t i, j, kept = 0;
-  if (!(cut >= 0 && hfy_base_is_finite_(cut))) status = hfy_base_should_(w, "", "cut", cut, "finite and not negative");
   if (!status) status = hfy_linalg_svd_all_(&s, a, rows, columns, 1, inverse, "inverse", w);
   if (status) return hfy_base_close_(w, &local, status);
   l = rows >= columns ? s.matrix : s.v; /* sum over the kept of r_i l_i^T / value_i */
@@ -21016,24 +21036,16 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_bound_energy(const hfy_net *net, const 
 
 /* --- capacities --- */
 
-/* What a number should be; ARG otherwise. */
-enum { HFY_THEORY_ABOVE_0_, HFY_THEORY_SHARE_, HFY_THEORY_FROM_0_, HFY_THEORY_FROM_1_, HFY_THEORY_FROM_2_ };
-
-HFY_COLD_ hfy_status hfy_theory_number_(const char *name, double x, int range, hfy_work *work) {
-  static const char *const text[] = {"above 0 and finite", "above 0 and at most 1", "at least 0 and finite",
-                                     "at least 1 and finite", "at least 2 and finite"};
-  const int low = range < HFY_THEORY_FROM_0_ ? x > 0 : x >= range - HFY_THEORY_FROM_0_;
-  if (low && (range == HFY_THEORY_SHARE_ ? x <= 1 : hfy_base_is_finite_(x))) return HFY_OK;
-  return hfy_base_should_(work, "", name, x, text[range]);
-}
+static const hfy_base_limits_ hfy_theory_from_1_ = {1, HUGE_VAL, 0, 1, "at least 1 and finite"};
+static const hfy_base_limits_ hfy_theory_from_2_ = {2, HUGE_VAL, 0, 1, "at least 2 and finite"};
 
 HFY_COLD_ hfy_status hfy_theory_sphere_(const hfy_theory_sphere *s, const void *out, hfy_work *work) {
   hfy_status status = hfy_base_null_(work, !s ? "sphere" : !out ? "out" : NULL);
-  if (status || (status = hfy_theory_number_("sphere->dim", s->dim, HFY_THEORY_FROM_2_, work)) ||
-      (status = hfy_theory_number_("sphere->radius", s->radius, HFY_THEORY_ABOVE_0_, work)) ||
-      (status = hfy_theory_number_("sphere->beta", s->beta, HFY_THEORY_ABOVE_0_, work)))
+  if (status || (status = hfy_base_number_("sphere->dim", s->dim, &hfy_theory_from_2_, work)) ||
+      (status = hfy_base_number_("sphere->radius", s->radius, &hfy_base_above_0_, work)) ||
+      (status = hfy_base_number_("sphere->beta", s->beta, &hfy_base_above_0_, work)))
     return status;
-  return hfy_theory_number_("sphere->failure", s->failure, HFY_THEORY_SHARE_, work);
+  return hfy_base_number_("sphere->failure", s->failure, &hfy_base_to_1_, work);
 }
 
 /* 1 - cos x without cancellation. */
@@ -21048,7 +21060,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere 
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_status status = hfy_theory_sphere_(sphere, out, w);
   double d, m, angle, lost, half, zeta, h, y;
-  if (status || (status = hfy_theory_number_("sphere->margin", sphere->margin, HFY_THEORY_FROM_0_, w))) return status;
+  if (status || (status = hfy_base_number_("sphere->margin", sphere->margin, &hfy_base_from_0_, w))) return status;
   if (!(sphere->angle >= 0 && sphere->angle < pi / 2))
     return hfy_base_should_(w, "", "sphere->angle", sphere->angle, "above 0 and below pi/2, or 0 for pi/3");
   zeta = sphere->zeta;
@@ -21159,10 +21171,10 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_dimension(double beta, double k, double
   hfy_work local, *w = hfy_base_open_(work, &local);
   double a, b, x, size, part, root = 1;
   hfy_status status = hfy_base_null_(w, !dim ? "dim" : NULL);
-  if (status || (status = hfy_theory_number_("beta", beta, HFY_THEORY_ABOVE_0_, w)) ||
-      (status = hfy_theory_number_("k", k, HFY_THEORY_ABOVE_0_, w)) ||
-      (status = hfy_theory_number_("c", c, HFY_THEORY_ABOVE_0_, w)) ||
-      (status = hfy_theory_number_("failure", failure, HFY_THEORY_SHARE_, w)))
+  if (status || (status = hfy_base_number_("beta", beta, &hfy_base_above_0_, w)) ||
+      (status = hfy_base_number_("k", k, &hfy_base_above_0_, w)) ||
+      (status = hfy_base_number_("c", c, &hfy_base_above_0_, w)) ||
+      (status = hfy_base_number_("failure", failure, &hfy_base_to_1_, w)))
     return status;
   part = k / sqrt(c);
   size = 2 * log(k) + log(beta); /* log beta k^2, which may itself be beyond double, as may a and e^-b */
@@ -21188,10 +21200,10 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_slack(hfy_theory_law law, double dim, d
   hfy_status status = hfy_base_null_(w, !slack ? "slack" : NULL);
   if (!status && (unsigned)law > HFY_THEORY_EXPECTED)
     return hfy_base_fail_(w, HFY_ERR_ARG, "law is %z; it should be one of hfy_theory_law", (size_t)law);
-  if (status || (status = hfy_theory_number_("dim", dim, HFY_THEORY_FROM_2_, w)) ||
-      (status = hfy_theory_number_("beta", beta, HFY_THEORY_ABOVE_0_, w)) ||
-      (status = hfy_theory_number_("k", k, HFY_THEORY_ABOVE_0_, w)) ||
-      (status = hfy_theory_number_("c", c, HFY_THEORY_FROM_1_, w)))
+  if (status || (status = hfy_base_number_("dim", dim, &hfy_theory_from_2_, w)) ||
+      (status = hfy_base_number_("beta", beta, &hfy_base_above_0_, w)) ||
+      (status = hfy_base_number_("k", k, &hfy_base_above_0_, w)) ||
+      (status = hfy_base_number_("c", c, &hfy_theory_from_1_, w)))
     return status;
   log_n = (law == HFY_THEORY_PLACED ? d : d / 4) * log(c);
   part = law == HFY_THEORY_PLACED ? sqrt(2) * sin(pi / c) : (1 - log(d) / d) / sqrt(5) / sqrt(c);
@@ -21211,7 +21223,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_capacity_binary(double flipped, double 
   double sum; /* 2 I(a) */
   if (!status && !(flipped >= 0 && flipped <= 0.5))
     status = hfy_base_should_(w, "", "flipped", flipped, "at least 0 and at most 1/2");
-  if (!status && count) status = hfy_theory_number_("dim", dim, HFY_THEORY_FROM_1_, w);
+  if (!status && count) status = hfy_base_number_("dim", dim, &hfy_theory_from_1_, w);
   if (status) return status;
   sum = (1 + a) * log1p(a);
   if (low > 0) sum += low * log(low);
@@ -21703,14 +21715,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_associates(const hfy_net *net, const si
 
 /* --- metastable states --- */
 
-/* Rows of weights: their shape; null: the name of an argument that should not be NULL. */
-HFY_COLD_ hfy_status hfy_theory_shape_(size_t rows, size_t n, const char *null, hfy_work *work) {
-  if (!n) return hfy_base_fail_(work, HFY_ERR_ARG, "n is 0; it should be at least 1");
-  if (rows && null) return hfy_base_null_(work, null);
-  if (hfy_base_fits_(rows, n, sizeof(hfy_real))) return HFY_OK;
-  return hfy_base_fail_(work, HFY_ERR_ARG, "rows is %z: with n %z such an array cannot exist", rows, n);
-}
-
 /* Row j of weights as doubles, and where its largest is; 0 if it is none (`positive`: zeros alone are none), as *status
    then says unless an error came before. */
 HFY_COLD_ int hfy_theory_row_(const hfy_real *weights, size_t j, size_t n, int positive, double *row, size_t *top,
@@ -21733,7 +21737,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_metastable(const hfy_real *weights, siz
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   double *sorted = NULL, sum;
   size_t i, j, top;
-  hfy_status status = hfy_theory_shape_(rows, n, !weights ? "weights" : !sizes ? "sizes" : NULL, w);
+  hfy_status status = hfy_base_rows_(w, rows, n, !weights ? "weights" : !sizes ? "sizes" : NULL);
   if (status) return status;
   if (!(mass >= 0 && mass <= 1)) return hfy_base_should_(w, "", "mass", mass, "above 0 and at most 1, or 0 for 0.9");
   while (hfy_base_layout_(&arena, w, &status)) sorted = HFY_TAKE_(&arena, double, n);
@@ -21754,8 +21758,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_jacobian_softmax(const hfy_real *weight
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   double *row = NULL;
   size_t i, j, top;
-  hfy_status status = hfy_theory_shape_(rows, n, !weights ? "weights" : NULL, w);
-  if (!status) status = hfy_theory_number_("beta", beta, HFY_THEORY_ABOVE_0_, w);
+  hfy_status status = hfy_base_rows_(w, rows, n, !weights ? "weights" : NULL);
+  if (!status) status = hfy_base_number_("beta", beta, &hfy_base_above_0_, w);
   if (status) return status;
   while (hfy_base_layout_(&arena, w, &status)) row = HFY_TAKE_(&arena, double, n);
   if (status) return status;
@@ -22178,14 +22182,13 @@ HFY_API hfy_status hfy_recall_levenshtein(const size_t *items, size_t count, con
 HFY_API HFY_SMALL_ hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, size_t n, hfy_real *bias,
                                               hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_status status;
   size_t i, j;
   if (!n || !first || first > n)
     return hfy_base_fail_(w, HFY_ERR_ARG, "first is %z and n %z; they should be at least 1, first at most n", first, n);
-  if (!(forget >= 0 && hfy_base_is_finite_(forget)))
-    return hfy_base_should_(w, "", "forget", forget, "at least 0 and finite");
-  if (!hfy_base_fits_(rows, n, sizeof *bias))
-    return hfy_base_fail_(w, HFY_ERR_ARG, "rows is %z: with n %z such an array cannot exist", rows, n);
-  if (rows && !bias) return hfy_base_null_(w, "bias");
+  if ((status = hfy_base_number_("forget", forget, &hfy_base_from_0_, w)) ||
+      (status = hfy_base_rows_(w, rows, n, bias ? NULL : "bias")))
+    return status;
   for (j = 0; j < rows; j++) {
     size_t seen = j < n - first ? first + j : n;
     for (i = 0; i < n; i++)
@@ -22842,11 +22845,6 @@ HFY_COLD_ double hfy_kernel_most_(const hfy_kernel *k) {
   return same > opposite ? same : opposite;
 }
 
-/* HFY_ERR_ARG unless x >= 0 and finite. */
-HFY_COLD_ hfy_status hfy_kernel_check_number_(double x, const char *name, hfy_work *w) {
-  return x >= 0 && hfy_base_is_finite_(x) ? HFY_OK : hfy_base_should_(w, "", name, x, "finite and not negative");
-}
-
 HFY_COLD_ hfy_status hfy_kernel_check_finite_(const double *x, size_t n, const char *name, hfy_work *w) {
   if (!x || hfy_base_is_finite_(hfy_linalg_largest_(x, n))) return HFY_OK;
   return hfy_base_fail_(w, HFY_ERR_ARG, "%s holds NaN or infinity", name);
@@ -22948,7 +22946,7 @@ HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int takes, const
   if (!hfy_base_fits_(k->count, k->count, sizeof(double)))
     return hfy_base_fail_(w, HFY_ERR_ARG, "count is %z: count x count doubles cannot exist", k->count);
   if (hfy_kernel_check_bits_(k->patterns, k->count, k->dim, "patterns", w) ||
-      hfy_kernel_check_number_(k->gamma, "gamma", w) || hfy_kernel_check_targets_(v, takes, w))
+      hfy_base_number_("gamma", k->gamma, &hfy_base_from_0_, w) || hfy_kernel_check_targets_(v, takes, w))
     return HFY_ERR_ARG;
   if (k->kind == HFY_KERNEL_TABLE && (hfy_base_null_(w, k->table ? NULL : "kernel->table") ||
                                       hfy_kernel_check_finite_(k->table, k->dim + 1, "table", w)))
@@ -22959,7 +22957,7 @@ HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int takes, const
     k->degree = k->kind == HFY_KERNEL_LINEAR ? 1 : hfy_base_default_(k->degree, 3);
     if (!(k->degree >= 1 && k->degree <= 64 && k->degree <= floor(k->degree)))
       return hfy_base_should_(w, "", "degree", k->degree, "a whole number from 1 to 64");
-    if (hfy_kernel_check_number_(k->offset, "offset", w)) return HFY_ERR_ARG;
+    if (hfy_base_number_("offset", k->offset, &hfy_base_from_0_, w)) return HFY_ERR_ARG;
   }
   if (!hfy_base_is_finite_(hfy_kernel_of_(k, (double)k->dim, 0)) ||
       !hfy_base_is_finite_(hfy_kernel_of_(k, -(double)k->dim, 4 * (double)k->dim)))
@@ -23566,8 +23564,8 @@ HFY_COLD_ hfy_status hfy_kernel_check_training_(hfy_kernel_fit_ *f, const hfy_ke
   f->N = f->view.k.target_dim;
   if (training) *o = *training;
   if (hfy_binary_one_of_("trainer", o->trainer, HFY_KERNEL_RAW, "kernel_trainer", w) ||
-      hfy_kernel_check_number_(o->lambda, "lambda", w) || hfy_kernel_check_number_(o->eta, "eta", w) ||
-      hfy_kernel_check_number_(o->tol, "tol", w))
+      hfy_base_number_("lambda", o->lambda, &hfy_base_from_0_, w) ||
+      hfy_base_number_("eta", o->eta, &hfy_base_from_0_, w) || hfy_base_number_("tol", o->tol, &hfy_base_from_0_, w))
     return HFY_ERR_ARG;
   if (f->view.k.no_self && (o->trainer == HFY_KERNEL_RIDGE || o->trainer == HFY_KERNEL_PROJECTION))
     return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "no_self is for trainers EXACT, PAPER and RAW");
@@ -24928,9 +24926,9 @@ HFY_COLD_ hfy_status hfy_kernel_open_course_(const hfy_kernel *kernel, const dou
   if (c->neuron >= c->v.k.target_dim)
     return hfy_base_fail_(w, HFY_ERR_ARG, "neuron is %z; it should be below %s, %z", c->neuron,
                           c->v.led ? "target_dim" : "dim", c->v.k.target_dim);
-  if (hfy_kernel_check_number_(c->lambda, "lambda", w) || hfy_kernel_check_number_(c->damping, "damping", w) ||
-      hfy_kernel_check_gram_(&c->v, gram, w) || hfy_base_null_(w, missing) ||
-      hfy_kernel_check_number_(c->eta, "eta", w))
+  if (hfy_base_number_("lambda", c->lambda, &hfy_base_from_0_, w) ||
+      hfy_base_number_("damping", c->damping, &hfy_base_from_0_, w) || hfy_kernel_check_gram_(&c->v, gram, w) ||
+      hfy_base_null_(w, missing) || hfy_base_number_("eta", c->eta, &hfy_base_from_0_, w))
     return HFY_ERR_ARG;
   while (hfy_base_layout_(&arena, w, &status)) {
     hfy_kernel_plan_gram_(&arena, &c->v, c->v.k.no_self ? NULL : gram, 1);
@@ -25139,7 +25137,9 @@ HFY_COLD_ void hfy_kernel_place_(hfy_kernel_course_ *c, size_t t) {
   const double *x = c->in_logits ? c->h : c->a, along = hfy_linalg_dot_(x, c->goal, c->P);
   const size_t P = c->P, directions = c->out.directions;
   double off = 0, *row = c->rows + t * c->columns;
-  hfy_kernel_fisher now, *sum = c->fishers + t;
+  hfy_kernel_fisher now;
+  const double *add = (const double *)(const void *)&now;
+  double *sum = (double *)(void *)(c->fishers + t);
   size_t i;
   for (i = 0; i < P; i++) off += (x[i] - along * c->goal[i]) * (x[i] - along * c->goal[i]);
   row[HFY_KERNEL_PROGRESS_] += along / c->length;
@@ -25150,15 +25150,7 @@ HFY_COLD_ void hfy_kernel_place_(hfy_kernel_course_ *c, size_t t) {
   }
   if (!c->out.fisher) return;
   hfy_kernel_measure_(c, &now);
-  sum->loss += now.loss;
-  sum->euclidean += now.euclidean;
-  sum->riemannian += now.riemannian;
-  sum->natural += now.natural;
-  sum->log10_riemannian += now.log10_riemannian;
-  sum->log10_natural += now.log10_natural;
-  sum->damped_riemannian += now.damped_riemannian;
-  sum->damped_natural += now.damped_natural;
-  sum->sharpness += now.sharpness;
+  for (i = 0; i < sizeof now / sizeof *add; i++) sum[i] += add[i]; /* they are all doubles */
 }
 
 /* The sum over the patterns of KL(p || q), logits h and g. Both turned so that h <= 0: nothing large cancels. */
@@ -25271,12 +25263,7 @@ HFY_COLD_ void hfy_kernel_means_(hfy_kernel_course_ *c) {
       out->most = row[HFY_KERNEL_DEVIATION_];
       out->most_at = t;
     }
-    if (c->out.fisher) {
-      hfy_kernel_fisher *f = c->fishers + t;
-      double *const all[] = {&f->loss, &f->euclidean, &f->riemannian, &f->natural, &f->log10_riemannian,
-                             &f->log10_natural, &f->damped_riemannian, &f->damped_natural, &f->sharpness};
-      for (j = 0; j < 9; j++) *all[j] /= n;
-    }
+    for (j = 0; c->out.fisher && j < sizeof *c->fishers / sizeof n; j++) ((double *)(void *)(c->fishers + t))[j] /= n;
     out->sum_principal += row[HFY_KERNEL_PRINCIPAL_];
     out->sum_tail += row[HFY_KERNEL_TAIL_];
     out->sum_divergence += row[HFY_KERNEL_DIVERGENCE_];
@@ -25396,24 +25383,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t
    ------------------------------------------------------------------------------------------------------------------ */
 static const double hfy_rate_pi_ = 3.141592653589793238463;
 
-/* What a number should be: low .. high, `above` without low, `below` without high. */
-typedef struct hfy_rate_range_ {
-  double low, high;
-  int above, below;
-  const char *text;
-} hfy_rate_range_;
-
-static const hfy_rate_range_ hfy_rate_finite_ = {-DBL_MAX, DBL_MAX, 0, 0, "finite"};
-static const hfy_rate_range_ hfy_rate_from_0_ = {0, HUGE_VAL, 0, 1, "at least 0 and finite"};
-static const hfy_rate_range_ hfy_rate_above_0_ = {0, HUGE_VAL, 1, 1, "above 0 and finite"};
-static const hfy_rate_range_ hfy_rate_open_ = {0, 1, 1, 1, "above 0 and below 1"};
-static const hfy_rate_range_ hfy_rate_share_ = {0, 1, 1, 0, "above 0 and at most 1"};
-static const hfy_rate_range_ hfy_rate_cv_ = {0, 1e6, 1, 0, "above 0 and at most 1e6"};
-static const hfy_rate_range_ hfy_rate_cv_0_ = {0, 1e6, 0, 0, "at least 0 and at most 1e6"};
-
-HFY_PRIVATE_ int hfy_rate_is_in_(double x, const hfy_rate_range_ *r) {
-  return (r->above ? x > r->low : x >= r->low) && (r->below ? x < r->high : x <= r->high);
-}
+static const hfy_base_limits_ hfy_rate_open_ = {0, 1, 1, 1, "above 0 and below 1"};
+static const hfy_base_limits_ hfy_rate_cv_ = {0, 1e6, 1, 0, "above 0 and at most 1e6"};
+static const hfy_base_limits_ hfy_rate_cv_0_ = {0, 1e6, 0, 0, "at least 0 and at most 1e6"};
 
 /* --- the unit: RATE eq. 3, x = pi v / sigma --- */
 
@@ -25523,16 +25495,12 @@ HFY_COLD_ double hfy_rate_right_slope_(const hfy_rate *rate) {
 
 /* --- what is checked everywhere --- */
 
-HFY_COLD_ hfy_status hfy_rate_number_(const char *name, double x, const hfy_rate_range_ *range, hfy_work *work) {
-  return hfy_rate_is_in_(x, range) ? HFY_OK : hfy_base_should_(work, "", name, x, range->text);
-}
-
 /* The same for count rows of dim. */
 HFY_COLD_ hfy_status hfy_rate_numbers_(const char *row, const double *x, size_t count, size_t dim,
-                                       const hfy_rate_range_ *range, hfy_work *work) {
+                                       const hfy_base_limits_ *range, hfy_work *work) {
   size_t i;
   for (i = 0; i < count * dim; i++)
-    if (!hfy_rate_is_in_(x[i], range))
+    if (!hfy_base_is_in_(x[i], range))
       return hfy_base_fail_(work, HFY_ERR_ARG, "%s %z, unit %z is %g; it should be %s", row, i / dim, i % dim, x[i],
                             range->text);
   return HFY_OK;
@@ -25543,10 +25511,10 @@ HFY_COLD_ hfy_status hfy_rate_check_(const hfy_rate *rate, hfy_work *work) {
   hfy_status status = hfy_base_null_(work, rate ? NULL : "rate");
   if (!status && own)
     status = hfy_base_null_(work, !own->slope ? "rate->unit->slope" : own->inverse ? NULL : "rate->unit->inverse");
-  if (own) return status ? status : hfy_rate_number_("rate->theta", rate->theta, &hfy_rate_finite_, work);
-  if (!status) status = hfy_rate_number_("rate->power", rate->power, &hfy_rate_above_0_, work);
-  if (!status) status = hfy_rate_number_("rate->sigma", rate->sigma, &hfy_rate_from_0_, work);
-  return status ? status : hfy_rate_number_("rate->theta", rate->theta, &hfy_rate_finite_, work);
+  if (own) return status ? status : hfy_base_number_("rate->theta", rate->theta, &hfy_base_finite_, work);
+  if (!status) status = hfy_base_number_("rate->power", rate->power, &hfy_base_above_0_, work);
+  if (!status) status = hfy_base_number_("rate->sigma", rate->sigma, &hfy_base_from_0_, work);
+  return status ? status : hfy_base_number_("rate->theta", rate->theta, &hfy_base_finite_, work);
 }
 
 /* For what takes all units for alike. */
@@ -25580,7 +25548,7 @@ typedef struct hfy_rate_in_ {
 /* The start of most calls: checks what is there, chooses the kernels. missing: an argument that is NULL, or NULL. */
 HFY_COLD_ hfy_status hfy_rate_enter_(hfy_rate_in_ *in, int what, const char *missing) {
   const hfy_rate_unit *unit;
-  const hfy_rate_range_ *range = &hfy_rate_above_0_;
+  const hfy_base_limits_ *range = &hfy_base_above_0_;
   hfy_work *work = in->work;
   hfy_status status;
   in->simd = hfy_simd_choose_(work);
@@ -25589,14 +25557,14 @@ HFY_COLD_ hfy_status hfy_rate_enter_(hfy_rate_in_ *in, int what, const char *mis
     return status;
   unit = in->rate->unit;
   in->rests = hfy_rate_may_rest_(in->rate);
-  if (what == HFY_RATE_SPARSE_ || (what == HFY_RATE_AT_ && in->rests)) range = &hfy_rate_from_0_;
-  if (hfy_rate_other_(in->rate) && !in->rests) range = &hfy_rate_finite_;
-  if ((unit && unit->gain && (status = hfy_rate_numbers_("gain", unit->gain, 1, in->dim, &hfy_rate_above_0_, work))) ||
+  if (what == HFY_RATE_SPARSE_ || (what == HFY_RATE_AT_ && in->rests)) range = &hfy_base_from_0_;
+  if (hfy_rate_other_(in->rate) && !in->rests) range = &hfy_base_finite_;
+  if ((unit && unit->gain && (status = hfy_rate_numbers_("gain", unit->gain, 1, in->dim, &hfy_base_above_0_, work))) ||
       (unit && unit->threshold &&
-       (status = hfy_rate_numbers_("threshold", unit->threshold, 1, in->dim, &hfy_rate_finite_, work))) ||
+       (status = hfy_rate_numbers_("threshold", unit->threshold, 1, in->dim, &hfy_base_finite_, work))) ||
       (what <= HFY_RATE_AT_ &&
        ((status = hfy_base_null_(work, in->w ? NULL : "w")) ||
-        (status = hfy_rate_numbers_("w: row", in->w, in->dim, in->dim, &hfy_rate_finite_, work)))) ||
+        (status = hfy_rate_numbers_("w: row", in->w, in->dim, in->dim, &hfy_base_finite_, work)))) ||
       (what != HFY_RATE_RUN_ &&
        ((status = hfy_base_null_(work, in->r ? NULL : "r")) ||
         (status = hfy_rate_numbers_("r: pattern", in->r, in->count, in->dim, range, work)))))
@@ -25620,8 +25588,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_patterns(hfy_rng *rng, double cv, double 
   const double s2 = log1p(cv * cv), s = sqrt(s2);
   hfy_status status;
   size_t i;
-  if ((status = hfy_rate_number_("cv", cv, &hfy_rate_cv_0_, w)) ||
-      (status = hfy_rate_number_("f", f, &hfy_rate_share_, w)) || (status = hfy_rate_check_sizes_(count, dim, w)) ||
+  if ((status = hfy_base_number_("cv", cv, &hfy_rate_cv_0_, w)) ||
+      (status = hfy_base_number_("f", f, &hfy_base_to_1_, w)) || (status = hfy_rate_check_sizes_(count, dim, w)) ||
       (status = hfy_base_null_(w, !rng ? "rng" : !r ? "r" : NULL)))
     return status;
   for (i = 0; i < count * dim; i++) {
@@ -25639,7 +25607,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_perturb(hfy_rng *rng, const double *r, si
   size_t *unit = NULL, mu, i, gone;
   hfy_status status = hfy_rate_check_sizes_(count, dim, w);
   if (status || (status = hfy_base_null_(w, !rng ? "rng" : !r ? "r" : !out ? "out" : NULL)) ||
-      (status = hfy_rate_number_("noise", noise, &hfy_rate_from_0_, w)))
+      (status = hfy_base_number_("noise", noise, &hfy_base_from_0_, w)))
     return status;
   if (!(missing >= 0 && missing <= 1)) return hfy_base_should_(w, "", "missing", missing, "in 0 .. 1");
   gone = (size_t)floor(missing * (double)dim + 0.5);
@@ -25695,7 +25663,7 @@ HFY_COLD_ hfy_status hfy_rate_enter_weights_(hfy_rate_in_ *in, int sparse, int s
     status = hfy_rate_other_(in->rate)
                  ? hfy_base_fail_(in->work, HFY_ERR_ARG, "rate->unit is not 0 at 0 and below; sparse patterns need it")
                  : hfy_base_fail_(in->work, HFY_ERR_ARG, "rate->sigma is %g; sparse patterns need 0", in->rate->sigma);
-  if (!status && sparse) status = hfy_rate_number_("margin", margin, &hfy_rate_from_0_, in->work);
+  if (!status && sparse) status = hfy_base_number_("margin", margin, &hfy_base_from_0_, in->work);
   return status ? status : hfy_base_null_(in->work, missing);
 }
 
@@ -25768,7 +25736,7 @@ HFY_COLD_ double hfy_rate_defect_(const hfy_rate_dense_ *s, const double *w) {
 HFY_COLD_ hfy_status hfy_rate_weigh_(const hfy_rate_dense_ *s, double *w) {
   const size_t all = s->in->count * s->in->dim;
   double defect;
-  if (hfy_rate_numbers_("g^-1 of pattern", s->v, s->in->count, s->in->dim, &hfy_rate_finite_, s->in->work))
+  if (hfy_rate_numbers_("g^-1 of pattern", s->v, s->in->count, s->in->dim, &hfy_base_finite_, s->in->work))
     return HFY_ERR_NONFINITE;
   memcpy(s->x, s->v, all * sizeof *s->x);
   hfy_rate_solve_(s, 0, w);
@@ -25799,7 +25767,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_weights(const hfy_rate *rate, const doubl
 HFY_COLD_ hfy_status hfy_rate_keys_(const hfy_rate_dense_ *s, hfy_real *keys, hfy_real *values,
                                     hfy_real *self_coupling) {
   const size_t p = s->in->count, n = s->in->dim;
-  const hfy_rate_range_ real = {-HFY_REAL_MAX_, HFY_REAL_MAX_, 1, 1, "in the range of hfy_real"};
+  const hfy_base_limits_ real = {-HFY_REAL_MAX_, HFY_REAL_MAX_, 1, 1, "in the range of hfy_real"};
   const hfy_status status = hfy_rate_factor_(s, s->in->rate->theta);
   size_t i, mu, nu;
   if (status) return status;
@@ -25832,7 +25800,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_net(const hfy_rate *rate, const double *r
   hfy_rate_dense_ s;
   const char *null = !keys ? "keys" : !values ? "values" : !self_coupling ? "self_coupling" : net ? NULL : "net";
   hfy_status status = hfy_rate_enter_weights_(&in, 0, self, 0, null);
-  if (!status) status = hfy_rate_number_("step", step, &hfy_rate_share_, k);
+  if (!status) status = hfy_base_number_("step", step, &hfy_base_to_1_, k);
   if (!status && rate->unit)
     status = hfy_base_fail_(k, HFY_ERR_ARG, "rate->unit is given; a hfy_net has the rectified power alone");
   while (hfy_base_layout_(&in.arena, k, &status)) hfy_rate_plan_dense_(&in, self, &s);
@@ -26252,7 +26220,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_weights_masked(const hfy_rate *rate, cons
   const signed char *all[2] = {NULL, NULL};
   hfy_status status = hfy_rate_enter_(&in, HFY_RATE_DENSE_ + (rate && hfy_rate_may_rest_(rate)), NULL);
   size_t i, which;
-  if (!status) status = hfy_rate_number_("margin", margin, &hfy_rate_from_0_, k);
+  if (!status) status = hfy_base_number_("margin", margin, &hfy_base_from_0_, k);
   if (!status) status = hfy_base_null_(k, !mask ? "mask" : w ? NULL : "w");
   if (!status) {
     all[0] = mask->column;
@@ -26849,7 +26817,7 @@ HFY_COLD_ hfy_status hfy_rate_lay_(hfy_rate_nodes_ *nodes, double power, double 
 HFY_COLD_ hfy_status hfy_rate_quadrature_(const hfy_rate *rate, double cv, int optimal, const char *missing,
                                           hfy_rate_nodes_ *nodes, hfy_rate_averages *averages, hfy_work *work) {
   hfy_status status = hfy_rate_check_alike_(rate, work);
-  if (status || (status = hfy_rate_number_("cv", cv, &hfy_rate_cv_, work)) ||
+  if (status || (status = hfy_base_number_("cv", cv, &hfy_rate_cv_, work)) ||
       (status = hfy_base_null_(work, missing)) ||
       (status = hfy_rate_lay_(nodes, hfy_rate_reaching_(rate), cv, work)))
     return status;
@@ -26878,10 +26846,10 @@ HFY_COLD_ hfy_status hfy_rate_sample_(const hfy_rate *rate, const hfy_rate_rates
   if (!status && (!n || !hfy_base_fits_(n, n, sizeof(double))))
     return hfy_base_fail_(work, HFY_ERR_ARG, "n is %z; it should be at least 1, and n x n doubles should fit", n);
   if (!status) status = hfy_rate_enter_(&in, HFY_RATE_DENSE_, missing);
-  if (!status && weight) status = hfy_rate_numbers_("weight: sample", weight, n, 1, &hfy_rate_from_0_, work);
+  if (!status && weight) status = hfy_rate_numbers_("weight: sample", weight, n, 1, &hfy_base_from_0_, work);
   if (status) return status;
   for (i = 0; i < n; i++) sum += weight ? weight[i] : 1;
-  if (!hfy_rate_is_in_(sum, &hfy_rate_above_0_))
+  if (!hfy_base_is_in_(sum, &hfy_base_above_0_))
     return hfy_base_fail_(work, HFY_ERR_ARG, "the weights sum to %g; it should be above 0", sum);
   at->count = n;
   if ((status = hfy_rate_hold_(at, work))) return status;
@@ -26909,7 +26877,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_at_load(const hfy_rate_averages *averages
   const hfy_rate_averages *t = averages;
   hfy_status status = hfy_base_null_(w, !averages ? "averages" : !load ? "load" : NULL);
   double odds, b;
-  if (status || (status = hfy_rate_number_("alpha", alpha, &hfy_rate_open_, w))) return status;
+  if (status || (status = hfy_base_number_("alpha", alpha, &hfy_rate_open_, w))) return status;
   if (!(t->crr > 0) || !(t->rbar > 0) || !(t->delta >= 0))
     return hfy_base_fail_(w, HFY_ERR_ARG, "averages: var r is %g; hfy_rate_theory should have filled it in", t->crr);
   odds = alpha / (1 - alpha);
@@ -26943,7 +26911,8 @@ HFY_COLD_ int hfy_rate_root_(int (*is_right)(void *context, double x), void *con
 
 /* R = Q T with Q Haar: Q^T D Q is a compression of D, whose resolvent is that of D at a moved point (math 17). */
 typedef struct hfy_rate_edge_ {
-  const hfy_rate_nodes_ *at; /* w: sum 1 over the first `bulk`; x: D */
+  const hfy_rate_nodes_ *at; /* `nodes`. w: sum 1 over the first `bulk`; x: D */
+  hfy_rate_nodes_ nodes;
   size_t bulk;
   double b, noise, alpha, a; /* crh/crr; ve/crr; (<h> + theta)/<r> */
   double rbar, hbar;
@@ -27044,16 +27013,16 @@ HFY_COLD_ int hfy_rate_rare_(void *units, double x) {
 }
 
 /* The rates' nodes and averages. alpha: NULL if a load is asked for. missing: an argument that is NULL, or NULL. */
-HFY_COLD_ hfy_status hfy_rate_begin_(hfy_rate_edge_ *e, hfy_rate_nodes_ *nodes, const hfy_rate *rate,
-                                     const hfy_rate_rates *rates, const double *alpha, int optimal,
-                                     const char *missing, hfy_work *w) {
+HFY_COLD_ hfy_status hfy_rate_begin_(hfy_rate_edge_ *e, const hfy_rate *rate, const hfy_rate_rates *rates,
+                                     const double *alpha, int self, int optimal, const char *missing, hfy_work *w) {
+  hfy_rate_nodes_ *nodes = &e->nodes;
   hfy_rate_averages t;
   double sum = 0, low = -40, high = 40;
-  hfy_status status = alpha ? hfy_rate_number_("alpha", *alpha, &hfy_rate_open_, w) : HFY_OK;
+  hfy_status status = alpha ? hfy_base_number_("alpha", *alpha, &hfy_rate_open_, w) : HFY_OK;
   size_t i;
   if (status || (status = hfy_base_null_(w, rates ? missing : "rates"))) return status;
-  memset(nodes, 0, sizeof *nodes);
-  nodes->count = e->bulk = 0;
+  memset(e, 0, sizeof *e);
+  e->self = self;
   if (rates->r) {
     status = hfy_rate_sample_(rate, rates, optimal, NULL, nodes, &t, w);
     e->bulk = nodes->count;
@@ -27089,13 +27058,10 @@ HFY_COLD_ hfy_status hfy_rate_begin_(hfy_rate_edge_ *e, hfy_rate_nodes_ *nodes, 
 HFY_COLD_ hfy_status hfy_rate_bulk_(const hfy_rate *rate, const hfy_rate_rates *rates, const double *alpha, int self,
                                     double *out, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_rate_nodes_ nodes;
+  const char *null = out ? NULL : alpha ? "edge" : "alpha";
   hfy_rate_edge_ e;
   double low = 1e-3, high = 0.999, edge;
-  hfy_status status;
-  memset(&e, 0, sizeof e);
-  e.self = self;
-  status = hfy_rate_begin_(&e, &nodes, rate, rates, alpha, 1, out ? NULL : alpha ? "edge" : "alpha", w);
+  hfy_status status = hfy_rate_begin_(&e, rate, rates, alpha, self, 1, null, w);
   if (status) return hfy_base_close_(w, &local, status);
   if (alpha && !hfy_base_is_finite_(edge = hfy_rate_edge_at_(e, *alpha)))
     status = hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "no edge was found at alpha %g", *alpha);
@@ -27169,14 +27135,10 @@ HFY_COLD_ int hfy_rate_unstable_at_(void *context, double alpha) {
 HFY_API HFY_SMALL_ hfy_status hfy_rate_leading(const hfy_rate *rate, const hfy_rate_rates *rates, double alpha,
                                                int self, hfy_rate_lead *lead, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_rate_nodes_ nodes;
   hfy_rate_edge_ e;
   hfy_rate_lead l;
-  hfy_status status;
-  memset(&e, 0, sizeof e);
+  hfy_status status = hfy_rate_begin_(&e, rate, rates, &alpha, self, 0, lead ? NULL : "lead", w);
   memset(&l, 0, sizeof l);
-  e.self = self;
-  status = hfy_rate_begin_(&e, &nodes, rate, rates, &alpha, 0, lead ? NULL : "lead", w);
   if (!status && !hfy_base_is_finite_(l.edge = hfy_rate_edge_at_(e, alpha)))
     status = hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "no edge was found at alpha %g", alpha);
   e.alpha = alpha;
@@ -27194,13 +27156,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_leading(const hfy_rate *rate, const hfy_r
 HFY_API HFY_SMALL_ hfy_status hfy_rate_critical_load(const hfy_rate *rate, const hfy_rate_rates *rates, int self,
                                                      double *alpha, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_rate_nodes_ nodes;
   hfy_rate_edge_ e;
   double low = 1e-3, high = 0.999;
-  hfy_status status;
-  memset(&e, 0, sizeof e);
-  e.self = self;
-  status = hfy_rate_begin_(&e, &nodes, rate, rates, NULL, 0, alpha ? NULL : "alpha", w);
+  hfy_status status = hfy_rate_begin_(&e, rate, rates, NULL, self, 0, alpha ? NULL : "alpha", w);
   if (!status)
     *alpha = hfy_rate_unstable_at_(&e, low)                             ? 0
              : hfy_rate_root_(hfy_rate_unstable_at_, &e, 0, 34, &low, &high) ? 0.5 * (low + high)
@@ -27216,7 +27174,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *g
   hfy_rate found = {hfy_base_nan_(), 0, 0, NULL}, one = {0, 0, 0, NULL};
   hfy_rate_averages t;
   double top = 0;
-  hfy_status status = hfy_rate_number_("cv", cv, &hfy_rate_cv_, w);
+  hfy_status status = hfy_base_number_("cv", cv, &hfy_rate_cv_, w);
   size_t i, j;
   if (status || (status = hfy_base_null_(w, !best ? "best" : !alpha_s ? "alpha_s" : NULL))) return status;
   if (grid && (grid->powers || grid->sigmas)) g = *grid;
@@ -27262,7 +27220,7 @@ HFY_COLD_ double hfy_rate_theta0_(double f, double c) {
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_capacity(double f, double *alpha_c, double *theta0, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_status status = hfy_rate_number_("f", f, &hfy_rate_share_, w);
+  hfy_status status = hfy_base_number_("f", f, &hfy_base_to_1_, w);
   double t, most;
   if (status || (status = hfy_base_null_(w, alpha_c ? NULL : "alpha_c"))) return status;
   t = hfy_rate_theta0_(f, 0);
@@ -27288,7 +27246,7 @@ HFY_COLD_ int hfy_rate_shorter_(void *context, double u) {
 HFY_COLD_ hfy_status hfy_rate_check_replica_(const hfy_rate *rate, double f, double alpha, hfy_work *w) {
   double limit = 0;
   hfy_status status = hfy_rate_capacity(f, &limit, NULL, w);
-  if (status || (status = hfy_rate_number_("alpha", alpha, &hfy_rate_above_0_, w))) return status;
+  if (status || (status = hfy_base_number_("alpha", alpha, &hfy_base_above_0_, w))) return status;
   if (f < 1 && !hfy_rate_may_rest_(rate))
     return hfy_base_fail_(w, HFY_ERR_ARG, "rate->sigma is %g; sparse patterns (f = %g) need 0", rate->sigma, f);
   if (alpha < limit) return HFY_OK;
@@ -27318,7 +27276,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_solve_replica(const hfy_rate *rate, doubl
   hfy_rate_norm_ e = {f, 0, 0, alpha};
   hfy_status status = hfy_rate_check_alike_(rate, w);
   memset(&t, 0, sizeof t);
-  if (status || (status = hfy_rate_number_("cv", cv, &hfy_rate_cv_0_, w)) ||
+  if (status || (status = hfy_base_number_("cv", cv, &hfy_rate_cv_0_, w)) ||
       (status = hfy_rate_check_replica_(rate, f, alpha, w)) ||
       (status = hfy_base_null_(w, replica ? NULL : "replica")))
     return status;
@@ -27358,11 +27316,11 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_circular_law(double alpha, double tau, do
   hfy_work local, *w = hfy_base_open_(work, &local);
   const double ratio = sigma_x / sigma_y, spread = ratio * sqrt(1 - tau * tau), room = c - tau * ratio;
   const double radius = spread * sqrt(alpha / (1 - alpha)), far = spread / room;
-  hfy_status status = hfy_rate_number_("alpha", alpha, &hfy_rate_open_, w);
+  hfy_status status = hfy_base_number_("alpha", alpha, &hfy_rate_open_, w);
   if (!status && !(fabs(tau) <= 1)) status = hfy_base_should_(w, "", "tau", tau, "in -1 .. 1");
-  if (status || (status = hfy_rate_number_("sigma_x", sigma_x, &hfy_rate_above_0_, w)) ||
-      (status = hfy_rate_number_("sigma_y", sigma_y, &hfy_rate_above_0_, w)) ||
-      (status = hfy_rate_number_("c", c, &hfy_rate_finite_, w)) || (status = hfy_base_null_(w, disc ? NULL : "disc")))
+  if (status || (status = hfy_base_number_("sigma_x", sigma_x, &hfy_base_above_0_, w)) ||
+      (status = hfy_base_number_("sigma_y", sigma_y, &hfy_base_above_0_, w)) ||
+      (status = hfy_base_number_("c", c, &hfy_base_finite_, w)) || (status = hfy_base_null_(w, disc ? NULL : "disc")))
     return status;
   if (!hfy_base_is_finite_(fabs(room) + radius))
     return hfy_base_fail_(w, HFY_ERR_NONFINITE, "the disc around %g of radius %g leaves the range of double", -room,
@@ -27553,10 +27511,23 @@ HFY_COLD_ void hfy_rate_advance_(const hfy_rate_run_ *run, const hfy_rate_scheme
   s->dt *= factor;
 }
 
+/* All states of run->x are live, with their first steps. */
+HFY_COLD_ void hfy_rate_start_(hfy_rate_run_ *run) {
+  const size_t n = run->in->dim;
+  size_t l;
+  memset(run->state, 0, run->states * sizeof *run->state);
+  for (l = 0; l < run->states; l++) {
+    const double dt = run->o.dt > 0 ? run->o.dt : hfy_rate_first_(run, run->x + l * n);
+    run->state[l].dt = dt > run->o.duration ? run->o.duration : dt;
+    run->state[l].most = 1e6 * (1 + hfy_linalg_largest_(run->x + l * n, n));
+    run->list[l] = l;
+  }
+  run->live = run->states;
+}
+
 /* Runs all states, which sit in run->x. */
 HFY_COLD_ void hfy_rate_integrate_(hfy_rate_run_ *run) {
   const hfy_rate_scheme_ *scheme;
-  const size_t n = run->in->dim;
   size_t l, s;
   if (!(run->o.duration > 0)) run->o.duration = 1000;
   if (fabs(run->o.tol) <= 0) run->o.tol = 1e-9;
@@ -27567,14 +27538,7 @@ HFY_COLD_ void hfy_rate_integrate_(hfy_rate_run_ *run) {
   }
   scheme = run->o.rtol > 0 ? &hfy_rate_dp5_ : &hfy_rate_rk4_;
   if (!run->o.max_steps) run->o.max_steps = 1000000;
-  memset(run->state, 0, run->states * sizeof *run->state);
-  for (l = 0; l < run->states; l++) {
-    const double dt = run->o.dt > 0 ? run->o.dt : hfy_rate_first_(run, run->x + l * n);
-    run->state[l].dt = dt > run->o.duration ? run->o.duration : dt;
-    run->state[l].most = 1e6 * (1 + hfy_linalg_largest_(run->x + l * n, n));
-    run->list[l] = l;
-  }
-  run->live = run->states;
+  hfy_rate_start_(run);
   for (;;) {
     hfy_rate_flow_(run, run->x, run->x, run->k[0]); /* of rejected steps too: the same bits again */
     hfy_rate_settle_(run);
@@ -27589,12 +27553,12 @@ HFY_COLD_ void hfy_rate_integrate_(hfy_rate_run_ *run) {
 }
 
 HFY_COLD_ hfy_status hfy_rate_enter_run_(hfy_rate_in_ *in, int what, size_t states, const hfy_rate_options *o) {
-  const hfy_rate_range_ below_1 = {0, 1, 0, 1, "at least 0 and below 1"};
+  const hfy_base_limits_ below_1 = {0, 1, 0, 1, "at least 0 and below 1"};
   hfy_status status = hfy_rate_enter_(in, what, NULL);
-  if (status || (status = hfy_rate_number_("options->dt", o->dt, &hfy_rate_from_0_, in->work)) ||
-      (status = hfy_rate_number_("options->duration", o->duration, &hfy_rate_from_0_, in->work)) ||
-      (status = hfy_rate_number_("options->tol", o->tol, &hfy_rate_finite_, in->work)) ||
-      (status = hfy_rate_number_("options->rtol", o->rtol, &below_1, in->work)) ||
+  if (status || (status = hfy_base_number_("options->dt", o->dt, &hfy_base_from_0_, in->work)) ||
+      (status = hfy_base_number_("options->duration", o->duration, &hfy_base_from_0_, in->work)) ||
+      (status = hfy_base_number_("options->tol", o->tol, &hfy_base_finite_, in->work)) ||
+      (status = hfy_base_number_("options->rtol", o->rtol, &below_1, in->work)) ||
       hfy_base_fits_(states, in->dim, sizeof(double)))
     return status;
   return hfy_base_fail_(in->work, HFY_ERR_ARG, "%z states of dim %z cannot exist", states, in->dim);
@@ -27631,7 +27595,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_simulate(const hfy_rate *rate, const doub
   if (options) run.o = *options;
   if ((status = hfy_rate_enter_run_(&in, HFY_RATE_RUN_, n_states, &run.o)) ||
       (status = hfy_base_null_(k, !n_states ? NULL : !start ? "start" : !end ? "end" : NULL)) ||
-      (status = hfy_rate_numbers_("start: state", start, n_states, dim, &hfy_rate_finite_, k)))
+      (status = hfy_rate_numbers_("start: state", start, n_states, dim, &hfy_base_finite_, k)))
     return status;
   while (hfy_base_layout_(&in.arena, k, &status)) hfy_rate_plan_run_(&in, n_states, &run);
   if (status || !n_states) return hfy_base_close_(k, &local, status);
@@ -27723,18 +27687,19 @@ HFY_COLD_ hfy_status hfy_rate_enter_course_(hfy_rate_run_ *run, hfy_rate_in_ *in
   if (status) return status;
   run->o.voltage = c->voltage;
   if ((status = hfy_rate_enter_run_(in, HFY_RATE_RUN_, n_states, &run->o)) ||
-      (status = hfy_rate_number_("course->dt", c->dt, &hfy_rate_from_0_, in->work)) ||
-      (status = hfy_rate_number_("course->noise", c->noise, &hfy_rate_from_0_, in->work)) ||
+      (status = hfy_base_number_("course->dt", c->dt, &hfy_base_from_0_, in->work)) ||
+      (status = hfy_base_number_("course->noise", c->noise, &hfy_base_from_0_, in->work)) ||
       (status = hfy_base_null_(in->work, c->noise > 0 && !rng && n_states  ? "rng"
                                          : c->every && !c->record && n_states ? "course->record"
                                                                               : NULL)) ||
-      (status = hfy_rate_numbers_("start: state", start, n_states, in->dim, &hfy_rate_finite_, in->work)))
+      (status = hfy_rate_numbers_("start: state", start, n_states, in->dim, &hfy_base_finite_, in->work)))
     return status;
   for (u = 0; c->every && c->units && u < c->n_units; u++)
     if (c->units[u] >= in->dim)
       return hfy_base_fail_(in->work, HFY_ERR_ARG, "course->units[%z] is %z; it should be below dim %z", u, c->units[u],
                             in->dim);
   run->o.dt = c->dt > 0 ? c->dt : 0.01;
+  run->o.duration = HUGE_VAL; /* `steps` end it */
   if (hfy_base_is_finite_(run->o.dt * (double)c->steps)) return HFY_OK;
   return hfy_base_fail_(in->work, HFY_ERR_ARG, "course: %z steps of dt %g end at no finite time", c->steps, run->o.dt);
 }
@@ -27747,7 +27712,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_run(const hfy_rate *rate, const double *w
   hfy_rate_run_ run;
   double *ring = NULL;
   hfy_status status;
-  size_t l;
   memset(&run, 0, sizeof run);
   status = hfy_rate_enter_course_(&run, &in, course, start, n_states, rng, end);
   while (hfy_base_layout_(&in.arena, k, &status)) {
@@ -27761,13 +27725,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_run(const hfy_rate *rate, const double *w
   if (!course->input) run.input = NULL;
   memcpy(run.x, start, n_states * dim * sizeof *start);
   if (course->delay) memcpy(ring + course->delay * n_states * dim, start, n_states * dim * sizeof *start);
-  memset(run.state, 0, n_states * sizeof *run.state);
-  for (l = 0; l < n_states; l++) {
-    run.state[l].dt = run.o.dt;
-    run.state[l].most = 1e6 * (1 + hfy_linalg_largest_(run.x + l * dim, dim));
-    run.list[l] = l;
-  }
-  run.live = n_states;
+  hfy_rate_start_(&run);
   if ((status = hfy_rate_follow_(&run, course, rng, ring))) return hfy_base_close_(k, &local, status);
   memcpy(end, run.x, n_states * dim * sizeof *end);
   return hfy_base_close_(k, &local, hfy_rate_tell_(&run, outcome));
@@ -27856,7 +27814,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_fixed_points(const hfy_rate *rate, const 
   size_t l, i, steps, worst = 0;
   if (!status && !hfy_base_fits_(n_states, dim, sizeof(double)))
     status = hfy_base_fail_(k, HFY_ERR_ARG, "%z states of dim %z cannot exist", n_states, dim);
-  if (!status) status = hfy_rate_numbers_("start: state", start, n_states, dim, &hfy_rate_finite_, k);
+  if (!status) status = hfy_rate_numbers_("start: state", start, n_states, dim, &hfy_base_finite_, k);
   s.in = &in;
   while (hfy_base_layout_(&in.arena, k, &status)) {
     hfy_linalg_general_plan_(&in.arena, dim, 0, &s.eigen);
@@ -27928,7 +27886,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
   if (fabs(o.most) <= 0) o.most = 2;
   if (fabs(o.success) <= 0) o.success = 1e-3;
   if ((status = hfy_rate_enter_run_(&in, HFY_RATE_AT_, o.trials, &o.run)) ||
-      (status = hfy_rate_number_("options->most", o.most, &hfy_rate_above_0_, k)) ||
+      (status = hfy_base_number_("options->most", o.most, &hfy_base_above_0_, k)) ||
       (!(o.success > 0) && (status = hfy_base_should_(k, "", "options->success", o.success, "above 0"))) ||
       (status = hfy_base_null_(k, !rng ? "rng" : !noise ? "noise" : NULL)))
     return status;
