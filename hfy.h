@@ -3032,13 +3032,10 @@ HFY_COLD_ size_t hfy_base_put_number_(char *out, size_t size, size_t at, double 
   return hfy_base_put_whole_(out, size, at, (uint64_t)(exponent < 0 ? -exponent : exponent));
 }
 
-/* Sets work->message and returns status. In words: %s a string, %z a size_t, %g a double. */
-HFY_COLD_ hfy_status hfy_base_fail_(hfy_work *work, hfy_status status, const char *words, ...) {
-  va_list list;
-  size_t at = 0, size = sizeof work->message;
-  char one[2] = {0, 0}, *out = work->message;
-  va_start(list, words);
-  for (out[0] = 0; *words; words++) {
+/* Appends words to a message. In them: %s a string, %z a size_t, %g a double. */
+HFY_COLD_ size_t hfy_base_put_list_(char *out, size_t size, size_t at, const char *words, va_list list) {
+  char one[2] = {0, 0};
+  for (out[at] = 0; *words; words++) {
     one[0] = *words;
     if (*words != '%')
       at = hfy_base_put_(out, size, at, one);
@@ -3049,6 +3046,21 @@ HFY_COLD_ hfy_status hfy_base_fail_(hfy_work *work, hfy_status status, const cha
     else if (*words == 'g')
       at = hfy_base_put_number_(out, size, at, va_arg(list, double));
   }
+  return at;
+}
+HFY_COLD_ size_t hfy_base_put_words_(char *out, size_t size, size_t at, const char *words, ...) {
+  va_list list;
+  va_start(list, words);
+  at = hfy_base_put_list_(out, size, at, words, list);
+  va_end(list);
+  return at;
+}
+
+/* Sets work->message and returns status. */
+HFY_COLD_ hfy_status hfy_base_fail_(hfy_work *work, hfy_status status, const char *words, ...) {
+  va_list list;
+  va_start(list, words);
+  hfy_base_put_list_(work->message, sizeof work->message, 0, words, list);
   va_end(list);
   return status;
 }
@@ -6401,6 +6413,19 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_linalg_dot_(const double *x, const do
   return (s0 + s1) + (s2 + s3);
 }
 
+/* y += a x */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_linalg_axpy_(double a, const double *HFY_RESTRICT_ x, double *HFY_RESTRICT_ y,
+                                                      size_t n) {
+  size_t i;
+  for (i = 0; i + 4 <= n; i += 4) {
+    y[i] += a * x[i];
+    y[i + 1] += a * x[i + 1];
+    y[i + 2] += a * x[i + 2];
+    y[i + 3] += a * x[i + 3];
+  }
+  for (; i < n; i++) y[i] += a * x[i];
+}
+
 /* A = L L^T in place, rows `stride` apart; `diagonal` (NULL: A's): what a pivot is measured against. */
 HFY_PRIVATE_ hfy_status hfy_linalg_cholesky_rows_(double *a, size_t stride, size_t n, const double *diagonal,
                                                   double rounding) {
@@ -6438,11 +6463,11 @@ HFY_PRIVATE_ void hfy_linalg_cholesky_forward_(double *l, size_t stride, size_t 
 
 /* x <- L^-T x, by columns of L^T = rows of L. */
 HFY_PRIVATE_ void hfy_linalg_cholesky_backward_(double *l, size_t stride, size_t n, double *x) {
-  size_t i, j;
+  size_t i;
   for (i = n; i-- > 0;) {
     const double *row = hfy_linalg_factor_row_(l, stride, i);
-    double v = x[i] /= row[i];
-    for (j = 0; j < i; j++) x[j] -= v * row[j];
+    x[i] /= row[i];
+    hfy_linalg_axpy_(-x[i], row, x, i);
   }
 }
 
@@ -6725,19 +6750,6 @@ HFY_PRIVATE_ void hfy_linalg_apply_(const hfy_simd_ *simd, size_t m, size_t k, h
 enum { HFY_LINALG_PANEL_ = 32 };   /* columns of a panel of the reduction */
 enum { HFY_LINALG_CHUNK_ = 24 };   /* reflections of a chunk */
 enum { HFY_LINALG_QR_MOST_ = 60 }; /* iterations for one eigenvalue */
-
-/* y += a x */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_linalg_axpy_(double a, const double *HFY_RESTRICT_ x, double *HFY_RESTRICT_ y,
-                                                      size_t n) {
-  size_t i;
-  for (i = 0; i + 4 <= n; i += 4) {
-    y[i] += a * x[i];
-    y[i + 1] += a * x[i + 1];
-    y[i + 2] += a * x[i + 2];
-    y[i + 3] += a * x[i + 3];
-  }
-  for (; i < n; i++) y[i] += a * x[i];
-}
 
 /* The reflection I - tau v v^T, v[0] = 1, that takes x to (beta, 0, ...): x becomes v, beta is returned. */
 HFY_COLD_ double hfy_linalg_reflection_(double *x, size_t n, double *tau) {
@@ -17496,14 +17508,11 @@ HFY_COLD_ hfy_status hfy_file_header_(const size_t *shape, size_t rank, size_t i
   if (!shape && rank) return hfy_base_null_(work, "shape");
   if (!hfy_file_count_(shape, rank, item, &count))
     return hfy_base_fail_(work, HFY_ERR_ARG, "shape: an array of that size cannot exist");
-  at = hfy_base_put_(dict, room, 0, hfy_file_is_big_endian_() ? "{'descr': '>f" : "{'descr': '<f");
-  at = hfy_base_put_whole_(dict, room, at, item);
-  at = hfy_base_put_(dict, room, at, "', 'fortran_order': False, 'shape': (");
-  for (axis = 0; axis < rank; axis++) {
-    at = hfy_base_put_(dict, room, at, axis ? " " : "");
-    at = hfy_base_put_whole_(dict, room, at, shape[axis]);
-    at = hfy_base_put_(dict, room, at, rank == 1 || axis + 1 < rank ? "," : "");
-  }
+  at = hfy_base_put_words_(dict, room, 0, "{'descr': '%sf%z', 'fortran_order': False, 'shape': (",
+                           hfy_file_is_big_endian_() ? ">" : "<", item);
+  for (axis = 0; axis < rank; axis++)
+    at = hfy_base_put_words_(dict, room, at, "%s%z%s", axis ? " " : "", shape[axis],
+                             rank == 1 || axis + 1 < rank ? "," : "");
   at = 10 + hfy_base_put_(dict, room, at, "), }");
   total = (at + 1 + 63) & ~(size_t)63;
   memset(text + at, ' ', total - at);
@@ -17618,7 +17627,7 @@ HFY_COLD_ int hfy_file_metadata_(hfy_file_cursor_ *c) {
 HFY_COLD_ size_t hfy_file_put_shape_(char *text, size_t room, size_t at, const size_t *shape, size_t rank) {
   size_t axis;
   for (axis = 0; axis < rank; axis++)
-    at = hfy_base_put_whole_(text, room, hfy_base_put_(text, room, at, axis ? "," : "["), shape[axis]);
+    at = hfy_base_put_words_(text, room, at, axis ? ",%z" : "[%z", shape[axis]);
   return hfy_base_put_(text, room, at, rank ? "]" : "[]");
 }
 
@@ -17767,15 +17776,10 @@ HFY_COLD_ hfy_status hfy_file_compose_(const hfy_param *table, size_t entries, c
     for (i = 0; i < k && strcmp(name, table[i].name);) i++;
     if (i < k)
       return hfy_base_fail_(work, HFY_ERR_ARG, "table[%z].name is that of table[%z] too: %s", k, i, name);
-    at = hfy_base_put_(text, room, at, k ? ",\"" : "\"");
-    at = hfy_base_put_(text, room, at, name);
-    at = hfy_base_put_(text, room, at, n == 8 ? "\":{\"dtype\":\"F64\"" : "\":{\"dtype\":\"F32\"");
-    at = hfy_base_put_(text, room, at, ",\"shape\":");
+    at = hfy_base_put_words_(text, room, at, "%s\"%s\":{\"dtype\":\"F%z\",\"shape\":", k ? "," : "", name, 8 * n);
     at = hfy_file_put_shape_(text, room, at, table[k].shape, table[k].rank);
-    at = hfy_base_put_whole_(text, room, hfy_base_put_(text, room, at, ",\"data_offsets\":["), sum);
+    at = hfy_base_put_words_(text, room, at, ",\"data_offsets\":[%z,%z]}", sum, sum + table[k].count * n);
     sum += table[k].count * n;
-    at = hfy_base_put_whole_(text, room, hfy_base_put_(text, room, at, ","), sum);
-    at = hfy_base_put_(text, room, at, "]}");
   }
   at = hfy_base_put_(text, room, at, "}");
   while (at % 8) at = hfy_base_put_(text, room, at, " ");
@@ -17951,7 +17955,7 @@ HFY_COLD_ hfy_status hfy_file_replace_(const char *path, char *part, const void 
     fclose(file);
     return hfy_base_fail_(work, HFY_ERR_IO, "could not open %s to write", path);
   }
-  hfy_base_put_(part, SIZE_MAX, hfy_base_put_(part, SIZE_MAX, 0, path), in_place ? "" : HFY_FILE_PART_);
+  hfy_base_put_words_(part, SIZE_MAX, 0, "%s%s", path, in_place ? "" : HFY_FILE_PART_);
   file = fopen(part, "wb");
   if (!file) return hfy_base_fail_(work, HFY_ERR_IO, "could not open %s", part);
   failed = fwrite(head, 1, head_size, file) != head_size;
@@ -23136,8 +23140,6 @@ typedef struct hfy_kernel_fit_ {
   void (*residual)(struct hfy_kernel_fit_ *fit, size_t row);
   void (*each)(struct hfy_kernel_fit_ *fit, size_t row);
   void (*across)(struct hfy_kernel_fit_ *fit, size_t first, size_t last); /* some of the columns */
-  const double *x; /* P x N: of `each` */
-  double *y, c;
 } hfy_kernel_fit_;
 
 /* e = e^-|h| */
@@ -23201,18 +23203,6 @@ HFY_PRIVATE_ void hfy_kernel_each_residual_(hfy_kernel_fit_ *f, size_t row) {
 HFY_COLD_ double hfy_kernel_residuals_(hfy_kernel_fit_ *f) {
   hfy_kernel_rows_(f, f->residual);
   return hfy_linalg_largest_(f->rows, f->P);
-}
-
-HFY_PRIVATE_ void hfy_kernel_each_add_(hfy_kernel_fit_ *f, size_t row) {
-  hfy_linalg_axpy_(f->c, f->x + row * f->N, f->y + row * f->N, f->N);
-}
-
-/* y += c x */
-HFY_COLD_ void hfy_kernel_add_rows_(hfy_kernel_fit_ *f, double c, const double *x, double *y) {
-  f->c = c;
-  f->x = x;
-  f->y = y;
-  hfy_kernel_rows_(f, hfy_kernel_each_add_);
 }
 
 /* The loss of this pattern; R = xi q with q = sigmoid(-xi h). */
@@ -23503,7 +23493,7 @@ HFY_COLD_ hfy_status hfy_kernel_iterate_(hfy_kernel_fit_ *f, hfy_work *w) {
       if (status) return status;
     } else { /* gradient descent: A - eta K R */
       hfy_kernel_times_gram_(f, f->R, f->next);
-      hfy_kernel_add_rows_(f, -f->o.eta, f->next, f->A);
+      hfy_linalg_axpy_(-f->o.eta, f->next, f->A, f->P * f->N);
       hfy_kernel_times_gram_(f, f->A, f->H);
     }
     now.iteration = ++f->out.iterations;
@@ -23631,17 +23621,25 @@ HFY_COLD_ hfy_status hfy_kernel_fit_run_(hfy_kernel_fit_ *f, hfy_work *w) {
   return hfy_kernel_judge_(f, w);
 }
 
+/* Checks what a training is given and takes its scratch. */
+HFY_COLD_ hfy_status hfy_kernel_open_fit_(const hfy_kernel *kernel, const hfy_kernel_training *training,
+                                          const double *alpha, void (*residual)(hfy_kernel_fit_ *fit, size_t row),
+                                          hfy_kernel_fit_ *f, hfy_work *w) {
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
+  hfy_status status;
+  memset(f, 0, sizeof *f);
+  f->residual = residual;
+  status = hfy_kernel_open_(kernel, HFY_KERNEL_BARE_, !alpha ? "alpha" : NULL, &f->view, w);
+  if (!status) status = hfy_kernel_check_training_(f, training, w);
+  while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_training_(&arena, f);
+  return status;
+}
+
 HFY_API HFY_SMALL_ hfy_status hfy_kernel_train(const hfy_kernel *kernel, const hfy_kernel_training *training,
                                                double *alpha, hfy_kernel_result *result, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_kernel_fit_ f;
-  hfy_status status;
-  memset(&f, 0, sizeof f);
-  f.residual = hfy_kernel_each_residual_;
-  status = hfy_kernel_open_(kernel, HFY_KERNEL_BARE_, !alpha ? "alpha" : NULL, &f.view, w);
-  if (!status) status = hfy_kernel_check_training_(&f, training, w);
-  while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_training_(&arena, &f);
+  hfy_status status = hfy_kernel_open_fit_(kernel, training, alpha, hfy_kernel_each_residual_, &f, w);
   if (!status) status = hfy_kernel_fit_run_(&f, w);
   if (!status) {
     memcpy(alpha, f.A, f.P * f.N * sizeof(double));
@@ -23796,24 +23794,19 @@ HFY_COLD_ hfy_status hfy_kernel_separate_(hfy_kernel_fit_ *f, double tol, hfy_ke
 HFY_API HFY_SMALL_ hfy_status hfy_kernel_train_margin(const hfy_kernel *kernel, const hfy_kernel_training *training,
                                                       double *alpha, hfy_kernel_margins *result, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_kernel_margins out;
   hfy_kernel_fit_ f;
-  hfy_status status;
+  hfy_status status = HFY_OK;
   size_t i;
-  memset(&f, 0, sizeof f);
   memset(&out, 0, sizeof out);
-  f.residual = hfy_kernel_each_hinge_;
-  status = hfy_kernel_open_(kernel, HFY_KERNEL_BARE_, !alpha ? "alpha" : NULL, &f.view, w);
-  if (!status && training &&
+  if (training &&
       (training->trainer != HFY_KERNEL_EXACT || training->lambda > 0 || training->eta > 0 || training->unpenalised ||
        training->state || training->resume || training->start))
     status = hfy_base_fail_(w, HFY_ERR_ARG, "training: tol, max_iterations, gram, progress and context may be set "
                                             "here, all else should be 0");
-  if (!status) status = hfy_kernel_check_training_(&f, training, w);
-  if (!training || !training->max_iterations) f.o.max_iterations = 500;
-  while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_training_(&arena, &f);
+  if (!status) status = hfy_kernel_open_fit_(kernel, training, alpha, hfy_kernel_each_hinge_, &f, w);
   if (!status) {
+    if (!training || !training->max_iterations) f.o.max_iterations = 500;
     hfy_kernel_make_gram_(&f.view);
     status = hfy_kernel_separate_(&f, training && training->tol > 0 ? training->tol : 1e-6, &out, w);
   }
@@ -25931,20 +25924,10 @@ HFY_COLD_ hfy_status hfy_rate_gram_(hfy_rate_sparse_ *s) {
   return HFY_OK;
 }
 
-/* x <- L^-1 x over the active; x <- L^-T x */
-HFY_PRIVATE_ void hfy_rate_lower_(const hfy_rate_row_ *row, double *x) {
-  const size_t most = row->all->most;
-  size_t i;
-  for (i = 0; i < row->k; i++) x[i] = (x[i] - hfy_linalg_dot_(row->l + i * most, x, i)) / row->l[i * most + i];
-}
-
-HFY_PRIVATE_ void hfy_rate_upper_(const hfy_rate_row_ *row, double *x) {
-  size_t i;
-  for (i = row->k; i-- > 0;) {
-    const double *l = row->l + i * row->all->most;
-    x[i] /= l[i];
-    hfy_linalg_axpy_(-x[i], l, x, i);
-  }
+/* x <- the solution of the active constraints with right-hand side x. */
+HFY_COLD_ void hfy_rate_solve_active_(const hfy_rate_row_ *row, double *x) {
+  hfy_linalg_cholesky_forward_(row->l, row->all->most, row->k, x);
+  hfy_linalg_cholesky_backward_(row->l, row->all->most, row->k, x);
 }
 
 /* out = sum over the active of x_a K_i[a, .] */
@@ -25974,7 +25957,7 @@ HFY_PRIVATE_ double hfy_rate_reach_(const hfy_rate_row_ *row, size_t p, double o
     const size_t nu = row->active[a];
     row->y[a] = own > 0 ? gram[nu] - row->r[p] * row->r[nu] : 0;
   }
-  hfy_rate_lower_(row, row->y);
+  hfy_linalg_cholesky_forward_(row->l, row->all->most, row->k, row->y);
   rest = own - hfy_linalg_dot_(row->y, row->y, row->k);
   *full = row->k >= row->rank || row->k >= row->all->most || !(rest > 1e-13 * (double)(row->k + 1) * own);
   return rest;
@@ -26043,8 +26026,7 @@ HFY_COLD_ size_t hfy_rate_row_begin_(hfy_rate_row_ *row) {
     hfy_rate_append_(row, next, rest);
   }
   for (a = 0; a < row->k; a++) row->u[a] = row->b[row->active[a]];
-  hfy_rate_lower_(row, row->u);
-  hfy_rate_upper_(row, row->u);
+  hfy_rate_solve_active_(row, row->u);
   hfy_rate_combine_(row, row->u, row->s);
   for (mu = 0; mu < count; mu++) row->s[mu] -= row->b[mu];
   for (a = 0; a < row->k; a++) row->s[row->active[a]] = 0;
@@ -26079,7 +26061,7 @@ HFY_COLD_ hfy_status hfy_rate_row_enter_(hfy_rate_row_ *row, size_t p) {
     double part = HUGE_VAL, t;
     if (full && equal && fabs(row->s[p]) <= 1e-9 * (1 + fabs(row->b[p]))) return HFY_OK;
     memcpy(row->d, row->y, row->k * sizeof *row->d);
-    hfy_rate_upper_(row, row->d);
+    hfy_linalg_cholesky_backward_(row->l, row->all->most, row->k, row->d);
     for (a = 0; a < row->k; a++) { /* the first multiplier that would change its sign */
       const double fall = sign * row->d[a];
       if (row->kind[row->active[a]] == HFY_RATE_EQUAL_ || !(fall > 0) || !(-row->u[a] / fall < part)) continue;
@@ -26126,8 +26108,7 @@ HFY_COLD_ hfy_status hfy_rate_row_solve_(hfy_rate_row_ *row, size_t i, double *w
   for (round = 0; round < 3; round++) { /* refined: what is active holds exactly */
     hfy_rate_combine_(row, row->u, row->across);
     for (a = 0; a < row->k; a++) row->y[a] = row->b[row->active[a]] - row->across[row->active[a]];
-    hfy_rate_lower_(row, row->y);
-    hfy_rate_upper_(row, row->y);
+    hfy_rate_solve_active_(row, row->y);
     for (a = 0; a < row->k; a++) row->u[a] += row->y[a];
   }
   for (a = 0; a < row->k; a++) {
