@@ -6471,10 +6471,10 @@ HFY_PRIVATE_ void hfy_linalg_cholesky_backward_(double *l, size_t stride, size_t
   }
 }
 
-/* x <- A^-1 x with the factor that hfy_linalg_cholesky_ left. */
-HFY_PRIVATE_ void hfy_linalg_cholesky_solve_(double *l, size_t n, double *x) {
-  hfy_linalg_cholesky_forward_(l, n, n, x);
-  hfy_linalg_cholesky_backward_(l, n, n, x);
+/* x <- A^-1 x */
+HFY_PRIVATE_ void hfy_linalg_cholesky_solve_(double *l, size_t stride, size_t n, double *x) {
+  hfy_linalg_cholesky_forward_(l, stride, n, x);
+  hfy_linalg_cholesky_backward_(l, stride, n, x);
 }
 
 /* Takes row and column j out of A = L L^T: row j of L goes, rotations of neighbouring columns make the rest lower. */
@@ -6795,9 +6795,9 @@ typedef struct hfy_linalg_general_ {
 } hfy_linalg_general_;
 
 HFY_COLD_ void hfy_linalg_general_plan_(hfy_base_arena_ *arena, size_t n, int vectors, hfy_linalg_general_ *e) {
-  const size_t panel = HFY_LINALG_PANEL_, square = hfy_base_times_(n, n);
+  const size_t panel = HFY_LINALG_PANEL_, square = n * n;
   e->h = HFY_TAKE_(arena, double, square);
-  hfy_base_doubles_(arena, hfy_base_times_(n, panel), &e->v, &e->y, &e->w, NULL);
+  hfy_base_doubles_(arena, n * panel, &e->v, &e->y, &e->w, NULL);
   e->t = HFY_TAKE_(arena, double, panel * panel + panel);
   e->all = HFY_TAKE_(arena, double, vectors ? square : 0);
   hfy_base_doubles_(arena, n, &e->tau, &e->scale, NULL, NULL);
@@ -6805,7 +6805,7 @@ HFY_COLD_ void hfy_linalg_general_plan_(hfy_base_arena_ *arena, size_t n, int ve
   e->coefficient = HFY_TAKE_(arena, double, 3 * HFY_LINALG_CHUNK_);
   e->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(n, n, n, sizeof(double)));
   e->index = HFY_TAKE_(arena, size_t, n);
-  e->counts = HFY_TAKE_(arena, size_t, hfy_base_times_(n, 2));
+  e->counts = HFY_TAKE_(arena, size_t, 2 * n);
 }
 
 /* The largest |x|; NaN or infinity if there is one. */
@@ -7170,8 +7170,8 @@ typedef struct hfy_linalg_vectors_ {
 
 HFY_COLD_ void hfy_linalg_vectors_plan_(hfy_base_arena_ *arena, size_t n, hfy_linalg_vectors_ *s) {
   hfy_linalg_general_plan_(arena, n, 1, &s->eigen);
-  s->u = HFY_TAKE_(arena, double, hfy_base_times_(n, hfy_base_times_(2, n)));
-  hfy_base_doubles_(arena, hfy_base_times_(2, n), &s->m, &s->x, &s->best, NULL);
+  s->u = HFY_TAKE_(arena, double, 2 * n * n);
+  hfy_base_doubles_(arena, 2 * n, &s->m, &s->x, &s->best, NULL);
   s->swapped = HFY_TAKE_(arena, unsigned char, n);
 }
 
@@ -7321,7 +7321,7 @@ HFY_COLD_ hfy_status hfy_linalg_eigen_(const double *a, size_t n, const char *mi
   if (!status) status = hfy_base_null_(work, missing);
   while (hfy_base_layout_(&arena, work, &status)) {
     hfy_linalg_general_plan_(&arena, n, 0, &scratch);
-    *found = HFY_TAKE_(&arena, double, hfy_base_times_(2, n));
+    *found = HFY_TAKE_(&arena, double, 2 * n);
   }
   if (!status && (status = hfy_linalg_eigenvalues_(simd, a, n, *found, *found + n, &scratch)))
     hfy_base_fail_(work, status,
@@ -7706,8 +7706,8 @@ typedef struct hfy_linalg_svd_ {
 HFY_COLD_ void hfy_linalg_svd_plan_(hfy_base_arena_ *arena, size_t rows, size_t columns, hfy_linalg_svd_ *s) {
   s->tall = rows > columns ? rows : columns;
   s->wide = rows > columns ? columns : rows;
-  hfy_base_doubles_(arena, hfy_base_times_(rows, columns), &s->matrix, &s->scaled, NULL, NULL);
-  hfy_base_doubles_(arena, hfy_base_times_(s->wide, s->wide), &s->gram, &s->v, NULL, NULL);
+  hfy_base_doubles_(arena, rows * columns, &s->matrix, &s->scaled, NULL, NULL);
+  hfy_base_doubles_(arena, s->wide * s->wide, &s->gram, &s->v, NULL, NULL);
   s->square = HFY_TAKE_(arena, double, s->wide);
   hfy_linalg_symmetric_plan_(arena, s->wide, 1, &s->eigen);
   /* the eigenproblem's scratch for products serves those with A as well */
@@ -10290,8 +10290,7 @@ HFY_PRIVATE_ const uint32_t *hfy_structure_on_(const hfy_structure_solver_ *s, s
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_structure_invert_(const hfy_structure_solver_ *s, double *x) {
   double sum = 0;
   size_t i;
-  hfy_linalg_cholesky_forward_(s->factor, 0, s->count, x);
-  hfy_linalg_cholesky_backward_(s->factor, 0, s->count, x);
+  hfy_linalg_cholesky_solve_(s->factor, 0, s->count, x);
   for (i = 0; i < s->count; i++) sum += x[i];
   return sum;
 }
@@ -13375,7 +13374,7 @@ HFY_COLD_ hfy_status hfy_post_row_gradient_(const hfy_post *post, const hfy_real
     if (root_eps > 0) root_eps /= sqrt(radius - norm) * sqrt(radius + norm);
     for (i = 0; i < n; i++) row[i] *= root_eps / scale;
     break;
-  case HFY_POST_LINEAR: hfy_linalg_cholesky_solve_(scratch->factor, n, row); break;
+  case HFY_POST_LINEAR: hfy_linalg_cholesky_solve_(scratch->factor, n, n, row); break;
   case HFY_POST_RECTIFIED_POWER:
     for (i = 0; i < n; i++) row[i] = post->theta + (row[i] > 0 ? pow(row[i], 1 / post->power) : 0);
     break;
@@ -21705,7 +21704,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_associates(const hfy_net *net, const si
     hfy_linalg_symmetric_plan_(&arena, s.m, 0, &s.eigen);
     s.theta = HFY_TAKE_(&arena, double, full.count);
     hfy_base_doubles_(&arena, full.dim, &s.query, &s.room, NULL, NULL);
-    s.gram = HFY_TAKE_(&arena, double, hfy_base_times_(s.m, s.m));
+    s.gram = HFY_TAKE_(&arena, double, s.m * s.m);
     s.values = HFY_TAKE_(&arena, double, s.m);
     s.panel = HFY_TAKE_(&arena, double, hfy_base_times_(s.m, HFY_THEORY_BLOCK_));
     s.gemm = HFY_TAKE_(&arena, double, hfy_linalg_gemm_scratch_(s.m, s.m, HFY_THEORY_BLOCK_, sizeof(double)));
@@ -22257,8 +22256,8 @@ HFY_COLD_ void hfy_binary_plan_pinv_(hfy_base_arena_ *arena, const hfy_simd_ *si
   s->eigen.simd = simd;
   s->m = m;
   s->values = HFY_TAKE_(arena, double, n);
-  s->vectors = HFY_TAKE_(arena, double, hfy_base_times_(n, n));
-  s->turned = HFY_TAKE_(arena, double, hfy_base_times_(n, m));
+  s->vectors = HFY_TAKE_(arena, double, n * n);
+  s->turned = HFY_TAKE_(arena, double, n * m);
   s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(n, m, n, sizeof(double)));
 }
 
@@ -23045,10 +23044,10 @@ HFY_COLD_ void hfy_kernel_plan_gram_(hfy_base_arena_ *arena, hfy_kernel_view_ *v
   const size_t P = v->k.count;
   v->K = given;
   v->tasks = hfy_base_min_(hfy_base_workers_(), P);
-  v->d = HFY_TAKE_(arena, uint32_t, hfy_base_times_(v->tasks, P));
-  v->gram = HFY_TAKE_(arena, double, given ? 0 : hfy_base_times_(P, P));
-  v->table = HFY_TAKE_(arena, double, hfy_base_plus_(v->k.dim, 1));
-  v->lanczos = HFY_TAKE_(arena, double, largest ? hfy_base_times_(HFY_KERNEL_LANCZOS_ + 2, hfy_base_plus_(P, 2)) : 0);
+  v->d = HFY_TAKE_(arena, uint32_t, v->tasks * P);
+  v->gram = HFY_TAKE_(arena, double, given ? 0 : P * P);
+  v->table = HFY_TAKE_(arena, double, v->k.dim + 1);
+  v->lanczos = HFY_TAKE_(arena, double, largest ? (HFY_KERNEL_LANCZOS_ + 2) * (P + 2) : 0);
 }
 
 HFY_COLD_ void hfy_kernel_gram_task_(void *context, size_t task) {
@@ -23580,13 +23579,13 @@ HFY_COLD_ hfy_status hfy_kernel_check_training_(hfy_kernel_fit_ *f, const hfy_ke
 }
 
 HFY_COLD_ void hfy_kernel_plan_training_(hfy_base_arena_ *arena, hfy_kernel_fit_ *f) {
-  const size_t P = f->P, square = hfy_base_times_(P, P), n = hfy_base_times_(P, f->N);
+  const size_t P = f->P, square = P * P, n = P * f->N;
   const hfy_kernel_trainer trainer = f->o.trainer;
   const int exact = trainer == HFY_KERNEL_EXACT, factor = exact || trainer == HFY_KERNEL_RIDGE;
   const int projection = trainer == HFY_KERNEL_PROJECTION;
   hfy_kernel_plan_gram_(arena, &f->view, f->o.gram, 1);
   f->tasks = hfy_base_workers_();
-  f->gemm = HFY_TAKE_(arena, double, hfy_base_times_(f->tasks, hfy_linalg_gemm_scratch_(P, f->N, P, sizeof(double))));
+  f->gemm = HFY_TAKE_(arena, double, f->tasks * hfy_linalg_gemm_scratch_(P, f->N, P, sizeof(double)));
   hfy_base_doubles_(arena, P, &f->rows, &f->scale, NULL, NULL);
   hfy_base_doubles_(arena, n, &f->A, &f->H, &f->R, &f->next);
   if (exact) {
@@ -24243,12 +24242,12 @@ HFY_COLD_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_walk_ *w
   const size_t crossed = k->no_self && k->kind == HFY_KERNEL_RBF;
   const size_t M = k->target_dim; /* N where there are no others */
   size_t t;
-  walk->view.table = HFY_TAKE_(arena, double, hfy_base_plus_(N, 1));
-  walk->view.own = HFY_TAKE_(arena, double, k->no_self ? hfy_base_times_(crossed ? P : 1, N) : 0);
-  walk->planes = HFY_TAKE_(arena, uint64_t, skips * hfy_base_times_(walk->row, words));
+  walk->view.table = HFY_TAKE_(arena, double, N + 1);
+  walk->view.own = HFY_TAKE_(arena, double, k->no_self ? (crossed ? P : 1) * N : 0);
+  walk->planes = HFY_TAKE_(arena, uint64_t, skips * walk->row * words);
   walk->bound = HFY_TAKE_(arena, double, skips * M);
-  walk->turned = HFY_TAKE_(arena, double, k->order != HFY_BINARY_SYNCHRONOUS ? hfy_base_times_(P, N) : 0);
-  walk->cues = HFY_TAKE_(arena, uint64_t, hfy_base_times_(n, words));
+  walk->turned = HFY_TAKE_(arena, double, k->order != HFY_BINARY_SYNCHRONOUS ? P * N : 0);
+  walk->cues = HFY_TAKE_(arena, uint64_t, n * words);
   walk->out = HFY_TAKE_(arena, uint64_t, hfy_base_times_(n, walk->view.to_words));
   walk->report.period = HFY_TAKE_(arena, size_t, n);
   walk->report.steps = HFY_TAKE_(arena, size_t, n);
@@ -24260,15 +24259,15 @@ HFY_COLD_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_walk_ *w
     s.end = HFY_TAKE_(arena, uint64_t, walk->view.to_words);
     s.d = HFY_TAKE_(arena, uint32_t, P);
     s.tally = HFY_TAKE_(arena, uint32_t, N + 1);
-    s.k = HFY_TAKE_(arena, double, hfy_base_times_(batch, P));
-    s.h = HFY_TAKE_(arena, double, hfy_base_times_(batch, M));
+    s.k = HFY_TAKE_(arena, double, batch * P);
+    s.h = HFY_TAKE_(arena, double, batch * M);
     s.crossed = HFY_TAKE_(arena, double, crossed * batch * N);
-    s.k_float = HFY_TAKE_(arena, float, hfy_base_times_(floats, P));
-    s.h_float = HFY_TAKE_(arena, float, hfy_base_times_(floats, M));
+    s.k_float = HFY_TAKE_(arena, float, floats * P);
+    s.h_float = HFY_TAKE_(arena, float, floats * M);
     s.gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(batch, M, P, sizeof(double)) +
                                           hfy_linalg_gemm_scratch_(batch, M, P, sizeof(float)));
     s.order = HFY_TAKE_(arena, size_t, N);
-    s.few = HFY_TAKE_(arena, uint32_t, skips * hfy_base_times_(HFY_SIMD_FEW_, walk->row));
+    s.few = HFY_TAKE_(arena, uint32_t, skips * HFY_SIMD_FEW_ * walk->row);
     s.nearby = HFY_TAKE_(arena, size_t, skips * P);
     s.rest = HFY_TAKE_(arena, uint64_t, skips * batch * words);
     if (walk->slot) walk->slot[t] = s;
@@ -24655,7 +24654,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const 
   for (i = 0; !status && i < n; i++)
     if (!hfy_base_is_finite_(hfy_linalg_largest_(x + i * N, N)))
       status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "x holds NaN or infinity in row %z", i);
-  while (hfy_base_layout_(&arena, w, &status)) fd = HFY_TAKE_(&arena, double, hfy_base_times_(N, 5));
+  while (hfy_base_layout_(&arena, w, &status)) fd = HFY_TAKE_(&arena, double, 5 * N);
   for (i = 0; !status && i < n; i++, x += N) {
     fi = fd + N;
     apart = fi + N;
@@ -24775,8 +24774,7 @@ HFY_COLD_ void hfy_kernel_plan_spectra_(hfy_base_arena_ *arena, hfy_kernel_spect
   hfy_base_doubles_(arena, P * N, &s->h, &s->turned, NULL, NULL);
   hfy_base_doubles_(arena, most, &s->sigma, &s->operators, &s->effective, &s->logits);
   s->values = HFY_TAKE_(arena, double, most);
-  s->gemm = HFY_TAKE_(arena, double,
-                      hfy_base_times_(hfy_base_workers_(), hfy_linalg_gemm_scratch_(P, most, most, sizeof(double))));
+  s->gemm = HFY_TAKE_(arena, double, hfy_base_workers_() * hfy_linalg_gemm_scratch_(P, most, most, sizeof(double)));
   hfy_linalg_svd_plan_(arena, P, N, &s->svd);
   hfy_linalg_symmetric_plan_(arena, P, 0, &s->by_pattern);
   hfy_linalg_symmetric_plan_(arena, N, 0, &s->by_neuron);
@@ -24931,7 +24929,7 @@ HFY_COLD_ hfy_status hfy_kernel_open_course_(const hfy_kernel *kernel, const dou
     hfy_base_doubles_(&arena, P, &c->a, &c->h, &c->variance, &c->r);
     hfy_base_doubles_(&arena, P, &c->g, &c->step, &c->work, NULL);
     if (!c->steps && !c->eigenvalues) continue;
-    c->values = HFY_TAKE_(&arena, double, hfy_base_times_(2, P));
+    c->values = HFY_TAKE_(&arena, double, 2 * P);
     c->vectors = HFY_TAKE_(&arena, double, c->steps ? square : 0);
     hfy_linalg_symmetric_plan_(&arena, P, c->steps != 0, &c->eigen);
     c->eigen.simd = c->v.simd;
@@ -24987,7 +24985,7 @@ HFY_COLD_ void hfy_kernel_natural_(hfy_kernel_course_ *c, hfy_kernel_fisher *out
     const double size = c->r[i] > 0 || c->r[i] < 0 ? exp(log(fabs(c->r[i])) + over[i] - top) : 0;
     c->step[i] = c->r[i] < 0 ? -size : size;
   }
-  hfy_linalg_cholesky_solve_(c->factor, P, c->step);
+  hfy_linalg_cholesky_solve_(c->factor, P, P, c->step);
   norm = hfy_linalg_dot_(c->step, c->step, P);
   out->log10_natural = norm > 0 ? (2 * top + log(norm)) / ln10 : -HUGE_VAL;
   for (i = 0; i < P; i++) c->step[i] = norm > 0 ? c->step[i] * exp(top < 709 ? top : 709.0) : 0;
@@ -25009,7 +25007,7 @@ HFY_COLD_ void hfy_kernel_measure_(hfy_kernel_course_ *c, hfy_kernel_fisher *out
   for (i = 0; i < P; i++) c->fisher[i * P + i] += c->damping;
   if (hfy_linalg_cholesky_(c->fisher, P)) return;
   memcpy(c->work, c->g, P * sizeof(double));
-  hfy_linalg_cholesky_solve_(c->fisher, P, c->work);
+  hfy_linalg_cholesky_solve_(c->fisher, P, P, c->work);
   out->damped_riemannian = hfy_linalg_dot_(c->g, c->work, P);
   out->damped_natural = hfy_linalg_dot_(c->work, c->work, P);
 }
@@ -25198,7 +25196,7 @@ HFY_COLD_ hfy_status hfy_kernel_move_(hfy_kernel_course_ *c, hfy_work *w) {
     for (i = 0; i < P; i++) c->fisher[i * P + i] += c->damping > 0 ? c->damping : 1e-3;
     if (hfy_linalg_cholesky_(c->fisher, P))
       return hfy_base_fail_(w, HFY_ERR_SINGULAR, "G + damping is not positive definite in rounding");
-    hfy_linalg_cholesky_solve_(c->fisher, P, c->moved);
+    hfy_linalg_cholesky_solve_(c->fisher, P, P, c->moved);
   }
   for (i = 0; i < P; i++) c->moved[i] *= -c->eta;
   return HFY_OK;
@@ -25372,7 +25370,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t
    Numerics: g and its kin are written so that nothing cancels and nothing overflows before the result does; dense
    weights by QR, never by the normal equations, and refined once; differences of averages (delta, gap) as averages of
    differences. The sparse problem is solved in Gram form with its Cholesky factor kept up to date, and polished.
-   A call that fails before it has scratch returns at once: there is nothing to close.
+   A call that fails before it has scratch returns at once: there is nothing to close. Products of sizes that the checks
+   have let pass are plain.
    ------------------------------------------------------------------------------------------------------------------ */
 static const double hfy_rate_pi_ = 3.141592653589793238463;
 
@@ -25638,8 +25637,8 @@ HFY_COLD_ void hfy_rate_plan_dense_(hfy_rate_in_ *in, int self, hfy_rate_dense_ 
   const size_t p = in->count, n = in->dim;
   s->in = in;
   s->self = self;
-  hfy_base_doubles_(arena, hfy_base_times_(p, n), &s->q, &s->v, &s->x, NULL);
-  hfy_base_doubles_(arena, hfy_base_times_(p, p), &s->t, NULL, NULL, NULL);
+  hfy_base_doubles_(arena, p * n, &s->q, &s->v, &s->x, NULL);
+  s->t = HFY_TAKE_(arena, double, p * p);
   hfy_base_doubles_(arena, n, &s->left, &s->gamma, &s->tau, NULL);
   s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(n, n, n, sizeof(double)));
 }
@@ -25862,7 +25861,7 @@ HFY_COLD_ void hfy_rate_plan_sparse_(hfy_rate_in_ *in, const hfy_rate_mask *mask
   s->w = w;
   s->most = most;
   s->tasks = hfy_base_min_(hfy_base_workers_(), in->dim);
-  s->gram = HFY_TAKE_(arena, double, hfy_base_times_(count, count));
+  s->gram = HFY_TAKE_(arena, double, count * count);
   s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(in->count, in->count, in->dim, sizeof(double)));
   s->alive = HFY_TAKE_(arena, unsigned char, in->dim);
   s->row = HFY_TAKE_(arena, hfy_rate_row_, s->tasks);
@@ -25870,8 +25869,8 @@ HFY_COLD_ void hfy_rate_plan_sparse_(hfy_rate_in_ *in, const hfy_rate_mask *mask
   for (task = 0; task < s->tasks; task++) {
     hfy_rate_row_ none, *row = s->row ? &s->row[task] : &none;
     row->all = s;
-    row->l = HFY_TAKE_(arena, double, hfy_base_times_(most, most));
-    row->g = HFY_TAKE_(arena, double, hfy_base_times_(most, count));
+    row->l = HFY_TAKE_(arena, double, most * most);
+    row->g = HFY_TAKE_(arena, double, most * count);
     hfy_base_doubles_(arena, count, &row->r, &row->s, &row->b, &row->lambda);
     row->across = HFY_TAKE_(arena, double, count);
     hfy_base_doubles_(arena, most, &row->y, &row->d, &row->u, NULL);
@@ -25922,12 +25921,6 @@ HFY_COLD_ hfy_status hfy_rate_gram_(hfy_rate_sparse_ *s) {
   for (i = 0; i < n; i++) s->used += s->alive[i];
   if (s->mask) hfy_rate_gram_mask_(s);
   return HFY_OK;
-}
-
-/* x <- the solution of the active constraints with right-hand side x. */
-HFY_COLD_ void hfy_rate_solve_active_(const hfy_rate_row_ *row, double *x) {
-  hfy_linalg_cholesky_forward_(row->l, row->all->most, row->k, x);
-  hfy_linalg_cholesky_backward_(row->l, row->all->most, row->k, x);
 }
 
 /* out = sum over the active of x_a K_i[a, .] */
@@ -26026,7 +26019,7 @@ HFY_COLD_ size_t hfy_rate_row_begin_(hfy_rate_row_ *row) {
     hfy_rate_append_(row, next, rest);
   }
   for (a = 0; a < row->k; a++) row->u[a] = row->b[row->active[a]];
-  hfy_rate_solve_active_(row, row->u);
+  hfy_linalg_cholesky_solve_(row->l, s->most, row->k, row->u);
   hfy_rate_combine_(row, row->u, row->s);
   for (mu = 0; mu < count; mu++) row->s[mu] -= row->b[mu];
   for (a = 0; a < row->k; a++) row->s[row->active[a]] = 0;
@@ -26108,7 +26101,7 @@ HFY_COLD_ hfy_status hfy_rate_row_solve_(hfy_rate_row_ *row, size_t i, double *w
   for (round = 0; round < 3; round++) { /* refined: what is active holds exactly */
     hfy_rate_combine_(row, row->u, row->across);
     for (a = 0; a < row->k; a++) row->y[a] = row->b[row->active[a]] - row->across[row->active[a]];
-    hfy_rate_solve_active_(row, row->y);
+    hfy_linalg_cholesky_solve_(row->l, row->all->most, row->k, row->y);
     for (a = 0; a < row->k; a++) row->u[a] += row->y[a];
   }
   for (a = 0; a < row->k; a++) {
@@ -26249,7 +26242,7 @@ HFY_COLD_ void hfy_rate_plan_at_(hfy_rate_in_ *in, size_t sample, hfy_rate_jacob
   for (task = 0; task < s->tasks; task++) {
     hfy_rate_task_ none, *one = s->task ? &s->task[task] : &none;
     hfy_linalg_general_plan_(arena, in->dim, 0, &one->eigen);
-    one->j = HFY_TAKE_(arena, double, hfy_base_times_(in->dim, in->dim));
+    one->j = HFY_TAKE_(arena, double, in->dim * in->dim);
     hfy_base_doubles_(arena, in->dim, &one->re, &one->im, NULL, NULL);
     one->unit = HFY_TAKE_(arena, size_t, in->dim);
   }
@@ -27356,7 +27349,7 @@ typedef struct hfy_rate_run_ {
 } hfy_rate_run_;
 HFY_COLD_ void hfy_rate_plan_run_(hfy_rate_in_ *in, size_t states, hfy_rate_run_ *run) {
   hfy_base_arena_ *arena = &in->arena;
-  const size_t n = in->dim, all = hfy_base_times_(states, n);
+  const size_t n = in->dim, all = states * n;
   size_t i;
   run->in = in;
   run->states = states;
@@ -27699,8 +27692,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_run(const hfy_rate *rate, const double *w
     hfy_rate_plan_run_(&in, n_states, &run);
     run.input = HFY_TAKE_(&in.arena, double, dim);
     ring = HFY_TAKE_(&in.arena, double,
-                     hfy_base_times_(hfy_base_plus_(course->delay, course->delay > 0),
-                                     hfy_base_times_(n_states, dim)));
+                     hfy_base_times_(hfy_base_plus_(course->delay, course->delay > 0), n_states * dim));
   }
   if (status || !n_states) return hfy_base_close_(k, &local, status);
   if (!course->input) run.input = NULL;
@@ -27799,7 +27791,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_fixed_points(const hfy_rate *rate, const 
   s.in = &in;
   while (hfy_base_layout_(&in.arena, k, &status)) {
     hfy_linalg_general_plan_(&in.arena, dim, 0, &s.eigen);
-    hfy_base_doubles_(&in.arena, hfy_base_times_(dim, dim), &s.q, &s.t, NULL, NULL);
+    hfy_base_doubles_(&in.arena, dim * dim, &s.q, &s.t, NULL, NULL);
     hfy_base_doubles_(&in.arena, dim, &s.x, &s.next, &s.v, &s.off);
     hfy_base_doubles_(&in.arena, dim, &s.dx, &s.tau, &s.re, &s.im);
   }
@@ -27874,7 +27866,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
   if (o.run.voltage) return hfy_base_fail_(k, HFY_ERR_ARG, "options->run.voltage is set; a basin is one of rates");
   while (hfy_base_layout_(&in.arena, k, &status)) {
     hfy_rate_plan_run_(&in, o.trials, &run);
-    run.z = HFY_TAKE_(&in.arena, double, hfy_base_times_(o.trials, dim));
+    run.z = HFY_TAKE_(&in.arena, double, o.trials * dim);
   }
   if (status) return status;
   for (i = 0; i < o.trials * dim; i++) run.z[i] = hfy_rate_normal_(rng);
