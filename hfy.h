@@ -96,7 +96,7 @@
                                                                  (hfy_file_npy_info, _read, _write and
                                                                  hfy_file_safetensors_read, _write) go, the others stay
      HFY_ONLY_NET and the      not defined:    global            only these modules (any of >>linalg to >>rate) and what
-     like, for each room       all modules                       they need: see >>modules; several add up. The
+     like, for each module     all modules                       they need: see >>modules; several add up. The
                                                                  functions of other modules are not declared; a net then
                                                                  refuses an index without HFY_ONLY_INDEX, a structured
                                                                  separation without HFY_ONLY_STRUCTURE
@@ -1063,7 +1063,7 @@ typedef struct hfy_post {
 #ifdef HFY_HAS_POST_
 /* q[j*n + i] for each row of z. z: rows x n; previous: rows x n, what sign(0) keeps (NULL: 0); q may be z, and for SIGN
    previous too. Zero vectors: L2 gives 0; constant ones: LAYERNORM gives delta. Cost O(n) a row, LINEAR O(n^2).
-   Errors: ARG (NULL, n = 0, a parameter outside its range, LAYERNORM with n = dof_minus, no matrix), NOMEM; one row:
+   Errors: ARG (NULL, n = 0, a parameter outside its range, LAYERNORM with n <= dof_minus, no matrix), NOMEM; one row:
    NONFINITE (z not finite, or the result beyond the range of hfy_real), that row untouched. */
 HFY_API hfy_status hfy_post_apply(const hfy_post *post, const hfy_real *z, const hfy_real *previous, size_t rows,
                                   size_t n, hfy_real *q, hfy_work *work);
@@ -2227,7 +2227,7 @@ HFY_API hfy_status hfy_kernel_bound(const hfy_kernel *kernel, double *bound, hfy
 /* Fills *net with a net that recalls as this memory does, synchronously: RBF: -1/2 |x - q|^2, beta = 2 gamma, EXP;
    LINEAR: DOT, IDENTITY; values alpha, SIGN. keys and values: room for P x N, which the net borrows. The same bits
    wherever |h_i| exceeds both sides' rounding, eps (P + 16 + 8 gamma N) sum over mu of |alpha_mu,i| K(x, xi_mu), eps of
-   hfy_real. Errors: as hfy_kernel_gram; UNSUPPORTED (POLYNOMIAL); NONFINITE (alpha beyond hfy_real). */
+   hfy_real. Errors: as hfy_kernel_gram; UNSUPPORTED (POLYNOMIAL, TABLE, no_self); NONFINITE (alpha beyond hfy_real). */
 HFY_API hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real *keys, hfy_real *values, hfy_net *net,
                                   hfy_work *work);
 
@@ -3107,8 +3107,8 @@ HFY_COLD_ hfy_status hfy_base_rows_(hfy_work *work, size_t rows, size_t n, const
 }
 
 /* --- scratch ---
-   A room's `plan` function takes its arrays from an arena, which counts them and hands out what its room allows; if
-   that was too little, it runs again once there is enough. So the worst case and the layout can never disagree. */
+   A module's `plan` function takes its arrays from an arena, which counts them and hands out memory as far as it goes;
+   if that was too little, it runs again once there is enough. So the worst case and the layout can never disagree. */
 typedef struct hfy_base_arena_ {
   unsigned char *base;
   size_t used, room;
@@ -7194,7 +7194,8 @@ HFY_COLD_ hfy_status hfy_linalg_vectors_begin_(const hfy_simd_ *simd, const doub
 }
 
 /* H - lambda = L U by elimination between neighbouring rows; pivots below eps |H| become that. */
-HFY_PRIVATE_ void hfy_linalg_shifted_factor_(const hfy_linalg_vectors_ *s, size_t n, double re, double im) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_linalg_shifted_factor_(const hfy_linalg_vectors_ *s, size_t n, double re,
+                                                                double im) {
   const double tiny = s->norm > 0 ? DBL_EPSILON * s->norm : 1;
   size_t i, j;
   for (i = 0; i < n; i++) {
@@ -7226,7 +7227,7 @@ HFY_PRIVATE_ void hfy_linalg_shifted_factor_(const hfy_linalg_vectors_ *s, size_
 }
 
 /* x <- (H - lambda)^-1 x, scaled to largest element about 1; returns by how much it grew. */
-HFY_PRIVATE_ double hfy_linalg_shifted_solve_(const hfy_linalg_vectors_ *s, size_t n) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_linalg_shifted_solve_(const hfy_linalg_vectors_ *s, size_t n) {
   double *xr = s->x, *xi = xr + n, grown = 1, most = 0;
   const double *mr = s->m, *mi = mr + n;
   size_t i, j;
@@ -7259,8 +7260,8 @@ HFY_PRIVATE_ double hfy_linalg_shifted_solve_(const hfy_linalg_vectors_ *s, size
 }
 
 /* The right eigenvector of unit length, its largest element real and positive. */
-HFY_PRIVATE_ void hfy_linalg_vector_(size_t n, double re, double im, double *vr, double *vi,
-                                     const hfy_linalg_vectors_ *s) {
+HFY_COLD_ void hfy_linalg_vector_(size_t n, double re, double im, double *vr, double *vi,
+                                  const hfy_linalg_vectors_ *s) {
   double *x = s->x, norm = 0, big = 0, cr = 1, ci = 0, most = 0;
   const double far = s->unit * (fabs(re) + fabs(im)); /* by rounding it may be larger than any of the balanced H */
   const double shrink = s->unit * (far > 2 * s->norm ? 2 * s->norm / far : 1);
@@ -10183,8 +10184,8 @@ HFY_COLD_ void hfy_structure_bound_parts_(hfy_structure_solver_ *s) {
 
 /* Where b of the bits of a group are on in every vertex (k of all, one of a variable's states, one of a matching's
    row), a number added to its scores changes nothing. So they are taken in differences from the b-th best, as exact as
-   they are. One further above than the quadratic and the parts can make up for is on for sure: it is cut, lest it take
-   digits from the others. Not so under infinite parts. */
+   they are. One further above than the quadratic and the parts can make up for is on for sure: it is cut, so as not to
+   take digits from the others. Not so under infinite parts. */
 HFY_COLD_ void hfy_structure_level_(hfy_structure_solver_ *s) {
   const hfy_structure *structure = s->structure;
   int rows = structure->oracle == hfy_structure_matching_, states = structure->oracle == hfy_structure_chain_;
@@ -10448,7 +10449,7 @@ HFY_PRIVATE_ void hfy_structure_aim_(hfy_structure_solver_ *s) {
   }
 }
 
-/* Walks to the best weights >= 0 and mixes them: towards the target until a weight, which leaves, is 0; and again. */
+/* Moves to the best weights >= 0 and mixes them: towards the target until a weight, which leaves, is 0; and again. */
 HFY_PRIVATE_ void hfy_structure_settle_(hfy_structure_solver_ *s) {
   for (;;) {
     size_t v, first = SIZE_MAX;
@@ -20314,7 +20315,7 @@ HFY_COLD_ void hfy_shard_share_(void *context, size_t i) {
 }
 
 /* Checks a net and describes its partial. whole: of the whole's net, whose patterns are elsewhere. Where none are here
-   the net borrows one, `none`, that nobody will look at. */
+   the net borrows one, `none`, that is not read. */
 HFY_COLD_ hfy_status hfy_shard_begin_(const hfy_net *net, int whole, size_t capacity, hfy_shard_call_ *call,
                                       hfy_work *work) {
   static const hfy_real none = 0;
@@ -22648,16 +22649,15 @@ HFY_COLD_ hfy_status hfy_binary_open_(const hfy_binary *memory, const hfy_real *
     run->slot = HFY_TAKE_(&arena, hfy_binary_slot_, run->tasks);
     run->columns = HFY_TAKE_(&arena, signed char, m->count * m->dim);
     for (t = 0; t < run->tasks; t++) {
-      hfy_binary_slot_ slot;
-      memset(&slot, 0, sizeof slot);
-      slot.q = HFY_TAKE_(&arena, signed char, m->dim);
-      slot.next = HFY_TAKE_(&arena, signed char, m->dim);
-      slot.before = HFY_TAKE_(&arena, signed char, m->dim);
-      slot.order = HFY_TAKE_(&arena, size_t, m->dim);
-      slot.dot = HFY_TAKE_(&arena, int32_t, m->count);
-      slot.table = HFY_TAKE_(&arena, double,
-                             m->kind == HFY_BINARY_EXP ? HFY_BINARY_EXPS_ : m->count ? 2 * m->dim + 1 : 0);
-      if (run->slot) run->slot[t] = slot;
+      hfy_binary_slot_ none, *slot = run->slot ? run->slot + t : &none;
+      memset(slot, 0, sizeof *slot);
+      slot->q = HFY_TAKE_(&arena, signed char, m->dim);
+      slot->next = HFY_TAKE_(&arena, signed char, m->dim);
+      slot->before = HFY_TAKE_(&arena, signed char, m->dim);
+      slot->order = HFY_TAKE_(&arena, size_t, m->dim);
+      slot->dot = HFY_TAKE_(&arena, int32_t, m->count);
+      slot->table = HFY_TAKE_(&arena, double,
+                              m->kind == HFY_BINARY_EXP ? HFY_BINARY_EXPS_ : m->count ? 2 * m->dim + 1 : 0);
     }
   }
   if (status) return status;
@@ -24253,24 +24253,23 @@ HFY_COLD_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_walk_ *w
   walk->report.steps = HFY_TAKE_(arena, size_t, n);
   walk->slot = HFY_TAKE_(arena, hfy_kernel_slot_, walk->tasks);
   for (t = 0; t < walk->tasks; t++) {
-    hfy_kernel_slot_ s;
-    s.now = HFY_TAKE_(arena, uint64_t, batch * words);
-    s.before = HFY_TAKE_(arena, uint64_t, batch * words);
-    s.end = HFY_TAKE_(arena, uint64_t, walk->view.to_words);
-    s.d = HFY_TAKE_(arena, uint32_t, P);
-    s.tally = HFY_TAKE_(arena, uint32_t, N + 1);
-    s.k = HFY_TAKE_(arena, double, batch * P);
-    s.h = HFY_TAKE_(arena, double, batch * M);
-    s.crossed = HFY_TAKE_(arena, double, crossed * batch * N);
-    s.k_float = HFY_TAKE_(arena, float, floats * P);
-    s.h_float = HFY_TAKE_(arena, float, floats * M);
-    s.gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(batch, M, P, sizeof(double)) +
-                                          hfy_linalg_gemm_scratch_(batch, M, P, sizeof(float)));
-    s.order = HFY_TAKE_(arena, size_t, N);
-    s.few = HFY_TAKE_(arena, uint32_t, skips * HFY_SIMD_FEW_ * walk->row);
-    s.nearby = HFY_TAKE_(arena, size_t, skips * P);
-    s.rest = HFY_TAKE_(arena, uint64_t, skips * batch * words);
-    if (walk->slot) walk->slot[t] = s;
+    hfy_kernel_slot_ none, *s = walk->slot ? walk->slot + t : &none;
+    s->now = HFY_TAKE_(arena, uint64_t, batch * words);
+    s->before = HFY_TAKE_(arena, uint64_t, batch * words);
+    s->end = HFY_TAKE_(arena, uint64_t, walk->view.to_words);
+    s->d = HFY_TAKE_(arena, uint32_t, P);
+    s->tally = HFY_TAKE_(arena, uint32_t, N + 1);
+    s->k = HFY_TAKE_(arena, double, batch * P);
+    s->h = HFY_TAKE_(arena, double, batch * M);
+    s->crossed = HFY_TAKE_(arena, double, crossed * batch * N);
+    s->k_float = HFY_TAKE_(arena, float, floats * P);
+    s->h_float = HFY_TAKE_(arena, float, floats * M);
+    s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(batch, M, P, sizeof(double)) +
+                                           hfy_linalg_gemm_scratch_(batch, M, P, sizeof(float)));
+    s->order = HFY_TAKE_(arena, size_t, N);
+    s->few = HFY_TAKE_(arena, uint32_t, skips * HFY_SIMD_FEW_ * walk->row);
+    s->nearby = HFY_TAKE_(arena, size_t, skips * P);
+    s->rest = HFY_TAKE_(arena, uint64_t, skips * batch * words);
   }
 }
 
