@@ -6820,6 +6820,13 @@ HFY_PRIVATE_ double hfy_linalg_largest_(const double *x, size_t n) {
   return most;
 }
 
+/* n finite numbers, or NULL? `status` if not. */
+HFY_COLD_ hfy_status hfy_linalg_check_finite_(const double *x, size_t n, hfy_status status, const char *name,
+                                              hfy_work *work) {
+  if (!x || hfy_base_is_finite_(hfy_linalg_largest_(x, n))) return HFY_OK;
+  return hfy_base_fail_(work, status, "%s holds NaN or infinity", name);
+}
+
 /* A power of two that brings the largest of a into [1/2, 1); 0 if one is not finite, 1 if all are 0. */
 HFY_COLD_ double hfy_linalg_unit_(const double *a, size_t n) {
   const double big = hfy_linalg_largest_(a, n);
@@ -7785,8 +7792,7 @@ HFY_COLD_ hfy_status hfy_linalg_svd_all_(hfy_linalg_svd_ *s, const double *a, si
     return hfy_base_fail_(w, HFY_ERR_ARG,
                           "rows is %z and columns %z; both should be at least 1, and such an array should exist",
                           rows, columns);
-  if (!hfy_base_is_finite_(hfy_linalg_largest_(a, rows * columns)))
-    return hfy_base_fail_(w, HFY_ERR_NONFINITE, "a holds NaN or infinity");
+  status = hfy_linalg_check_finite_(a, rows * columns, HFY_ERR_NONFINITE, "a", w);
   while (hfy_base_layout_(&arena, w, &status)) {
     s->values = HFY_TAKE_(&arena, double, hfy_base_min_(rows, columns));
     hfy_linalg_svd_plan_(&arena, rows, columns, s);
@@ -22848,11 +22854,6 @@ HFY_COLD_ double hfy_kernel_most_(const hfy_kernel *k) {
   return same > opposite ? same : opposite;
 }
 
-HFY_COLD_ hfy_status hfy_kernel_check_finite_(const double *x, size_t n, const char *name, hfy_work *w) {
-  if (!x || hfy_base_is_finite_(hfy_linalg_largest_(x, n))) return HFY_OK;
-  return hfy_base_fail_(w, HFY_ERR_ARG, "%s holds NaN or infinity", name);
-}
-
 /* Is K of a table positive definite on all 2^N states, as far as rounding tells? Its eigenvalue of order w is 2^N times
    the sum over d of B_d table_d phi_d(w): B binomial, phi Krawtchouk's polynomials over their value at 0, by the
    recurrence (N-d) phi_d+1 = (N-2w) phi_d - d phi_d-1, for w and d up to N/2; beyond by symmetry. */
@@ -22886,7 +22887,7 @@ HFY_COLD_ hfy_status hfy_kernel_check_gram_(const hfy_kernel_view_ *v, const dou
   size_t i, j, j0;
   if (v->k.kind == HFY_KERNEL_TABLE && hfy_kernel_check_table_(&v->k, w)) return HFY_ERR_ARG;
   if (!gram) return HFY_OK;
-  if (hfy_kernel_check_finite_(gram, P * P, "gram", w)) return HFY_ERR_ARG;
+  if (hfy_linalg_check_finite_(gram, P * P, HFY_ERR_ARG, "gram", w)) return HFY_ERR_ARG;
   for (i = 0; i < P; i++) {
     uint32_t d;
     double first;
@@ -22952,7 +22953,7 @@ HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int takes, const
       hfy_base_number_("gamma", k->gamma, &hfy_base_from_0_, w) || hfy_kernel_check_targets_(v, takes, w))
     return HFY_ERR_ARG;
   if (k->kind == HFY_KERNEL_TABLE && (hfy_base_null_(w, k->table ? NULL : "kernel->table") ||
-                                      hfy_kernel_check_finite_(k->table, k->dim + 1, "table", w)))
+                                      hfy_linalg_check_finite_(k->table, k->dim + 1, HFY_ERR_ARG, "table", w)))
     return HFY_ERR_ARG;
   if (!(k->gamma > 0)) k->gamma = k->kind == HFY_KERNEL_RBF ? hfy_kernel_gamma(0.2) : 1 / (double)k->dim;
   if (k->kind == HFY_KERNEL_LINEAR) k->offset = 0;
@@ -23568,7 +23569,7 @@ HFY_COLD_ hfy_status hfy_kernel_check_training_(hfy_kernel_fit_ *f, const hfy_ke
   if (o->trainer > HFY_KERNEL_PAPER && (o->resume || o->state || o->start))
     return hfy_base_fail_(w, HFY_ERR_ARG, "state and resume are for trainers EXACT and PAPER, and so is start");
   if (o->resume && o->start) return hfy_base_fail_(w, HFY_ERR_ARG, "start and resume are both set; one can be");
-  if (o->start && hfy_kernel_check_finite_(o->start, f->P * f->N, "start", w)) return HFY_ERR_ARG;
+  if (hfy_linalg_check_finite_(o->start, f->P * f->N, HFY_ERR_ARG, "start", w)) return HFY_ERR_ARG;
   if (o->resume && !o->state) return hfy_base_fail_(w, HFY_ERR_ARG, "resume is set, but state is NULL");
   hfy_kernel_head_(f);
   for (l = 0; o->resume && l < 8; l++) /* the iteration (which becomes a size_t) may be another */
@@ -24722,8 +24723,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_hessian(const hfy_kernel *kernel, const
   double *room = NULL, *next;
   size_t i, j;
   if (!status) status = hfy_kernel_check_between_(&v, w);
-  if (!status && !hfy_base_is_finite_(hfy_linalg_largest_(x, N)))
-    status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "x holds NaN or infinity");
+  if (!status) status = hfy_linalg_check_finite_(x, N, HFY_ERR_NONFINITE, "x", w);
   while (hfy_base_layout_(&arena, w, &status))
     room = HFY_TAKE_(&arena, double, hfy_base_times_(N, hfy_base_plus_(N, 3)));
   if (status) return hfy_base_close_(w, &local, status);
@@ -24792,7 +24792,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const
   const double *alpha = s->v.k.alpha, *u;
   const hfy_simd_ *simd = s->v.simd;
   size_t i, j;
-  if (!status) status = hfy_kernel_check_finite_(alpha, P * N, "alpha", w);
+  if (!status) status = hfy_linalg_check_finite_(alpha, P * N, HFY_ERR_NONFINITE, "alpha", w);
   if (!status) status = hfy_kernel_check_gram_(&s->v, gram, w);
   if (!status && !(hfy_linalg_largest_(alpha, P * N) > 0))
     status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "alpha is 0: its stable rank does not exist");
@@ -25028,7 +25028,7 @@ HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuro
   c.lambda = hfy_base_default_(lambda, 0.01);
   c.damping = damping;
   status = hfy_kernel_open_course_(kernel, gram, 1, !a ? "a" : !fisher ? "fisher" : NULL, &c, w);
-  if (!status && hfy_kernel_check_finite_(a, c.P, "a", w)) status = HFY_ERR_NONFINITE;
+  if (!status) status = hfy_linalg_check_finite_(a, c.P, HFY_ERR_NONFINITE, "a", w);
   if (!status) {
     memcpy(c.a, a, c.P * sizeof(double));
     hfy_kernel_gradient_(&c);
@@ -25060,7 +25060,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_curvatures(const hfy_kernel *kernel, si
   c.lambda = hfy_base_default_(lambda, 0.01);
   c.eigenvalues = 1;
   status = hfy_kernel_open_course_(kernel, gram, 0, !a ? "a" : !curvature ? "curvature" : NULL, &c, w);
-  if (!status && hfy_kernel_check_finite_(a, c.P, "a", w)) status = HFY_ERR_NONFINITE;
+  if (!status) status = hfy_linalg_check_finite_(a, c.P, HFY_ERR_NONFINITE, "a", w);
   if (status) return hfy_base_close_(w, &local, status);
   memcpy(c.a, a, c.P * sizeof(double));
   hfy_kernel_gradient_(&c);
