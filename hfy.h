@@ -26884,12 +26884,11 @@ HFY_COLD_ int hfy_rate_root_(int (*is_right)(void *context, double x), void *con
 
 /* R = Q T with Q Haar: Q^T D Q is a compression of D, whose resolvent is that of D at a moved point (math 17). */
 typedef struct hfy_rate_edge_ {
-  const hfy_rate_nodes_ *at; /* `nodes`. w: sum 1 over the first `bulk`; x: D */
-  hfy_rate_nodes_ nodes;
+  hfy_rate_nodes_ nodes; /* w: sum 1 over the first `bulk`; x: D */
   size_t bulk;
   double b, noise, alpha, a; /* crh/crr; ve/crr; (<h> + theta)/<r> */
   double rbar, hbar;
-  double factor, target; /* of hfy_rate_beyond_ */
+  double factor, target; /* of hfy_rate_beyond_: what was asked last */
   int self;
   size_t root;       /* of the outliers' quadratic: 0 the larger */
   double re[2]; /* its roots */
@@ -26901,14 +26900,14 @@ HFY_COLD_ void hfy_rate_compress_(const hfy_rate_edge_ *e, double omega, double 
   double g1 = 0, along = 0, spread = 0, k = 0;
   size_t i;
   for (i = 0; i < e->bulk; i++) {
-    const double y = 1 / (omega - e->at->x[i]), dy = e->at->x[i] * y;
-    g1 += e->at->w[i] * y;
-    along += e->at->w[i] * dy;
-    k += e->at->w[i] * dy * dy;
+    const double y = 1 / (omega - e->nodes.x[i]), dy = e->nodes.x[i] * y;
+    g1 += e->nodes.w[i] * y;
+    along += e->nodes.w[i] * dy;
+    k += e->nodes.w[i] * dy * dy;
   }
   for (i = 0; i < e->bulk; i++) {
-    const double off = (e->at->x[i] - along / g1) / (omega - e->at->x[i]); /* 1/(omega-D) over G1, less 1 */
-    spread += e->at->w[i] * off * off;
+    const double off = (e->nodes.x[i] - along / g1) / (omega - e->nodes.x[i]); /* 1/(omega-D) over G1, less 1 */
+    spread += e->nodes.w[i] * off * off;
   }
   out[0] = (e->alpha + along) / g1;
   out[1] = e->alpha - (1 - e->alpha) * spread;
@@ -26925,7 +26924,7 @@ HFY_COLD_ int hfy_rate_beyond_(void *context, double omega) {
 
 /* The smallest omega above max D from which on that holds: its values in out, and it; or 0, it never does. */
 HFY_COLD_ int hfy_rate_omega_(hfy_rate_edge_ *e, double out[4]) {
-  const double top = hfy_linalg_largest_(e->at->x, e->bulk);
+  const double top = hfy_linalg_largest_(e->nodes.x, e->bulk);
   double low = top * (1 + 1e-12), high = 2 * top;
   if (!hfy_rate_root_(hfy_rate_beyond_, e, 999, 100, &low, &high)) return 0;
   hfy_rate_compress_(e, high, out);
@@ -26937,22 +26936,21 @@ HFY_COLD_ int hfy_rate_omega_(hfy_rate_edge_ *e, double out[4]) {
 HFY_COLD_ void hfy_rate_turn_(const hfy_rate_edge_ *e, double z) {
   const double beta = e->b / (1 - e->alpha);
   size_t i;
-  for (i = 0; i < e->at->count; i++)
-    e->at->x[i] = e->self ? e->b * e->at->d[i] : e->at->d[i] / (z + beta * e->alpha * e->at->d[i]);
+  for (i = 0; i < e->nodes.count; i++)
+    e->nodes.x[i] = e->self ? e->b * e->nodes.d[i] : e->nodes.d[i] / (z + beta * e->alpha * e->nodes.d[i]);
 }
 
 /* Is 1 + lambda = z right of the bulk? omega there in *omega. */
-HFY_COLD_ int hfy_rate_omega_at_(const hfy_rate_edge_ *call, double z, double *omega) {
-  hfy_rate_edge_ e = *call;
-  const double noise = e.noise / (e.b * e.b) * (e.self ? 1 / (1 - e.alpha) : 1 - e.alpha);
+HFY_COLD_ int hfy_rate_omega_at_(hfy_rate_edge_ *e, double z, double *omega) {
+  const double noise = e->noise / (e->b * e->b) * (e->self ? 1 / (1 - e->alpha) : 1 - e->alpha);
   double at[4];
-  hfy_rate_turn_(&e, z);
+  hfy_rate_turn_(e, z);
   *omega = 1;
-  if (!(hfy_linalg_largest_(e.at->x, e.bulk) > 0)) return 1; /* no slope, no bulk: any omega weighs alike */
-  e.target = e.self ? z : (1 - e.alpha) / e.b;
-  if (!hfy_rate_omega_(&e, at)) return 0;
+  if (!(hfy_linalg_largest_(e->nodes.x, e->bulk) > 0)) return 1; /* no slope, no bulk: any omega weighs alike */
+  e->target = e->self ? z : (1 - e->alpha) / e->b;
+  if (!hfy_rate_omega_(e, at)) return 0;
   *omega = at[3];
-  return fabs(at[0] / e.target - 1) < 1e-7 && noise * at[2] < at[1];
+  return fabs(at[0] / e->target - 1) < 1e-7 && noise * at[2] < at[1];
 }
 
 HFY_COLD_ int hfy_rate_outside_(void *context, double z) {
@@ -26960,22 +26958,23 @@ HFY_COLD_ int hfy_rate_outside_(void *context, double z) {
   return hfy_rate_omega_at_((hfy_rate_edge_ *)context, z, &omega);
 }
 
-HFY_COLD_ double hfy_rate_edge_at_(hfy_rate_edge_ e, double alpha) {
+HFY_COLD_ double hfy_rate_edge_at_(hfy_rate_edge_ *e, double alpha) {
   double low = 1e-9, high = 4, at[4] = {0, 0, 0, 0};
-  e.alpha = alpha;
-  if (e.self) {
-    hfy_rate_turn_(&e, 0);
-    e.factor = e.noise / (e.b * e.b * (1 - alpha));
-    hfy_rate_omega_(&e, at);
+  e->alpha = alpha;
+  if (e->self) {
+    hfy_rate_turn_(e, 0);
+    e->target = 0;
+    e->factor = e->noise / (e->b * e->b * (1 - alpha));
+    hfy_rate_omega_(e, at);
     return at[0] - 1;
   }
-  if (hfy_rate_outside_(&e, low)) return -1;
-  return hfy_rate_root_(hfy_rate_outside_, &e, 200, 60, &low, &high) ? high - 1 : HUGE_VAL;
+  if (hfy_rate_outside_(e, low)) return -1;
+  return hfy_rate_root_(hfy_rate_outside_, e, 200, 60, &low, &high) ? high - 1 : HUGE_VAL;
 }
 
 /* Is this load above the one at which the edge is 0? */
 HFY_COLD_ int hfy_rate_unstable_(void *context, double alpha) {
-  return !(hfy_rate_edge_at_(*(hfy_rate_edge_ *)context, alpha) < 0);
+  return !(hfy_rate_edge_at_((hfy_rate_edge_ *)context, alpha) < 0);
 }
 
 /* The standard normal above x */
@@ -27018,7 +27017,6 @@ HFY_COLD_ hfy_status hfy_rate_begin_(hfy_rate_edge_ *e, const hfy_rate *rate, co
       status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "the slope at rate %g overflows", nodes->r[i]);
   }
   if (status) return status;
-  e->at = nodes;
   e->b = t.crh / t.crr;
   e->noise = t.ve / t.crr;
   e->a = (t.hbar + t.theta) / t.rbar;
@@ -27036,11 +27034,11 @@ HFY_COLD_ hfy_status hfy_rate_bulk_(const hfy_rate *rate, const hfy_rate_rates *
   double low = 1e-3, high = 0.999, edge;
   hfy_status status = hfy_rate_begin_(&e, rate, rates, alpha, self, 1, null, w);
   if (status) return hfy_base_close_(w, &local, status);
-  if (alpha && !hfy_base_is_finite_(edge = hfy_rate_edge_at_(e, *alpha)))
+  if (alpha && !hfy_base_is_finite_(edge = hfy_rate_edge_at_(&e, *alpha)))
     status = hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "no edge was found at alpha %g", *alpha);
   else if (alpha)
     *out = edge;
-  else if (!(hfy_rate_edge_at_(e, low) < -2e-7)) /* 0, up to what hfy_rate_omega_at_ lets pass */
+  else if (!(hfy_rate_edge_at_(&e, low) < -2e-7)) /* 0, up to what hfy_rate_omega_at_ lets pass */
     *out = 0;
   else
     *out = hfy_rate_root_(hfy_rate_unstable_, &e, 0, 34, &low, &high) ? 0.5 * (low + high) : high;
@@ -27062,7 +27060,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_bulk_load(const hfy_rate *rate, double cv
 /* The outliers' quadratic at z right of the bulk, where omega is: its roots mu, which are outliers if mu = t (math 17).
    Averages have the weight 1/(omega - D); rates left out of the bulk count there like the last that is in it. */
 HFY_COLD_ void hfy_rate_pencil_(hfy_rate_edge_ *e, double omega) {
-  const hfy_rate_nodes_ *at = e->at;
+  const hfy_rate_nodes_ *at = &e->nodes;
   const double own = e->self ? 0 : e->alpha * e->b / (1 - e->alpha), a = e->a + own;
   const double top = hfy_linalg_largest_(at->x, e->bulk), *slope = e->self ? at->d : at->x;
   double sum = 0, m = 0, d = 0, dh = 0, cx = 0, cd = 0, cdh = 0, half, under;
@@ -27112,9 +27110,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_leading(const hfy_rate *rate, const hfy_r
   hfy_rate_lead l;
   hfy_status status = hfy_rate_begin_(&e, rate, rates, &alpha, self, 0, lead ? NULL : "lead", w);
   memset(&l, 0, sizeof l);
-  if (!status && !hfy_base_is_finite_(l.edge = hfy_rate_edge_at_(e, alpha)))
+  if (!status && !hfy_base_is_finite_(l.edge = hfy_rate_edge_at_(&e, alpha)))
     status = hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "no edge was found at alpha %g", alpha);
-  e.alpha = alpha;
   for (e.root = 0; !status && e.root < 2; e.root++) {
     double low = l.edge > -1 ? 1 + l.edge : 0, high = 4 * (1 + low);
     l.outlier[e.root] = l.edge;
