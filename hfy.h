@@ -3082,7 +3082,7 @@ HFY_PRIVATE_ size_t hfy_base_min_(size_t a, size_t b) { return a < b ? a : b; }
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ size_t hfy_base_ceil_(double x) { return (size_t)x + ((double)(size_t)x < x); }
 
 /* Swaps the contents of two arrays that do not overlap. */
-HFY_COLD_ void hfy_base_swap_(void *a, void *b, size_t bytes) {
+HFY_PRIVATE_ void hfy_base_swap_(void *a, void *b, size_t bytes) {
   unsigned char *x = (unsigned char *)a, *y = (unsigned char *)b, t[256];
   size_t n;
   for (; bytes; x += n, y += n, bytes -= n) {
@@ -25394,7 +25394,7 @@ HFY_PRIVATE_ const hfy_rate_unit *hfy_rate_other_(const hfy_rate *rate) {
   return rate && rate->unit && rate->unit->g ? rate->unit : NULL;
 }
 
-HFY_API HFY_SMALL_ double hfy_rate_g(const hfy_rate *rate, double v) {
+HFY_API double hfy_rate_g(const hfy_rate *rate, double v) {
   double scale, x;
   if (hfy_rate_other_(rate)) return rate->unit->g(rate->unit->context, v);
   if (!hfy_rate_is_unit_(rate) || hfy_base_is_nan_(v)) return hfy_base_nan_();
@@ -25405,7 +25405,7 @@ HFY_API HFY_SMALL_ double hfy_rate_g(const hfy_rate *rate, double v) {
   return hfy_rate_power_((v > 0 ? v : 0) + scale * log1p(exp(-fabs(x))), rate->power);
 }
 
-HFY_API HFY_SMALL_ double hfy_rate_slope(const hfy_rate *rate, double v) {
+HFY_API double hfy_rate_slope(const hfy_rate *rate, double v) {
   double scale, x, e;
   if (hfy_rate_other_(rate)) return rate->unit->slope(rate->unit->context, v);
   if (!hfy_rate_is_unit_(rate) || hfy_base_is_nan_(v)) return hfy_base_nan_();
