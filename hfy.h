@@ -22138,8 +22138,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_recall_all(const hfy_net *net, const hfy_recal
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API HFY_SMALL_ hfy_status hfy_recall_unique(const size_t *items, size_t count, size_t n, double *ratio,
-                                                hfy_work *work) {
+HFY_API hfy_status hfy_recall_unique(const size_t *items, size_t count, size_t n, double *ratio, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   unsigned char *seen = NULL;
@@ -22189,8 +22188,7 @@ HFY_API hfy_status hfy_recall_levenshtein(const size_t *items, size_t count, con
   return hfy_base_close_(w, &local, HFY_OK);
 }
 
-HFY_API HFY_SMALL_ hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, size_t n, hfy_real *bias,
-                                              hfy_work *work) {
+HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, size_t n, hfy_real *bias, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_status status;
   size_t i, j;
@@ -22269,7 +22267,7 @@ HFY_COLD_ void hfy_binary_plan_pinv_(hfy_base_arena_ *arena, const hfy_simd_ *si
 }
 
 /* G is lost. Eigenvalues up to `cut` times the largest count as 0. */
-HFY_COLD_ hfy_status hfy_binary_pinv_run_(hfy_binary_pinv_ *s, double *gram, double *x, double cut) {
+HFY_PRIVATE_ hfy_status hfy_binary_pinv_run_(hfy_binary_pinv_ *s, double *gram, double *x, double cut) {
   const hfy_status status = hfy_linalg_symmetric_run_(&s->eigen, gram, s->values, s->vectors);
   if (!status) (void)hfy_linalg_symmetric_pinv_(&s->eigen, s->values, cut, s->m, x, s->turned, x, s->gemm);
   return status;
@@ -22306,7 +22304,7 @@ typedef struct hfy_binary_rules_ {
 } hfy_binary_rules_;
 
 /* Are they numbers of hfy_real? */
-HFY_COLD_ hfy_status hfy_binary_in_range_(const double *x, size_t n, double scale, const char *name, hfy_work *w) {
+HFY_PRIVATE_ hfy_status hfy_binary_in_range_(const double *x, size_t n, double scale, const char *name, hfy_work *w) {
   size_t i;
   for (i = 0; i < n; i++)
     if (!(fabs(scale * x[i]) <= HFY_REAL_MAX_))
@@ -22315,8 +22313,8 @@ HFY_COLD_ hfy_status hfy_binary_in_range_(const double *x, size_t n, double scal
 }
 
 /* Checks all but the outputs, fills x and dual. square: is sum dim x dim, or dim? */
-HFY_COLD_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
-                                      size_t stride, int square, hfy_binary_rules_ *s, hfy_work *w) {
+HFY_PRIVATE_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
+                                         size_t stride, int square, hfy_binary_rules_ *s, hfy_work *w) {
   const size_t most = count > dim ? count : dim, side = count + dim - most;
   const int tall = count > dim;
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
@@ -22358,9 +22356,8 @@ HFY_COLD_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *patt
   return HFY_OK;
 }
 
-HFY_API HFY_SMALL_ hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patterns, size_t count,
-                                                 size_t dim, size_t stride, int self_coupling, hfy_real *weights,
-                                                 hfy_work *work) {
+HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
+                                      size_t stride, int self_coupling, hfy_real *weights, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_binary_rules_ s;
   size_t i;
@@ -22378,9 +22375,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API HFY_SMALL_ hfy_status hfy_binary_net(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
-                                             size_t stride, hfy_real *keys, hfy_real *coupling, hfy_net *net,
-                                             hfy_work *work) {
+HFY_API hfy_status hfy_binary_net(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
+                                  size_t stride, hfy_real *keys, hfy_real *coupling, hfy_net *net, hfy_work *work) {
   const int inverse = rule == HFY_BINARY_PSEUDO_INVERSE;
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_binary_rules_ s;
