@@ -96,7 +96,7 @@
                                                                  (hfy_file_npy_info, _read, _write and
                                                                  hfy_file_safetensors_read, _write) go, the others stay
      HFY_ONLY_NET and the      not defined:    global            only these modules (any of >>linalg to >>rate) and what
-     like, for each room       all modules                       they need: see >>modules; several add up. The
+     like, for each module     all modules                       they need: see >>modules; several add up. The
                                                                  functions of other modules are not declared; a net then
                                                                  refuses an index without HFY_ONLY_INDEX, a structured
                                                                  separation without HFY_ONLY_STRUCTURE
@@ -1063,7 +1063,7 @@ typedef struct hfy_post {
 #ifdef HFY_HAS_POST_
 /* q[j*n + i] for each row of z. z: rows x n; previous: rows x n, what sign(0) keeps (NULL: 0); q may be z, and for SIGN
    previous too. Zero vectors: L2 gives 0; constant ones: LAYERNORM gives delta. Cost O(n) a row, LINEAR O(n^2).
-   Errors: ARG (NULL, n = 0, a parameter outside its range, LAYERNORM with n = dof_minus, no matrix), NOMEM; one row:
+   Errors: ARG (NULL, n = 0, a parameter outside its range, LAYERNORM with n <= dof_minus, no matrix), NOMEM; one row:
    NONFINITE (z not finite, or the result beyond the range of hfy_real), that row untouched. */
 HFY_API hfy_status hfy_post_apply(const hfy_post *post, const hfy_real *z, const hfy_real *previous, size_t rows,
                                   size_t n, hfy_real *q, hfy_work *work);
@@ -2227,7 +2227,7 @@ HFY_API hfy_status hfy_kernel_bound(const hfy_kernel *kernel, double *bound, hfy
 /* Fills *net with a net that recalls as this memory does, synchronously: RBF: -1/2 |x - q|^2, beta = 2 gamma, EXP;
    LINEAR: DOT, IDENTITY; values alpha, SIGN. keys and values: room for P x N, which the net borrows. The same bits
    wherever |h_i| exceeds both sides' rounding, eps (P + 16 + 8 gamma N) sum over mu of |alpha_mu,i| K(x, xi_mu), eps of
-   hfy_real. Errors: as hfy_kernel_gram; UNSUPPORTED (POLYNOMIAL); NONFINITE (alpha beyond hfy_real). */
+   hfy_real. Errors: as hfy_kernel_gram; UNSUPPORTED (POLYNOMIAL, TABLE, no_self); NONFINITE (alpha beyond hfy_real). */
 HFY_API hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real *keys, hfy_real *values, hfy_net *net,
                                   hfy_work *work);
 
@@ -2929,7 +2929,7 @@ HFY_PRIVATE_ uint64_t hfy_base_bits_(double x) {
 /* --- messages --- */
 
 /* Appends text to a message of `size` bytes; cuts it off where the room ends. */
-HFY_PRIVATE_ size_t hfy_base_put_(char *out, size_t size, size_t at, const char *text) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ size_t hfy_base_put_(char *out, size_t size, size_t at, const char *text) {
   while (*text && at + 1 < size) out[at++] = *text++;
   out[at] = 0;
   return at;
@@ -3032,13 +3032,10 @@ HFY_COLD_ size_t hfy_base_put_number_(char *out, size_t size, size_t at, double 
   return hfy_base_put_whole_(out, size, at, (uint64_t)(exponent < 0 ? -exponent : exponent));
 }
 
-/* Sets work->message and returns status. In words: %s a string, %z a size_t, %g a double. */
-HFY_COLD_ hfy_status hfy_base_fail_(hfy_work *work, hfy_status status, const char *words, ...) {
-  va_list list;
-  size_t at = 0, size = sizeof work->message;
-  char one[2] = {0, 0}, *out = work->message;
-  va_start(list, words);
-  for (out[0] = 0; *words; words++) {
+/* Appends words to a message. In them: %s a string, %z a size_t, %g a double. */
+HFY_COLD_ size_t hfy_base_put_list_(char *out, size_t size, size_t at, const char *words, va_list list) {
+  char one[2] = {0, 0};
+  for (out[at] = 0; *words; words++) {
     one[0] = *words;
     if (*words != '%')
       at = hfy_base_put_(out, size, at, one);
@@ -3049,6 +3046,21 @@ HFY_COLD_ hfy_status hfy_base_fail_(hfy_work *work, hfy_status status, const cha
     else if (*words == 'g')
       at = hfy_base_put_number_(out, size, at, va_arg(list, double));
   }
+  return at;
+}
+HFY_COLD_ size_t hfy_base_put_words_(char *out, size_t size, size_t at, const char *words, ...) {
+  va_list list;
+  va_start(list, words);
+  at = hfy_base_put_list_(out, size, at, words, list);
+  va_end(list);
+  return at;
+}
+
+/* Sets work->message and returns status. */
+HFY_COLD_ hfy_status hfy_base_fail_(hfy_work *work, hfy_status status, const char *words, ...) {
+  va_list list;
+  va_start(list, words);
+  hfy_base_put_list_(work->message, sizeof work->message, 0, words, list);
   va_end(list);
   return status;
 }
@@ -3095,8 +3107,8 @@ HFY_COLD_ hfy_status hfy_base_rows_(hfy_work *work, size_t rows, size_t n, const
 }
 
 /* --- scratch ---
-   A room's `plan` function takes its arrays from an arena, which counts them and hands out what its room allows; if
-   that was too little, it runs again once there is enough. So the worst case and the layout can never disagree. */
+   A module's `plan` function takes its arrays from an arena, which counts them and hands out memory as far as it goes;
+   if that was too little, it runs again once there is enough. So the worst case and the layout can never disagree. */
 typedef struct hfy_base_arena_ {
   unsigned char *base;
   size_t used, room;
@@ -3112,6 +3124,12 @@ HFY_PRIVATE_ void *hfy_base_take_(hfy_base_arena_ *arena, size_t count, size_t s
 }
 
 #define HFY_TAKE_(arena, type, count) ((type *)hfy_base_take_(arena, count, sizeof(type)))
+
+/* Up to four arrays of n doubles (NULL: fewer). */
+HFY_COLD_ void hfy_base_doubles_(hfy_base_arena_ *arena, size_t n, double **a, double **b, double **c, double **d) {
+  *a = HFY_TAKE_(arena, double, n);
+  if (b) hfy_base_doubles_(arena, n, b, c, d, NULL);
+}
 
 /* The start of every fallible function: the work to use (a local one for NULL), its message empty. */
 HFY_PRIVATE_ hfy_work *hfy_base_open_(hfy_work *work, hfy_work *local) {
@@ -3208,7 +3226,8 @@ HFY_PRIVATE_ size_t hfy_base_workers_(void) {
 }
 
 /* body(context, i) once for every i below n, in any order or at the same time; back when all are done. */
-HFY_PRIVATE_ void hfy_base_parallel_(size_t n, void (*body)(void *context, size_t i), void *context) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_base_parallel_(size_t n, void (*body)(void *context, size_t i),
+                                                        void *context) {
 #ifdef HFY_PARALLEL_FOR
   if (n > 1) {
     HFY_PARALLEL_FOR(n, body, context);
@@ -3219,7 +3238,7 @@ HFY_PRIVATE_ void hfy_base_parallel_(size_t n, void (*body)(void *context, size_
 }
 
 /* Of n items in order, where the share of a task begins; it ends where that of task + 1 does. n task / tasks. */
-HFY_PRIVATE_ size_t hfy_base_share_(size_t n, size_t task, size_t tasks) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ size_t hfy_base_share_(size_t n, size_t task, size_t tasks) {
   return n / tasks * task + n % tasks * task / tasks;
 }
 
@@ -3305,6 +3324,26 @@ HFY_PRIVATE_ double hfy_base_default_(double value, double fallback) { return va
 HFY_COLD_ hfy_status hfy_base_should_(hfy_work *work, const char *where, const char *name, double value,
                                       const char *what) {
   return hfy_base_fail_(work, HFY_ERR_ARG, "%s%s is %g; it should be %s", where, name, value, what);
+}
+
+/* What a number should be: low .. high, `above` without low, `below` without high. */
+typedef struct hfy_base_limits_ {
+  double low, high;
+  int above, below;
+  const char *text;
+} hfy_base_limits_;
+
+static const hfy_base_limits_ hfy_base_finite_ = {-DBL_MAX, DBL_MAX, 0, 0, "finite"};
+static const hfy_base_limits_ hfy_base_from_0_ = {0, HUGE_VAL, 0, 1, "at least 0 and finite"};
+static const hfy_base_limits_ hfy_base_above_0_ = {0, HUGE_VAL, 1, 1, "above 0 and finite"};
+static const hfy_base_limits_ hfy_base_to_1_ = {0, 1, 1, 0, "above 0 and at most 1"};
+
+HFY_PRIVATE_ int hfy_base_is_in_(double x, const hfy_base_limits_ *r) {
+  return (r->above ? x > r->low : x >= r->low) && (r->below ? x < r->high : x <= r->high);
+}
+
+HFY_COLD_ hfy_status hfy_base_number_(const char *name, double x, const hfy_base_limits_ *limits, hfy_work *work) {
+  return hfy_base_is_in_(x, limits) ? HFY_OK : hfy_base_should_(work, "", name, x, limits->text);
 }
 
 /* --- sums --- */
@@ -6374,6 +6413,19 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_linalg_dot_(const double *x, const do
   return (s0 + s1) + (s2 + s3);
 }
 
+/* y += a x */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_linalg_axpy_(double a, const double *HFY_RESTRICT_ x, double *HFY_RESTRICT_ y,
+                                                      size_t n) {
+  size_t i;
+  for (i = 0; i + 4 <= n; i += 4) {
+    y[i] += a * x[i];
+    y[i + 1] += a * x[i + 1];
+    y[i + 2] += a * x[i + 2];
+    y[i + 3] += a * x[i + 3];
+  }
+  for (; i < n; i++) y[i] += a * x[i];
+}
+
 /* A = L L^T in place, rows `stride` apart; `diagonal` (NULL: A's): what a pivot is measured against. */
 HFY_PRIVATE_ hfy_status hfy_linalg_cholesky_rows_(double *a, size_t stride, size_t n, const double *diagonal,
                                                   double rounding) {
@@ -6411,18 +6463,18 @@ HFY_PRIVATE_ void hfy_linalg_cholesky_forward_(double *l, size_t stride, size_t 
 
 /* x <- L^-T x, by columns of L^T = rows of L. */
 HFY_PRIVATE_ void hfy_linalg_cholesky_backward_(double *l, size_t stride, size_t n, double *x) {
-  size_t i, j;
+  size_t i;
   for (i = n; i-- > 0;) {
     const double *row = hfy_linalg_factor_row_(l, stride, i);
-    double v = x[i] /= row[i];
-    for (j = 0; j < i; j++) x[j] -= v * row[j];
+    x[i] /= row[i];
+    hfy_linalg_axpy_(-x[i], row, x, i);
   }
 }
 
-/* x <- A^-1 x with the factor that hfy_linalg_cholesky_ left. */
-HFY_PRIVATE_ void hfy_linalg_cholesky_solve_(double *l, size_t n, double *x) {
-  hfy_linalg_cholesky_forward_(l, n, n, x);
-  hfy_linalg_cholesky_backward_(l, n, n, x);
+/* x <- A^-1 x */
+HFY_PRIVATE_ void hfy_linalg_cholesky_solve_(double *l, size_t stride, size_t n, double *x) {
+  hfy_linalg_cholesky_forward_(l, stride, n, x);
+  hfy_linalg_cholesky_backward_(l, stride, n, x);
 }
 
 /* Takes row and column j out of A = L L^T: row j of L goes, rotations of neighbouring columns make the rest lower. */
@@ -6699,19 +6751,6 @@ enum { HFY_LINALG_PANEL_ = 32 };   /* columns of a panel of the reduction */
 enum { HFY_LINALG_CHUNK_ = 24 };   /* reflections of a chunk */
 enum { HFY_LINALG_QR_MOST_ = 60 }; /* iterations for one eigenvalue */
 
-/* y += a x */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_linalg_axpy_(double a, const double *HFY_RESTRICT_ x, double *HFY_RESTRICT_ y,
-                                                      size_t n) {
-  size_t i;
-  for (i = 0; i + 4 <= n; i += 4) {
-    y[i] += a * x[i];
-    y[i + 1] += a * x[i + 1];
-    y[i + 2] += a * x[i + 2];
-    y[i + 3] += a * x[i + 3];
-  }
-  for (; i < n; i++) y[i] += a * x[i];
-}
-
 /* The reflection I - tau v v^T, v[0] = 1, that takes x to (beta, 0, ...): x becomes v, beta is returned. */
 HFY_COLD_ double hfy_linalg_reflection_(double *x, size_t n, double *tau) {
   double big = 0, sum = 0, alpha = n ? x[0] : 0, beta;
@@ -6756,20 +6795,17 @@ typedef struct hfy_linalg_general_ {
 } hfy_linalg_general_;
 
 HFY_COLD_ void hfy_linalg_general_plan_(hfy_base_arena_ *arena, size_t n, int vectors, hfy_linalg_general_ *e) {
-  const size_t panel = HFY_LINALG_PANEL_, square = hfy_base_times_(n, n);
+  const size_t panel = HFY_LINALG_PANEL_, square = n * n;
   e->h = HFY_TAKE_(arena, double, square);
-  e->v = HFY_TAKE_(arena, double, hfy_base_times_(n, panel));
-  e->y = HFY_TAKE_(arena, double, hfy_base_times_(n, panel));
-  e->w = HFY_TAKE_(arena, double, hfy_base_times_(n, panel));
+  hfy_base_doubles_(arena, n * panel, &e->v, &e->y, &e->w, NULL);
   e->t = HFY_TAKE_(arena, double, panel * panel + panel);
   e->all = HFY_TAKE_(arena, double, vectors ? square : 0);
-  e->tau = HFY_TAKE_(arena, double, n);
-  e->scale = HFY_TAKE_(arena, double, n);
+  hfy_base_doubles_(arena, n, &e->tau, &e->scale, NULL, NULL);
   e->block = HFY_TAKE_(arena, double, 32 * (HFY_LINALG_CHUNK_ + 2));
   e->coefficient = HFY_TAKE_(arena, double, 3 * HFY_LINALG_CHUNK_);
   e->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(n, n, n, sizeof(double)));
   e->index = HFY_TAKE_(arena, size_t, n);
-  e->counts = HFY_TAKE_(arena, size_t, hfy_base_times_(n, 2));
+  e->counts = HFY_TAKE_(arena, size_t, 2 * n);
 }
 
 /* The largest |x|; NaN or infinity if there is one. */
@@ -6782,6 +6818,13 @@ HFY_PRIVATE_ double hfy_linalg_largest_(const double *x, size_t n) {
     if (v > most) most = v;
   }
   return most;
+}
+
+/* n finite numbers, or NULL? `status` if not. */
+HFY_COLD_ hfy_status hfy_linalg_check_finite_(const double *x, size_t n, hfy_status status, const char *name,
+                                              hfy_work *work) {
+  if (!x || hfy_base_is_finite_(hfy_linalg_largest_(x, n))) return HFY_OK;
+  return hfy_base_fail_(work, status, "%s holds NaN or infinity", name);
 }
 
 /* A power of two that brings the largest of a into [1/2, 1); 0 if one is not finite, 1 if all are 0. */
@@ -7134,10 +7177,8 @@ typedef struct hfy_linalg_vectors_ {
 
 HFY_COLD_ void hfy_linalg_vectors_plan_(hfy_base_arena_ *arena, size_t n, hfy_linalg_vectors_ *s) {
   hfy_linalg_general_plan_(arena, n, 1, &s->eigen);
-  s->u = HFY_TAKE_(arena, double, hfy_base_times_(n, hfy_base_times_(2, n)));
-  s->m = HFY_TAKE_(arena, double, hfy_base_times_(2, n));
-  s->x = HFY_TAKE_(arena, double, hfy_base_times_(2, n));
-  s->best = HFY_TAKE_(arena, double, hfy_base_times_(2, n));
+  s->u = HFY_TAKE_(arena, double, 2 * n * n);
+  hfy_base_doubles_(arena, 2 * n, &s->m, &s->x, &s->best, NULL);
   s->swapped = HFY_TAKE_(arena, unsigned char, n);
 }
 
@@ -7160,7 +7201,8 @@ HFY_COLD_ hfy_status hfy_linalg_vectors_begin_(const hfy_simd_ *simd, const doub
 }
 
 /* H - lambda = L U by elimination between neighbouring rows; pivots below eps |H| become that. */
-HFY_PRIVATE_ void hfy_linalg_shifted_factor_(const hfy_linalg_vectors_ *s, size_t n, double re, double im) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_linalg_shifted_factor_(const hfy_linalg_vectors_ *s, size_t n, double re,
+                                                                double im) {
   const double tiny = s->norm > 0 ? DBL_EPSILON * s->norm : 1;
   size_t i, j;
   for (i = 0; i < n; i++) {
@@ -7192,7 +7234,7 @@ HFY_PRIVATE_ void hfy_linalg_shifted_factor_(const hfy_linalg_vectors_ *s, size_
 }
 
 /* x <- (H - lambda)^-1 x, scaled to largest element about 1; returns by how much it grew. */
-HFY_PRIVATE_ double hfy_linalg_shifted_solve_(const hfy_linalg_vectors_ *s, size_t n) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_linalg_shifted_solve_(const hfy_linalg_vectors_ *s, size_t n) {
   double *xr = s->x, *xi = xr + n, grown = 1, most = 0;
   const double *mr = s->m, *mi = mr + n;
   size_t i, j;
@@ -7225,8 +7267,8 @@ HFY_PRIVATE_ double hfy_linalg_shifted_solve_(const hfy_linalg_vectors_ *s, size
 }
 
 /* The right eigenvector of unit length, its largest element real and positive. */
-HFY_PRIVATE_ void hfy_linalg_vector_(size_t n, double re, double im, double *vr, double *vi,
-                                     const hfy_linalg_vectors_ *s) {
+HFY_COLD_ void hfy_linalg_vector_(size_t n, double re, double im, double *vr, double *vi,
+                                  const hfy_linalg_vectors_ *s) {
   double *x = s->x, norm = 0, big = 0, cr = 1, ci = 0, most = 0;
   const double far = s->unit * (fabs(re) + fabs(im)); /* by rounding it may be larger than any of the balanced H */
   const double shrink = s->unit * (far > 2 * s->norm ? 2 * s->norm / far : 1);
@@ -7287,7 +7329,7 @@ HFY_COLD_ hfy_status hfy_linalg_eigen_(const double *a, size_t n, const char *mi
   if (!status) status = hfy_base_null_(work, missing);
   while (hfy_base_layout_(&arena, work, &status)) {
     hfy_linalg_general_plan_(&arena, n, 0, &scratch);
-    *found = HFY_TAKE_(&arena, double, hfy_base_times_(2, n));
+    *found = HFY_TAKE_(&arena, double, 2 * n);
   }
   if (!status && (status = hfy_linalg_eigenvalues_(simd, a, n, *found, *found + n, &scratch)))
     hfy_base_fail_(work, status,
@@ -7418,9 +7460,7 @@ HFY_COLD_ void hfy_linalg_symmetric_plan_(hfy_base_arena_ *arena, size_t n, int 
   s->room = vectors ? hfy_base_plus_(hfy_base_times_(n, 8), 64) : 0;
   s->count = 0;
   s->reflectors = HFY_TAKE_(arena, double, hfy_base_times_(vectors ? n : panel, n));
-  s->tau = HFY_TAKE_(arena, double, n);
-  s->diagonal = HFY_TAKE_(arena, double, n);
-  s->off = HFY_TAKE_(arena, double, n);
+  hfy_base_doubles_(arena, n, &s->tau, &s->diagonal, &s->off, NULL);
   s->w = HFY_TAKE_(arena, double, hfy_base_times_(panel, n));
   s->small = HFY_TAKE_(arena, double, 2 * panel);
   s->block = HFY_TAKE_(arena, double, vectors ? panel * panel : 0);
@@ -7674,10 +7714,8 @@ typedef struct hfy_linalg_svd_ {
 HFY_COLD_ void hfy_linalg_svd_plan_(hfy_base_arena_ *arena, size_t rows, size_t columns, hfy_linalg_svd_ *s) {
   s->tall = rows > columns ? rows : columns;
   s->wide = rows > columns ? columns : rows;
-  s->matrix = HFY_TAKE_(arena, double, hfy_base_times_(rows, columns));
-  s->scaled = HFY_TAKE_(arena, double, hfy_base_times_(rows, columns));
-  s->gram = HFY_TAKE_(arena, double, hfy_base_times_(s->wide, s->wide));
-  s->v = HFY_TAKE_(arena, double, hfy_base_times_(s->wide, s->wide));
+  hfy_base_doubles_(arena, rows * columns, &s->matrix, &s->scaled, NULL, NULL);
+  hfy_base_doubles_(arena, s->wide * s->wide, &s->gram, &s->v, NULL, NULL);
   s->square = HFY_TAKE_(arena, double, s->wide);
   hfy_linalg_symmetric_plan_(arena, s->wide, 1, &s->eigen);
   /* the eigenproblem's scratch for products serves those with A as well */
@@ -7754,8 +7792,7 @@ HFY_COLD_ hfy_status hfy_linalg_svd_all_(hfy_linalg_svd_ *s, const double *a, si
     return hfy_base_fail_(w, HFY_ERR_ARG,
                           "rows is %z and columns %z; both should be at least 1, and such an array should exist",
                           rows, columns);
-  if (!hfy_base_is_finite_(hfy_linalg_largest_(a, rows * columns)))
-    return hfy_base_fail_(w, HFY_ERR_NONFINITE, "a holds NaN or infinity");
+  status = hfy_linalg_check_finite_(a, rows * columns, HFY_ERR_NONFINITE, "a", w);
   while (hfy_base_layout_(&arena, w, &status)) {
     s->values = HFY_TAKE_(&arena, double, hfy_base_min_(rows, columns));
     hfy_linalg_svd_plan_(&arena, rows, columns, s);
@@ -7785,10 +7822,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_linalg_pinv(const double *a, size_t rows, size
                                               size_t *rank, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_linalg_svd_ s;
-  hfy_status status = HFY_OK;
+  hfy_status status = hfy_base_number_("cut", cut, &hfy_base_from_0_, w);
   double *l, *r;
   size_t i, j, kept = 0;
-  if (!(cut >= 0 && hfy_base_is_finite_(cut))) status = hfy_base_should_(w, "", "cut", cut, "finite and not negative");
   if (!status) status = hfy_linalg_svd_all_(&s, a, rows, columns, 1, inverse, "inverse", w);
   if (status) return hfy_base_close_(w, &local, status);
   l = rows >= columns ? s.matrix : s.v; /* sum over the kept of r_i l_i^T / value_i */
@@ -10126,17 +10162,12 @@ HFY_COLD_ void hfy_structure_plan_(hfy_base_arena_ *arena, const hfy_structure *
   s->apart = s->unary;
   if (hfy_structure_is_level_(structure)) s->apart = HFY_TAKE_(arena, double, n);
   if (structure->oracle == hfy_structure_sequence_) s->part = HFY_TAKE_(arena, double, m);
-  s->c = HFY_TAKE_(arena, double, n);
-  s->u = HFY_TAKE_(arena, double, n);
-  s->u_low = HFY_TAKE_(arena, double, n);
+  hfy_base_doubles_(arena, n, &s->c, &s->u, &s->u_low, NULL);
   s->touched = HFY_TAKE_(arena, uint32_t, n);
   s->mark = HFY_TAKE_(arena, unsigned char, n + m);
   s->fresh = HFY_TAKE_(arena, size_t, structure->most);
   s->oracle = hfy_base_take_(arena, structure->scratch, 1);
-  s->weight = HFY_TAKE_(arena, double, room);
-  s->target = HFY_TAKE_(arena, double, room);
-  s->ones = HFY_TAKE_(arena, double, room);
-  s->side = HFY_TAKE_(arena, double, room);
+  hfy_base_doubles_(arena, room, &s->weight, &s->target, &s->ones, &s->side);
   s->factor = HFY_TAKE_(arena, double, packed);
   s->vertex = HFY_TAKE_(arena, hfy_structure_vertex_, room);
   s->on = HFY_TAKE_(arena, uint32_t, hfy_base_times_(room, structure->most));
@@ -10159,8 +10190,8 @@ HFY_COLD_ void hfy_structure_bound_parts_(hfy_structure_solver_ *s) {
 
 /* Where b of the bits of a group are on in every vertex (k of all, one of a variable's states, one of a matching's
    row), a number added to its scores changes nothing. So they are taken in differences from the b-th best, as exact as
-   they are. One further above than the quadratic and the parts can make up for is on for sure: it is cut, lest it take
-   digits from the others. Not so under infinite parts. */
+   they are. One further above than the quadratic and the parts can make up for is on for sure: it is cut, so as not to
+   take digits from the others. Not so under infinite parts. */
 HFY_COLD_ void hfy_structure_level_(hfy_structure_solver_ *s) {
   const hfy_structure *structure = s->structure;
   int rows = structure->oracle == hfy_structure_matching_, states = structure->oracle == hfy_structure_chain_;
@@ -10266,8 +10297,7 @@ HFY_PRIVATE_ const uint32_t *hfy_structure_on_(const hfy_structure_solver_ *s, s
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_structure_invert_(const hfy_structure_solver_ *s, double *x) {
   double sum = 0;
   size_t i;
-  hfy_linalg_cholesky_forward_(s->factor, 0, s->count, x);
-  hfy_linalg_cholesky_backward_(s->factor, 0, s->count, x);
+  hfy_linalg_cholesky_solve_(s->factor, 0, s->count, x);
   for (i = 0; i < s->count; i++) sum += x[i];
   return sum;
 }
@@ -10425,7 +10455,7 @@ HFY_PRIVATE_ void hfy_structure_aim_(hfy_structure_solver_ *s) {
   }
 }
 
-/* Walks to the best weights >= 0 and mixes them: towards the target until a weight, which leaves, is 0; and again. */
+/* Moves to the best weights >= 0 and mixes them: towards the target until a weight, which leaves, is 0; and again. */
 HFY_PRIVATE_ void hfy_structure_settle_(hfy_structure_solver_ *s) {
   for (;;) {
     size_t v, first = SIZE_MAX;
@@ -12942,7 +12972,7 @@ typedef struct hfy_post_scratch_ {
 
 /* Fills in all defaults and checks what the kind uses: the rows below take only such a post. where: what messages
    call it, "post" or the path of a member. */
-HFY_PRIVATE_ hfy_status hfy_post_check_(const hfy_post *post, size_t n, hfy_post *full, const char *where,
+HFY_COLD_ hfy_status hfy_post_check_(const hfy_post *post, size_t n, hfy_post *full, const char *where,
                                         hfy_work *work) {
   const hfy_post_kind kind = post->kind;
   const int layer = kind == HFY_POST_LAYERNORM, power = kind == HFY_POST_RECTIFIED_POWER;
@@ -13351,7 +13381,7 @@ HFY_COLD_ hfy_status hfy_post_row_gradient_(const hfy_post *post, const hfy_real
     if (root_eps > 0) root_eps /= sqrt(radius - norm) * sqrt(radius + norm);
     for (i = 0; i < n; i++) row[i] *= root_eps / scale;
     break;
-  case HFY_POST_LINEAR: hfy_linalg_cholesky_solve_(scratch->factor, n, row); break;
+  case HFY_POST_LINEAR: hfy_linalg_cholesky_solve_(scratch->factor, n, n, row); break;
   case HFY_POST_RECTIFIED_POWER:
     for (i = 0; i < n; i++) row[i] = post->theta + (row[i] > 0 ? pow(row[i], 1 / post->power) : 0);
     break;
@@ -17484,14 +17514,11 @@ HFY_COLD_ hfy_status hfy_file_header_(const size_t *shape, size_t rank, size_t i
   if (!shape && rank) return hfy_base_null_(work, "shape");
   if (!hfy_file_count_(shape, rank, item, &count))
     return hfy_base_fail_(work, HFY_ERR_ARG, "shape: an array of that size cannot exist");
-  at = hfy_base_put_(dict, room, 0, hfy_file_is_big_endian_() ? "{'descr': '>f" : "{'descr': '<f");
-  at = hfy_base_put_whole_(dict, room, at, item);
-  at = hfy_base_put_(dict, room, at, "', 'fortran_order': False, 'shape': (");
-  for (axis = 0; axis < rank; axis++) {
-    at = hfy_base_put_(dict, room, at, axis ? " " : "");
-    at = hfy_base_put_whole_(dict, room, at, shape[axis]);
-    at = hfy_base_put_(dict, room, at, rank == 1 || axis + 1 < rank ? "," : "");
-  }
+  at = hfy_base_put_words_(dict, room, 0, "{'descr': '%sf%z', 'fortran_order': False, 'shape': (",
+                           hfy_file_is_big_endian_() ? ">" : "<", item);
+  for (axis = 0; axis < rank; axis++)
+    at = hfy_base_put_words_(dict, room, at, "%s%z%s", axis ? " " : "", shape[axis],
+                             rank == 1 || axis + 1 < rank ? "," : "");
   at = 10 + hfy_base_put_(dict, room, at, "), }");
   total = (at + 1 + 63) & ~(size_t)63;
   memset(text + at, ' ', total - at);
@@ -17606,7 +17633,7 @@ HFY_COLD_ int hfy_file_metadata_(hfy_file_cursor_ *c) {
 HFY_COLD_ size_t hfy_file_put_shape_(char *text, size_t room, size_t at, const size_t *shape, size_t rank) {
   size_t axis;
   for (axis = 0; axis < rank; axis++)
-    at = hfy_base_put_whole_(text, room, hfy_base_put_(text, room, at, axis ? "," : "["), shape[axis]);
+    at = hfy_base_put_words_(text, room, at, axis ? ",%z" : "[%z", shape[axis]);
   return hfy_base_put_(text, room, at, rank ? "]" : "[]");
 }
 
@@ -17755,15 +17782,10 @@ HFY_COLD_ hfy_status hfy_file_compose_(const hfy_param *table, size_t entries, c
     for (i = 0; i < k && strcmp(name, table[i].name);) i++;
     if (i < k)
       return hfy_base_fail_(work, HFY_ERR_ARG, "table[%z].name is that of table[%z] too: %s", k, i, name);
-    at = hfy_base_put_(text, room, at, k ? ",\"" : "\"");
-    at = hfy_base_put_(text, room, at, name);
-    at = hfy_base_put_(text, room, at, n == 8 ? "\":{\"dtype\":\"F64\"" : "\":{\"dtype\":\"F32\"");
-    at = hfy_base_put_(text, room, at, ",\"shape\":");
+    at = hfy_base_put_words_(text, room, at, "%s\"%s\":{\"dtype\":\"F%z\",\"shape\":", k ? "," : "", name, 8 * n);
     at = hfy_file_put_shape_(text, room, at, table[k].shape, table[k].rank);
-    at = hfy_base_put_whole_(text, room, hfy_base_put_(text, room, at, ",\"data_offsets\":["), sum);
+    at = hfy_base_put_words_(text, room, at, ",\"data_offsets\":[%z,%z]}", sum, sum + table[k].count * n);
     sum += table[k].count * n;
-    at = hfy_base_put_whole_(text, room, hfy_base_put_(text, room, at, ","), sum);
-    at = hfy_base_put_(text, room, at, "]}");
   }
   at = hfy_base_put_(text, room, at, "}");
   while (at % 8) at = hfy_base_put_(text, room, at, " ");
@@ -17939,7 +17961,7 @@ HFY_COLD_ hfy_status hfy_file_replace_(const char *path, char *part, const void 
     fclose(file);
     return hfy_base_fail_(work, HFY_ERR_IO, "could not open %s to write", path);
   }
-  hfy_base_put_(part, SIZE_MAX, hfy_base_put_(part, SIZE_MAX, 0, path), in_place ? "" : HFY_FILE_PART_);
+  hfy_base_put_words_(part, SIZE_MAX, 0, "%s%s", path, in_place ? "" : HFY_FILE_PART_);
   file = fopen(part, "wb");
   if (!file) return hfy_base_fail_(work, HFY_ERR_IO, "could not open %s", part);
   failed = fwrite(head, 1, head_size, file) != head_size;
@@ -20299,7 +20321,7 @@ HFY_COLD_ void hfy_shard_share_(void *context, size_t i) {
 }
 
 /* Checks a net and describes its partial. whole: of the whole's net, whose patterns are elsewhere. Where none are here
-   the net borrows one, `none`, that nobody will look at. */
+   the net borrows one, `none`, that is not read. */
 HFY_COLD_ hfy_status hfy_shard_begin_(const hfy_net *net, int whole, size_t capacity, hfy_shard_call_ *call,
                                       hfy_work *work) {
   static const hfy_real none = 0;
@@ -20952,10 +20974,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_retrieves(const hfy_net *net, const hfy
   n = full.count;
   threshold = hfy_theory_lead_(margin, full.beta);
   while (hfy_base_layout_(&arena, w, &status)) {
-    q = HFY_TAKE_(&arena, double, full.dim);
-    room = HFY_TAKE_(&arena, double, full.dim);
-    score = HFY_TAKE_(&arena, double, n);
-    sorted = HFY_TAKE_(&arena, double, n);
+    hfy_base_doubles_(&arena, full.dim, &q, &room, NULL, NULL);
+    hfy_base_doubles_(&arena, n, &score, &sorted, NULL, NULL);
     best = HFY_TAKE_(&arena, size_t, hfy_base_min_(k, n));
   }
   if (status) return status;
@@ -21002,8 +21022,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_bound_energy(const hfy_net *net, const 
   if (entropy < 0) return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "net->sep is no negentropy on the simplex");
   if (lower && n_queries && !queries) return hfy_base_null_(w, "queries");
   while (hfy_base_layout_(&arena, w, &status)) {
-    q = HFY_TAKE_(&arena, double, full.dim);
-    room = HFY_TAKE_(&arena, double, full.dim);
+    hfy_base_doubles_(&arena, full.dim, &q, &room, NULL, NULL);
   }
   if (!status) status = hfy_theory_survey_(&full, NULL, &square, NULL, room, w);
   if (status) return hfy_base_close_(w, &local, status);
@@ -21027,24 +21046,16 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_bound_energy(const hfy_net *net, const 
 
 /* --- capacities --- */
 
-/* What a number should be; ARG otherwise. */
-enum { HFY_THEORY_ABOVE_0_, HFY_THEORY_SHARE_, HFY_THEORY_FROM_0_, HFY_THEORY_FROM_1_, HFY_THEORY_FROM_2_ };
-
-HFY_COLD_ hfy_status hfy_theory_number_(const char *name, double x, int range, hfy_work *work) {
-  static const char *const text[] = {"above 0 and finite", "above 0 and at most 1", "at least 0 and finite",
-                                     "at least 1 and finite", "at least 2 and finite"};
-  const int low = range < HFY_THEORY_FROM_0_ ? x > 0 : x >= range - HFY_THEORY_FROM_0_;
-  if (low && (range == HFY_THEORY_SHARE_ ? x <= 1 : hfy_base_is_finite_(x))) return HFY_OK;
-  return hfy_base_should_(work, "", name, x, text[range]);
-}
+static const hfy_base_limits_ hfy_theory_from_1_ = {1, HUGE_VAL, 0, 1, "at least 1 and finite"};
+static const hfy_base_limits_ hfy_theory_from_2_ = {2, HUGE_VAL, 0, 1, "at least 2 and finite"};
 
 HFY_COLD_ hfy_status hfy_theory_sphere_(const hfy_theory_sphere *s, const void *out, hfy_work *work) {
   hfy_status status = hfy_base_null_(work, !s ? "sphere" : !out ? "out" : NULL);
-  if (status || (status = hfy_theory_number_("sphere->dim", s->dim, HFY_THEORY_FROM_2_, work)) ||
-      (status = hfy_theory_number_("sphere->radius", s->radius, HFY_THEORY_ABOVE_0_, work)) ||
-      (status = hfy_theory_number_("sphere->beta", s->beta, HFY_THEORY_ABOVE_0_, work)))
+  if (status || (status = hfy_base_number_("sphere->dim", s->dim, &hfy_theory_from_2_, work)) ||
+      (status = hfy_base_number_("sphere->radius", s->radius, &hfy_base_above_0_, work)) ||
+      (status = hfy_base_number_("sphere->beta", s->beta, &hfy_base_above_0_, work)))
     return status;
-  return hfy_theory_number_("sphere->failure", s->failure, HFY_THEORY_SHARE_, work);
+  return hfy_base_number_("sphere->failure", s->failure, &hfy_base_to_1_, work);
 }
 
 /* 1 - cos x without cancellation. */
@@ -21059,7 +21070,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere 
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_status status = hfy_theory_sphere_(sphere, out, w);
   double d, m, angle, lost, half, zeta, h, y;
-  if (status || (status = hfy_theory_number_("sphere->margin", sphere->margin, HFY_THEORY_FROM_0_, w))) return status;
+  if (status || (status = hfy_base_number_("sphere->margin", sphere->margin, &hfy_base_from_0_, w))) return status;
   if (!(sphere->angle >= 0 && sphere->angle < pi / 2))
     return hfy_base_should_(w, "", "sphere->angle", sphere->angle, "above 0 and below pi/2, or 0 for pi/3");
   zeta = sphere->zeta;
@@ -21170,10 +21181,10 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_dimension(double beta, double k, double
   hfy_work local, *w = hfy_base_open_(work, &local);
   double a, b, x, size, part, root = 1;
   hfy_status status = hfy_base_null_(w, !dim ? "dim" : NULL);
-  if (status || (status = hfy_theory_number_("beta", beta, HFY_THEORY_ABOVE_0_, w)) ||
-      (status = hfy_theory_number_("k", k, HFY_THEORY_ABOVE_0_, w)) ||
-      (status = hfy_theory_number_("c", c, HFY_THEORY_ABOVE_0_, w)) ||
-      (status = hfy_theory_number_("failure", failure, HFY_THEORY_SHARE_, w)))
+  if (status || (status = hfy_base_number_("beta", beta, &hfy_base_above_0_, w)) ||
+      (status = hfy_base_number_("k", k, &hfy_base_above_0_, w)) ||
+      (status = hfy_base_number_("c", c, &hfy_base_above_0_, w)) ||
+      (status = hfy_base_number_("failure", failure, &hfy_base_to_1_, w)))
     return status;
   part = k / sqrt(c);
   size = 2 * log(k) + log(beta); /* log beta k^2, which may itself be beyond double, as may a and e^-b */
@@ -21199,10 +21210,10 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_slack(hfy_theory_law law, double dim, d
   hfy_status status = hfy_base_null_(w, !slack ? "slack" : NULL);
   if (!status && (unsigned)law > HFY_THEORY_EXPECTED)
     return hfy_base_fail_(w, HFY_ERR_ARG, "law is %z; it should be one of hfy_theory_law", (size_t)law);
-  if (status || (status = hfy_theory_number_("dim", dim, HFY_THEORY_FROM_2_, w)) ||
-      (status = hfy_theory_number_("beta", beta, HFY_THEORY_ABOVE_0_, w)) ||
-      (status = hfy_theory_number_("k", k, HFY_THEORY_ABOVE_0_, w)) ||
-      (status = hfy_theory_number_("c", c, HFY_THEORY_FROM_1_, w)))
+  if (status || (status = hfy_base_number_("dim", dim, &hfy_theory_from_2_, w)) ||
+      (status = hfy_base_number_("beta", beta, &hfy_base_above_0_, w)) ||
+      (status = hfy_base_number_("k", k, &hfy_base_above_0_, w)) ||
+      (status = hfy_base_number_("c", c, &hfy_theory_from_1_, w)))
     return status;
   log_n = (law == HFY_THEORY_PLACED ? d : d / 4) * log(c);
   part = law == HFY_THEORY_PLACED ? sqrt(2) * sin(pi / c) : (1 - log(d) / d) / sqrt(5) / sqrt(c);
@@ -21222,7 +21233,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_capacity_binary(double flipped, double 
   double sum; /* 2 I(a) */
   if (!status && !(flipped >= 0 && flipped <= 0.5))
     status = hfy_base_should_(w, "", "flipped", flipped, "at least 0 and at most 1/2");
-  if (!status && count) status = hfy_theory_number_("dim", dim, HFY_THEORY_FROM_1_, w);
+  if (!status && count) status = hfy_base_number_("dim", dim, &hfy_theory_from_1_, w);
   if (status) return status;
   sum = (1 + a) * log1p(a);
   if (low > 0) sum += low * log(low);
@@ -21299,10 +21310,7 @@ HFY_COLD_ hfy_status hfy_theory_follow_(hfy_theory_course_ *s, const size_t *pat
   hfy_status status = HFY_OK;
   while (hfy_base_layout_(&arena, work, &status)) {
     s->p = HFY_TAKE_(&arena, double, full->count);
-    s->x = HFY_TAKE_(&arena, double, dim);
-    s->q = HFY_TAKE_(&arena, double, dim);
-    s->fixed = HFY_TAKE_(&arena, double, dim);
-    s->next = HFY_TAKE_(&arena, double, dim);
+    hfy_base_doubles_(&arena, dim, &s->x, &s->q, &s->fixed, &s->next);
     s->room = HFY_TAKE_(&arena, double, dim);
     s->in = HFY_TAKE_(&arena, unsigned char, full->count);
   }
@@ -21477,10 +21485,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_
   steps = norms ? hfy_base_min_(dim, HFY_THEORY_LANCZOS_) : 0;
   while (hfy_base_layout_(&arena, w, &status)) {
     p = HFY_TAKE_(&arena, double, full.count);
-    q = HFY_TAKE_(&arena, double, dim);
-    mean = HFY_TAKE_(&arena, double, dim);
-    centre = HFY_TAKE_(&arena, double, dim);
-    op.room = HFY_TAKE_(&arena, double, dim);
+    hfy_base_doubles_(&arena, dim, &q, &mean, &centre, &op.room);
     y = HFY_TAKE_(&arena, double, dim);
     basis = HFY_TAKE_(&arena, double, hfy_base_times_(steps, dim + 2));
   }
@@ -21705,9 +21710,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_associates(const hfy_net *net, const si
     hfy_structure_plan_(&arena, &structure, 1, &s.solver);
     hfy_linalg_symmetric_plan_(&arena, s.m, 0, &s.eigen);
     s.theta = HFY_TAKE_(&arena, double, full.count);
-    s.query = HFY_TAKE_(&arena, double, full.dim);
-    s.room = HFY_TAKE_(&arena, double, full.dim);
-    s.gram = HFY_TAKE_(&arena, double, hfy_base_times_(s.m, s.m));
+    hfy_base_doubles_(&arena, full.dim, &s.query, &s.room, NULL, NULL);
+    s.gram = HFY_TAKE_(&arena, double, s.m * s.m);
     s.values = HFY_TAKE_(&arena, double, s.m);
     s.panel = HFY_TAKE_(&arena, double, hfy_base_times_(s.m, HFY_THEORY_BLOCK_));
     s.gemm = HFY_TAKE_(&arena, double, hfy_linalg_gemm_scratch_(s.m, s.m, HFY_THEORY_BLOCK_, sizeof(double)));
@@ -21720,14 +21724,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_associates(const hfy_net *net, const si
 }
 
 /* --- metastable states --- */
-
-/* Rows of weights: their shape; null: the name of an argument that should not be NULL. */
-HFY_COLD_ hfy_status hfy_theory_shape_(size_t rows, size_t n, const char *null, hfy_work *work) {
-  if (!n) return hfy_base_fail_(work, HFY_ERR_ARG, "n is 0; it should be at least 1");
-  if (rows && null) return hfy_base_null_(work, null);
-  if (hfy_base_fits_(rows, n, sizeof(hfy_real))) return HFY_OK;
-  return hfy_base_fail_(work, HFY_ERR_ARG, "rows is %z: with n %z such an array cannot exist", rows, n);
-}
 
 /* Row j of weights as doubles, and where its largest is; 0 if it is none (`positive`: zeros alone are none), as *status
    then says unless an error came before. */
@@ -21751,7 +21747,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_metastable(const hfy_real *weights, siz
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   double *sorted = NULL, sum;
   size_t i, j, top;
-  hfy_status status = hfy_theory_shape_(rows, n, !weights ? "weights" : !sizes ? "sizes" : NULL, w);
+  hfy_status status = hfy_base_rows_(w, rows, n, !weights ? "weights" : !sizes ? "sizes" : NULL);
   if (status) return status;
   if (!(mass >= 0 && mass <= 1)) return hfy_base_should_(w, "", "mass", mass, "above 0 and at most 1, or 0 for 0.9");
   while (hfy_base_layout_(&arena, w, &status)) sorted = HFY_TAKE_(&arena, double, n);
@@ -21772,8 +21768,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_jacobian_softmax(const hfy_real *weight
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   double *row = NULL;
   size_t i, j, top;
-  hfy_status status = hfy_theory_shape_(rows, n, !weights ? "weights" : NULL, w);
-  if (!status) status = hfy_theory_number_("beta", beta, HFY_THEORY_ABOVE_0_, w);
+  hfy_status status = hfy_base_rows_(w, rows, n, !weights ? "weights" : NULL);
+  if (!status) status = hfy_base_number_("beta", beta, &hfy_base_above_0_, w);
   if (status) return status;
   while (hfy_base_layout_(&arena, w, &status)) row = HFY_TAKE_(&arena, double, n);
   if (status) return status;
@@ -22067,8 +22063,7 @@ HFY_COLD_ hfy_status hfy_recall_penalised_(const hfy_recall_call_ *call, hfy_rec
   size_t i, n = net->count, room = 0;
   hfy_status status = simd ? hfy_recall_need_(call, &room, work) : HFY_ERR_UNSUPPORTED;
   while (hfy_base_layout_(&arena, work, &status)) {
-    s.score = HFY_TAKE_(&arena, double, n);
-    s.weight = HFY_TAKE_(&arena, double, n);
+    hfy_base_doubles_(&arena, n, &s.score, &s.weight, NULL, NULL);
     s.part = HFY_TAKE_(&arena, double, sequence ? n - 1 : 0);
     s.inverse = HFY_TAKE_(&arena, double, net->sim == HFY_SIM_COSINE ? n : 0);
     s.theta = HFY_TAKE_(&arena, hfy_real, n);
@@ -22195,14 +22190,13 @@ HFY_API hfy_status hfy_recall_levenshtein(const size_t *items, size_t count, con
 
 HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, size_t n, hfy_real *bias, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_status status;
   size_t i, j;
   if (!n || !first || first > n)
     return hfy_base_fail_(w, HFY_ERR_ARG, "first is %z and n %z; they should be at least 1, first at most n", first, n);
-  if (!(forget >= 0 && hfy_base_is_finite_(forget)))
-    return hfy_base_should_(w, "", "forget", forget, "at least 0 and finite");
-  if (!hfy_base_fits_(rows, n, sizeof *bias))
-    return hfy_base_fail_(w, HFY_ERR_ARG, "rows is %z: with n %z such an array cannot exist", rows, n);
-  if (rows && !bias) return hfy_base_null_(w, "bias");
+  if ((status = hfy_base_number_("forget", forget, &hfy_base_from_0_, w)) ||
+      (status = hfy_base_rows_(w, rows, n, bias ? NULL : "bias")))
+    return status;
   for (j = 0; j < rows; j++) {
     size_t seen = j < n - first ? first + j : n;
     for (i = 0; i < n; i++)
@@ -22267,8 +22261,8 @@ HFY_COLD_ void hfy_binary_plan_pinv_(hfy_base_arena_ *arena, const hfy_simd_ *si
   s->eigen.simd = simd;
   s->m = m;
   s->values = HFY_TAKE_(arena, double, n);
-  s->vectors = HFY_TAKE_(arena, double, hfy_base_times_(n, n));
-  s->turned = HFY_TAKE_(arena, double, hfy_base_times_(n, m));
+  s->vectors = HFY_TAKE_(arena, double, n * n);
+  s->turned = HFY_TAKE_(arena, double, n * m);
   s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(n, m, n, sizeof(double)));
 }
 
@@ -22657,16 +22651,15 @@ HFY_COLD_ hfy_status hfy_binary_open_(const hfy_binary *memory, const hfy_real *
     run->slot = HFY_TAKE_(&arena, hfy_binary_slot_, run->tasks);
     run->columns = HFY_TAKE_(&arena, signed char, m->count * m->dim);
     for (t = 0; t < run->tasks; t++) {
-      hfy_binary_slot_ slot;
-      memset(&slot, 0, sizeof slot);
-      slot.q = HFY_TAKE_(&arena, signed char, m->dim);
-      slot.next = HFY_TAKE_(&arena, signed char, m->dim);
-      slot.before = HFY_TAKE_(&arena, signed char, m->dim);
-      slot.order = HFY_TAKE_(&arena, size_t, m->dim);
-      slot.dot = HFY_TAKE_(&arena, int32_t, m->count);
-      slot.table = HFY_TAKE_(&arena, double,
-                             m->kind == HFY_BINARY_EXP ? HFY_BINARY_EXPS_ : m->count ? 2 * m->dim + 1 : 0);
-      if (run->slot) run->slot[t] = slot;
+      hfy_binary_slot_ none, *slot = run->slot ? run->slot + t : &none;
+      memset(slot, 0, sizeof *slot);
+      slot->q = HFY_TAKE_(&arena, signed char, m->dim);
+      slot->next = HFY_TAKE_(&arena, signed char, m->dim);
+      slot->before = HFY_TAKE_(&arena, signed char, m->dim);
+      slot->order = HFY_TAKE_(&arena, size_t, m->dim);
+      slot->dot = HFY_TAKE_(&arena, int32_t, m->count);
+      slot->table = HFY_TAKE_(&arena, double,
+                              m->kind == HFY_BINARY_EXP ? HFY_BINARY_EXPS_ : m->count ? 2 * m->dim + 1 : 0);
     }
   }
   if (status) return status;
@@ -22825,11 +22818,6 @@ HFY_API double hfy_kernel_gamma(double flipped) {
   return flipped > 0 && flipped < 0.5 ? log((1 - flipped) / flipped) / 8 : hfy_base_nan_();
 }
 
-/* n doubles for each pointer, up to NULL. */
-HFY_COLD_ void hfy_kernel_take_(hfy_base_arena_ *arena, size_t n, double **const *to) {
-  for (; *to; to++) **to = HFY_TAKE_(arena, double, n);
-}
-
 typedef struct hfy_kernel_view_ {
   hfy_kernel k; /* defaults filled in */
   const hfy_simd_ *simd;
@@ -22860,16 +22848,6 @@ HFY_COLD_ double hfy_kernel_most_(const hfy_kernel *k) {
   const double same = hfy_kernel_of_(k, (double)k->dim, 0), opposite = fabs(hfy_kernel_of_(k, -(double)k->dim, 0));
   if (k->kind == HFY_KERNEL_TABLE) return hfy_linalg_largest_(k->table, k->dim + 1);
   return same > opposite ? same : opposite;
-}
-
-/* HFY_ERR_ARG unless x >= 0 and finite. */
-HFY_COLD_ hfy_status hfy_kernel_check_number_(double x, const char *name, hfy_work *w) {
-  return x >= 0 && hfy_base_is_finite_(x) ? HFY_OK : hfy_base_should_(w, "", name, x, "finite and not negative");
-}
-
-HFY_COLD_ hfy_status hfy_kernel_check_finite_(const double *x, size_t n, const char *name, hfy_work *w) {
-  if (!x || hfy_base_is_finite_(hfy_linalg_largest_(x, n))) return HFY_OK;
-  return hfy_base_fail_(w, HFY_ERR_ARG, "%s holds NaN or infinity", name);
 }
 
 /* Is K of a table positive definite on all 2^N states, as far as rounding tells? Its eigenvalue of order w is 2^N times
@@ -22905,7 +22883,7 @@ HFY_COLD_ hfy_status hfy_kernel_check_gram_(const hfy_kernel_view_ *v, const dou
   size_t i, j, j0;
   if (v->k.kind == HFY_KERNEL_TABLE && hfy_kernel_check_table_(&v->k, w)) return HFY_ERR_ARG;
   if (!gram) return HFY_OK;
-  if (hfy_kernel_check_finite_(gram, P * P, "gram", w)) return HFY_ERR_ARG;
+  if (hfy_linalg_check_finite_(gram, P * P, HFY_ERR_ARG, "gram", w)) return HFY_ERR_ARG;
   for (i = 0; i < P; i++) {
     uint32_t d;
     double first;
@@ -22968,10 +22946,10 @@ HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int takes, const
   if (!hfy_base_fits_(k->count, k->count, sizeof(double)))
     return hfy_base_fail_(w, HFY_ERR_ARG, "count is %z: count x count doubles cannot exist", k->count);
   if (hfy_kernel_check_bits_(k->patterns, k->count, k->dim, "patterns", w) ||
-      hfy_kernel_check_number_(k->gamma, "gamma", w) || hfy_kernel_check_targets_(v, takes, w))
+      hfy_base_number_("gamma", k->gamma, &hfy_base_from_0_, w) || hfy_kernel_check_targets_(v, takes, w))
     return HFY_ERR_ARG;
   if (k->kind == HFY_KERNEL_TABLE && (hfy_base_null_(w, k->table ? NULL : "kernel->table") ||
-                                      hfy_kernel_check_finite_(k->table, k->dim + 1, "table", w)))
+                                      hfy_linalg_check_finite_(k->table, k->dim + 1, HFY_ERR_ARG, "table", w)))
     return HFY_ERR_ARG;
   if (!(k->gamma > 0)) k->gamma = k->kind == HFY_KERNEL_RBF ? hfy_kernel_gamma(0.2) : 1 / (double)k->dim;
   if (k->kind == HFY_KERNEL_LINEAR) k->offset = 0;
@@ -22979,7 +22957,7 @@ HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int takes, const
     k->degree = k->kind == HFY_KERNEL_LINEAR ? 1 : hfy_base_default_(k->degree, 3);
     if (!(k->degree >= 1 && k->degree <= 64 && k->degree <= floor(k->degree)))
       return hfy_base_should_(w, "", "degree", k->degree, "a whole number from 1 to 64");
-    if (hfy_kernel_check_number_(k->offset, "offset", w)) return HFY_ERR_ARG;
+    if (hfy_base_number_("offset", k->offset, &hfy_base_from_0_, w)) return HFY_ERR_ARG;
   }
   if (!hfy_base_is_finite_(hfy_kernel_of_(k, (double)k->dim, 0)) ||
       !hfy_base_is_finite_(hfy_kernel_of_(k, -(double)k->dim, 4 * (double)k->dim)))
@@ -23063,10 +23041,10 @@ HFY_COLD_ void hfy_kernel_plan_gram_(hfy_base_arena_ *arena, hfy_kernel_view_ *v
   const size_t P = v->k.count;
   v->K = given;
   v->tasks = hfy_base_min_(hfy_base_workers_(), P);
-  v->d = HFY_TAKE_(arena, uint32_t, hfy_base_times_(v->tasks, P));
-  v->gram = HFY_TAKE_(arena, double, given ? 0 : hfy_base_times_(P, P));
-  v->table = HFY_TAKE_(arena, double, hfy_base_plus_(v->k.dim, 1));
-  v->lanczos = HFY_TAKE_(arena, double, largest ? hfy_base_times_(HFY_KERNEL_LANCZOS_ + 2, hfy_base_plus_(P, 2)) : 0);
+  v->d = HFY_TAKE_(arena, uint32_t, v->tasks * P);
+  v->gram = HFY_TAKE_(arena, double, given ? 0 : P * P);
+  v->table = HFY_TAKE_(arena, double, v->k.dim + 1);
+  v->lanczos = HFY_TAKE_(arena, double, largest ? (HFY_KERNEL_LANCZOS_ + 2) * (P + 2) : 0);
 }
 
 HFY_COLD_ void hfy_kernel_gram_task_(void *context, size_t task) {
@@ -23158,8 +23136,6 @@ typedef struct hfy_kernel_fit_ {
   void (*residual)(struct hfy_kernel_fit_ *fit, size_t row);
   void (*each)(struct hfy_kernel_fit_ *fit, size_t row);
   void (*across)(struct hfy_kernel_fit_ *fit, size_t first, size_t last); /* some of the columns */
-  const double *x; /* P x N: of `each` */
-  double *y, c;
 } hfy_kernel_fit_;
 
 /* e = e^-|h| */
@@ -23223,18 +23199,6 @@ HFY_PRIVATE_ void hfy_kernel_each_residual_(hfy_kernel_fit_ *f, size_t row) {
 HFY_COLD_ double hfy_kernel_residuals_(hfy_kernel_fit_ *f) {
   hfy_kernel_rows_(f, f->residual);
   return hfy_linalg_largest_(f->rows, f->P);
-}
-
-HFY_PRIVATE_ void hfy_kernel_each_add_(hfy_kernel_fit_ *f, size_t row) {
-  hfy_linalg_axpy_(f->c, f->x + row * f->N, f->y + row * f->N, f->N);
-}
-
-/* y += c x */
-HFY_COLD_ void hfy_kernel_add_rows_(hfy_kernel_fit_ *f, double c, const double *x, double *y) {
-  f->c = c;
-  f->x = x;
-  f->y = y;
-  hfy_kernel_rows_(f, hfy_kernel_each_add_);
 }
 
 /* The loss of this pattern; R = xi q with q = sigmoid(-xi h). */
@@ -23525,7 +23489,7 @@ HFY_COLD_ hfy_status hfy_kernel_iterate_(hfy_kernel_fit_ *f, hfy_work *w) {
       if (status) return status;
     } else { /* gradient descent: A - eta K R */
       hfy_kernel_times_gram_(f, f->R, f->next);
-      hfy_kernel_add_rows_(f, -f->o.eta, f->next, f->A);
+      hfy_linalg_axpy_(-f->o.eta, f->next, f->A, f->P * f->N);
       hfy_kernel_times_gram_(f, f->A, f->H);
     }
     now.iteration = ++f->out.iterations;
@@ -23586,8 +23550,8 @@ HFY_COLD_ hfy_status hfy_kernel_check_training_(hfy_kernel_fit_ *f, const hfy_ke
   f->N = f->view.k.target_dim;
   if (training) *o = *training;
   if (hfy_binary_one_of_("trainer", o->trainer, HFY_KERNEL_RAW, "kernel_trainer", w) ||
-      hfy_kernel_check_number_(o->lambda, "lambda", w) || hfy_kernel_check_number_(o->eta, "eta", w) ||
-      hfy_kernel_check_number_(o->tol, "tol", w))
+      hfy_base_number_("lambda", o->lambda, &hfy_base_from_0_, w) ||
+      hfy_base_number_("eta", o->eta, &hfy_base_from_0_, w) || hfy_base_number_("tol", o->tol, &hfy_base_from_0_, w))
     return HFY_ERR_ARG;
   if (f->view.k.no_self && (o->trainer == HFY_KERNEL_RIDGE || o->trainer == HFY_KERNEL_PROJECTION))
     return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "no_self is for trainers EXACT, PAPER and RAW");
@@ -23601,7 +23565,7 @@ HFY_COLD_ hfy_status hfy_kernel_check_training_(hfy_kernel_fit_ *f, const hfy_ke
   if (o->trainer > HFY_KERNEL_PAPER && (o->resume || o->state || o->start))
     return hfy_base_fail_(w, HFY_ERR_ARG, "state and resume are for trainers EXACT and PAPER, and so is start");
   if (o->resume && o->start) return hfy_base_fail_(w, HFY_ERR_ARG, "start and resume are both set; one can be");
-  if (o->start && hfy_kernel_check_finite_(o->start, f->P * f->N, "start", w)) return HFY_ERR_ARG;
+  if (hfy_linalg_check_finite_(o->start, f->P * f->N, HFY_ERR_ARG, "start", w)) return HFY_ERR_ARG;
   if (o->resume && !o->state) return hfy_base_fail_(w, HFY_ERR_ARG, "resume is set, but state is NULL");
   hfy_kernel_head_(f);
   for (l = 0; o->resume && l < 8; l++) /* the iteration (which becomes a size_t) may be another */
@@ -23612,22 +23576,22 @@ HFY_COLD_ hfy_status hfy_kernel_check_training_(hfy_kernel_fit_ *f, const hfy_ke
 }
 
 HFY_COLD_ void hfy_kernel_plan_training_(hfy_base_arena_ *arena, hfy_kernel_fit_ *f) {
-  const size_t P = f->P, square = hfy_base_times_(P, P), n = hfy_base_times_(P, f->N);
+  const size_t P = f->P, square = P * P, n = P * f->N;
   const hfy_kernel_trainer trainer = f->o.trainer;
   const int exact = trainer == HFY_KERNEL_EXACT, factor = exact || trainer == HFY_KERNEL_RIDGE;
   const int projection = trainer == HFY_KERNEL_PROJECTION;
-  double **const all[] = {&f->A, &f->H, &f->R, &f->next, NULL};
-  double **const exacts[] = {&f->root, &f->Y, &f->rest, &f->way, &f->moved, NULL};
-  double **const neurons[] = {&f->loss, &f->trial, &f->step, &f->size, &f->limit, NULL};
   hfy_kernel_plan_gram_(arena, &f->view, f->o.gram, 1);
   f->tasks = hfy_base_workers_();
-  f->gemm = HFY_TAKE_(arena, double, hfy_base_times_(f->tasks, hfy_linalg_gemm_scratch_(P, f->N, P, sizeof(double))));
-  f->rows = HFY_TAKE_(arena, double, P);
-  f->scale = HFY_TAKE_(arena, double, P);
-  hfy_kernel_take_(arena, n, all);
-  if (exact) hfy_kernel_take_(arena, n, exacts);
+  f->gemm = HFY_TAKE_(arena, double, f->tasks * hfy_linalg_gemm_scratch_(P, f->N, P, sizeof(double)));
+  hfy_base_doubles_(arena, P, &f->rows, &f->scale, NULL, NULL);
+  hfy_base_doubles_(arena, n, &f->A, &f->H, &f->R, &f->next);
+  if (exact) {
+    hfy_base_doubles_(arena, n, &f->root, &f->Y, &f->rest, &f->way);
+    f->moved = HFY_TAKE_(arena, double, n);
+  }
   if (f->residual != hfy_kernel_each_residual_) f->aim = HFY_TAKE_(arena, double, n);
-  hfy_kernel_take_(arena, f->N, neurons);
+  hfy_base_doubles_(arena, f->N, &f->loss, &f->trial, &f->step, &f->size);
+  f->limit = HFY_TAKE_(arena, double, f->N);
   if (f->view.k.no_self) f->crossed = HFY_TAKE_(arena, double, f->view.k.kind == HFY_KERNEL_RBF ? n : f->N);
   f->l = HFY_TAKE_(arena, double, factor || projection ? square : 0);
   if (projection) hfy_binary_plan_pinv_(arena, f->view.simd, P, f->N, &f->pinv);
@@ -23653,17 +23617,25 @@ HFY_COLD_ hfy_status hfy_kernel_fit_run_(hfy_kernel_fit_ *f, hfy_work *w) {
   return hfy_kernel_judge_(f, w);
 }
 
+/* Checks what a training is given and takes its scratch. */
+HFY_COLD_ hfy_status hfy_kernel_open_fit_(const hfy_kernel *kernel, const hfy_kernel_training *training,
+                                          const double *alpha, void (*residual)(hfy_kernel_fit_ *fit, size_t row),
+                                          hfy_kernel_fit_ *f, hfy_work *w) {
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
+  hfy_status status;
+  memset(f, 0, sizeof *f);
+  f->residual = residual;
+  status = hfy_kernel_open_(kernel, HFY_KERNEL_BARE_, !alpha ? "alpha" : NULL, &f->view, w);
+  if (!status) status = hfy_kernel_check_training_(f, training, w);
+  while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_training_(&arena, f);
+  return status;
+}
+
 HFY_API HFY_SMALL_ hfy_status hfy_kernel_train(const hfy_kernel *kernel, const hfy_kernel_training *training,
                                                double *alpha, hfy_kernel_result *result, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_kernel_fit_ f;
-  hfy_status status;
-  memset(&f, 0, sizeof f);
-  f.residual = hfy_kernel_each_residual_;
-  status = hfy_kernel_open_(kernel, HFY_KERNEL_BARE_, !alpha ? "alpha" : NULL, &f.view, w);
-  if (!status) status = hfy_kernel_check_training_(&f, training, w);
-  while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_training_(&arena, &f);
+  hfy_status status = hfy_kernel_open_fit_(kernel, training, alpha, hfy_kernel_each_residual_, &f, w);
   if (!status) status = hfy_kernel_fit_run_(&f, w);
   if (!status) {
     memcpy(alpha, f.A, f.P * f.N * sizeof(double));
@@ -23818,24 +23790,19 @@ HFY_COLD_ hfy_status hfy_kernel_separate_(hfy_kernel_fit_ *f, double tol, hfy_ke
 HFY_API HFY_SMALL_ hfy_status hfy_kernel_train_margin(const hfy_kernel *kernel, const hfy_kernel_training *training,
                                                       double *alpha, hfy_kernel_margins *result, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_kernel_margins out;
   hfy_kernel_fit_ f;
-  hfy_status status;
+  hfy_status status = HFY_OK;
   size_t i;
-  memset(&f, 0, sizeof f);
   memset(&out, 0, sizeof out);
-  f.residual = hfy_kernel_each_hinge_;
-  status = hfy_kernel_open_(kernel, HFY_KERNEL_BARE_, !alpha ? "alpha" : NULL, &f.view, w);
-  if (!status && training &&
+  if (training &&
       (training->trainer != HFY_KERNEL_EXACT || training->lambda > 0 || training->eta > 0 || training->unpenalised ||
        training->state || training->resume || training->start))
     status = hfy_base_fail_(w, HFY_ERR_ARG, "training: tol, max_iterations, gram, progress and context may be set "
                                             "here, all else should be 0");
-  if (!status) status = hfy_kernel_check_training_(&f, training, w);
-  if (!training || !training->max_iterations) f.o.max_iterations = 500;
-  while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_training_(&arena, &f);
+  if (!status) status = hfy_kernel_open_fit_(kernel, training, alpha, hfy_kernel_each_hinge_, &f, w);
   if (!status) {
+    if (!training || !training->max_iterations) f.o.max_iterations = 500;
     hfy_kernel_make_gram_(&f.view);
     status = hfy_kernel_separate_(&f, training && training->tol > 0 ? training->tol : 1e-6, &out, w);
   }
@@ -24272,35 +24239,34 @@ HFY_COLD_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_walk_ *w
   const size_t crossed = k->no_self && k->kind == HFY_KERNEL_RBF;
   const size_t M = k->target_dim; /* N where there are no others */
   size_t t;
-  walk->view.table = HFY_TAKE_(arena, double, hfy_base_plus_(N, 1));
-  walk->view.own = HFY_TAKE_(arena, double, k->no_self ? hfy_base_times_(crossed ? P : 1, N) : 0);
-  walk->planes = HFY_TAKE_(arena, uint64_t, skips * hfy_base_times_(walk->row, words));
+  walk->view.table = HFY_TAKE_(arena, double, N + 1);
+  walk->view.own = HFY_TAKE_(arena, double, k->no_self ? (crossed ? P : 1) * N : 0);
+  walk->planes = HFY_TAKE_(arena, uint64_t, skips * walk->row * words);
   walk->bound = HFY_TAKE_(arena, double, skips * M);
-  walk->turned = HFY_TAKE_(arena, double, k->order != HFY_BINARY_SYNCHRONOUS ? hfy_base_times_(P, N) : 0);
-  walk->cues = HFY_TAKE_(arena, uint64_t, hfy_base_times_(n, words));
+  walk->turned = HFY_TAKE_(arena, double, k->order != HFY_BINARY_SYNCHRONOUS ? P * N : 0);
+  walk->cues = HFY_TAKE_(arena, uint64_t, n * words);
   walk->out = HFY_TAKE_(arena, uint64_t, hfy_base_times_(n, walk->view.to_words));
   walk->report.period = HFY_TAKE_(arena, size_t, n);
   walk->report.steps = HFY_TAKE_(arena, size_t, n);
   walk->slot = HFY_TAKE_(arena, hfy_kernel_slot_, walk->tasks);
   for (t = 0; t < walk->tasks; t++) {
-    hfy_kernel_slot_ s;
-    s.now = HFY_TAKE_(arena, uint64_t, batch * words);
-    s.before = HFY_TAKE_(arena, uint64_t, batch * words);
-    s.end = HFY_TAKE_(arena, uint64_t, walk->view.to_words);
-    s.d = HFY_TAKE_(arena, uint32_t, P);
-    s.tally = HFY_TAKE_(arena, uint32_t, N + 1);
-    s.k = HFY_TAKE_(arena, double, hfy_base_times_(batch, P));
-    s.h = HFY_TAKE_(arena, double, hfy_base_times_(batch, M));
-    s.crossed = HFY_TAKE_(arena, double, crossed * batch * N);
-    s.k_float = HFY_TAKE_(arena, float, hfy_base_times_(floats, P));
-    s.h_float = HFY_TAKE_(arena, float, hfy_base_times_(floats, M));
-    s.gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(batch, M, P, sizeof(double)) +
-                                          hfy_linalg_gemm_scratch_(batch, M, P, sizeof(float)));
-    s.order = HFY_TAKE_(arena, size_t, N);
-    s.few = HFY_TAKE_(arena, uint32_t, skips * hfy_base_times_(HFY_SIMD_FEW_, walk->row));
-    s.nearby = HFY_TAKE_(arena, size_t, skips * P);
-    s.rest = HFY_TAKE_(arena, uint64_t, skips * batch * words);
-    if (walk->slot) walk->slot[t] = s;
+    hfy_kernel_slot_ none, *s = walk->slot ? walk->slot + t : &none;
+    s->now = HFY_TAKE_(arena, uint64_t, batch * words);
+    s->before = HFY_TAKE_(arena, uint64_t, batch * words);
+    s->end = HFY_TAKE_(arena, uint64_t, walk->view.to_words);
+    s->d = HFY_TAKE_(arena, uint32_t, P);
+    s->tally = HFY_TAKE_(arena, uint32_t, N + 1);
+    s->k = HFY_TAKE_(arena, double, batch * P);
+    s->h = HFY_TAKE_(arena, double, batch * M);
+    s->crossed = HFY_TAKE_(arena, double, crossed * batch * N);
+    s->k_float = HFY_TAKE_(arena, float, floats * P);
+    s->h_float = HFY_TAKE_(arena, float, floats * M);
+    s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(batch, M, P, sizeof(double)) +
+                                           hfy_linalg_gemm_scratch_(batch, M, P, sizeof(float)));
+    s->order = HFY_TAKE_(arena, size_t, N);
+    s->few = HFY_TAKE_(arena, uint32_t, skips * HFY_SIMD_FEW_ * walk->row);
+    s->nearby = HFY_TAKE_(arena, size_t, skips * P);
+    s->rest = HFY_TAKE_(arena, uint64_t, skips * batch * words);
   }
 }
 
@@ -24684,7 +24650,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const 
   for (i = 0; !status && i < n; i++)
     if (!hfy_base_is_finite_(hfy_linalg_largest_(x + i * N, N)))
       status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "x holds NaN or infinity in row %z", i);
-  while (hfy_base_layout_(&arena, w, &status)) fd = HFY_TAKE_(&arena, double, hfy_base_times_(N, 5));
+  while (hfy_base_layout_(&arena, w, &status)) fd = HFY_TAKE_(&arena, double, 5 * N);
   for (i = 0; !status && i < n; i++, x += N) {
     fi = fd + N;
     apart = fi + N;
@@ -24753,8 +24719,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_hessian(const hfy_kernel *kernel, const
   double *room = NULL, *next;
   size_t i, j;
   if (!status) status = hfy_kernel_check_between_(&v, w);
-  if (!status && !hfy_base_is_finite_(hfy_linalg_largest_(x, N)))
-    status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "x holds NaN or infinity");
+  if (!status) status = hfy_linalg_check_finite_(x, N, HFY_ERR_NONFINITE, "x", w);
   while (hfy_base_layout_(&arena, w, &status))
     room = HFY_TAKE_(&arena, double, hfy_base_times_(N, hfy_base_plus_(N, 3)));
   if (status) return hfy_base_close_(w, &local, status);
@@ -24799,14 +24764,12 @@ HFY_COLD_ void hfy_kernel_symmetric_(double *a, size_t n) {
 
 HFY_COLD_ void hfy_kernel_plan_spectra_(hfy_base_arena_ *arena, hfy_kernel_spectra_ *s, const double *gram) {
   const size_t P = s->v.k.count, N = s->v.k.target_dim, most = P > N ? P : N;
-  double **const two[] = {&s->h, &s->turned, NULL};
-  double **const five[] = {&s->sigma, &s->operators, &s->effective, &s->logits, &s->values, NULL};
   hfy_kernel_plan_gram_(arena, &s->v, gram, 0);
   s->square = HFY_TAKE_(arena, double, hfy_base_times_(most, most));
-  hfy_kernel_take_(arena, P * N, two);
-  hfy_kernel_take_(arena, most, five);
-  s->gemm = HFY_TAKE_(arena, double,
-                      hfy_base_times_(hfy_base_workers_(), hfy_linalg_gemm_scratch_(P, most, most, sizeof(double))));
+  hfy_base_doubles_(arena, P * N, &s->h, &s->turned, NULL, NULL);
+  hfy_base_doubles_(arena, most, &s->sigma, &s->operators, &s->effective, &s->logits);
+  s->values = HFY_TAKE_(arena, double, most);
+  s->gemm = HFY_TAKE_(arena, double, hfy_base_workers_() * hfy_linalg_gemm_scratch_(P, most, most, sizeof(double)));
   hfy_linalg_svd_plan_(arena, P, N, &s->svd);
   hfy_linalg_symmetric_plan_(arena, P, 0, &s->by_pattern);
   hfy_linalg_symmetric_plan_(arena, N, 0, &s->by_neuron);
@@ -24825,7 +24788,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const
   const double *alpha = s->v.k.alpha, *u;
   const hfy_simd_ *simd = s->v.simd;
   size_t i, j;
-  if (!status) status = hfy_kernel_check_finite_(alpha, P * N, "alpha", w);
+  if (!status) status = hfy_linalg_check_finite_(alpha, P * N, HFY_ERR_NONFINITE, "alpha", w);
   if (!status) status = hfy_kernel_check_gram_(&s->v, gram, w);
   if (!status && !(hfy_linalg_largest_(alpha, P * N) > 0))
     status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "alpha is 0: its stable rank does not exist");
@@ -24928,9 +24891,9 @@ HFY_COLD_ void hfy_kernel_course_gram_(hfy_kernel_course_ *c) {
 
 /* Room for a way. */
 HFY_COLD_ void hfy_kernel_plan_way_(hfy_base_arena_ *arena, hfy_kernel_course_ *c) {
-  double **const more[] = {&c->goal, &c->moved, &c->ends, &c->left, &c->before, NULL};
   const size_t steps = hfy_base_plus_(c->steps, 1);
-  hfy_kernel_take_(arena, c->P, more);
+  hfy_base_doubles_(arena, c->P, &c->goal, &c->moved, &c->ends, &c->left);
+  c->before = HFY_TAKE_(arena, double, c->P);
   c->rows = HFY_TAKE_(arena, double, hfy_base_times_(steps, c->columns));
   c->fishers = HFY_TAKE_(arena, hfy_kernel_fisher, c->out.fisher ? steps : 0);
   if (!c->fit) return;
@@ -24941,7 +24904,6 @@ HFY_COLD_ void hfy_kernel_plan_way_(hfy_base_arena_ *arena, hfy_kernel_course_ *
 /* Checks c's neuron, lambda, damping, steps, eta; makes room, K and its factor. natural: are natural steps wanted? */
 HFY_COLD_ hfy_status hfy_kernel_open_course_(const hfy_kernel *kernel, const double *gram, int natural,
                                              const char *missing, hfy_kernel_course_ *c, hfy_work *w) {
-  double **const rows[] = {&c->a, &c->h, &c->variance, &c->r, &c->g, &c->step, &c->work, NULL};
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_BARE_, NULL, &c->v, w);
   const size_t P = c->P = c->v.k.count, square = P * P;
@@ -24950,19 +24912,19 @@ HFY_COLD_ hfy_status hfy_kernel_open_course_(const hfy_kernel *kernel, const dou
   if (c->neuron >= c->v.k.target_dim)
     return hfy_base_fail_(w, HFY_ERR_ARG, "neuron is %z; it should be below %s, %z", c->neuron,
                           c->v.led ? "target_dim" : "dim", c->v.k.target_dim);
-  if (hfy_kernel_check_number_(c->lambda, "lambda", w) || hfy_kernel_check_number_(c->damping, "damping", w) ||
-      hfy_kernel_check_gram_(&c->v, gram, w) || hfy_base_null_(w, missing) ||
-      hfy_kernel_check_number_(c->eta, "eta", w))
+  if (hfy_base_number_("lambda", c->lambda, &hfy_base_from_0_, w) ||
+      hfy_base_number_("damping", c->damping, &hfy_base_from_0_, w) || hfy_kernel_check_gram_(&c->v, gram, w) ||
+      hfy_base_null_(w, missing) || hfy_base_number_("eta", c->eta, &hfy_base_from_0_, w))
     return HFY_ERR_ARG;
   while (hfy_base_layout_(&arena, w, &status)) {
     hfy_kernel_plan_gram_(&arena, &c->v, c->v.k.no_self ? NULL : gram, 1);
     c->factor = HFY_TAKE_(&arena, double, natural ? square : 0);
-    c->fisher = HFY_TAKE_(&arena, double, fisher);
-    c->scaled = HFY_TAKE_(&arena, double, fisher);
+    hfy_base_doubles_(&arena, fisher, &c->fisher, &c->scaled, NULL, NULL);
     c->gemm = HFY_TAKE_(&arena, double, hfy_linalg_gemm_scratch_(P, P, P, sizeof(double)));
-    hfy_kernel_take_(&arena, P, rows);
+    hfy_base_doubles_(&arena, P, &c->a, &c->h, &c->variance, &c->r);
+    hfy_base_doubles_(&arena, P, &c->g, &c->step, &c->work, NULL);
     if (!c->steps && !c->eigenvalues) continue;
-    c->values = HFY_TAKE_(&arena, double, hfy_base_times_(2, P));
+    c->values = HFY_TAKE_(&arena, double, 2 * P);
     c->vectors = HFY_TAKE_(&arena, double, c->steps ? square : 0);
     hfy_linalg_symmetric_plan_(&arena, P, c->steps != 0, &c->eigen);
     c->eigen.simd = c->v.simd;
@@ -25018,7 +24980,7 @@ HFY_COLD_ void hfy_kernel_natural_(hfy_kernel_course_ *c, hfy_kernel_fisher *out
     const double size = c->r[i] > 0 || c->r[i] < 0 ? exp(log(fabs(c->r[i])) + over[i] - top) : 0;
     c->step[i] = c->r[i] < 0 ? -size : size;
   }
-  hfy_linalg_cholesky_solve_(c->factor, P, c->step);
+  hfy_linalg_cholesky_solve_(c->factor, P, P, c->step);
   norm = hfy_linalg_dot_(c->step, c->step, P);
   out->log10_natural = norm > 0 ? (2 * top + log(norm)) / ln10 : -HUGE_VAL;
   for (i = 0; i < P; i++) c->step[i] = norm > 0 ? c->step[i] * exp(top < 709 ? top : 709.0) : 0;
@@ -25040,7 +25002,7 @@ HFY_COLD_ void hfy_kernel_measure_(hfy_kernel_course_ *c, hfy_kernel_fisher *out
   for (i = 0; i < P; i++) c->fisher[i * P + i] += c->damping;
   if (hfy_linalg_cholesky_(c->fisher, P)) return;
   memcpy(c->work, c->g, P * sizeof(double));
-  hfy_linalg_cholesky_solve_(c->fisher, P, c->work);
+  hfy_linalg_cholesky_solve_(c->fisher, P, P, c->work);
   out->damped_riemannian = hfy_linalg_dot_(c->g, c->work, P);
   out->damped_natural = hfy_linalg_dot_(c->work, c->work, P);
 }
@@ -25062,7 +25024,7 @@ HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuro
   c.lambda = hfy_base_default_(lambda, 0.01);
   c.damping = damping;
   status = hfy_kernel_open_course_(kernel, gram, 1, !a ? "a" : !fisher ? "fisher" : NULL, &c, w);
-  if (!status && hfy_kernel_check_finite_(a, c.P, "a", w)) status = HFY_ERR_NONFINITE;
+  if (!status) status = hfy_linalg_check_finite_(a, c.P, HFY_ERR_NONFINITE, "a", w);
   if (!status) {
     memcpy(c.a, a, c.P * sizeof(double));
     hfy_kernel_gradient_(&c);
@@ -25094,7 +25056,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_curvatures(const hfy_kernel *kernel, si
   c.lambda = hfy_base_default_(lambda, 0.01);
   c.eigenvalues = 1;
   status = hfy_kernel_open_course_(kernel, gram, 0, !a ? "a" : !curvature ? "curvature" : NULL, &c, w);
-  if (!status && hfy_kernel_check_finite_(a, c.P, "a", w)) status = HFY_ERR_NONFINITE;
+  if (!status) status = hfy_linalg_check_finite_(a, c.P, HFY_ERR_NONFINITE, "a", w);
   if (status) return hfy_base_close_(w, &local, status);
   memcpy(c.a, a, c.P * sizeof(double));
   hfy_kernel_gradient_(&c);
@@ -25161,7 +25123,9 @@ HFY_COLD_ void hfy_kernel_place_(hfy_kernel_course_ *c, size_t t) {
   const double *x = c->in_logits ? c->h : c->a, along = hfy_linalg_dot_(x, c->goal, c->P);
   const size_t P = c->P, directions = c->out.directions;
   double off = 0, *row = c->rows + t * c->columns;
-  hfy_kernel_fisher now, *sum = c->fishers + t;
+  hfy_kernel_fisher now;
+  const double *add = (const double *)(const void *)&now;
+  double *sum = (double *)(void *)(c->fishers + t);
   size_t i;
   for (i = 0; i < P; i++) off += (x[i] - along * c->goal[i]) * (x[i] - along * c->goal[i]);
   row[HFY_KERNEL_PROGRESS_] += along / c->length;
@@ -25172,15 +25136,7 @@ HFY_COLD_ void hfy_kernel_place_(hfy_kernel_course_ *c, size_t t) {
   }
   if (!c->out.fisher) return;
   hfy_kernel_measure_(c, &now);
-  sum->loss += now.loss;
-  sum->euclidean += now.euclidean;
-  sum->riemannian += now.riemannian;
-  sum->natural += now.natural;
-  sum->log10_riemannian += now.log10_riemannian;
-  sum->log10_natural += now.log10_natural;
-  sum->damped_riemannian += now.damped_riemannian;
-  sum->damped_natural += now.damped_natural;
-  sum->sharpness += now.sharpness;
+  for (i = 0; i < sizeof now / sizeof *add; i++) sum[i] += add[i]; /* they are all doubles */
 }
 
 /* The sum over the patterns of KL(p || q), logits h and g. Both turned so that h <= 0: nothing large cancels. */
@@ -25235,7 +25191,7 @@ HFY_COLD_ hfy_status hfy_kernel_move_(hfy_kernel_course_ *c, hfy_work *w) {
     for (i = 0; i < P; i++) c->fisher[i * P + i] += c->damping > 0 ? c->damping : 1e-3;
     if (hfy_linalg_cholesky_(c->fisher, P))
       return hfy_base_fail_(w, HFY_ERR_SINGULAR, "G + damping is not positive definite in rounding");
-    hfy_linalg_cholesky_solve_(c->fisher, P, c->moved);
+    hfy_linalg_cholesky_solve_(c->fisher, P, P, c->moved);
   }
   for (i = 0; i < P; i++) c->moved[i] *= -c->eta;
   return HFY_OK;
@@ -25293,12 +25249,7 @@ HFY_COLD_ void hfy_kernel_means_(hfy_kernel_course_ *c) {
       out->most = row[HFY_KERNEL_DEVIATION_];
       out->most_at = t;
     }
-    if (c->out.fisher) {
-      hfy_kernel_fisher *f = c->fishers + t;
-      double *const all[] = {&f->loss, &f->euclidean, &f->riemannian, &f->natural, &f->log10_riemannian,
-                             &f->log10_natural, &f->damped_riemannian, &f->damped_natural, &f->sharpness};
-      for (j = 0; j < 9; j++) *all[j] /= n;
-    }
+    for (j = 0; c->out.fisher && j < sizeof *c->fishers / sizeof n; j++) ((double *)(void *)(c->fishers + t))[j] /= n;
     out->sum_principal += row[HFY_KERNEL_PRINCIPAL_];
     out->sum_tail += row[HFY_KERNEL_TAIL_];
     out->sum_divergence += row[HFY_KERNEL_DIVERGENCE_];
@@ -25414,28 +25365,14 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t
    Numerics: g and its kin are written so that nothing cancels and nothing overflows before the result does; dense
    weights by QR, never by the normal equations, and refined once; differences of averages (delta, gap) as averages of
    differences. The sparse problem is solved in Gram form with its Cholesky factor kept up to date, and polished.
-   A call that fails before it has scratch returns at once: there is nothing to close.
+   A call that fails before it has scratch returns at once: there is nothing to close. Products of sizes that the checks
+   have let pass are plain.
    ------------------------------------------------------------------------------------------------------------------ */
 static const double hfy_rate_pi_ = 3.141592653589793238463;
 
-/* What a number should be: low .. high, `above` without low, `below` without high. */
-typedef struct hfy_rate_range_ {
-  double low, high;
-  int above, below;
-  const char *text;
-} hfy_rate_range_;
-
-static const hfy_rate_range_ hfy_rate_finite_ = {-DBL_MAX, DBL_MAX, 0, 0, "finite"};
-static const hfy_rate_range_ hfy_rate_from_0_ = {0, HUGE_VAL, 0, 1, "at least 0 and finite"};
-static const hfy_rate_range_ hfy_rate_above_0_ = {0, HUGE_VAL, 1, 1, "above 0 and finite"};
-static const hfy_rate_range_ hfy_rate_open_ = {0, 1, 1, 1, "above 0 and below 1"};
-static const hfy_rate_range_ hfy_rate_share_ = {0, 1, 1, 0, "above 0 and at most 1"};
-static const hfy_rate_range_ hfy_rate_cv_ = {0, 1e6, 1, 0, "above 0 and at most 1e6"};
-static const hfy_rate_range_ hfy_rate_cv_0_ = {0, 1e6, 0, 0, "at least 0 and at most 1e6"};
-
-HFY_PRIVATE_ int hfy_rate_is_in_(double x, const hfy_rate_range_ *r) {
-  return (r->above ? x > r->low : x >= r->low) && (r->below ? x < r->high : x <= r->high);
-}
+static const hfy_base_limits_ hfy_rate_open_ = {0, 1, 1, 1, "above 0 and below 1"};
+static const hfy_base_limits_ hfy_rate_cv_ = {0, 1e6, 1, 0, "above 0 and at most 1e6"};
+static const hfy_base_limits_ hfy_rate_cv_0_ = {0, 1e6, 0, 0, "at least 0 and at most 1e6"};
 
 /* --- the unit: RATE eq. 3, x = pi v / sigma --- */
 
@@ -25476,7 +25413,7 @@ HFY_API double hfy_rate_slope(const hfy_rate *rate, double v) {
   return rate->power * pow((v > 0 ? v : 0) + scale * log1p(e), rate->power - 1) * ((x >= 0 ? 1 : e) / (1 + e));
 }
 
-HFY_API double hfy_rate_inverse(const hfy_rate *rate, double r) {
+HFY_API HFY_SMALL_ double hfy_rate_inverse(const hfy_rate *rate, double r) {
   double s, y, scale;
   if (hfy_rate_other_(rate)) return rate->unit->inverse(rate->unit->context, r);
   if (!hfy_rate_is_unit_(rate) || !(r >= 0)) return hfy_base_nan_();
@@ -25490,7 +25427,7 @@ HFY_API double hfy_rate_inverse(const hfy_rate *rate, double r) {
   return y < 0.7 ? scale * log(expm1(y)) : s + scale * log1p(-exp(-y));
 }
 
-HFY_API double hfy_rate_slope_at(const hfy_rate *rate, double r) {
+HFY_API HFY_SMALL_ double hfy_rate_slope_at(const hfy_rate *rate, double r) {
   double y, steep;
   if (hfy_rate_other_(rate)) return hfy_rate_slope(rate, hfy_rate_inverse(rate, r));
   if (!hfy_rate_is_unit_(rate) || !(r >= 0)) return hfy_base_nan_();
@@ -25545,16 +25482,12 @@ HFY_COLD_ double hfy_rate_right_slope_(const hfy_rate *rate) {
 
 /* --- what is checked everywhere --- */
 
-HFY_COLD_ hfy_status hfy_rate_number_(const char *name, double x, const hfy_rate_range_ *range, hfy_work *work) {
-  return hfy_rate_is_in_(x, range) ? HFY_OK : hfy_base_should_(work, "", name, x, range->text);
-}
-
 /* The same for count rows of dim. */
 HFY_COLD_ hfy_status hfy_rate_numbers_(const char *row, const double *x, size_t count, size_t dim,
-                                       const hfy_rate_range_ *range, hfy_work *work) {
+                                       const hfy_base_limits_ *range, hfy_work *work) {
   size_t i;
   for (i = 0; i < count * dim; i++)
-    if (!hfy_rate_is_in_(x[i], range))
+    if (!hfy_base_is_in_(x[i], range))
       return hfy_base_fail_(work, HFY_ERR_ARG, "%s %z, unit %z is %g; it should be %s", row, i / dim, i % dim, x[i],
                             range->text);
   return HFY_OK;
@@ -25565,10 +25498,10 @@ HFY_COLD_ hfy_status hfy_rate_check_(const hfy_rate *rate, hfy_work *work) {
   hfy_status status = hfy_base_null_(work, rate ? NULL : "rate");
   if (!status && own)
     status = hfy_base_null_(work, !own->slope ? "rate->unit->slope" : own->inverse ? NULL : "rate->unit->inverse");
-  if (own) return status ? status : hfy_rate_number_("rate->theta", rate->theta, &hfy_rate_finite_, work);
-  if (!status) status = hfy_rate_number_("rate->power", rate->power, &hfy_rate_above_0_, work);
-  if (!status) status = hfy_rate_number_("rate->sigma", rate->sigma, &hfy_rate_from_0_, work);
-  return status ? status : hfy_rate_number_("rate->theta", rate->theta, &hfy_rate_finite_, work);
+  if (own) return status ? status : hfy_base_number_("rate->theta", rate->theta, &hfy_base_finite_, work);
+  if (!status) status = hfy_base_number_("rate->power", rate->power, &hfy_base_above_0_, work);
+  if (!status) status = hfy_base_number_("rate->sigma", rate->sigma, &hfy_base_from_0_, work);
+  return status ? status : hfy_base_number_("rate->theta", rate->theta, &hfy_base_finite_, work);
 }
 
 /* For what takes all units for alike. */
@@ -25602,7 +25535,7 @@ typedef struct hfy_rate_in_ {
 /* The start of most calls: checks what is there, chooses the kernels. missing: an argument that is NULL, or NULL. */
 HFY_COLD_ hfy_status hfy_rate_enter_(hfy_rate_in_ *in, int what, const char *missing) {
   const hfy_rate_unit *unit;
-  const hfy_rate_range_ *range = &hfy_rate_above_0_;
+  const hfy_base_limits_ *range = &hfy_base_above_0_;
   hfy_work *work = in->work;
   hfy_status status;
   in->simd = hfy_simd_choose_(work);
@@ -25611,25 +25544,19 @@ HFY_COLD_ hfy_status hfy_rate_enter_(hfy_rate_in_ *in, int what, const char *mis
     return status;
   unit = in->rate->unit;
   in->rests = hfy_rate_may_rest_(in->rate);
-  if (what == HFY_RATE_SPARSE_ || (what == HFY_RATE_AT_ && in->rests)) range = &hfy_rate_from_0_;
-  if (hfy_rate_other_(in->rate) && !in->rests) range = &hfy_rate_finite_;
-  if ((unit && unit->gain && (status = hfy_rate_numbers_("gain", unit->gain, 1, in->dim, &hfy_rate_above_0_, work))) ||
+  if (what == HFY_RATE_SPARSE_ || (what == HFY_RATE_AT_ && in->rests)) range = &hfy_base_from_0_;
+  if (hfy_rate_other_(in->rate) && !in->rests) range = &hfy_base_finite_;
+  if ((unit && unit->gain && (status = hfy_rate_numbers_("gain", unit->gain, 1, in->dim, &hfy_base_above_0_, work))) ||
       (unit && unit->threshold &&
-       (status = hfy_rate_numbers_("threshold", unit->threshold, 1, in->dim, &hfy_rate_finite_, work))) ||
+       (status = hfy_rate_numbers_("threshold", unit->threshold, 1, in->dim, &hfy_base_finite_, work))) ||
       (what <= HFY_RATE_AT_ &&
        ((status = hfy_base_null_(work, in->w ? NULL : "w")) ||
-        (status = hfy_rate_numbers_("w: row", in->w, in->dim, in->dim, &hfy_rate_finite_, work)))) ||
+        (status = hfy_rate_numbers_("w: row", in->w, in->dim, in->dim, &hfy_base_finite_, work)))) ||
       (what != HFY_RATE_RUN_ &&
        ((status = hfy_base_null_(work, in->r ? NULL : "r")) ||
         (status = hfy_rate_numbers_("r: pattern", in->r, in->count, in->dim, range, work)))))
     return status;
   return hfy_base_null_(work, missing);
-}
-
-/* Up to four arrays of n (NULL: fewer). */
-HFY_COLD_ void hfy_rate_take_(hfy_base_arena_ *arena, size_t n, double **a, double **b, double **c, double **d) {
-  *a = HFY_TAKE_(arena, double, n);
-  if (b) hfy_rate_take_(arena, n, b, c, d, NULL);
 }
 
 /* --- patterns --- */
@@ -25648,8 +25575,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_patterns(hfy_rng *rng, double cv, double 
   const double s2 = log1p(cv * cv), s = sqrt(s2);
   hfy_status status;
   size_t i;
-  if ((status = hfy_rate_number_("cv", cv, &hfy_rate_cv_0_, w)) ||
-      (status = hfy_rate_number_("f", f, &hfy_rate_share_, w)) || (status = hfy_rate_check_sizes_(count, dim, w)) ||
+  if ((status = hfy_base_number_("cv", cv, &hfy_rate_cv_0_, w)) ||
+      (status = hfy_base_number_("f", f, &hfy_base_to_1_, w)) || (status = hfy_rate_check_sizes_(count, dim, w)) ||
       (status = hfy_base_null_(w, !rng ? "rng" : !r ? "r" : NULL)))
     return status;
   for (i = 0; i < count * dim; i++) {
@@ -25667,7 +25594,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_perturb(hfy_rng *rng, const double *r, si
   size_t *unit = NULL, mu, i, gone;
   hfy_status status = hfy_rate_check_sizes_(count, dim, w);
   if (status || (status = hfy_base_null_(w, !rng ? "rng" : !r ? "r" : !out ? "out" : NULL)) ||
-      (status = hfy_rate_number_("noise", noise, &hfy_rate_from_0_, w)))
+      (status = hfy_base_number_("noise", noise, &hfy_base_from_0_, w)))
     return status;
   if (!(missing >= 0 && missing <= 1)) return hfy_base_should_(w, "", "missing", missing, "in 0 .. 1");
   gone = (size_t)floor(missing * (double)dim + 0.5);
@@ -25705,9 +25632,9 @@ HFY_COLD_ void hfy_rate_plan_dense_(hfy_rate_in_ *in, int self, hfy_rate_dense_ 
   const size_t p = in->count, n = in->dim;
   s->in = in;
   s->self = self;
-  hfy_rate_take_(arena, hfy_base_times_(p, n), &s->q, &s->v, &s->x, NULL);
-  hfy_rate_take_(arena, hfy_base_times_(p, p), &s->t, NULL, NULL, NULL);
-  hfy_rate_take_(arena, n, &s->left, &s->gamma, &s->tau, NULL);
+  hfy_base_doubles_(arena, p * n, &s->q, &s->v, &s->x, NULL);
+  s->t = HFY_TAKE_(arena, double, p * p);
+  hfy_base_doubles_(arena, n, &s->left, &s->gamma, &s->tau, NULL);
   s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(n, n, n, sizeof(double)));
 }
 
@@ -25723,7 +25650,7 @@ HFY_COLD_ hfy_status hfy_rate_enter_weights_(hfy_rate_in_ *in, int sparse, int s
     status = hfy_rate_other_(in->rate)
                  ? hfy_base_fail_(in->work, HFY_ERR_ARG, "rate->unit is not 0 at 0 and below; sparse patterns need it")
                  : hfy_base_fail_(in->work, HFY_ERR_ARG, "rate->sigma is %g; sparse patterns need 0", in->rate->sigma);
-  if (!status && sparse) status = hfy_rate_number_("margin", margin, &hfy_rate_from_0_, in->work);
+  if (!status && sparse) status = hfy_base_number_("margin", margin, &hfy_base_from_0_, in->work);
   return status ? status : hfy_base_null_(in->work, missing);
 }
 
@@ -25796,7 +25723,7 @@ HFY_COLD_ double hfy_rate_defect_(const hfy_rate_dense_ *s, const double *w) {
 HFY_COLD_ hfy_status hfy_rate_weigh_(const hfy_rate_dense_ *s, double *w) {
   const size_t all = s->in->count * s->in->dim;
   double defect;
-  if (hfy_rate_numbers_("g^-1 of pattern", s->v, s->in->count, s->in->dim, &hfy_rate_finite_, s->in->work))
+  if (hfy_rate_numbers_("g^-1 of pattern", s->v, s->in->count, s->in->dim, &hfy_base_finite_, s->in->work))
     return HFY_ERR_NONFINITE;
   memcpy(s->x, s->v, all * sizeof *s->x);
   hfy_rate_solve_(s, 0, w);
@@ -25827,7 +25754,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_weights(const hfy_rate *rate, const doubl
 HFY_COLD_ hfy_status hfy_rate_keys_(const hfy_rate_dense_ *s, hfy_real *keys, hfy_real *values,
                                     hfy_real *self_coupling) {
   const size_t p = s->in->count, n = s->in->dim;
-  const hfy_rate_range_ real = {-HFY_REAL_MAX_, HFY_REAL_MAX_, 1, 1, "in the range of hfy_real"};
+  const hfy_base_limits_ real = {-HFY_REAL_MAX_, HFY_REAL_MAX_, 1, 1, "in the range of hfy_real"};
   const hfy_status status = hfy_rate_factor_(s, s->in->rate->theta);
   size_t i, mu, nu;
   if (status) return status;
@@ -25860,7 +25787,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_net(const hfy_rate *rate, const double *r
   hfy_rate_dense_ s;
   const char *null = !keys ? "keys" : !values ? "values" : !self_coupling ? "self_coupling" : net ? NULL : "net";
   hfy_status status = hfy_rate_enter_weights_(&in, 0, self, 0, null);
-  if (!status) status = hfy_rate_number_("step", step, &hfy_rate_share_, k);
+  if (!status) status = hfy_base_number_("step", step, &hfy_base_to_1_, k);
   if (!status && rate->unit)
     status = hfy_base_fail_(k, HFY_ERR_ARG, "rate->unit is given; a hfy_net has the rectified power alone");
   while (hfy_base_layout_(&in.arena, k, &status)) hfy_rate_plan_dense_(&in, self, &s);
@@ -25929,7 +25856,7 @@ HFY_COLD_ void hfy_rate_plan_sparse_(hfy_rate_in_ *in, const hfy_rate_mask *mask
   s->w = w;
   s->most = most;
   s->tasks = hfy_base_min_(hfy_base_workers_(), in->dim);
-  s->gram = HFY_TAKE_(arena, double, hfy_base_times_(count, count));
+  s->gram = HFY_TAKE_(arena, double, count * count);
   s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(in->count, in->count, in->dim, sizeof(double)));
   s->alive = HFY_TAKE_(arena, unsigned char, in->dim);
   s->row = HFY_TAKE_(arena, hfy_rate_row_, s->tasks);
@@ -25937,11 +25864,11 @@ HFY_COLD_ void hfy_rate_plan_sparse_(hfy_rate_in_ *in, const hfy_rate_mask *mask
   for (task = 0; task < s->tasks; task++) {
     hfy_rate_row_ none, *row = s->row ? &s->row[task] : &none;
     row->all = s;
-    row->l = HFY_TAKE_(arena, double, hfy_base_times_(most, most));
-    row->g = HFY_TAKE_(arena, double, hfy_base_times_(most, count));
-    hfy_rate_take_(arena, count, &row->r, &row->s, &row->b, &row->lambda);
+    row->l = HFY_TAKE_(arena, double, most * most);
+    row->g = HFY_TAKE_(arena, double, most * count);
+    hfy_base_doubles_(arena, count, &row->r, &row->s, &row->b, &row->lambda);
     row->across = HFY_TAKE_(arena, double, count);
-    hfy_rate_take_(arena, most, &row->y, &row->d, &row->u, NULL);
+    hfy_base_doubles_(arena, most, &row->y, &row->d, &row->u, NULL);
     row->active = HFY_TAKE_(arena, size_t, most);
     row->on = HFY_TAKE_(arena, unsigned char, count);
     row->kind = HFY_TAKE_(arena, unsigned char, count);
@@ -25991,22 +25918,6 @@ HFY_COLD_ hfy_status hfy_rate_gram_(hfy_rate_sparse_ *s) {
   return HFY_OK;
 }
 
-/* x <- L^-1 x over the active; x <- L^-T x */
-HFY_PRIVATE_ void hfy_rate_lower_(const hfy_rate_row_ *row, double *x) {
-  const size_t most = row->all->most;
-  size_t i;
-  for (i = 0; i < row->k; i++) x[i] = (x[i] - hfy_linalg_dot_(row->l + i * most, x, i)) / row->l[i * most + i];
-}
-
-HFY_PRIVATE_ void hfy_rate_upper_(const hfy_rate_row_ *row, double *x) {
-  size_t i;
-  for (i = row->k; i-- > 0;) {
-    const double *l = row->l + i * row->all->most;
-    x[i] /= l[i];
-    hfy_linalg_axpy_(-x[i], l, x, i);
-  }
-}
-
 /* out = sum over the active of x_a K_i[a, .] */
 HFY_PRIVATE_ void hfy_rate_combine_(const hfy_rate_row_ *row, const double *x, double *out) {
   const hfy_rate_sparse_ *s = row->all;
@@ -26034,7 +25945,7 @@ HFY_PRIVATE_ double hfy_rate_reach_(const hfy_rate_row_ *row, size_t p, double o
     const size_t nu = row->active[a];
     row->y[a] = own > 0 ? gram[nu] - row->r[p] * row->r[nu] : 0;
   }
-  hfy_rate_lower_(row, row->y);
+  hfy_linalg_cholesky_forward_(row->l, row->all->most, row->k, row->y);
   rest = own - hfy_linalg_dot_(row->y, row->y, row->k);
   *full = row->k >= row->rank || row->k >= row->all->most || !(rest > 1e-13 * (double)(row->k + 1) * own);
   return rest;
@@ -26103,8 +26014,7 @@ HFY_COLD_ size_t hfy_rate_row_begin_(hfy_rate_row_ *row) {
     hfy_rate_append_(row, next, rest);
   }
   for (a = 0; a < row->k; a++) row->u[a] = row->b[row->active[a]];
-  hfy_rate_lower_(row, row->u);
-  hfy_rate_upper_(row, row->u);
+  hfy_linalg_cholesky_solve_(row->l, s->most, row->k, row->u);
   hfy_rate_combine_(row, row->u, row->s);
   for (mu = 0; mu < count; mu++) row->s[mu] -= row->b[mu];
   for (a = 0; a < row->k; a++) row->s[row->active[a]] = 0;
@@ -26139,7 +26049,7 @@ HFY_COLD_ hfy_status hfy_rate_row_enter_(hfy_rate_row_ *row, size_t p) {
     double part = HUGE_VAL, t;
     if (full && equal && fabs(row->s[p]) <= 1e-9 * (1 + fabs(row->b[p]))) return HFY_OK;
     memcpy(row->d, row->y, row->k * sizeof *row->d);
-    hfy_rate_upper_(row, row->d);
+    hfy_linalg_cholesky_backward_(row->l, row->all->most, row->k, row->d);
     for (a = 0; a < row->k; a++) { /* the first multiplier that would change its sign */
       const double fall = sign * row->d[a];
       if (row->kind[row->active[a]] == HFY_RATE_EQUAL_ || !(fall > 0) || !(-row->u[a] / fall < part)) continue;
@@ -26186,8 +26096,7 @@ HFY_COLD_ hfy_status hfy_rate_row_solve_(hfy_rate_row_ *row, size_t i, double *w
   for (round = 0; round < 3; round++) { /* refined: what is active holds exactly */
     hfy_rate_combine_(row, row->u, row->across);
     for (a = 0; a < row->k; a++) row->y[a] = row->b[row->active[a]] - row->across[row->active[a]];
-    hfy_rate_lower_(row, row->y);
-    hfy_rate_upper_(row, row->y);
+    hfy_linalg_cholesky_solve_(row->l, row->all->most, row->k, row->y);
     for (a = 0; a < row->k; a++) row->u[a] += row->y[a];
   }
   for (a = 0; a < row->k; a++) {
@@ -26280,7 +26189,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_weights_masked(const hfy_rate *rate, cons
   const signed char *all[2] = {NULL, NULL};
   hfy_status status = hfy_rate_enter_(&in, HFY_RATE_DENSE_ + (rate && hfy_rate_may_rest_(rate)), NULL);
   size_t i, which;
-  if (!status) status = hfy_rate_number_("margin", margin, &hfy_rate_from_0_, k);
+  if (!status) status = hfy_base_number_("margin", margin, &hfy_base_from_0_, k);
   if (!status) status = hfy_base_null_(k, !mask ? "mask" : w ? NULL : "w");
   if (!status) {
     all[0] = mask->column;
@@ -26328,8 +26237,8 @@ HFY_COLD_ void hfy_rate_plan_at_(hfy_rate_in_ *in, size_t sample, hfy_rate_jacob
   for (task = 0; task < s->tasks; task++) {
     hfy_rate_task_ none, *one = s->task ? &s->task[task] : &none;
     hfy_linalg_general_plan_(arena, in->dim, 0, &one->eigen);
-    one->j = HFY_TAKE_(arena, double, hfy_base_times_(in->dim, in->dim));
-    hfy_rate_take_(arena, in->dim, &one->re, &one->im, NULL, NULL);
+    one->j = HFY_TAKE_(arena, double, in->dim * in->dim);
+    hfy_base_doubles_(arena, in->dim, &one->re, &one->im, NULL, NULL);
     one->unit = HFY_TAKE_(arena, size_t, in->dim);
   }
 }
@@ -26860,7 +26769,7 @@ HFY_COLD_ hfy_status hfy_rate_hold_(hfy_rate_nodes_ *nodes, hfy_work *work) {
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status = HFY_OK;
   while (hfy_base_layout_(&arena, work, &status)) {
-    hfy_rate_take_(&arena, nodes->count, &nodes->r, &nodes->w, &nodes->h, &nodes->d);
+    hfy_base_doubles_(&arena, nodes->count, &nodes->r, &nodes->w, &nodes->h, &nodes->d);
     nodes->x = HFY_TAKE_(&arena, double, nodes->count);
   }
   return status;
@@ -26877,7 +26786,7 @@ HFY_COLD_ hfy_status hfy_rate_lay_(hfy_rate_nodes_ *nodes, double power, double 
 HFY_COLD_ hfy_status hfy_rate_quadrature_(const hfy_rate *rate, double cv, int optimal, const char *missing,
                                           hfy_rate_nodes_ *nodes, hfy_rate_averages *averages, hfy_work *work) {
   hfy_status status = hfy_rate_check_alike_(rate, work);
-  if (status || (status = hfy_rate_number_("cv", cv, &hfy_rate_cv_, work)) ||
+  if (status || (status = hfy_base_number_("cv", cv, &hfy_rate_cv_, work)) ||
       (status = hfy_base_null_(work, missing)) ||
       (status = hfy_rate_lay_(nodes, hfy_rate_reaching_(rate), cv, work)))
     return status;
@@ -26906,10 +26815,10 @@ HFY_COLD_ hfy_status hfy_rate_sample_(const hfy_rate *rate, const hfy_rate_rates
   if (!status && (!n || !hfy_base_fits_(n, n, sizeof(double))))
     return hfy_base_fail_(work, HFY_ERR_ARG, "n is %z; it should be at least 1, and n x n doubles should fit", n);
   if (!status) status = hfy_rate_enter_(&in, HFY_RATE_DENSE_, missing);
-  if (!status && weight) status = hfy_rate_numbers_("weight: sample", weight, n, 1, &hfy_rate_from_0_, work);
+  if (!status && weight) status = hfy_rate_numbers_("weight: sample", weight, n, 1, &hfy_base_from_0_, work);
   if (status) return status;
   for (i = 0; i < n; i++) sum += weight ? weight[i] : 1;
-  if (!hfy_rate_is_in_(sum, &hfy_rate_above_0_))
+  if (!hfy_base_is_in_(sum, &hfy_base_above_0_))
     return hfy_base_fail_(work, HFY_ERR_ARG, "the weights sum to %g; it should be above 0", sum);
   at->count = n;
   if ((status = hfy_rate_hold_(at, work))) return status;
@@ -26937,7 +26846,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_at_load(const hfy_rate_averages *averages
   const hfy_rate_averages *t = averages;
   hfy_status status = hfy_base_null_(w, !averages ? "averages" : !load ? "load" : NULL);
   double odds, b;
-  if (status || (status = hfy_rate_number_("alpha", alpha, &hfy_rate_open_, w))) return status;
+  if (status || (status = hfy_base_number_("alpha", alpha, &hfy_rate_open_, w))) return status;
   if (!(t->crr > 0) || !(t->rbar > 0) || !(t->delta >= 0))
     return hfy_base_fail_(w, HFY_ERR_ARG, "averages: var r is %g; hfy_rate_theory should have filled it in", t->crr);
   odds = alpha / (1 - alpha);
@@ -26971,11 +26880,11 @@ HFY_COLD_ int hfy_rate_root_(int (*is_right)(void *context, double x), void *con
 
 /* R = Q T with Q Haar: Q^T D Q is a compression of D, whose resolvent is that of D at a moved point (math 17). */
 typedef struct hfy_rate_edge_ {
-  const hfy_rate_nodes_ *at; /* w: sum 1 over the first `bulk`; x: D */
+  hfy_rate_nodes_ nodes; /* w: sum 1 over the first `bulk`; x: D */
   size_t bulk;
   double b, noise, alpha, a; /* crh/crr; ve/crr; (<h> + theta)/<r> */
   double rbar, hbar;
-  double factor, target; /* of hfy_rate_beyond_ */
+  double factor, target; /* of hfy_rate_beyond_: what was asked last */
   int self;
   size_t root;       /* of the outliers' quadratic: 0 the larger */
   double re[2]; /* its roots */
@@ -26987,14 +26896,14 @@ HFY_COLD_ void hfy_rate_compress_(const hfy_rate_edge_ *e, double omega, double 
   double g1 = 0, along = 0, spread = 0, k = 0;
   size_t i;
   for (i = 0; i < e->bulk; i++) {
-    const double y = 1 / (omega - e->at->x[i]), dy = e->at->x[i] * y;
-    g1 += e->at->w[i] * y;
-    along += e->at->w[i] * dy;
-    k += e->at->w[i] * dy * dy;
+    const double y = 1 / (omega - e->nodes.x[i]), dy = e->nodes.x[i] * y;
+    g1 += e->nodes.w[i] * y;
+    along += e->nodes.w[i] * dy;
+    k += e->nodes.w[i] * dy * dy;
   }
   for (i = 0; i < e->bulk; i++) {
-    const double off = (e->at->x[i] - along / g1) / (omega - e->at->x[i]); /* 1/(omega-D) over G1, less 1 */
-    spread += e->at->w[i] * off * off;
+    const double off = (e->nodes.x[i] - along / g1) / (omega - e->nodes.x[i]); /* 1/(omega-D) over G1, less 1 */
+    spread += e->nodes.w[i] * off * off;
   }
   out[0] = (e->alpha + along) / g1;
   out[1] = e->alpha - (1 - e->alpha) * spread;
@@ -27011,7 +26920,7 @@ HFY_COLD_ int hfy_rate_beyond_(void *context, double omega) {
 
 /* The smallest omega above max D from which on that holds: its values in out, and it; or 0, it never does. */
 HFY_COLD_ int hfy_rate_omega_(hfy_rate_edge_ *e, double out[4]) {
-  const double top = hfy_linalg_largest_(e->at->x, e->bulk);
+  const double top = hfy_linalg_largest_(e->nodes.x, e->bulk);
   double low = top * (1 + 1e-12), high = 2 * top;
   if (!hfy_rate_root_(hfy_rate_beyond_, e, 999, 100, &low, &high)) return 0;
   hfy_rate_compress_(e, high, out);
@@ -27023,22 +26932,21 @@ HFY_COLD_ int hfy_rate_omega_(hfy_rate_edge_ *e, double out[4]) {
 HFY_COLD_ void hfy_rate_turn_(const hfy_rate_edge_ *e, double z) {
   const double beta = e->b / (1 - e->alpha);
   size_t i;
-  for (i = 0; i < e->at->count; i++)
-    e->at->x[i] = e->self ? e->b * e->at->d[i] : e->at->d[i] / (z + beta * e->alpha * e->at->d[i]);
+  for (i = 0; i < e->nodes.count; i++)
+    e->nodes.x[i] = e->self ? e->b * e->nodes.d[i] : e->nodes.d[i] / (z + beta * e->alpha * e->nodes.d[i]);
 }
 
 /* Is 1 + lambda = z right of the bulk? omega there in *omega. */
-HFY_COLD_ int hfy_rate_omega_at_(const hfy_rate_edge_ *call, double z, double *omega) {
-  hfy_rate_edge_ e = *call;
-  const double noise = e.noise / (e.b * e.b) * (e.self ? 1 / (1 - e.alpha) : 1 - e.alpha);
+HFY_COLD_ int hfy_rate_omega_at_(hfy_rate_edge_ *e, double z, double *omega) {
+  const double noise = e->noise / (e->b * e->b) * (e->self ? 1 / (1 - e->alpha) : 1 - e->alpha);
   double at[4];
-  hfy_rate_turn_(&e, z);
+  hfy_rate_turn_(e, z);
   *omega = 1;
-  if (!(hfy_linalg_largest_(e.at->x, e.bulk) > 0)) return 1; /* no slope, no bulk: any omega weighs alike */
-  e.target = e.self ? z : (1 - e.alpha) / e.b;
-  if (!hfy_rate_omega_(&e, at)) return 0;
+  if (!(hfy_linalg_largest_(e->nodes.x, e->bulk) > 0)) return 1; /* no slope, no bulk: any omega weighs alike */
+  e->target = e->self ? z : (1 - e->alpha) / e->b;
+  if (!hfy_rate_omega_(e, at)) return 0;
   *omega = at[3];
-  return fabs(at[0] / e.target - 1) < 1e-7 && noise * at[2] < at[1];
+  return fabs(at[0] / e->target - 1) < 1e-7 && noise * at[2] < at[1];
 }
 
 HFY_COLD_ int hfy_rate_outside_(void *context, double z) {
@@ -27046,22 +26954,23 @@ HFY_COLD_ int hfy_rate_outside_(void *context, double z) {
   return hfy_rate_omega_at_((hfy_rate_edge_ *)context, z, &omega);
 }
 
-HFY_COLD_ double hfy_rate_edge_at_(hfy_rate_edge_ e, double alpha) {
+HFY_COLD_ double hfy_rate_edge_at_(hfy_rate_edge_ *e, double alpha) {
   double low = 1e-9, high = 4, at[4] = {0, 0, 0, 0};
-  e.alpha = alpha;
-  if (e.self) {
-    hfy_rate_turn_(&e, 0);
-    e.factor = e.noise / (e.b * e.b * (1 - alpha));
-    hfy_rate_omega_(&e, at);
+  e->alpha = alpha;
+  if (e->self) {
+    hfy_rate_turn_(e, 0);
+    e->target = 0;
+    e->factor = e->noise / (e->b * e->b * (1 - alpha));
+    hfy_rate_omega_(e, at);
     return at[0] - 1;
   }
-  if (hfy_rate_outside_(&e, low)) return -1;
-  return hfy_rate_root_(hfy_rate_outside_, &e, 200, 60, &low, &high) ? high - 1 : HUGE_VAL;
+  if (hfy_rate_outside_(e, low)) return -1;
+  return hfy_rate_root_(hfy_rate_outside_, e, 200, 60, &low, &high) ? high - 1 : HUGE_VAL;
 }
 
 /* Is this load above the one at which the edge is 0? */
 HFY_COLD_ int hfy_rate_unstable_(void *context, double alpha) {
-  return !(hfy_rate_edge_at_(*(hfy_rate_edge_ *)context, alpha) < 0);
+  return !(hfy_rate_edge_at_((hfy_rate_edge_ *)context, alpha) < 0);
 }
 
 /* The standard normal above x */
@@ -27072,16 +26981,16 @@ HFY_COLD_ int hfy_rate_rare_(void *units, double x) {
 }
 
 /* The rates' nodes and averages. alpha: NULL if a load is asked for. missing: an argument that is NULL, or NULL. */
-HFY_COLD_ hfy_status hfy_rate_begin_(hfy_rate_edge_ *e, hfy_rate_nodes_ *nodes, const hfy_rate *rate,
-                                     const hfy_rate_rates *rates, const double *alpha, int optimal,
-                                     const char *missing, hfy_work *w) {
+HFY_COLD_ hfy_status hfy_rate_begin_(hfy_rate_edge_ *e, const hfy_rate *rate, const hfy_rate_rates *rates,
+                                     const double *alpha, int self, int optimal, const char *missing, hfy_work *w) {
+  hfy_rate_nodes_ *nodes = &e->nodes;
   hfy_rate_averages t;
   double sum = 0, low = -40, high = 40;
-  hfy_status status = alpha ? hfy_rate_number_("alpha", *alpha, &hfy_rate_open_, w) : HFY_OK;
+  hfy_status status = alpha ? hfy_base_number_("alpha", *alpha, &hfy_rate_open_, w) : HFY_OK;
   size_t i;
   if (status || (status = hfy_base_null_(w, rates ? missing : "rates"))) return status;
-  memset(nodes, 0, sizeof *nodes);
-  nodes->count = e->bulk = 0;
+  memset(e, 0, sizeof *e);
+  e->self = self;
   if (rates->r) {
     status = hfy_rate_sample_(rate, rates, optimal, NULL, nodes, &t, w);
     e->bulk = nodes->count;
@@ -27104,7 +27013,6 @@ HFY_COLD_ hfy_status hfy_rate_begin_(hfy_rate_edge_ *e, hfy_rate_nodes_ *nodes, 
       status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "the slope at rate %g overflows", nodes->r[i]);
   }
   if (status) return status;
-  e->at = nodes;
   e->b = t.crh / t.crr;
   e->noise = t.ve / t.crr;
   e->a = (t.hbar + t.theta) / t.rbar;
@@ -27117,19 +27025,16 @@ HFY_COLD_ hfy_status hfy_rate_begin_(hfy_rate_edge_ *e, hfy_rate_nodes_ *nodes, 
 HFY_COLD_ hfy_status hfy_rate_bulk_(const hfy_rate *rate, const hfy_rate_rates *rates, const double *alpha, int self,
                                     double *out, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_rate_nodes_ nodes;
+  const char *null = out ? NULL : alpha ? "edge" : "alpha";
   hfy_rate_edge_ e;
   double low = 1e-3, high = 0.999, edge;
-  hfy_status status;
-  memset(&e, 0, sizeof e);
-  e.self = self;
-  status = hfy_rate_begin_(&e, &nodes, rate, rates, alpha, 1, out ? NULL : alpha ? "edge" : "alpha", w);
+  hfy_status status = hfy_rate_begin_(&e, rate, rates, alpha, self, 1, null, w);
   if (status) return hfy_base_close_(w, &local, status);
-  if (alpha && !hfy_base_is_finite_(edge = hfy_rate_edge_at_(e, *alpha)))
+  if (alpha && !hfy_base_is_finite_(edge = hfy_rate_edge_at_(&e, *alpha)))
     status = hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "no edge was found at alpha %g", *alpha);
   else if (alpha)
     *out = edge;
-  else if (!(hfy_rate_edge_at_(e, low) < -2e-7)) /* 0, up to what hfy_rate_omega_at_ lets pass */
+  else if (!(hfy_rate_edge_at_(&e, low) < -2e-7)) /* 0, up to what hfy_rate_omega_at_ lets pass */
     *out = 0;
   else
     *out = hfy_rate_root_(hfy_rate_unstable_, &e, 0, 34, &low, &high) ? 0.5 * (low + high) : high;
@@ -27151,7 +27056,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_bulk_load(const hfy_rate *rate, double cv
 /* The outliers' quadratic at z right of the bulk, where omega is: its roots mu, which are outliers if mu = t (math 17).
    Averages have the weight 1/(omega - D); rates left out of the bulk count there like the last that is in it. */
 HFY_COLD_ void hfy_rate_pencil_(hfy_rate_edge_ *e, double omega) {
-  const hfy_rate_nodes_ *at = e->at;
+  const hfy_rate_nodes_ *at = &e->nodes;
   const double own = e->self ? 0 : e->alpha * e->b / (1 - e->alpha), a = e->a + own;
   const double top = hfy_linalg_largest_(at->x, e->bulk), *slope = e->self ? at->d : at->x;
   double sum = 0, m = 0, d = 0, dh = 0, cx = 0, cd = 0, cdh = 0, half, under;
@@ -27197,17 +27102,12 @@ HFY_COLD_ int hfy_rate_unstable_at_(void *context, double alpha) {
 HFY_API HFY_SMALL_ hfy_status hfy_rate_leading(const hfy_rate *rate, const hfy_rate_rates *rates, double alpha,
                                                int self, hfy_rate_lead *lead, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_rate_nodes_ nodes;
   hfy_rate_edge_ e;
   hfy_rate_lead l;
-  hfy_status status;
-  memset(&e, 0, sizeof e);
+  hfy_status status = hfy_rate_begin_(&e, rate, rates, &alpha, self, 0, lead ? NULL : "lead", w);
   memset(&l, 0, sizeof l);
-  e.self = self;
-  status = hfy_rate_begin_(&e, &nodes, rate, rates, &alpha, 0, lead ? NULL : "lead", w);
-  if (!status && !hfy_base_is_finite_(l.edge = hfy_rate_edge_at_(e, alpha)))
+  if (!status && !hfy_base_is_finite_(l.edge = hfy_rate_edge_at_(&e, alpha)))
     status = hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "no edge was found at alpha %g", alpha);
-  e.alpha = alpha;
   for (e.root = 0; !status && e.root < 2; e.root++) {
     double low = l.edge > -1 ? 1 + l.edge : 0, high = 4 * (1 + low);
     l.outlier[e.root] = l.edge;
@@ -27222,13 +27122,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_leading(const hfy_rate *rate, const hfy_r
 HFY_API HFY_SMALL_ hfy_status hfy_rate_critical_load(const hfy_rate *rate, const hfy_rate_rates *rates, int self,
                                                      double *alpha, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_rate_nodes_ nodes;
   hfy_rate_edge_ e;
   double low = 1e-3, high = 0.999;
-  hfy_status status;
-  memset(&e, 0, sizeof e);
-  e.self = self;
-  status = hfy_rate_begin_(&e, &nodes, rate, rates, NULL, 0, alpha ? NULL : "alpha", w);
+  hfy_status status = hfy_rate_begin_(&e, rate, rates, NULL, self, 0, alpha ? NULL : "alpha", w);
   if (!status)
     *alpha = hfy_rate_unstable_at_(&e, low)                             ? 0
              : hfy_rate_root_(hfy_rate_unstable_at_, &e, 0, 34, &low, &high) ? 0.5 * (low + high)
@@ -27244,7 +27140,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *g
   hfy_rate found = {hfy_base_nan_(), 0, 0, NULL}, one = {0, 0, 0, NULL};
   hfy_rate_averages t;
   double top = 0;
-  hfy_status status = hfy_rate_number_("cv", cv, &hfy_rate_cv_, w);
+  hfy_status status = hfy_base_number_("cv", cv, &hfy_rate_cv_, w);
   size_t i, j;
   if (status || (status = hfy_base_null_(w, !best ? "best" : !alpha_s ? "alpha_s" : NULL))) return status;
   if (grid && (grid->powers || grid->sigmas)) g = *grid;
@@ -27290,7 +27186,7 @@ HFY_COLD_ double hfy_rate_theta0_(double f, double c) {
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_capacity(double f, double *alpha_c, double *theta0, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_status status = hfy_rate_number_("f", f, &hfy_rate_share_, w);
+  hfy_status status = hfy_base_number_("f", f, &hfy_base_to_1_, w);
   double t, most;
   if (status || (status = hfy_base_null_(w, alpha_c ? NULL : "alpha_c"))) return status;
   t = hfy_rate_theta0_(f, 0);
@@ -27316,7 +27212,7 @@ HFY_COLD_ int hfy_rate_shorter_(void *context, double u) {
 HFY_COLD_ hfy_status hfy_rate_check_replica_(const hfy_rate *rate, double f, double alpha, hfy_work *w) {
   double limit = 0;
   hfy_status status = hfy_rate_capacity(f, &limit, NULL, w);
-  if (status || (status = hfy_rate_number_("alpha", alpha, &hfy_rate_above_0_, w))) return status;
+  if (status || (status = hfy_base_number_("alpha", alpha, &hfy_base_above_0_, w))) return status;
   if (f < 1 && !hfy_rate_may_rest_(rate))
     return hfy_base_fail_(w, HFY_ERR_ARG, "rate->sigma is %g; sparse patterns (f = %g) need 0", rate->sigma, f);
   if (alpha < limit) return HFY_OK;
@@ -27346,7 +27242,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_solve_replica(const hfy_rate *rate, doubl
   hfy_rate_norm_ e = {f, 0, 0, alpha};
   hfy_status status = hfy_rate_check_alike_(rate, w);
   memset(&t, 0, sizeof t);
-  if (status || (status = hfy_rate_number_("cv", cv, &hfy_rate_cv_0_, w)) ||
+  if (status || (status = hfy_base_number_("cv", cv, &hfy_rate_cv_0_, w)) ||
       (status = hfy_rate_check_replica_(rate, f, alpha, w)) ||
       (status = hfy_base_null_(w, replica ? NULL : "replica")))
     return status;
@@ -27386,11 +27282,11 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_circular_law(double alpha, double tau, do
   hfy_work local, *w = hfy_base_open_(work, &local);
   const double ratio = sigma_x / sigma_y, spread = ratio * sqrt(1 - tau * tau), room = c - tau * ratio;
   const double radius = spread * sqrt(alpha / (1 - alpha)), far = spread / room;
-  hfy_status status = hfy_rate_number_("alpha", alpha, &hfy_rate_open_, w);
+  hfy_status status = hfy_base_number_("alpha", alpha, &hfy_rate_open_, w);
   if (!status && !(fabs(tau) <= 1)) status = hfy_base_should_(w, "", "tau", tau, "in -1 .. 1");
-  if (status || (status = hfy_rate_number_("sigma_x", sigma_x, &hfy_rate_above_0_, w)) ||
-      (status = hfy_rate_number_("sigma_y", sigma_y, &hfy_rate_above_0_, w)) ||
-      (status = hfy_rate_number_("c", c, &hfy_rate_finite_, w)) || (status = hfy_base_null_(w, disc ? NULL : "disc")))
+  if (status || (status = hfy_base_number_("sigma_x", sigma_x, &hfy_base_above_0_, w)) ||
+      (status = hfy_base_number_("sigma_y", sigma_y, &hfy_base_above_0_, w)) ||
+      (status = hfy_base_number_("c", c, &hfy_base_finite_, w)) || (status = hfy_base_null_(w, disc ? NULL : "disc")))
     return status;
   if (!hfy_base_is_finite_(fabs(room) + radius))
     return hfy_base_fail_(w, HFY_ERR_NONFINITE, "the disc around %g of radius %g leaves the range of double", -room,
@@ -27445,12 +27341,12 @@ typedef struct hfy_rate_run_ {
 } hfy_rate_run_;
 HFY_COLD_ void hfy_rate_plan_run_(hfy_rate_in_ *in, size_t states, hfy_rate_run_ *run) {
   hfy_base_arena_ *arena = &in->arena;
-  const size_t n = in->dim, all = hfy_base_times_(states, n);
+  const size_t n = in->dim, all = states * n;
   size_t i;
   run->in = in;
   run->states = states;
   run->input = NULL;
-  hfy_rate_take_(arena, all, &run->x, &run->next, &run->from, &run->out);
+  hfy_base_doubles_(arena, all, &run->x, &run->next, &run->from, &run->out);
   for (i = 0; i < 7; i++) run->k[i] = HFY_TAKE_(arena, double, all);
   run->state = HFY_TAKE_(arena, hfy_rate_state_, states);
   run->list = HFY_TAKE_(arena, size_t, states);
@@ -27581,10 +27477,23 @@ HFY_COLD_ void hfy_rate_advance_(const hfy_rate_run_ *run, const hfy_rate_scheme
   s->dt *= factor;
 }
 
+/* All states of run->x are live, with their first steps. */
+HFY_COLD_ void hfy_rate_start_(hfy_rate_run_ *run) {
+  const size_t n = run->in->dim;
+  size_t l;
+  memset(run->state, 0, run->states * sizeof *run->state);
+  for (l = 0; l < run->states; l++) {
+    const double dt = run->o.dt > 0 ? run->o.dt : hfy_rate_first_(run, run->x + l * n);
+    run->state[l].dt = dt > run->o.duration ? run->o.duration : dt;
+    run->state[l].most = 1e6 * (1 + hfy_linalg_largest_(run->x + l * n, n));
+    run->list[l] = l;
+  }
+  run->live = run->states;
+}
+
 /* Runs all states, which sit in run->x. */
 HFY_COLD_ void hfy_rate_integrate_(hfy_rate_run_ *run) {
   const hfy_rate_scheme_ *scheme;
-  const size_t n = run->in->dim;
   size_t l, s;
   if (!(run->o.duration > 0)) run->o.duration = 1000;
   if (fabs(run->o.tol) <= 0) run->o.tol = 1e-9;
@@ -27595,14 +27504,7 @@ HFY_COLD_ void hfy_rate_integrate_(hfy_rate_run_ *run) {
   }
   scheme = run->o.rtol > 0 ? &hfy_rate_dp5_ : &hfy_rate_rk4_;
   if (!run->o.max_steps) run->o.max_steps = 1000000;
-  memset(run->state, 0, run->states * sizeof *run->state);
-  for (l = 0; l < run->states; l++) {
-    const double dt = run->o.dt > 0 ? run->o.dt : hfy_rate_first_(run, run->x + l * n);
-    run->state[l].dt = dt > run->o.duration ? run->o.duration : dt;
-    run->state[l].most = 1e6 * (1 + hfy_linalg_largest_(run->x + l * n, n));
-    run->list[l] = l;
-  }
-  run->live = run->states;
+  hfy_rate_start_(run);
   for (;;) {
     hfy_rate_flow_(run, run->x, run->x, run->k[0]); /* of rejected steps too: the same bits again */
     hfy_rate_settle_(run);
@@ -27617,12 +27519,12 @@ HFY_COLD_ void hfy_rate_integrate_(hfy_rate_run_ *run) {
 }
 
 HFY_COLD_ hfy_status hfy_rate_enter_run_(hfy_rate_in_ *in, int what, size_t states, const hfy_rate_options *o) {
-  const hfy_rate_range_ below_1 = {0, 1, 0, 1, "at least 0 and below 1"};
+  const hfy_base_limits_ below_1 = {0, 1, 0, 1, "at least 0 and below 1"};
   hfy_status status = hfy_rate_enter_(in, what, NULL);
-  if (status || (status = hfy_rate_number_("options->dt", o->dt, &hfy_rate_from_0_, in->work)) ||
-      (status = hfy_rate_number_("options->duration", o->duration, &hfy_rate_from_0_, in->work)) ||
-      (status = hfy_rate_number_("options->tol", o->tol, &hfy_rate_finite_, in->work)) ||
-      (status = hfy_rate_number_("options->rtol", o->rtol, &below_1, in->work)) ||
+  if (status || (status = hfy_base_number_("options->dt", o->dt, &hfy_base_from_0_, in->work)) ||
+      (status = hfy_base_number_("options->duration", o->duration, &hfy_base_from_0_, in->work)) ||
+      (status = hfy_base_number_("options->tol", o->tol, &hfy_base_finite_, in->work)) ||
+      (status = hfy_base_number_("options->rtol", o->rtol, &below_1, in->work)) ||
       hfy_base_fits_(states, in->dim, sizeof(double)))
     return status;
   return hfy_base_fail_(in->work, HFY_ERR_ARG, "%z states of dim %z cannot exist", states, in->dim);
@@ -27659,7 +27561,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_simulate(const hfy_rate *rate, const doub
   if (options) run.o = *options;
   if ((status = hfy_rate_enter_run_(&in, HFY_RATE_RUN_, n_states, &run.o)) ||
       (status = hfy_base_null_(k, !n_states ? NULL : !start ? "start" : !end ? "end" : NULL)) ||
-      (status = hfy_rate_numbers_("start: state", start, n_states, dim, &hfy_rate_finite_, k)))
+      (status = hfy_rate_numbers_("start: state", start, n_states, dim, &hfy_base_finite_, k)))
     return status;
   while (hfy_base_layout_(&in.arena, k, &status)) hfy_rate_plan_run_(&in, n_states, &run);
   if (status || !n_states) return hfy_base_close_(k, &local, status);
@@ -27751,18 +27653,19 @@ HFY_COLD_ hfy_status hfy_rate_enter_course_(hfy_rate_run_ *run, hfy_rate_in_ *in
   if (status) return status;
   run->o.voltage = c->voltage;
   if ((status = hfy_rate_enter_run_(in, HFY_RATE_RUN_, n_states, &run->o)) ||
-      (status = hfy_rate_number_("course->dt", c->dt, &hfy_rate_from_0_, in->work)) ||
-      (status = hfy_rate_number_("course->noise", c->noise, &hfy_rate_from_0_, in->work)) ||
+      (status = hfy_base_number_("course->dt", c->dt, &hfy_base_from_0_, in->work)) ||
+      (status = hfy_base_number_("course->noise", c->noise, &hfy_base_from_0_, in->work)) ||
       (status = hfy_base_null_(in->work, c->noise > 0 && !rng && n_states  ? "rng"
                                          : c->every && !c->record && n_states ? "course->record"
                                                                               : NULL)) ||
-      (status = hfy_rate_numbers_("start: state", start, n_states, in->dim, &hfy_rate_finite_, in->work)))
+      (status = hfy_rate_numbers_("start: state", start, n_states, in->dim, &hfy_base_finite_, in->work)))
     return status;
   for (u = 0; c->every && c->units && u < c->n_units; u++)
     if (c->units[u] >= in->dim)
       return hfy_base_fail_(in->work, HFY_ERR_ARG, "course->units[%z] is %z; it should be below dim %z", u, c->units[u],
                             in->dim);
   run->o.dt = c->dt > 0 ? c->dt : 0.01;
+  run->o.duration = HUGE_VAL; /* `steps` end it */
   if (hfy_base_is_finite_(run->o.dt * (double)c->steps)) return HFY_OK;
   return hfy_base_fail_(in->work, HFY_ERR_ARG, "course: %z steps of dt %g end at no finite time", c->steps, run->o.dt);
 }
@@ -27775,27 +27678,19 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_run(const hfy_rate *rate, const double *w
   hfy_rate_run_ run;
   double *ring = NULL;
   hfy_status status;
-  size_t l;
   memset(&run, 0, sizeof run);
   status = hfy_rate_enter_course_(&run, &in, course, start, n_states, rng, end);
   while (hfy_base_layout_(&in.arena, k, &status)) {
     hfy_rate_plan_run_(&in, n_states, &run);
     run.input = HFY_TAKE_(&in.arena, double, dim);
     ring = HFY_TAKE_(&in.arena, double,
-                     hfy_base_times_(hfy_base_plus_(course->delay, course->delay > 0),
-                                     hfy_base_times_(n_states, dim)));
+                     hfy_base_times_(hfy_base_plus_(course->delay, course->delay > 0), n_states * dim));
   }
   if (status || !n_states) return hfy_base_close_(k, &local, status);
   if (!course->input) run.input = NULL;
   memcpy(run.x, start, n_states * dim * sizeof *start);
   if (course->delay) memcpy(ring + course->delay * n_states * dim, start, n_states * dim * sizeof *start);
-  memset(run.state, 0, n_states * sizeof *run.state);
-  for (l = 0; l < n_states; l++) {
-    run.state[l].dt = run.o.dt;
-    run.state[l].most = 1e6 * (1 + hfy_linalg_largest_(run.x + l * dim, dim));
-    run.list[l] = l;
-  }
-  run.live = n_states;
+  hfy_rate_start_(&run);
   if ((status = hfy_rate_follow_(&run, course, rng, ring))) return hfy_base_close_(k, &local, status);
   memcpy(end, run.x, n_states * dim * sizeof *end);
   return hfy_base_close_(k, &local, hfy_rate_tell_(&run, outcome));
@@ -27884,13 +27779,13 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_fixed_points(const hfy_rate *rate, const 
   size_t l, i, steps, worst = 0;
   if (!status && !hfy_base_fits_(n_states, dim, sizeof(double)))
     status = hfy_base_fail_(k, HFY_ERR_ARG, "%z states of dim %z cannot exist", n_states, dim);
-  if (!status) status = hfy_rate_numbers_("start: state", start, n_states, dim, &hfy_rate_finite_, k);
+  if (!status) status = hfy_rate_numbers_("start: state", start, n_states, dim, &hfy_base_finite_, k);
   s.in = &in;
   while (hfy_base_layout_(&in.arena, k, &status)) {
     hfy_linalg_general_plan_(&in.arena, dim, 0, &s.eigen);
-    hfy_rate_take_(&in.arena, hfy_base_times_(dim, dim), &s.q, &s.t, NULL, NULL);
-    hfy_rate_take_(&in.arena, dim, &s.x, &s.next, &s.v, &s.off);
-    hfy_rate_take_(&in.arena, dim, &s.dx, &s.tau, &s.re, &s.im);
+    hfy_base_doubles_(&in.arena, dim * dim, &s.q, &s.t, NULL, NULL);
+    hfy_base_doubles_(&in.arena, dim, &s.x, &s.next, &s.v, &s.off);
+    hfy_base_doubles_(&in.arena, dim, &s.dx, &s.tau, &s.re, &s.im);
   }
   for (l = 0; !status && l < n_states; l++) {
     memcpy(s.x, start + l * dim, dim * sizeof *x);
@@ -27956,14 +27851,14 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
   if (fabs(o.most) <= 0) o.most = 2;
   if (fabs(o.success) <= 0) o.success = 1e-3;
   if ((status = hfy_rate_enter_run_(&in, HFY_RATE_AT_, o.trials, &o.run)) ||
-      (status = hfy_rate_number_("options->most", o.most, &hfy_rate_above_0_, k)) ||
+      (status = hfy_base_number_("options->most", o.most, &hfy_base_above_0_, k)) ||
       (!(o.success > 0) && (status = hfy_base_should_(k, "", "options->success", o.success, "above 0"))) ||
       (status = hfy_base_null_(k, !rng ? "rng" : !noise ? "noise" : NULL)))
     return status;
   if (o.run.voltage) return hfy_base_fail_(k, HFY_ERR_ARG, "options->run.voltage is set; a basin is one of rates");
   while (hfy_base_layout_(&in.arena, k, &status)) {
     hfy_rate_plan_run_(&in, o.trials, &run);
-    run.z = HFY_TAKE_(&in.arena, double, hfy_base_times_(o.trials, dim));
+    run.z = HFY_TAKE_(&in.arena, double, o.trials * dim);
   }
   if (status) return status;
   for (i = 0; i < o.trials * dim; i++) run.z[i] = hfy_rate_normal_(rng);

@@ -736,6 +736,10 @@ TEST(edge_cases) {
     CHECK(!memcmp(bits, ends, 7 * sizeof *bits)); /* h = 0 keeps every bit */
     CHECK_FAILS(hfy_kernel_spectra(&k, NULL, &s, NULL, NULL, NULL, NULL, &work), HFY_ERR_UNSUPPORTED, &work,
                 "alpha is 0");
+    alpha[3] = HUGE_VAL;
+    CHECK_FAILS(hfy_kernel_spectra(&k, NULL, &s, NULL, NULL, NULL, NULL, &work), HFY_ERR_NONFINITE, &work,
+                "alpha holds NaN");
+    alpha[3] = 0;
     g = geometry_of(&k, 7, &M, &rho);
     CHECK(g.undefined && g.sharpness == 0 && rho == 0);
   }

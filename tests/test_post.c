@@ -147,7 +147,7 @@ TEST(cholesky_factors_and_solves) {
       for (j = i + 1; j < n; j++) CHECK_EQ(l[i * n + j], 1e300);
       x[i] = b[i] = hfy_rng_normal(&rng);
     }
-    hfy_linalg_cholesky_solve_(l, n, x);
+    hfy_linalg_cholesky_solve_(l, n, n, x);
     for (i = 0; i < n; i++) {
       double sum = 0;
       for (j = 0; j < n; j++) sum += a[i * n + j] * x[j];
