@@ -814,41 +814,37 @@ HFY_API hfy_status hfy_index_remove(hfy_index *index, size_t first, size_t n, hf
 HFY_API hfy_status hfy_index_check(const hfy_index *index, const hfy_real *keys, size_t count, size_t dim,
                                    size_t key_stride, hfy_work *work);
 
-/* --- an index without its keys: dim + 20 bytes per pattern instead of 4 dim (8 dim) and an index ---
-   The three functions below read nothing but an index, so the keys may be freed after the build (options->prefix
-   SIZE_MAX: the directions are not read; hfy_index_remove takes rows out, hfy_index_update would need all keys).
-   Scores are approximate, each within a bound that is certain (docs/math.md 13.12): what hfy_retrieve computes from the
-   keys, on any instruction set, and the exact beta sim lie within it. Their bits are the same on every instruction set
-   and for any number of threads; a query's do not depend on the others.
-   sim: HFY_SIM_DOT, or the one that the index was built for. beta: at least 1e-300 (unlike a net's it has no default).
-   Members of *index are checked in every call. Bytes at index->data are not: hfy_index_check(index, NULL, ...) does.
-   Errors before anything is written: ARG (NULL, sim, beta, k, a member of index), NOMEM (scratch: two hfy_real per
-   pattern, 16 dim, and 2 KiB per worker). Of one query, whose outputs stay untouched while all others are answered; the
-   first is returned: NONFINITE (NaN or infinity in it; scores beyond a quarter of the range of hfy_real), UNSUPPORTED
-   (so large or small beside the keys that no bound holds; COSINE: all 0, too). */
+/* --- an index without its keys: dim + 20 bytes per pattern ---
+   The functions below read nothing but an index: keys may be freed after the build (options->prefix SIZE_MAX, as they
+   read no directions; hfy_index_remove serves, hfy_index_update needs all keys). What hfy_retrieve computes from the
+   keys on any instruction set, and the exact beta sim, lie within the bounds returned (docs/math.md 13.12). Bits are the
+   same on every instruction set and for any threads; those of a query do not depend on the others. sim: DOT or what the
+   index was built for. beta: at least 1e-300; no default. Members of *index are checked in every call, bytes at
+   index->data by hfy_index_check(index, NULL, ...) only.
+   Errors before anything is written: ARG (NULL, sim, beta, k, a member), NOMEM (scratch: two hfy_real per pattern, 14
+   dim, 2 KiB per worker). Of one query, whose outputs stay untouched while all others are answered; the first is
+   returned: NONFINITE (it holds NaN or infinity; scores beyond a quarter of the range of hfy_real), UNSUPPORTED (so
+   large or small beside the keys that no bound holds; COSINE: all 0). */
 
-/* scores: n_queries x count, about theta = beta sim(keys, query). errors (or NULL): n_queries; |score - theta| is at
-   most that for every pattern of the query. With a bias added hfy_sep_apply makes weights of them, and errors[j] says
-   how far those can be off: SOFTMAX |p - p'|_1 <= 2 tanh(errors[j] / 2); every weight of SPARSEMAX 2 errors[j]
-   (docs/math.md 13.13). Cost: count dim bytes read per query. */
+/* scores: n_queries x count, about theta = beta sim(keys, query). errors: n_queries, or NULL: |score - theta| is at
+   most that for every pattern. hfy_sep_apply makes weights of the scores; those of theta differ by 2 tanh(errors[j] / 2)
+   in sum at most (SOFTMAX), by 2 errors[j] each (SPARSEMAX): math 13.13. Cost: count dim bytes read per query. */
 HFY_API hfy_status hfy_index_scores(const hfy_index *index, hfy_sim sim, double beta, const hfy_real *queries,
                                     size_t n_queries, hfy_real *scores, double *errors, hfy_work *work);
 
-/* The k patterns (1 <= k <= count) of the largest scores, best first, of equal ones the lowest index first.
-   top, scores, errors: n_queries x k; |scores - theta| <= errors, entry by entry. certified: n_queries; the first
-   certified[j] entries are proven to be the best that hfy_retrieve finds among the keys, in that order (as ARGMAX and
-   KSUBSETS take them, by score): certified[j] = k proves the list. All but top may be NULL. Of patterns whose keys are
-   equal none is certified. Cost: count dim bytes read per query, and count log(k) comparisons at most.
+/* The k patterns (1 <= k <= count) of the largest scores, best first; of equal ones the lowest index first.
+   top, scores, errors: n_queries x k, |scores - theta| <= errors entry by entry. certified: n_queries; the first
+   certified[j] entries are proven to be those that hfy_retrieve finds among the keys, in its order (ARGMAX, KSUBSETS);
+   certified[j] = k proves the list. All but top may be NULL. Of patterns whose keys are equal none is certified.
    EXAMPLE  hfy_index_options plain = { .prefix = SIZE_MAX };   for hfy_index_size and hfy_index_build; free(keys);
             status = hfy_index_top(&index, HFY_SIM_DOT, 1, query, 1, 1, &best, NULL, NULL, &certified, &work); */
 HFY_API hfy_status hfy_index_top(const hfy_index *index, hfy_sim sim, double beta, const hfy_real *queries,
                                  size_t n_queries, size_t k, size_t *top, hfy_real *scores, double *errors,
                                  size_t *certified, hfy_work *work);
 
-/* out (dim) = sum of weights[i] times key rows[i] as the index holds it, i < n; weights NULL: all 1; rows NULL: rows 0
-   .. n-1. So one row alone gives that key back. *error (or NULL): the Euclidean distance from the same sum of the keys
-   is at most that. Cost: n dim. Nothing is written on an error: ARG (NULL, n or a row beyond the index, a member of it),
-   NOMEM (scratch: 8 dim bytes), NONFINITE (a weight; a sum beyond hfy_real). */
+/* out (dim) = sum of weights[i] times key rows[i] as the index holds it, i < n. weights NULL: all 1; rows NULL: 0 ..
+   n-1. *error, or NULL: how far from the same sum of the keys that is at most, as a Euclidean distance. Nothing is
+   written on an error: ARG (NULL, a row, a member), NOMEM (scratch: 8 dim bytes), NONFINITE (a weight; a sum). */
 HFY_API hfy_status hfy_index_project(const hfy_index *index, const size_t *rows, size_t n, const hfy_real *weights,
                                      hfy_real *out, double *error, hfy_work *work);
 
@@ -9837,10 +9833,13 @@ typedef struct hfy_index_alone_ {
   hfy_work later;          /* messages after the first */
 } hfy_index_alone_;
 
-/* theta between a row's bounds on one side of its dot; own: COSINE, of the query, over and under. */
+/* theta of a bound of a row's dot, from that side. */
 HFY_PRIVATE_ hfy_real hfy_index_end_(const hfy_index_alone_ *a, double bound, int side, size_t row) {
-  const double own = a->level.own * (a->seek.sim != HFY_SIM_COSINE ? 1 : (bound > 0) == (side > 0) ? 1.00013 : 0.99987);
-  return hfy_index_theta_(&a->seek, bound, own, side, &a->level.unit, NULL, row);
+  const hfy_index_level_ *l = &a->level;
+  double own = l->own;
+  if (a->seek.sim == HFY_SIM_DOT) return (hfy_real)(a->seek.beta * (bound * l->unit.a * l->unit.b));
+  if (a->seek.sim == HFY_SIM_COSINE) own *= (bound > 0) == (side > 0) ? 1.00013 : 0.99987; /* 1/|q| of any kernel */
+  return hfy_index_theta_(&a->seek, bound, own, side, &l->unit, NULL, row);
 }
 
 HFY_PRIVATE_ void hfy_index_ends_(void *context, size_t task) {
@@ -10021,22 +10020,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_top(const hfy_index *index, hfy_sim sim,
   return hfy_base_close_(w, &local, status ? status : first);
 }
 
-/* Is this a list of rows of an index, with finite weights? */
-HFY_COLD_ hfy_status hfy_index_listed_well_(const hfy_index *index, const size_t *rows, size_t n,
-                                            const hfy_real *weights, hfy_work *work) {
-  size_t i;
-  if (!rows && n > index->count)
-    return hfy_base_fail_(work, HFY_ERR_ARG, "n is %z; it should be at most index->count, %z", n, index->count);
-  for (i = 0; i < n; i++) {
-    if (rows && rows[i] >= index->count)
-      return hfy_base_fail_(work, HFY_ERR_ARG, "rows[%z] is %z; it should be below index->count, %z", i, rows[i],
-                            index->count);
-    if (weights && !hfy_base_is_finite_((double)weights[i]))
-      return hfy_base_fail_(work, HFY_ERR_NONFINITE, "weights[%z] is %g; it should be finite", i, (double)weights[i]);
-  }
-  return HFY_OK;
-}
-
 HFY_API HFY_SMALL_ hfy_status hfy_index_project(const hfy_index *index, const size_t *rows, size_t n,
                                                 const hfy_real *weights, hfy_real *out, double *error,
                                                 hfy_work *work) {
@@ -10048,20 +10031,24 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_project(const hfy_index *index, const si
   size_t i, d;
   hfy_status status = hfy_base_null_(w, !index ? "index" : !out ? "out" : NULL);
   if (!status) status = hfy_index_open_(index, index->count, index->dim, &v, w);
-  if (!status) status = hfy_index_listed_well_(index, rows, n, weights, w);
   while (hfy_base_layout_(&arena, w, &status)) sum = HFY_TAKE_(&arena, double, index->dim);
+  for (d = 0; !status && d < index->dim; d++) sum[d] = 0;
+  for (i = 0; !status && i < n; i++) {
+    const size_t row = rows ? rows[i] : i;
+    const double weight = weights ? (double)weights[i] : 1;
+    if (row >= index->count) {
+      status = hfy_base_fail_(w, HFY_ERR_ARG, "rows[%z] is %z; it should be below index->count, %z", i, row,
+                              index->count);
+    } else if (!hfy_base_is_finite_(weight)) {
+      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "weights[%z] is %g; it should be finite", i, weight);
+    } else if (weight < 0 || weight > 0) {
+      const double scale = weight * (double)v.scale[row], most = (double)v.spread[row] + index->mean_norm;
+      for (d = 0; d < index->dim; d++) sum[d] += scale * v.rows[row * index->dim + d];
+      off += fabs(weight) * ((double)v.error[row] + ((double)n + 8) * 2 * DBL_EPSILON * most);
+    }
+  }
   if (status) return hfy_base_close_(w, &local, status);
   unit = hfy_index_power_of_(index->exponent);
-  for (d = 0; d < index->dim; d++) sum[d] = 0;
-  for (i = 0; i < n; i++) {
-    const size_t row = rows ? rows[i] : i;
-    const double weight = weights ? (double)weights[i] : 1, scale = weight * (double)v.scale[row];
-    const signed char *x = v.rows + row * index->dim;
-    if (!(weight < 0 || weight > 0)) continue;
-    for (d = 0; d < index->dim; d++) sum[d] += scale * x[d];
-    off += fabs(weight) * ((double)v.error[row] + ((double)n + 8) * 2 * DBL_EPSILON *
-                                                      ((double)v.spread[row] + index->mean_norm));
-  }
   for (d = 0; d < index->dim; d++) {
     sum[d] = sum[d] * unit.a * unit.b;
     size += fabs(sum[d]);
