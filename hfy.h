@@ -817,18 +817,18 @@ HFY_API hfy_status hfy_index_check(const hfy_index *index, const hfy_real *keys,
 /* --- an index without its keys: dim + 20 bytes per pattern ---
    The functions below read nothing but an index: keys may be freed after the build (options->prefix SIZE_MAX, as they
    read no directions; hfy_index_remove serves, hfy_index_update needs all keys). What hfy_retrieve computes from the
-   keys on any instruction set, and the exact beta sim, lie within the bounds returned (docs/math.md 13.12). Bits are the
-   same on every instruction set and for any threads; those of a query do not depend on the others. sim: DOT or what the
-   index was built for. beta: at least 1e-300; no default. Members of *index are checked in every call, bytes at
-   index->data by hfy_index_check(index, NULL, ...) only.
+   keys on any instruction set, and the exact beta sim, lie within the bounds returned (docs/math.md 13.12). Bits are
+   the same on every instruction set and for any threads; those of a query do not depend on the others. sim: DOT or
+   what the index was built for. beta: at least 1e-300; no default. Members of *index are checked in every call, bytes
+   at index->data by hfy_index_check(index, NULL, ...) only.
    Errors before anything is written: ARG (NULL, sim, beta, k, a member), NOMEM (scratch: two hfy_real per pattern, 14
    dim, 2 KiB per worker). Of one query, whose outputs stay untouched while all others are answered; the first is
    returned: NONFINITE (it holds NaN or infinity; scores beyond a quarter of the range of hfy_real), UNSUPPORTED (so
    large or small beside the keys that no bound holds; COSINE: all 0). */
 
 /* scores: n_queries x count, about theta = beta sim(keys, query). errors: n_queries, or NULL: |score - theta| is at
-   most that for every pattern. hfy_sep_apply makes weights of the scores; those of theta differ by 2 tanh(errors[j] / 2)
-   in sum at most (SOFTMAX), by 2 errors[j] each (SPARSEMAX): math 13.13. Cost: count dim bytes read per query. */
+   most that for every pattern. hfy_sep_apply makes weights of the scores; those of theta differ by 2 tanh(e / 2) in sum
+   at most (SOFTMAX, e = errors[j]), by 2 e each (SPARSEMAX): math 13.13. Cost: count dim bytes read per query. */
 HFY_API hfy_status hfy_index_scores(const hfy_index *index, hfy_sim sim, double beta, const hfy_real *queries,
                                     size_t n_queries, hfy_real *scores, double *errors, hfy_work *work);
 
@@ -9862,16 +9862,13 @@ HFY_PRIVATE_ void hfy_index_ends_(void *context, size_t task) {
   }
 }
 
-/* The approximate score: half way. */
+/* The approximate score, half way; and how far theta, or the exact score that it is a rounding of, can be off. */
 HFY_PRIVATE_ hfy_real hfy_index_about_(const hfy_index_alone_ *a, size_t row) {
   return (hfy_real)(0.5 * (double)a->lower[row] + 0.5 * (double)a->upper[row]);
 }
-
-/* How far theta, and the exact score that it is the rounding of, can be off it. */
 HFY_PRIVATE_ double hfy_index_off_(const hfy_index_alone_ *a, size_t row) {
   const double low = (double)a->lower[row], up = (double)a->upper[row], about = (double)hfy_index_about_(a, row);
-  const double far = up - about > about - low ? up - about : about - low;
-  const double size = fabs(up) > fabs(low) ? fabs(up) : fabs(low);
+  const double far = up - about > about - low ? up - about : about - low, size = up > -low ? fabs(up) : fabs(low);
   return (far + HFY_REAL_EPS_ * size) * (1 + 4 * DBL_EPSILON) + HFY_REAL_MIN_;
 }
 
@@ -10039,9 +10036,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_project(const hfy_index *index, const si
     if (row >= index->count) {
       status = hfy_base_fail_(w, HFY_ERR_ARG, "rows[%z] is %z; it should be below index->count, %z", i, row,
                               index->count);
-    } else if (!hfy_base_is_finite_(weight)) {
-      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "weights[%z] is %g; it should be finite", i, weight);
-    } else if (weight < 0 || weight > 0) {
+    } else if (!(weight >= 0 && weight <= 0)) { /* NaN goes on, and is found at the end */
       const double scale = weight * (double)v.scale[row], most = (double)v.spread[row] + index->mean_norm;
       for (d = 0; d < index->dim; d++) sum[d] += scale * v.rows[row * index->dim + d];
       off += fabs(weight) * ((double)v.error[row] + ((double)n + 8) * 2 * DBL_EPSILON * most);
@@ -10055,7 +10050,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_project(const hfy_index *index, const si
   }
   off = off * (1 + 1e-9) * unit.a * unit.b + HFY_REAL_EPS_ * size + (double)index->dim * HFY_REAL_MIN_;
   if (!(off <= HFY_REAL_MAX_ && size <= HFY_REAL_MAX_))
-    status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "weights: their sum of keys leaves the range of hfy_real");
+    status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "weights: one is not finite, or the sum is beyond hfy_real");
   for (d = 0; !status && d < index->dim; d++) out[d] = (hfy_real)sum[d];
   if (!status && error) *error = off;
   return hfy_base_close_(w, &local, status);

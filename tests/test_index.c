@@ -1770,7 +1770,7 @@ TEST(replaced_keys) {
 /* --- without the keys --- */
 
 #ifndef ALONE_ROUNDS /* -DALONE_ROUNDS=100000: for long */
-#define ALONE_ROUNDS (90 / FEWER)
+#define ALONE_ROUNDS (120 / FEWER)
 #endif
 
 /* beta sim(x, q) in long double. */
@@ -1941,6 +1941,164 @@ TEST(without_keys) {
   if (!CHECK(answered > ALONE_ROUNDS * 2 && certain > answered / 4 && refused > 0))
     printf("    %zu answered, %zu certain, %zu refused\n", answered, certain, refused);
   hfy_work_free(&work[0]), hfy_work_free(&work[1]);
+}
+
+/* One call for many queries, its rows shared out: the bits of one query after another. Some have no answer. */
+TEST(without_keys_in_batches) {
+  enum { N = 4500, D = 24, Q = 7, K = 5 };
+  hfy_rng rng = hfy_rng_seed(73);
+  hfy_real *keys = (hfy_real *)malloc((N + Q) * D * sizeof *keys), *q = keys + N * D;
+  hfy_real *scores = (hfy_real *)malloc((Q + 1) * N * sizeof *scores), best[Q * K], one[K];
+  double errors[Q], off[Q * K], error, of_one[K];
+  size_t top[Q * K], certified[Q], named[K], sure, i, j, sim;
+  hfy_work work;
+  memset(&work, 0, sizeof work);
+  for (sim = 0; sim < 3; sim++) {
+    hfy_index_options options = {SIZE_MAX, 0, 0, HFY_SIM_DOT};
+    const size_t bytes = (options.sim = (hfy_sim)sim, hfy_index_size(N, D, &options));
+    void *memory = malloc(bytes);
+    hfy_index index;
+    normals(&rng, keys, (N + Q) * D, 1);
+    CHECK(hfy_index_build(keys, N, D, 0, &options, memory, bytes, &index, NULL) == HFY_OK);
+    q[2 * D + 5] = not_a_number();
+    fill(q + 4 * D, D, REAL_MAX);
+    fill(scores, Q * N, -777), fill(best, Q * K, -777);
+    crew = 3;
+    CHECK_FAILS(hfy_index_scores(&index, options.sim, 2, q, Q, scores, errors, &work), HFY_ERR_NONFINITE, &work,
+                "queries: NaN or infinity in row 2");
+    CHECK_FAILS(hfy_index_top(&index, options.sim, 2, q, Q, K, top, best, off, certified, &work), HFY_ERR_NONFINITE,
+                &work, "queries: NaN or infinity in row 2");
+    crew = 1;
+    for (j = 0; j < Q; j++) {
+      hfy_real *row = scores + Q * N;
+      if (j == 2 || j == 4) {
+        CHECK(all_are(scores + j * N, N, -777) && all_are(best + j * K, K, -777));
+        CHECK(j == 2 || hfy_index_scores(&index, options.sim, 2, q + j * D, 1, row, NULL, NULL) == HFY_ERR_UNSUPPORTED);
+        continue;
+      }
+      CHECK(hfy_index_scores(&index, options.sim, 2, q + j * D, 1, row, &error, NULL) == HFY_OK);
+      CHECK(hfy_index_top(&index, options.sim, 2, q + j * D, 1, K, named, one, of_one, &sure, NULL) == HFY_OK);
+      CHECK(same_bits(row, scores + j * N, N * sizeof *row) && same_bits(&error, errors + j, sizeof error));
+      CHECK(same_bits(named, top + j * K, sizeof named) && same_bits(one, best + j * K, sizeof one));
+      CHECK(same_bits(of_one, off + j * K, sizeof of_one) && sure == certified[j]);
+      CHECK(hfy_index_top(&index, options.sim, 2, q + j * D, 1, 1, &i, NULL, NULL, NULL, NULL) == HFY_OK && i == named[0]);
+    }
+    free(memory);
+  }
+  free(keys), free(scores);
+  hfy_work_free(&work);
+}
+
+/* What is stored and what is asked decide how much is certified; the weights of scores are as near as it is proven. */
+TEST(without_keys_enough) {
+  enum { N = 600, D = 128 };
+  static const double noise[] = {0, 0.3, 1};
+  hfy_rng rng = hfy_rng_seed(79);
+  hfy_real *keys = (hfy_real *)malloc((N + 1) * D * sizeof *keys), *q = keys + N * D, p[2][N], theta[2][N];
+  hfy_index_options plain = {SIZE_MAX, 0, 0, HFY_SIM_DOT};
+  const size_t bytes = hfy_index_size(N, D, &plain);
+  void *memory = malloc(bytes);
+  hfy_index index;
+  hfy_sep sep;
+  size_t i, j, d, sure = 0, top;
+  double error, scale, sum, most, square, on;
+  CHECK((double)hfy_index_size(1000000, D, &plain) <= 0.3 * (4e6 * D + (double)hfy_index_size(1000000, D, NULL)));
+  normals(&rng, keys, N * D, 1);
+  CHECK(hfy_index_build(keys, N, D, 0, &plain, memory, bytes, &index, NULL) == HFY_OK);
+  for (j = 0; j < 60; j++) {
+    const size_t of = below(&rng, N);
+    for (d = 0; d < D; d++) q[d] = keys[of * D + d] + (hfy_real)(noise[j % 3] * hfy_rng_normal(&rng));
+    CHECK(hfy_index_top(&index, HFY_SIM_DOT, 1, q, 1, 1, &top, NULL, NULL, &i, NULL) == HFY_OK && top == of);
+    sure += i;
+    scale = pow(10, (double)(j % 8) / 2 - 3);
+    CHECK(hfy_index_scores(&index, HFY_SIM_DOT, scale, q, 1, theta[0], &error, NULL) == HFY_OK);
+    CHECK(hfy_sim_scores(HFY_SIM_DOT, scale, keys, N, D, 0, q, 1, theta[1], NULL) == HFY_OK);
+    memset(&sep, 0, sizeof sep);
+    for (i = 0; i < 2; i++) CHECK(hfy_sep_apply(&sep, theta[i], 1, N, p[i], NULL) == HFY_OK);
+    for (sum = 0, i = 0; i < N; i++) sum += fabs((double)p[0][i] - (double)p[1][i]);
+    CHECK(sum <= 2 * tanh(error / 2) + 100 * REAL_EPS);
+    sep.kind = HFY_SEP_SPARSEMAX;
+    for (i = 0; i < 2; i++) CHECK(hfy_sep_apply(&sep, theta[i], 1, N, p[i], NULL) == HFY_OK);
+    for (most = square = on = 0, i = 0; i < N; i++) {
+      const double away = fabs((double)p[0][i] - (double)p[1][i]);
+      most = away > most ? away : most, square += away * away, on += p[0][i] > 0 || p[1][i] > 0;
+    }
+    CHECK(most <= 2 * error + 10 * REAL_EPS && sqrt(square) <= sqrt(on) * error + 10 * REAL_EPS);
+  }
+  if (!CHECK(sure >= 57)) printf("    %zu of 60\n", sure);
+  free(keys), free(memory);
+}
+
+TEST(without_keys_errors) {
+  enum { N = 6, D = 4 };
+  hfy_real keys[N * D], q[2 * D] = {1, 2, 3, 4, 4, 3, 2, 1}, scores[2 * N], out[D], weights[3] = {1, 2, 3};
+  double errors[4];
+  size_t top[4] = {7, 7, 7, 7}, certified[2], rows[3] = {0, 5, 6}, i, bit;
+  hfy_index_options options = {SIZE_MAX, 0, 0, HFY_SIM_EUCLIDEAN};
+  unsigned char memory[2048], room[64];
+  hfy_index index, other;
+  hfy_work work;
+  memset(&work, 0, sizeof work);
+  for (i = 0; i < N * D; i++) keys[i] = (hfy_real)i;
+  CHECK(hfy_index_build(keys, N, D, 0, &options, memory, sizeof memory, &index, NULL) == HFY_OK);
+  fill(scores, 2 * N, -777), fill(out, D, -777);
+#define SCORES(index, sim, beta, q, scores, part) \
+  CHECK_FAILS(hfy_index_scores(index, (hfy_sim)(sim), beta, q, 2, scores, errors, &work), HFY_ERR_ARG, &work, part)
+#define TOP(index, sim, beta, q, k, top, part) \
+  CHECK_FAILS(hfy_index_top(index, (hfy_sim)(sim), beta, q, 2, k, top, scores, errors, certified, &work), HFY_ERR_ARG, \
+              &work, part)
+  SCORES(NULL, 0, 1, q, scores, "index is NULL");
+  SCORES(&index, 0, 1, NULL, scores, "queries is NULL");
+  SCORES(&index, 0, 1, q, NULL, "scores is NULL");
+  SCORES(&index, HFY_SIM_COSINE, 1, q, scores, "sim is 1; it should be 0 or what index was built for, 2");
+  SCORES(&index, 77, 1, q, scores, "sim is 77");
+  SCORES(&index, 0, 0, q, scores, "beta is 0; it should be finite and at least 1e-300");
+  SCORES(&index, 0, -1, q, scores, "beta is -1");
+  SCORES(&index, 0, HUGE_VAL, q, scores, "beta is");
+  SCORES(&index, 0, (double)NAN, q, scores, "beta is");
+  TOP(NULL, 0, 1, q, 2, top, "index is NULL");
+  TOP(&index, 0, 1, NULL, 2, top, "queries is NULL");
+  TOP(&index, 0, 1, q, 2, NULL, "top is NULL");
+  TOP(&index, 0, 1, q, 0, top, "k is 0; it should be at least 1 and at most index->count, 6");
+  TOP(&index, 0, 1, q, 7, top, "k is 7");
+  TOP(&index, HFY_SIM_COSINE, 1, q, 2, top, "sim is 1");
+  CHECK_FAILS((hfy_index_top(&index, HFY_SIM_DOT, 1, q, SIZE_MAX / 8, 1, top, scores, errors, certified, &work)),
+              HFY_ERR_ARG, &work, "n_queries is");
+  CHECK(hfy_index_scores(&index, HFY_SIM_DOT, 1, NULL, 0, NULL, NULL, &work) == HFY_OK);
+  CHECK_FAILS(hfy_index_scores(&index, HFY_SIM_DOT, REAL_MAX, q, 2, scores, errors, &work), HFY_ERR_NONFINITE, &work,
+              "row 0: scores beyond");
+  CHECK_FAILS(hfy_index_project(NULL, rows, 3, NULL, out, errors, &work), HFY_ERR_ARG, &work, "index is NULL");
+  CHECK_FAILS(hfy_index_project(&index, rows, 3, NULL, NULL, errors, &work), HFY_ERR_ARG, &work, "out is NULL");
+  CHECK_FAILS(hfy_index_project(&index, rows, 3, NULL, out, errors, &work), HFY_ERR_ARG, &work,
+              "rows[2] is 6; it should be below index->count, 6");
+  CHECK_FAILS(hfy_index_project(&index, NULL, 7, NULL, out, errors, &work), HFY_ERR_ARG, &work, "rows[6] is 6");
+  for (i = 0; i < 3; i++) {
+    weights[1] = (hfy_real)(i == 0 ? (double)not_a_number() : i == 1 ? -HUGE_VAL : REAL_MAX);
+    CHECK_FAILS(hfy_index_project(&index, NULL, 3, weights, out, errors, &work), HFY_ERR_NONFINITE, &work, "weights");
+  }
+  for (bit = 0; bit < 8 * sizeof index; bit++) { /* each bit of each member, but for where data points */
+    other = index;
+    ((unsigned char *)&other)[bit / 8] ^= (unsigned char)(1u << bit % 8);
+    if (bit / 8 < sizeof index.data ? bit % 64 > 5 : bit / 8 >= offsetof(hfy_index, generation)) continue;
+    TOP(&other, 0, 1, q, 2, top, "index");
+    CHECK(hfy_index_project(&other, rows, 2, NULL, out, errors, &work) == HFY_ERR_ARG);
+  }
+  CHECK(all_are(scores, 2 * N, -777) && all_are(out, D, -777) && top[0] == 7 && top[3] == 7);
+  for (i = 0; i < 400; i++) { /* bytes: found by the check; else an answer or a status */
+    unsigned char *byte = (unsigned char *)(uintptr_t)index.data + (i < index.bytes ? i : 0);
+    const unsigned char was = *byte;
+    hfy_status status;
+    *byte = (unsigned char)(i % 2 ? 0xFF : was ^ 0x7F);
+    status = hfy_index_top(&index, i % 3 ? options.sim : HFY_SIM_DOT, 1, q, 2, 2, top, scores, errors, certified, &work);
+    CHECK(status == HFY_OK || status == HFY_ERR_NONFINITE);
+    CHECK(status || (top[0] < N && top[3] < N && fabs((double)scores[0]) <= REAL_MAX && errors[0] <= DBL_MAX));
+    if (was != *byte && i < N * D)
+      CHECK_FAILS(hfy_index_check(&index, NULL, N, D, 0, &work), HFY_ERR_ARG, &work, "index->data have changed");
+    *byte = was;
+  }
+  hfy_work_free(&work);
+  work.buffer = room, work.capacity = sizeof room, work.owned = 0;
+  CHECK_FAILS(hfy_index_scores(&index, HFY_SIM_DOT, 1, q, 2, scores, errors, &work), HFY_ERR_NOMEM, &work, "capacity");
 }
 
 /* --- changes --- */
@@ -2331,6 +2489,9 @@ int main(int argc, char **argv) {
   RUN(damaged_bytes);
   RUN(replaced_keys);
   RUN(without_keys);
+  RUN(without_keys_in_batches);
+  RUN(without_keys_enough);
+  RUN(without_keys_errors);
   RUN(a_share_left_out);
   RUN(nothing_seen_is_nothing_left_out);
   RUN(updates);
