@@ -9867,9 +9867,8 @@ HFY_PRIVATE_ hfy_real hfy_index_about_(const hfy_index_alone_ *a, size_t row) {
   return (hfy_real)(0.5 * (double)a->lower[row] + 0.5 * (double)a->upper[row]);
 }
 HFY_PRIVATE_ double hfy_index_off_(const hfy_index_alone_ *a, size_t row) {
-  const double low = (double)a->lower[row], up = (double)a->upper[row], about = (double)hfy_index_about_(a, row);
-  const double far = up - about > about - low ? up - about : about - low, size = up > -low ? fabs(up) : fabs(low);
-  return (far + HFY_REAL_EPS_ * size) * (1 + 4 * DBL_EPSILON) + HFY_REAL_MIN_;
+  const double low = (double)a->lower[row], up = (double)a->upper[row], size = up > -low ? fabs(up) : fabs(low);
+  return (0.5 * up - 0.5 * low + HFY_REAL_EPS_ * size) * (1 + 4 * DBL_EPSILON) + HFY_REAL_MIN_;
 }
 
 /* Checks a call by an index alone and plans it. missing: the first array that is NULL. */
