@@ -2,8 +2,8 @@
 #define HFY_STATIC /* what no test reaches is not compiled */
 #define HFY_IMPLEMENTATION
 #include <stddef.h>
-static int crew = 1; /* what tests share a call among, the last task first */
-#define HFY_WORKERS crew
+static int helping = 1; /* what tests share a call among, the last task first */
+#define HFY_WORKERS helping
 #define HFY_PARALLEL_FOR(n, body, context) \
   do { \
     for (size_t task_ = (n); task_--;) (body)((context), task_); \
@@ -1778,12 +1778,12 @@ static long double exact_score(hfy_sim sim, double beta, const hfy_real *x, cons
   long double dot = 0, xx = 0, qq = 0, away = 0;
   size_t d;
   for (d = 0; d < dim; d++) {
-    const long double a = x[d], b = q[d];
+    const long double a = (long double)x[d], b = (long double)q[d];
     dot += a * b, xx += a * a, qq += b * b, away += (a - b) * (a - b);
   }
-  if (sim == HFY_SIM_EUCLIDEAN) return -0.5L * beta * away;
-  if (sim == HFY_SIM_COSINE) return xx > 0 && qq > 0 ? beta * (dot / sqrtl(xx) / sqrtl(qq)) : 0;
-  return beta * dot;
+  if (sim == HFY_SIM_EUCLIDEAN) return -0.5L * (long double)beta * away;
+  if (sim == HFY_SIM_COSINE) return xx > 0 && qq > 0 ? (long double)beta * (dot / sqrtl(xx) / sqrtl(qq)) : 0;
+  return (long double)beta * dot;
 }
 
 /* Rows by score, best first, ties by place: what a retrieval names. */
@@ -1870,10 +1870,11 @@ static void check_project(hfy_rng *rng, const victim *v) {
   if (!CHECK(status == HFY_OK)) return;
   for (d = 0; d < v->net.dim; d++) {
     long double sum = 0;
-    for (i = 0; i < n; i++) sum += (weighted ? (long double)weights[i] : 1) * v->keys[rows[i] * v->net.dim + d];
-    away += (sum - out[d]) * (sum - out[d]);
+    for (i = 0; i < n; i++)
+      sum += (weighted ? (long double)weights[i] : 1) * (long double)v->keys[rows[i] * v->net.dim + d];
+    away += (sum - (long double)out[d]) * (sum - (long double)out[d]);
   }
-  if (!CHECK(sqrtl(away) <= error)) printf("    %zu rows: off by %Lg, said %g\n", n, sqrtl(away), error);
+  if (!CHECK(sqrtl(away) <= (long double)error)) printf("    %zu rows: off by %Lg, said %g\n", n, sqrtl(away), error);
 }
 
 /* Anything at all: the bounds hold, what is certified is what the keys would have said, bits are alike. */
@@ -1908,12 +1909,14 @@ TEST(without_keys) {
       int within = 1, right = 1;
       if (i == 1) memcpy(q, v.keys + below(&rng, n) * dim, dim * sizeof *q);
       for (d = 0; i == 2 && d < dim; d++)
-        q[d] = (hfy_real)(round % 3 ? hfy_rng_normal(&rng) * pow(10, (double)below(&rng, 60) - 30) : d < dim / 2 ? 0 : -q[d]);
-      if (round % 2 && kind != HUGE_KEYS) beta /= i ? 1 : hfy_base_min_(dim, 9);
-      work[0].isa = HFY_ISA_BEST, work[1].isa = HFY_ISA_SCALAR, crew = (int)(round % 3) + 1;
+        q[d] = round % 3   ? (hfy_real)(hfy_rng_normal(&rng) * pow(10, (double)below(&rng, 60) - 30))
+               : d < dim / 2 ? 0
+                             : -q[d];
+      if (round % 2 && kind != HUGE_KEYS) beta /= i ? 1 : (double)hfy_base_min_(dim, 9);
+      work[0].isa = HFY_ISA_BEST, work[1].isa = HFY_ISA_SCALAR, helping = (int)(round % 3) + 1;
       if (!hfy_simd_choose_(&work[1])) work[1].isa = HFY_ISA_BEST;
       status = ask_alone(&v.index, sim, beta, q, k, &one, &work[0]);
-      crew = 1;
+      helping = 1;
       CHECK(ask_alone(&v.index, sim, beta, q, k, &two, &work[1]) == status && same_bits(&one, &two, sizeof one));
       if (status) {
         CHECK(status == HFY_ERR_UNSUPPORTED || (status == HFY_ERR_NONFINITE && sim != HFY_SIM_COSINE));
@@ -1922,13 +1925,14 @@ TEST(without_keys) {
         continue;
       }
       for (l = 0; l < n; l++) /* DBL_MAX: NaN and infinity are not within it */
-        within &= fabsl(exact_score(sim, beta, v.keys + l * dim, q, dim) - one.score[l]) <= one.error &&
-                  one.error <= DBL_MAX;
+        within &= fabsl(exact_score(sim, beta, v.keys + l * dim, q, dim) - (long double)one.score[l]) <=
+                      (long double)one.error && one.error <= DBL_MAX;
       in_order(one.score, n, k, want);
       for (l = 0; l < k; l++)
         right &= want[l] == one.top[l] && one.best[l] >= one.score[want[l]] && one.best[l] <= one.score[want[l]] &&
                  one.off[l] <= one.error &&
-                 fabsl(exact_score(sim, beta, v.keys + want[l] * dim, q, dim) - one.best[l]) <= one.off[l];
+                 fabsl(exact_score(sim, beta, v.keys + want[l] * dim, q, dim) - (long double)one.best[l]) <=
+                     (long double)one.off[l];
       if (!CHECK(within && right && one.certified <= k))
         printf("    round %zu: %s, %zu x %zu, sim %d of %d, beta %g, k %zu: within %d right %d\n", round, kind_name[kind],
                n, dim, (int)sim, (int)of, beta, k, within, right);
@@ -1964,12 +1968,12 @@ TEST(without_keys_in_batches) {
     fill(q + 4 * D, D, REAL_MAX);
     fill(scores, Q * N, -777), fill(best, Q * K, -777);
     errors[2] = errors[4] = -777;
-    crew = 3;
+    helping = 3;
     CHECK_FAILS(hfy_index_scores(&index, options.sim, 2, q, Q, scores, errors, &work), HFY_ERR_NONFINITE, &work,
                 "queries: NaN or infinity in row 2");
     CHECK_FAILS(hfy_index_top(&index, options.sim, 2, q, Q, K, top, best, off, certified, &work), HFY_ERR_NONFINITE,
                 &work, "queries: NaN or infinity in row 2");
-    crew = 1;
+    helping = 1;
     for (j = 0; j < Q; j++) {
       hfy_real *row = scores + Q * N;
       if (j == 2 || j == 4) {
