@@ -9913,7 +9913,8 @@ HFY_PRIVATE_ hfy_status hfy_index_aim_alone_(hfy_index_alone_ *a, const hfy_real
                           "its scores have no bounds", j);
   hfy_index_level_rows_(&a->seek, &a->s, &a->level);
   hfy_base_parallel_((index->count + a->span - 1) / a->span, hfy_index_ends_, a);
-  for (i = 0; i < index->count; i++) finite &= a->upper[i] <= quarter && a->lower[i] >= -quarter;
+  for (i = 0; i < index->count; i++) /* in this order, or bytes are damaged */
+    finite &= -quarter <= a->lower[i] && a->lower[i] <= a->upper[i] && a->upper[i] <= quarter;
   return finite ? HFY_OK
                 : hfy_base_fail_(work, HFY_ERR_NONFINITE, "queries, row %z: scores beyond a quarter of the range of "
                                  "hfy_real; or the bytes at index->data have changed", j);

@@ -2108,6 +2108,15 @@ TEST(without_keys_errors) {
       CHECK_FAILS(hfy_index_check(&index, NULL, N, D, 0, &work), HFY_ERR_ARG, &work, "index->data have changed");
     *byte = was;
   }
+  CHECK(hfy_index_build(keys, N, D, 0, &options, memory, sizeof memory, &index, NULL) == HFY_OK);
+  for (i = 0; i < N; i++) { /* errors of -infinity */
+    hfy_index_view_ view;
+    CHECK(hfy_index_open_(&index, N, D, &view, &work) == HFY_OK);
+    view.error[i] = -(float)HUGE_VAL;
+    CHECK_FAILS(hfy_index_scores(&index, HFY_SIM_DOT, 1, q, 2, scores, errors, &work), HFY_ERR_NONFINITE, &work,
+                "the bytes at index->data have changed");
+    view.error[i] = 0;
+  }
   options.sim = HFY_SIM_COSINE;
   fill(keys, N * D, 0); /* all equal: none before another */
   CHECK(hfy_index_build(keys, N, D, 0, &options, memory, sizeof memory, &index, NULL) == HFY_OK);
