@@ -72,6 +72,7 @@
    hfy_energy_gradient and hfy_energy_vjp.
    Large memories: hfy_index_build prepares the keys once, and retrievals with a margin then read 4 to 40 times fewer
    bytes for the same bits; hfy_shard_find, _merge and _finish answer over patterns that lie in several places.
+   hfy_index_top, _scores and _project need no keys beside it: a quarter of the memory, answers with certified bounds.
    Beside it: hfy_theory_ computes what is promised for a net (radii, capacities, error bounds), hfy_recall_ gives
    back one item after another, hfy_structure_ solves SparseMAP over structures of yours. Memories of other kinds:
    hfy_binary_ (bit by bit), hfy_kernel_ (trained, on packed bits), hfy_rate_ (graded patterns and their stability).
@@ -416,6 +417,9 @@ typedef double hfy_real;
 #define hfy_index_update hfy_index_update_d
 #define hfy_index_remove hfy_index_remove_d
 #define hfy_index_check hfy_index_check_d
+#define hfy_index_scores hfy_index_scores_d
+#define hfy_index_top hfy_index_top_d
+#define hfy_index_project hfy_index_project_d
 #define hfy_structure_ksubsets hfy_structure_ksubsets_d
 #define hfy_structure_at_most hfy_structure_at_most_d
 #define hfy_structure_sequence hfy_structure_sequence_d
@@ -805,9 +809,44 @@ HFY_API hfy_status hfy_index_update(hfy_index *index, const hfy_real *keys, size
 HFY_API hfy_status hfy_index_remove(hfy_index *index, size_t first, size_t n, hfy_work *work);
 
 /* The full check that an index belongs to these keys and is whole: reads every byte of both. (A retrieval looks at
-   less: see hfy_index.) Errors: ARG (NULL, another version, precision or shape, keys or data that have changed). */
+   less: see hfy_index.) keys NULL: only that the index is whole.
+   Errors: ARG (NULL, another version, precision or shape, keys or data that have changed). */
 HFY_API hfy_status hfy_index_check(const hfy_index *index, const hfy_real *keys, size_t count, size_t dim,
                                    size_t key_stride, hfy_work *work);
+
+/* --- an index without its keys: dim + 20 bytes per pattern ---
+   The functions below read nothing but an index: keys may be freed after the build (options->prefix SIZE_MAX, as they
+   read no directions; hfy_index_remove serves, hfy_index_update needs all keys). What hfy_retrieve computes from the
+   keys on any instruction set, and the exact beta sim, lie within the bounds returned (docs/math.md 13.12). Bits are
+   the same on every instruction set and for any threads; those of a query do not depend on the others. sim: DOT or
+   what the index was built for. beta: at least 1e-300; no default. Members of *index are checked in every call, bytes
+   at index->data by hfy_index_check(index, NULL, ...) only.
+   Errors before anything is written: ARG (NULL, sim, beta, k, a member), NOMEM (scratch: two hfy_real per pattern, 14
+   dim, 2 KiB per worker). Of one query, whose outputs stay untouched while all others are answered; the first is
+   returned: NONFINITE (it holds NaN or infinity; scores beyond a quarter of the range of hfy_real), UNSUPPORTED (so
+   large or small beside the keys that no bound holds; COSINE: all 0). */
+
+/* scores: n_queries x count, about theta = beta sim(keys, query). errors: n_queries, or NULL: |score - theta| is at
+   most that for every pattern. hfy_sep_apply makes weights of the scores; those of theta differ by 2 tanh(e / 2) in sum
+   at most (SOFTMAX, e = errors[j]), by 2 e each (SPARSEMAX): math 13.13. Cost: count dim bytes read per query. */
+HFY_API hfy_status hfy_index_scores(const hfy_index *index, hfy_sim sim, double beta, const hfy_real *queries,
+                                    size_t n_queries, hfy_real *scores, double *errors, hfy_work *work);
+
+/* The k patterns (1 <= k <= count) of the largest scores, best first; of equal ones the lowest index first.
+   top, scores, errors: n_queries x k, |scores - theta| <= errors entry by entry. certified: n_queries; the first
+   certified[j] entries are proven to be those that hfy_retrieve finds among the keys, in its order (ARGMAX, KSUBSETS);
+   certified[j] = k proves the list. All but top may be NULL. Of patterns whose keys are equal none is certified.
+   EXAMPLE  hfy_index_options plain = { .prefix = SIZE_MAX };   for hfy_index_size and hfy_index_build; free(keys);
+            status = hfy_index_top(&index, HFY_SIM_DOT, 1, query, 1, 1, &best, NULL, NULL, &certified, &work); */
+HFY_API hfy_status hfy_index_top(const hfy_index *index, hfy_sim sim, double beta, const hfy_real *queries,
+                                 size_t n_queries, size_t k, size_t *top, hfy_real *scores, double *errors,
+                                 size_t *certified, hfy_work *work);
+
+/* out (dim) = sum of weights[i] times key rows[i] as the index holds it, i < n. weights NULL: all 1; rows NULL: 0 ..
+   n-1. *error, or NULL: how far from the same sum of the keys that is at most, as a Euclidean distance. Nothing is
+   written on an error: ARG (NULL, a row, a member), NOMEM (scratch: 8 dim bytes), NONFINITE (a weight; a sum). */
+HFY_API hfy_status hfy_index_project(const hfy_index *index, const size_t *rows, size_t n, const hfy_real *weights,
+                                     hfy_real *out, double *error, hfy_work *work);
 
 #endif /* HFY_HAS_INDEX_ */
 
@@ -8937,11 +8976,11 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_check(const hfy_index *index, const hfy_
   hfy_work local, *w = hfy_base_open_(work, &local);
   size_t stride = key_stride ? key_stride : dim;
   hfy_index_view_ view;
-  hfy_status status = hfy_base_null_(w, !index ? "index" : !keys ? "keys" : NULL);
+  hfy_status status = hfy_base_null_(w, !index ? "index" : NULL);
   if (!status && stride < dim)
     status = hfy_base_fail_(w, HFY_ERR_ARG, "key_stride is %z; it should be 0 or at least dim, %z", key_stride, dim);
   if (!status) status = hfy_index_open_(index, count, dim, &view, w);
-  if (!status) status = hfy_index_matches_(&view, keys, 0, count, dim, stride, count, w);
+  if (!status && keys) status = hfy_index_matches_(&view, keys, 0, count, dim, stride, count, w);
   if (!status && index->content != hfy_index_frame_(&view, index) + hfy_index_content_(&view, index, 0, count))
     status = hfy_base_fail_(w, HFY_ERR_ARG, "the bytes at index->data have changed since they were built");
   return hfy_base_close_(w, &local, status);
@@ -8959,6 +8998,7 @@ typedef struct hfy_index_seek_ {
   size_t workers; /* that share one query's search */
   hfy_sim sim;    /* DOT, or what the index is for */
   int sparse;     /* masks leave: 1: few rows; 2: so few of a tile that queries are better sought alone */
+  int keyless;    /* no keys: bounds hold for the scores of any instruction set, and their bits are alike on all */
   double slack;   /* of a squared distance, relative */
   double beta;    /* > 0 */
   double over;    /* what a bias is multiplied by: 1, or 1 over the beta that scores wait for */
@@ -9081,23 +9121,26 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ int hfy_index_holds_(const hfy_index_seek_ *seek
   return squares <= far * far;
 }
 
-/* Starts searches over keys with an index of theirs. beta, width, kth and workers are the caller's to set. */
+/* Starts searches over keys with an index of theirs, or (keys NULL) by the index alone. beta, width, kth and workers
+   are the caller's to set. */
 HFY_COLD_ hfy_status hfy_index_begin_(const hfy_index *index, const hfy_simd_ *simd, const hfy_real *keys,
                                       size_t count, size_t dim, size_t key_stride, hfy_index_seek_ *seek,
                                       hfy_work *work) {
   hfy_status status;
   memset(seek, 0, sizeof *seek);
   status = hfy_index_open_(index, count, dim, &seek->view, work);
-  if (!status)
+  if (!status && keys)
     status = hfy_index_matches_(&seek->view, keys, 0, count, dim, key_stride, HFY_INDEX_SAMPLES_, work);
   if (status) return status;
+  seek->keyless = !keys;
   seek->index = index;
   seek->unit = hfy_index_power_of_(-index->exponent);
   seek->simd = simd;
   seek->int8 = hfy_simd_int8_of_(simd->isa);
   seek->slack = 2 * hfy_sim_slack_(dim) + 4 * HFY_REAL_EPS_ + 8 * DBL_EPSILON;
-  if (!hfy_index_holds_(seek, keys, 0) || !hfy_index_holds_(seek, keys + count / 2 * key_stride, count / 2) ||
-      !hfy_index_holds_(seek, keys + (count - 1) * key_stride, count - 1))
+  if (keys &&
+      (!hfy_index_holds_(seek, keys, 0) || !hfy_index_holds_(seek, keys + count / 2 * key_stride, count / 2) ||
+       !hfy_index_holds_(seek, keys + (count - 1) * key_stride, count - 1)))
     return hfy_base_fail_(work, HFY_ERR_ARG, "index->data is not what was built of these keys");
   return HFY_OK;
 }
@@ -9110,7 +9153,10 @@ HFY_COLD_ int hfy_index_aim_sim_(const hfy_index_seek_ *seek, const hfy_real *q,
   double along = 0, half;
   size_t d;
   if (seek->sim == HFY_SIM_COSINE) {
-    hfy_sim_inverse_norms_(seek->simd, q, dim, 1, dim, &s->own);
+    const double length = ldexp(s->norm, s->exponent);
+    if (seek->keyless && ((double)dim + 64) * HFY_REAL_MIN_ > 1e-4 * length * length) return 0;
+    s->own = 1 / length; /* 1.2e-4 of it at most from what kernels make of it */
+    if (!seek->keyless) hfy_sim_inverse_norms_(seek->simd, q, dim, 1, dim, &s->own);
     half = s->own / unit;
     s->own = ldexp(s->own, s->exponent);
     return half * 1.1e12 < HFY_REAL_EPS_ / HFY_REAL_MIN_ / 2 && half * 2.8e-14 > 8 / HFY_REAL_MAX_;
@@ -9181,9 +9227,9 @@ HFY_PRIVATE_ hfy_real hfy_index_theta_(const hfy_index_seek_ *seek, double bound
 }
 
 /* The most steps on either side of 0 whose dots fit in 32 bits, or two bytes. */
-HFY_PRIVATE_ double hfy_index_levels_(const hfy_simd_int8_ *int8, size_t dim) {
+HFY_PRIVATE_ double hfy_index_levels_(int planes, size_t dim) {
   double most = floor(2147483647.0 / (128.0 * (double)hfy_base_min_(dim, HFY_SIMD_SEGMENT_)));
-  return int8->planes || most > 32639 ? 32639 : most; /* 127 * 256 + 127: two bytes with a sign */
+  return planes || most > 32639 ? 32639 : most; /* 127 * 256 + 127: two bytes with a sign */
 }
 
 /* For q^ = step * s->whole: middle = m.(q - q^), how far that may be off (about), and rest >= |q - q^|. */
@@ -9210,6 +9256,7 @@ typedef struct hfy_index_level_ {
   const int32_t *sum;
   hfy_simd_wide_ q;
   double step, A, B, C, shift, planes, own;
+  double middle, about; /* rows: shift's two parts, what moves a bound and what widens it */
   hfy_index_power_ unit;
 } hfy_index_level_;
 
@@ -9218,7 +9265,7 @@ HFY_COLD_ void hfy_index_begin_level_(const hfy_index_seek_ *seek, const double 
                                       hfy_index_level_ *l) {
   size_t d, behind = hfy_index_padded_(n) - n;
   memset(l, 0, sizeof *l);
-  l->step = hfy_index_quantise_(v, n, hfy_index_levels_(seek->int8, n), s->whole, NULL, NULL);
+  l->step = hfy_index_quantise_(v, n, hfy_index_levels_(seek->int8->planes && !seek->keyless, n), s->whole, NULL, NULL);
   for (d = 0; d < n; d++) { /* the planes of kernels that have them */
     s->high[d] = (unsigned char)((unsigned)(s->whole[d] + 32768) >> 8);
     s->low[d] = (unsigned char)((unsigned)(s->whole[d] + 32768) & 255);
@@ -9288,6 +9335,8 @@ HFY_COLD_ void hfy_index_level_rows_(const hfy_index_seek_ *seek, hfy_index_scra
   l->b = seek->view.spread;
   l->A = s->norm * (1 + 1e-13);
   l->shift = middle + off + s->about + s->beside;
+  l->middle = middle + s->beside;
+  l->about = off + s->about;
 }
 
 /* Those of the prefix, of n queries at once: the directions are read once for all.   (math 13.4) */
@@ -9805,6 +9854,242 @@ HFY_PRIVATE_ size_t hfy_index_listed_(const hfy_index_seek_ *seek, size_t j, siz
     upper[index[l]] = one->above[l];
   }
   return one->count;
+}
+
+/* --- an index without its keys   (math 13.12) --- */
+
+/* A call. */
+typedef struct hfy_index_alone_ {
+  hfy_index_seek_ seek;
+  hfy_index_scratch_ s;
+  hfy_index_level_ level;
+  hfy_real *lower, *upper; /* theta of every row lies between them */
+  double most;             /* and these two within it; NaN becomes that */
+  size_t span;             /* rows of a task */
+  hfy_work later;          /* messages after the first */
+} hfy_index_alone_;
+
+/* theta of a bound of a row's dot, from that side. */
+HFY_PRIVATE_ hfy_real hfy_index_end_(const hfy_index_alone_ *a, double bound, int side, size_t row) {
+  const hfy_index_level_ *l = &a->level;
+  double own = l->own;
+  if (a->seek.sim == HFY_SIM_DOT) return (hfy_real)(a->seek.beta * (bound * l->unit.a * l->unit.b));
+  if (a->seek.sim == HFY_SIM_COSINE) own *= (bound > 0) == (side > 0) ? 1.00013 : 0.99987; /* 1/|q| of any kernel */
+  return hfy_index_theta_(&a->seek, bound, own, side, &l->unit, NULL, row);
+}
+
+HFY_PRIVATE_ void hfy_index_ends_(void *context, size_t task) {
+  const hfy_index_alone_ *a = (const hfy_index_alone_ *)context;
+  const hfy_index_level_ *l = &a->level;
+  size_t from = task * a->span, end = hfy_base_min_(from + a->span, a->seek.index->count), i, now;
+  double *dots = a->s.dots + task * HFY_INDEX_CHUNK_;
+  for (; from < end; from += now) {
+    now = hfy_base_min_(HFY_INDEX_CHUNK_, end - from);
+    a->seek.int8->dot(l->rows + from * l->stride, l->stride, NULL, now, &l->q, dots);
+    for (i = 0; i < now; i++) {
+      const size_t row = from + i;
+      const double middle = (dots[i] - l->planes * (double)l->sum[row]) * (double)l->scale[row] * l->step + l->middle;
+      const double reach = (double)l->a[row] * l->A + ((double)l->b[row] * l->B + l->about);
+      const double up = (double)hfy_index_end_(a, middle + reach, 1, row);
+      const double low = (double)hfy_index_end_(a, middle - reach, -1, row);
+      a->upper[row] = (hfy_real)(up <= a->most ? up : a->most);
+      a->lower[row] = (hfy_real)(low >= -a->most ? low : -a->most);
+    }
+  }
+}
+
+/* The approximate score, half way; and how far theta, or the exact score that it is a rounding of, can be off. */
+HFY_PRIVATE_ hfy_real hfy_index_about_(const hfy_index_alone_ *a, size_t row) {
+  return (hfy_real)(0.5 * (double)a->lower[row] + 0.5 * (double)a->upper[row]);
+}
+HFY_PRIVATE_ double hfy_index_off_(const hfy_index_alone_ *a, size_t row) {
+  const double low = (double)a->lower[row], up = (double)a->upper[row], size = up > -low ? fabs(up) : fabs(low);
+  return (0.5 * up - 0.5 * low + HFY_REAL_EPS_ * size) * (1 + 4 * DBL_EPSILON) + HFY_REAL_MIN_;
+}
+
+/* Checks a call by an index alone and plans it. missing: the first array that is NULL. */
+HFY_COLD_ hfy_status hfy_index_begin_alone_(const hfy_index *index, hfy_sim sim, double beta, size_t n_queries,
+                                            const char *missing, hfy_index_alone_ *a, hfy_work *w) {
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
+  const hfy_simd_ *simd = hfy_simd_choose_(w);
+  hfy_status status = simd ? hfy_base_null_(w, missing) : HFY_ERR_UNSUPPORTED;
+  if (!status) status = hfy_index_begin_(index, simd, NULL, index->count, index->dim, 0, &a->seek, w);
+  if (status) return status;
+  if (sim != HFY_SIM_DOT && (size_t)sim != index->sim)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "sim is %z; it should be 0 or what index was built for, %z", (size_t)sim,
+                          index->sim);
+  if (!(beta >= 1e-300) || !hfy_base_is_finite_(beta))
+    return hfy_base_should_(w, "", "beta", beta, "finite and at least 1e-300");
+  if (!hfy_base_fits_(n_queries, hfy_base_plus_(index->count, index->dim), sizeof(double)))
+    return hfy_base_fail_(w, HFY_ERR_ARG, "n_queries is %z; arrays of that size cannot exist", n_queries);
+  a->seek.sim = sim;
+  a->seek.beta = beta;
+  a->seek.over = 1;
+  a->seek.workers = hfy_base_min_(hfy_base_workers_(), index->count / HFY_INDEX_SHARE_ + 1);
+  a->span = (index->count + a->seek.workers - 1) / a->seek.workers;
+  a->most = sim == HFY_SIM_COSINE ? 1.001 * (1 + 8 * ((double)index->dim + 64) * HFY_REAL_EPS_) * beta : HUGE_VAL;
+  while (hfy_base_layout_(&arena, w, &status)) {
+    hfy_index_plan_(&arena, &a->seek, 1, &a->s);
+    a->lower = HFY_TAKE_(&arena, hfy_real, index->count);
+    a->upper = HFY_TAKE_(&arena, hfy_real, index->count);
+  }
+  return status;
+}
+
+/* Bounds of all rows for query j. */
+HFY_PRIVATE_ hfy_status hfy_index_aim_alone_(hfy_index_alone_ *a, const hfy_real *queries, size_t j, hfy_work *work) {
+  const hfy_index *index = a->seek.index;
+  const hfy_real *q = queries + j * index->dim, quarter = (hfy_real)(HFY_REAL_MAX_ / 4);
+  size_t i;
+  int finite = 1;
+  if (!hfy_base_is_finite_(hfy_index_largest_(q, index->dim)))
+    return hfy_base_fail_(work, HFY_ERR_NONFINITE, "queries: NaN or infinity in row %z; all should be finite", j);
+  if (!hfy_index_aim_(&a->seek, q, &a->s))
+    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "queries, row %z: so large or small beside the keys, or 0, that "
+                          "its scores have no bounds", j);
+  hfy_index_level_rows_(&a->seek, &a->s, &a->level);
+  hfy_base_parallel_((index->count + a->span - 1) / a->span, hfy_index_ends_, a);
+  for (i = 0; i < index->count; i++) /* in this order, or bytes are damaged */
+    finite &= -quarter <= a->lower[i] && a->lower[i] <= a->upper[i] && a->upper[i] <= quarter;
+  return finite ? HFY_OK
+                : hfy_base_fail_(work, HFY_ERR_NONFINITE, "queries, row %z: scores beyond a quarter of the range of "
+                                 "hfy_real; or the bytes at index->data have changed", j);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_index_scores(const hfy_index *index, hfy_sim sim, double beta,
+                                               const hfy_real *queries, size_t n_queries, hfy_real *scores,
+                                               double *errors, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  const char *missing = !index ? "index" : !n_queries ? NULL : !queries ? "queries" : !scores ? "scores" : NULL;
+  hfy_index_alone_ a;
+  hfy_status status = hfy_index_begin_alone_(index, sim, beta, n_queries, missing, &a, w), first = HFY_OK;
+  size_t i, j;
+  for (j = 0; !status && j < n_queries; j++) {
+    const hfy_status one = hfy_index_aim_alone_(&a, queries, j, first ? &a.later : w);
+    double off, most = 0;
+    if (!first) first = one;
+    for (i = 0; !one && i < index->count; i++) {
+      scores[j * index->count + i] = hfy_index_about_(&a, i);
+      off = errors ? hfy_index_off_(&a, i) : 0;
+      most = off > most ? off : most;
+    }
+    if (!one && errors) errors[j] = most;
+  }
+  return hfy_base_close_(w, &local, status ? status : first);
+}
+
+/* Does row x come after y? */
+HFY_PRIVATE_ int hfy_index_after_(const hfy_index_alone_ *a, size_t x, size_t y) {
+  const hfy_real of_x = hfy_index_about_(a, x), of_y = hfy_index_about_(a, y);
+  return of_x < of_y || (!(of_x > of_y) && x > y);
+}
+
+/* Restores a heap of rows, the last in order first, from `root` down. */
+HFY_PRIVATE_ void hfy_index_sift_(const hfy_index_alone_ *a, size_t *heap, size_t root, size_t end) {
+  const size_t row = heap[root];
+  size_t child;
+  for (; (child = 2 * root + 1) < end; root = child) {
+    if (child + 1 < end && hfy_index_after_(a, heap[child + 1], heap[child])) child++;
+    if (!hfy_index_after_(a, heap[child], row)) break;
+    heap[root] = heap[child];
+  }
+  heap[root] = row;
+}
+
+/* The k best rows, best first. Returns how many of them are certain. */
+HFY_PRIVATE_ size_t hfy_index_best_(const hfy_index_alone_ *a, size_t k, size_t *top) {
+  const size_t n = a->seek.index->count;
+  hfy_real rest = (hfy_real)-HUGE_VAL, bar; /* no row that is not listed has more than rest */
+  size_t i, sure = k;
+  for (i = 0; i < k; i++) top[i] = i;
+  for (i = k / 2; i--;) hfy_index_sift_(a, top, i, k);
+  bar = hfy_index_about_(a, top[0]);
+  for (i = k; i < n; i++) {
+    size_t row = i;
+    if (a->upper[i] > bar && hfy_index_after_(a, top[0], i)) {
+      row = top[0];
+      top[0] = i;
+      hfy_index_sift_(a, top, 0, k);
+      bar = hfy_index_about_(a, top[0]);
+    }
+    rest = a->upper[row] > rest ? a->upper[row] : rest;
+  }
+  for (i = k; --i;) {
+    const size_t row = top[i];
+    top[i] = top[0];
+    top[0] = row;
+    hfy_index_sift_(a, top, 0, i);
+  }
+  for (i = k; i--;) {
+    if (!(a->lower[top[i]] > rest)) sure = i;
+    rest = a->upper[top[i]] > rest ? a->upper[top[i]] : rest;
+  }
+  return sure;
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_index_top(const hfy_index *index, hfy_sim sim, double beta, const hfy_real *queries,
+                                            size_t n_queries, size_t k, size_t *top, hfy_real *scores, double *errors,
+                                            size_t *certified, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  const char *missing = !index ? "index" : !n_queries ? NULL : !queries ? "queries" : !top ? "top" : NULL;
+  hfy_index_alone_ a;
+  hfy_status status = hfy_index_begin_alone_(index, sim, beta, n_queries, missing, &a, w), first = HFY_OK;
+  size_t i, j;
+  if (!status && (!k || k > index->count))
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "k is %z; it should be at least 1 and at most index->count, %z", k,
+                            index->count);
+  for (j = 0; !status && j < n_queries; j++) {
+    const hfy_status one = hfy_index_aim_alone_(&a, queries, j, first ? &a.later : w);
+    size_t sure;
+    if (!first) first = one;
+    if (one) continue;
+    sure = hfy_index_best_(&a, k, top + j * k);
+    for (i = j * k; i < (j + 1) * k; i++) {
+      if (scores) scores[i] = hfy_index_about_(&a, top[i]);
+      if (errors) errors[i] = hfy_index_off_(&a, top[i]);
+    }
+    if (certified) certified[j] = sure;
+  }
+  return hfy_base_close_(w, &local, status ? status : first);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_index_project(const hfy_index *index, const size_t *rows, size_t n,
+                                                const hfy_real *weights, hfy_real *out, double *error,
+                                                hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
+  hfy_index_view_ v;
+  hfy_index_power_ unit;
+  double *sum = NULL, size = 0, off = 0;
+  size_t i, d;
+  hfy_status status = hfy_base_null_(w, !index ? "index" : !out ? "out" : NULL);
+  if (!status) status = hfy_index_open_(index, index->count, index->dim, &v, w);
+  while (hfy_base_layout_(&arena, w, &status)) sum = HFY_TAKE_(&arena, double, index->dim);
+  for (d = 0; !status && d < index->dim; d++) sum[d] = 0;
+  for (i = 0; !status && i < n; i++) {
+    const size_t row = rows ? rows[i] : i;
+    const double weight = weights ? (double)weights[i] : 1;
+    if (row >= index->count) {
+      status = hfy_base_fail_(w, HFY_ERR_ARG, "rows[%z] is %z; it should be below index->count, %z", i, row,
+                              index->count);
+    } else if (!(weight >= 0 && weight <= 0)) { /* NaN goes on, and is found at the end */
+      const double scale = weight * (double)v.scale[row], most = (double)v.spread[row] + index->mean_norm;
+      for (d = 0; d < index->dim; d++) sum[d] += scale * v.rows[row * index->dim + d];
+      off += fabs(weight) * ((double)v.error[row] + ((double)n + 8) * 2 * DBL_EPSILON * most);
+    }
+  }
+  if (status) return hfy_base_close_(w, &local, status);
+  unit = hfy_index_power_of_(index->exponent);
+  for (d = 0; d < index->dim; d++) {
+    sum[d] = sum[d] * unit.a * unit.b;
+    size += fabs(sum[d]);
+  }
+  off = off * (1 + 1e-9) * unit.a * unit.b + HFY_REAL_EPS_ * size + (double)index->dim * HFY_REAL_MIN_;
+  if (!(off <= HFY_REAL_MAX_ && size <= HFY_REAL_MAX_))
+    status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "weights: one is not finite, or the sum is beyond hfy_real");
+  for (d = 0; !status && d < index->dim; d++) out[d] = (hfy_real)sum[d];
+  if (!status && error) *error = off;
+  return hfy_base_close_(w, &local, status);
 }
 
 #undef HFY_INDEX_FORMAT_

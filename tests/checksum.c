@@ -838,6 +838,38 @@ static const hfy_index *index_of(const hfy_real *keys, size_t n, size_t dim, siz
   return hfy_index_build(keys, n, dim, stride, &options, memory, bytes, index, &work) ? NULL : index;
 }
 
+/* By an index alone. */
+static void put_alone(const hfy_index *x, hfy_sim sim) {
+#ifdef NO_ALONE
+  (void)x, (void)sim;
+#else
+  static hfy_real scores[2 * 700];
+  const hfy_rng kept = rng;
+  const hfy_real *q = normals(2 * x->dim, 0.3);
+  double errors[16], error = 0;
+  size_t top[16] = {0}, certified[2], k = x->count < 8 ? x->count : 8, n = k < x->dim ? k : x->dim;
+  seen(hfy_index_check(x, NULL, x->count, x->dim, 0, &work));
+  if (!seen(hfy_index_scores(x, sim, 0.5, q, 2, scores, errors, &work))) {
+    put_real(scores, 2 * x->count);
+    put_double(errors, 2);
+  }
+  add("hfy_index_scores");
+  if (!seen(hfy_index_top(x, sim, 3, q, 2, k, top, scores, errors, certified, &work))) {
+    put_sizes(top, 2 * k);
+    put_real(scores, 2 * k);
+    put_double(errors, 2 * k);
+    put_sizes(certified, 2);
+  }
+  add("hfy_index_top");
+  if (!seen(hfy_index_project(x, top, n, q, scores, &error, &work))) put_real(scores, x->dim);
+  if (!seen(hfy_index_project(x, NULL, n, NULL, scores, &error, &work))) put_real(scores, x->dim);
+  seen(hfy_index_project(x, &x->count, 1, q, scores, &error, &work));
+  put_number(error);
+  add("hfy_index_project");
+  rng = kept; /* what comes after is as it was */
+#endif
+}
+
 static void room_index(void) {
   static const size_t dims[] = {1, 3, 8, 17, 32, 64, 65, 128, 130, 200, 256},
                       counts[] = {1, 2, 5, 17, 64, 100, 301, 700};
@@ -867,6 +899,7 @@ static void room_index(void) {
     add("hfy_index_build");
     seen(hfy_index_check(&index, keys, n, dim, stride, &work));
     seen(hfy_index_check(&index, keys, n + 1, dim, stride, &work));
+    if (index.data) put_alone(&index, i % 2 ? (hfy_sim)index.sim : (hfy_sim)(i % 3));
     if (!seen(hfy_index_update(&index, keys, n - n / 3, dim, stride, n / 4, n / 2 - n / 4, &work))) put_index(&index);
     if (!seen(hfy_index_update(&index, keys, n, dim, stride, n - n / 3, n / 3, &work))) put_index(&index);
     add("hfy_index_update");

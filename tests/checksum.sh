@@ -14,9 +14,10 @@ program() {
     header=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
     define=$([ "$2" = double ] && echo -DHFY_DOUBLE || true)
     layer=$(grep -q hfy_layer_forward "$header" || echo -DNO_LAYER)
+    alone=$(grep -q hfy_index_top "$header" || echo -DNO_ALONE)
     key=$(cat "$header" checksum.c | cksum | tr ' ' -)
     at=$dir/$(printf '%s' "$CC $CFLAGS" | cksum | cut -d' ' -f1)-$key-$2
-    [ -x "$at" ] || $CC $CFLAGS $define $layer -DHFY_UNDER_TEST="\"$header\"" -DHFY_FILE="\"$header\"" \
+    [ -x "$at" ] || $CC $CFLAGS $define $layer $alone -DHFY_UNDER_TEST="\"$header\"" -DHFY_FILE="\"$header\"" \
         -o "$at" checksum.c $LDLIBS || exit 1
     echo "$at"
 }

@@ -1,6 +1,13 @@
 /* The prepared memory: its candidates are those of the full scan to the bit, its bounds hold, strangers are refused. */
 #define HFY_STATIC /* what no test reaches is not compiled */
 #define HFY_IMPLEMENTATION
+#include <stddef.h>
+static int helping = 1; /* what tests share a call among, the last task first */
+#define HFY_WORKERS helping
+#define HFY_PARALLEL_FOR(n, body, context) \
+  do { \
+    for (size_t task_ = (n); task_--;) (body)((context), task_); \
+  } while (0)
 #include "../hfy.h"
 #include "check.h"
 
@@ -988,7 +995,7 @@ TEST(kernels_agree) {
       rows[i] = (signed char)(i / dim == 3 ? 127 : i / dim == 4 ? -127 : (int)(hfy_rng_u64(&rng) % 255) - 127);
     for (i = 0; i < count; i++) order[i] = (i * 11 + 5) % count;
     for (k = 0; k < n; k++) {
-      double levels = hfy_index_levels_(list[k], dim), out[37];
+      double levels = hfy_index_levels_(list[k]->planes, dim), out[37];
       int most = (int)levels;
       for (j = 0; j < 4; j++) {
         for (d = 0; d < dim; d++) {
@@ -1412,6 +1419,7 @@ TEST(stale_and_foreign) {
     CHECK(hfy_index_check(&other, copy, count, dim, dim + 3, &work) == HFY_OK);
     raw[64 - (size_t)((uintptr_t)raw & 63) + 17] ^= 4;
     CHECK_FAILS(hfy_index_check(&other, copy, count, dim, dim + 3, &work), HFY_ERR_ARG, &work, "data");
+    CHECK_FAILS(hfy_index_check(&other, NULL, count, dim, 0, &work), HFY_ERR_ARG, &work, "data");
     free(raw);
   }
   drop(&m);
@@ -1463,7 +1471,8 @@ TEST(build_errors) {
   CHECK(work.peak <= 2048 && hfy_index_build(keys, 6, 4, 0, NULL, memory, bytes, &index, &work) == HFY_OK);
   CHECK(hfy_index_check(&index, keys, 6, 4, 0, NULL) == HFY_OK);
   CHECK_FAILS(hfy_index_check(NULL, keys, 6, 4, 0, &work), HFY_ERR_ARG, &work, "index");
-  CHECK_FAILS(hfy_index_check(&index, NULL, 6, 4, 0, &work), HFY_ERR_ARG, &work, "keys");
+  CHECK(hfy_index_check(&index, NULL, 6, 4, 0, &work) == HFY_OK);
+  CHECK_FAILS(hfy_index_check(&index, NULL, 7, 4, 0, &work), HFY_ERR_ARG, &work, "6 keys");
   CHECK_FAILS(hfy_index_check(&index, keys, 6, 4, 2, &work), HFY_ERR_ARG, &work, "key_stride");
 }
 
@@ -1756,6 +1765,366 @@ TEST(replaced_keys) {
   }
   CHECK(missed > 30 / FEWER); /* or the manual need not say so */
   hfy_work_free(&work);
+}
+
+/* --- without the keys --- */
+
+#ifndef ALONE_ROUNDS /* -DALONE_ROUNDS=100000: for long */
+#define ALONE_ROUNDS (120 / FEWER)
+#endif
+
+/* beta sim(x, q) in long double. */
+static long double exact_score(hfy_sim sim, double beta, const hfy_real *x, const hfy_real *q, size_t dim) {
+  long double dot = 0, xx = 0, qq = 0, away = 0;
+  size_t d;
+  for (d = 0; d < dim; d++) {
+    const long double a = (long double)x[d], b = (long double)q[d];
+    dot += a * b, xx += a * a, qq += b * b, away += (a - b) * (a - b);
+  }
+  if (sim == HFY_SIM_EUCLIDEAN) return -0.5L * (long double)beta * away;
+  if (sim == HFY_SIM_COSINE) return xx > 0 && qq > 0 ? (long double)beta * (dot / sqrtl(xx) / sqrtl(qq)) : 0;
+  return (long double)beta * dot;
+}
+
+/* Rows by score, best first, ties by place: what a retrieval names. */
+static void in_order(const hfy_real *score, size_t n, size_t k, size_t *top) {
+  size_t i, j, l;
+  for (j = 0; j < k; j++) {
+    for (l = SIZE_MAX, i = 0; i < n; i++) {
+      if (j && (score[i] > score[top[j - 1]] || (!(score[i] < score[top[j - 1]]) && i <= top[j - 1]))) continue;
+      if (l == SIZE_MAX || score[i] > score[l]) l = i;
+    }
+    top[j] = l;
+  }
+}
+
+/* What one call answers about one query. */
+typedef struct {
+  hfy_real score[250], best[30];
+  double error, off[30];
+  size_t top[30], certified;
+} alone;
+
+static hfy_status ask_alone(const hfy_index *index, hfy_sim sim, double beta, const hfy_real *q, size_t k, alone *a,
+                            hfy_work *work) {
+  hfy_status status, again;
+  memset(a, 0x55, sizeof *a);
+  status = hfy_index_scores(index, sim, beta, q, 1, a->score, &a->error, work);
+  again = hfy_index_top(index, sim, beta, q, 1, k, a->top, a->best, a->off, &a->certified, work);
+  CHECK(status == again);
+  return status;
+}
+
+/* The float retrieval on every instruction set: within the bounds, and what is certified. */
+static void against_floats(const victim *v, hfy_sim sim, double beta, const hfy_real *q, size_t k, const alone *a) {
+  const size_t n = v->net.count, dim = v->net.dim;
+  hfy_real theta[250], out[600];
+  size_t top[30], named[30], best, i;
+  hfy_work work;
+  hfy_isa isa;
+  memset(&work, 0, sizeof work);
+  for (isa = HFY_ISA_SCALAR; isa <= HFY_ISA_NEON; isa = (hfy_isa)((int)isa + 1)) {
+    hfy_net net = v->net;
+    hfy_report report;
+    hfy_status status;
+    int within = 1;
+    if (!hfy_simd_of_(isa)) continue;
+    work.isa = isa;
+    if (hfy_sim_scores(sim, beta, v->keys, n, dim, 0, q, 1, theta, &work)) continue;
+    for (i = 0; i < n && fabs((double)theta[i]) <= REAL_MAX;) i++; /* or the keys have no answer: of a row below 1/MAX */
+    if (i < n) {
+      CHECK(!a->certified && sim == HFY_SIM_COSINE);
+      continue;
+    }
+    for (i = 0; i < n; i++) within &= fabs((double)a->score[i] - (double)theta[i]) <= a->error;
+    for (i = 0; i < k; i++) within &= fabs((double)a->best[i] - (double)theta[a->top[i]]) <= a->off[i];
+    in_order(theta, n, k, top);
+    if (!CHECK(within && same_bits(top, a->top, a->certified * sizeof *top)))
+      printf("    sim %d beta %g, %zu x %zu: within %d, certified %zu of %zu\n", (int)sim, beta, n, dim, within,
+             a->certified, k);
+    memset(&report, 0, sizeof report);
+    report.best = &best, report.top = k, report.top_index = named;
+    net.sim = sim, net.beta = beta;
+    net.sep.kind = k > 1 ? HFY_SEP_KSUBSETS : HFY_SEP_ARGMAX, net.sep.k = (double)k;
+    status = hfy_retrieve(&net, q, 1, out, &report, &work);
+    CHECK(status || same_bits(named, a->top, a->certified * sizeof *named));
+    CHECK(status || !a->certified || best == a->top[0]);
+  }
+  hfy_work_free(&work);
+}
+
+/* Sums of rows, some with weight 0: as far from those of the keys as it says. */
+static void check_project(hfy_rng *rng, const victim *v) {
+  size_t rows[9], n = below(rng, 10), i, d;
+  hfy_real weights[9], out[700];
+  double error = -1;
+  long double away = 0;
+  const int listed = (int)below(rng, 2) || v->net.count < 9, weighted = (int)below(rng, 2);
+  hfy_status status;
+  for (i = 0; i < n; i++) {
+    rows[i] = listed ? below(rng, v->net.count) : i;
+    weights[i] = (hfy_real)(below(rng, 3) ? hfy_rng_normal(rng) : 0);
+  }
+  fill(out, v->net.dim, -777);
+  status = hfy_index_project(&v->index, listed ? rows : NULL, n, weighted ? weights : NULL, out, &error, NULL);
+  if (!CHECK(status == HFY_OK)) return;
+  for (d = 0; d < v->net.dim; d++) {
+    long double sum = 0;
+    for (i = 0; i < n; i++)
+      sum += (weighted ? (long double)weights[i] : 1) * (long double)v->keys[rows[i] * v->net.dim + d];
+    away += (sum - (long double)out[d]) * (sum - (long double)out[d]);
+  }
+  if (!CHECK(sqrtl(away) <= (long double)error)) printf("    %zu rows: off by %Lg, said %g\n", n, sqrtl(away), error);
+}
+
+/* Anything at all: the bounds hold, what is certified is what the keys would have said, bits are alike. */
+TEST(without_keys) {
+  static const size_t dims[] = {1, 2, 3, 7, 16, 31, 64, 65, 100, 128, 129, 256, 300, 600};
+  hfy_rng rng = hfy_rng_seed(71);
+  size_t round, i, answered = 0, certain = 0, refused = 0;
+  hfy_work work[2];
+  memset(work, 0, sizeof work);
+  for (round = 0; round < ALONE_ROUNDS; round++) {
+    const int kind = (int)below(&rng, KINDS);
+    const size_t dim = dims[below(&rng, COUNT(dims))], n = 1 + below(&rng, round % 15 ? 30 : 250);
+    const hfy_sim of = (hfy_sim)below(&rng, 3), sim = round % 5 ? of : HFY_SIM_DOT;
+    const size_t k = 1 + below(&rng, round % 2 ? 1 : n < 30 ? n : 9);
+    victim v = new_victim(&rng, kind, n, dim, SIZE_MAX, 3);
+    hfy_index_options options = {SIZE_MAX, 0, 0, HFY_SIM_DOT};
+    const size_t bytes = (options.sim = of, options.prefix = round % 11 ? SIZE_MAX : 1, hfy_index_size(n, dim, &options));
+    double beta = pow(10, 5 * hfy_rng_uniform(&rng) - 2);
+    free(v.raw);
+    v.raw = (unsigned char *)malloc(bytes);
+    if (kind == GAUSS && round % 2) /* near ties, some the other way round */
+      for (i = 1; i < n; i += 2) {
+        memcpy(v.keys + i * dim, v.keys + (i - 1) * dim, dim * sizeof *v.keys);
+        v.keys[i * dim + i % dim] += v.keys[i * dim + i % dim] * (hfy_real)(below(&rng, 100)) * (hfy_real)1e-6;
+      }
+    CHECK(hfy_index_build(v.keys, n, dim, 0, &options, v.raw, bytes, &v.index, NULL) == HFY_OK);
+    for (i = 0; i < 3; i++) {
+      hfy_real *q = v.q + i * dim;
+      alone one, two;
+      hfy_status status;
+      size_t l, want[30], d;
+      int within = 1, right = 1;
+      if (i == 1) memcpy(q, v.keys + below(&rng, n) * dim, dim * sizeof *q);
+      for (d = 0; i == 2 && d < dim; d++)
+        q[d] = round % 3   ? (hfy_real)(hfy_rng_normal(&rng) * pow(10, (double)below(&rng, 60) - 30))
+               : d < dim / 2 ? 0
+                             : -q[d];
+      if (round % 2 && kind != HUGE_KEYS) beta /= i ? 1 : (double)hfy_base_min_(dim, 9);
+      work[0].isa = HFY_ISA_BEST, work[1].isa = HFY_ISA_SCALAR, helping = (int)(round % 3) + 1;
+      if (!hfy_simd_choose_(&work[1])) work[1].isa = HFY_ISA_BEST;
+      status = ask_alone(&v.index, sim, beta, q, k, &one, &work[0]);
+      helping = 1;
+      CHECK(ask_alone(&v.index, sim, beta, q, k, &two, &work[1]) == status && same_bits(&one, &two, sizeof one));
+      if (status) {
+        CHECK(status == HFY_ERR_UNSUPPORTED || (status == HFY_ERR_NONFINITE && sim != HFY_SIM_COSINE));
+        CHECK(one.top[0] == two.top[0] && one.certified == two.certified && one.score[0] == two.score[0]);
+        refused++;
+        continue;
+      }
+      for (l = 0; l < n; l++) /* DBL_MAX: NaN and infinity are not within it */
+        within &= fabsl(exact_score(sim, beta, v.keys + l * dim, q, dim) - (long double)one.score[l]) <=
+                      (long double)one.error && one.error <= DBL_MAX;
+      in_order(one.score, n, k, want);
+      for (l = 0; l < k; l++)
+        right &= want[l] == one.top[l] && one.best[l] >= one.score[want[l]] && one.best[l] <= one.score[want[l]] &&
+                 one.off[l] <= one.error &&
+                 fabsl(exact_score(sim, beta, v.keys + want[l] * dim, q, dim) - (long double)one.best[l]) <=
+                     (long double)one.off[l];
+      if (!CHECK(within && right && one.certified <= k))
+        printf("    round %zu: %s, %zu x %zu, sim %d of %d, beta %g, k %zu: within %d right %d\n", round, kind_name[kind],
+               n, dim, (int)sim, (int)of, beta, k, within, right);
+      against_floats(&v, sim, beta, q, k, &one);
+      answered++, certain += one.certified > 0;
+    }
+    check_project(&rng, &v);
+    free_victim(&v);
+  }
+  if (!CHECK(answered > ALONE_ROUNDS * 2 && certain > answered / 4 && refused > 0))
+    printf("    %zu answered, %zu certain, %zu refused\n", answered, certain, refused);
+  hfy_work_free(&work[0]), hfy_work_free(&work[1]);
+}
+
+/* One call for many queries, its rows shared out: the bits of one query after another. Some have no answer. */
+TEST(without_keys_in_batches) {
+  enum { N = 4500, D = 24, Q = 7, K = 5 };
+  hfy_rng rng = hfy_rng_seed(73);
+  hfy_real *keys = (hfy_real *)malloc((N + Q) * D * sizeof *keys), *q = keys + N * D;
+  hfy_real *scores = (hfy_real *)malloc((Q + 1) * N * sizeof *scores), best[Q * K], one[K];
+  double errors[Q], off[Q * K], error, of_one[K];
+  size_t top[Q * K], certified[Q], named[K], sure, i, j, sim;
+  hfy_work work;
+  memset(&work, 0, sizeof work);
+  for (sim = 0; sim < 3; sim++) {
+    hfy_index_options options = {SIZE_MAX, 0, 0, HFY_SIM_DOT};
+    const size_t bytes = (options.sim = (hfy_sim)sim, hfy_index_size(N, D, &options));
+    void *memory = malloc(bytes);
+    hfy_index index;
+    normals(&rng, keys, (N + Q) * D, 1);
+    CHECK(hfy_index_build(keys, N, D, 0, &options, memory, bytes, &index, NULL) == HFY_OK);
+    q[2 * D + 5] = not_a_number();
+    fill(q + 4 * D, D, REAL_MAX);
+    fill(scores, Q * N, -777), fill(best, Q * K, -777);
+    errors[2] = errors[4] = -777;
+    helping = 3;
+    CHECK_FAILS(hfy_index_scores(&index, options.sim, 2, q, Q, scores, errors, &work), HFY_ERR_NONFINITE, &work,
+                "queries: NaN or infinity in row 2");
+    CHECK_FAILS(hfy_index_top(&index, options.sim, 2, q, Q, K, top, best, off, certified, &work), HFY_ERR_NONFINITE,
+                &work, "queries: NaN or infinity in row 2");
+    helping = 1;
+    for (j = 0; j < Q; j++) {
+      hfy_real *row = scores + Q * N;
+      if (j == 2 || j == 4) {
+        CHECK(all_are(scores + j * N, N, -777) && all_are(best + j * K, K, -777) && errors[j] <= -777);
+        CHECK(j == 2 || hfy_index_scores(&index, options.sim, 2, q + j * D, 1, row, NULL, NULL) == HFY_ERR_UNSUPPORTED);
+        continue;
+      }
+      CHECK(hfy_index_scores(&index, options.sim, 2, q + j * D, 1, row, &error, NULL) == HFY_OK);
+      CHECK(hfy_index_top(&index, options.sim, 2, q + j * D, 1, K, named, one, of_one, &sure, NULL) == HFY_OK);
+      CHECK(same_bits(row, scores + j * N, N * sizeof *row) && same_bits(&error, errors + j, sizeof error));
+      CHECK(same_bits(named, top + j * K, sizeof named) && same_bits(one, best + j * K, sizeof one));
+      CHECK(same_bits(of_one, off + j * K, sizeof of_one) && sure == certified[j]);
+      CHECK(hfy_index_top(&index, options.sim, 2, q + j * D, 1, 1, &i, NULL, NULL, NULL, NULL) == HFY_OK && i == named[0]);
+    }
+    free(memory);
+  }
+  free(keys), free(scores);
+  hfy_work_free(&work);
+}
+
+/* What is stored and what is asked decide how much is certified; the weights of scores are as near as it is proven. */
+TEST(without_keys_enough) {
+  enum { N = 600, D = 128 };
+  static const double noise[] = {0, 0.3, 1};
+  hfy_rng rng = hfy_rng_seed(79);
+  hfy_real *keys = (hfy_real *)malloc((N + 1) * D * sizeof *keys), *q = keys + N * D, p[2][N], theta[2][N];
+  hfy_index_options plain = {SIZE_MAX, 0, 0, HFY_SIM_DOT};
+  const size_t bytes = hfy_index_size(N, D, &plain);
+  void *memory = malloc(bytes);
+  hfy_index index;
+  hfy_sep sep;
+  size_t i, j, d, l, sure = 0, top, list[20];
+  double error, scale, sum, most, square, on;
+  CHECK((double)hfy_index_size(1000000, D, &plain) <= 0.3 * (4e6 * D + (double)hfy_index_size(1000000, D, NULL)));
+  normals(&rng, keys, N * D, 1);
+  CHECK(hfy_index_build(keys, N, D, 0, &plain, memory, bytes, &index, NULL) == HFY_OK);
+  for (j = 0; j < 60; j++) {
+    const size_t of = below(&rng, N);
+    for (d = 0; d < D; d++) q[d] = keys[of * D + d] + (hfy_real)(noise[j % 3] * hfy_rng_normal(&rng));
+    CHECK(hfy_index_top(&index, HFY_SIM_DOT, 1, q, 1, 1, &top, NULL, NULL, &i, NULL) == HFY_OK && top == of);
+    sure += i;
+    CHECK(hfy_index_top(&index, HFY_SIM_DOT, 1, q, 1, 20, list, NULL, NULL, &l, NULL) == HFY_OK);
+    CHECK(i <= l && l < 20 && list[0] == top); /* where one fails those before it stay */
+    scale = pow(10, (double)(j % 8) / 2 - 3);
+    CHECK(hfy_index_scores(&index, HFY_SIM_DOT, scale, q, 1, theta[0], &error, NULL) == HFY_OK);
+    CHECK(hfy_sim_scores(HFY_SIM_DOT, scale, keys, N, D, 0, q, 1, theta[1], NULL) == HFY_OK);
+    memset(&sep, 0, sizeof sep);
+    for (i = 0; i < N; i++) CHECK(fabs((double)theta[0][i] - (double)theta[1][i]) < 0.49 * error); /* it is half way */
+    for (i = 0; i < 2; i++) CHECK(hfy_sep_apply(&sep, theta[i], 1, N, p[i], NULL) == HFY_OK);
+    for (sum = 0, i = 0; i < N; i++) sum += fabs((double)p[0][i] - (double)p[1][i]);
+    CHECK(sum <= 2 * tanh(error / 2) + 100 * REAL_EPS);
+    sep.kind = HFY_SEP_SPARSEMAX;
+    for (i = 0; i < 2; i++) CHECK(hfy_sep_apply(&sep, theta[i], 1, N, p[i], NULL) == HFY_OK);
+    for (most = square = on = 0, i = 0; i < N; i++) {
+      const double away = fabs((double)p[0][i] - (double)p[1][i]);
+      most = away > most ? away : most, square += away * away, on += p[0][i] > 0 || p[1][i] > 0;
+    }
+    CHECK(most <= 2 * error + 10 * REAL_EPS && sqrt(square) <= sqrt(on) * error + 10 * REAL_EPS);
+  }
+  if (!CHECK(sure >= 57)) printf("    %zu of 60\n", sure);
+  free(keys), free(memory);
+}
+
+TEST(without_keys_errors) {
+  enum { N = 6, D = 4 };
+  hfy_real keys[N * D], q[2 * D] = {1, 2, 3, 4, 4, 3, 2, 1}, scores[2 * N], out[D], weights[3] = {1, 2, 3};
+  double errors[4];
+  size_t top[4] = {7, 7, 7, 7}, certified[2], rows[3] = {0, 5, 6}, i, bit;
+  hfy_index_options options = {SIZE_MAX, 0, 0, HFY_SIM_EUCLIDEAN};
+  unsigned char memory[2048], room[64];
+  hfy_index index, other;
+  hfy_work work;
+  memset(&work, 0, sizeof work);
+  for (i = 0; i < N * D; i++) keys[i] = (hfy_real)i;
+  CHECK(hfy_index_build(keys, N, D, 0, &options, memory, sizeof memory, &index, NULL) == HFY_OK);
+  fill(scores, 2 * N, -777), fill(out, D, -777);
+#define SCORES(index, sim, beta, q, scores, part) \
+  CHECK_FAILS(hfy_index_scores(index, (hfy_sim)(sim), beta, q, 2, scores, errors, &work), HFY_ERR_ARG, &work, part)
+#define TOP(index, sim, beta, q, k, top, part) \
+  CHECK_FAILS(hfy_index_top(index, (hfy_sim)(sim), beta, q, 2, k, top, scores, errors, certified, &work), HFY_ERR_ARG, \
+              &work, part)
+  SCORES(NULL, 0, 1, q, scores, "index is NULL");
+  SCORES(&index, 0, 1, NULL, scores, "queries is NULL");
+  SCORES(&index, 0, 1, q, NULL, "scores is NULL");
+  SCORES(&index, HFY_SIM_COSINE, 1, q, scores, "sim is 1; it should be 0 or what index was built for, 2");
+  SCORES(&index, 77, 1, q, scores, "sim is 77");
+  SCORES(&index, 0, 0, q, scores, "beta is 0; it should be finite and at least 1e-300");
+  SCORES(&index, 0, -1, q, scores, "beta is -1");
+  SCORES(&index, 0, HUGE_VAL, q, scores, "beta is");
+  SCORES(&index, 0, (double)NAN, q, scores, "beta is");
+  TOP(NULL, 0, 1, q, 2, top, "index is NULL");
+  TOP(&index, 0, 1, NULL, 2, top, "queries is NULL");
+  TOP(&index, 0, 1, q, 2, NULL, "top is NULL");
+  TOP(&index, 0, 1, q, 0, top, "k is 0; it should be at least 1 and at most index->count, 6");
+  TOP(&index, 0, 1, q, 7, top, "k is 7");
+  TOP(&index, HFY_SIM_COSINE, 1, q, 2, top, "sim is 1");
+  CHECK_FAILS((hfy_index_top(&index, HFY_SIM_DOT, 1, q, SIZE_MAX / 8, 1, top, scores, errors, certified, &work)),
+              HFY_ERR_ARG, &work, "n_queries is");
+  CHECK(hfy_index_scores(&index, HFY_SIM_DOT, 1, NULL, 0, NULL, NULL, &work) == HFY_OK);
+  CHECK_FAILS(hfy_index_scores(&index, HFY_SIM_DOT, REAL_MAX, q, 2, scores, errors, &work), HFY_ERR_NONFINITE, &work,
+              "row 0: scores beyond");
+  CHECK_FAILS(hfy_index_scores(&index, options.sim, REAL_MAX, q, 2, scores, errors, &work), HFY_ERR_NONFINITE, &work,
+              "row 0: scores beyond");
+  CHECK_FAILS(hfy_index_project(NULL, rows, 3, NULL, out, errors, &work), HFY_ERR_ARG, &work, "index is NULL");
+  CHECK_FAILS(hfy_index_project(&index, rows, 3, NULL, NULL, errors, &work), HFY_ERR_ARG, &work, "out is NULL");
+  CHECK_FAILS(hfy_index_project(&index, rows, 3, NULL, out, errors, &work), HFY_ERR_ARG, &work,
+              "rows[2] is 6; it should be below index->count, 6");
+  CHECK_FAILS(hfy_index_project(&index, NULL, 7, NULL, out, errors, &work), HFY_ERR_ARG, &work, "rows[6] is 6");
+  errors[0] = -777;
+  for (i = 0; i < 3; i++) {
+    weights[1] = (hfy_real)(i == 0 ? (double)not_a_number() : i == 1 ? -HUGE_VAL : REAL_MAX);
+    CHECK_FAILS(hfy_index_project(&index, NULL, 3, weights, out, errors, &work), HFY_ERR_NONFINITE, &work, "weights");
+  }
+  CHECK(errors[0] <= -777);
+  for (bit = 0; bit < 8 * sizeof index; bit++) { /* each bit of each member, but for where data points */
+    other = index;
+    ((unsigned char *)&other)[bit / 8] ^= (unsigned char)(1u << bit % 8);
+    if (bit / 8 < sizeof index.data ? bit % 64 > 5 : bit / 8 >= offsetof(hfy_index, generation)) continue;
+    TOP(&other, 0, 1, q, 2, top, "index");
+    CHECK(hfy_index_project(&other, rows, 2, NULL, out, errors, &work) == HFY_ERR_ARG);
+  }
+  CHECK(all_are(scores, 2 * N, -777) && all_are(out, D, -777) && top[0] == 7 && top[3] == 7);
+  for (i = 0; i < 400; i++) { /* bytes: found by the check; else an answer or a status */
+    unsigned char *byte = (unsigned char *)(uintptr_t)index.data + (i < index.bytes ? i : 0);
+    const unsigned char was = *byte;
+    hfy_status status;
+    *byte = (unsigned char)(i % 2 ? 0xFF : was ^ 0x7F);
+    status = hfy_index_top(&index, i % 3 ? options.sim : HFY_SIM_DOT, 1, q, 2, 2, top, scores, errors, certified, &work);
+    CHECK(status == HFY_OK || status == HFY_ERR_NONFINITE);
+    CHECK(status || (top[0] < N && top[3] < N && fabs((double)scores[0]) <= REAL_MAX && errors[0] <= DBL_MAX));
+    if (was != *byte && i < N * D)
+      CHECK_FAILS(hfy_index_check(&index, NULL, N, D, 0, &work), HFY_ERR_ARG, &work, "index->data have changed");
+    *byte = was;
+  }
+  CHECK(hfy_index_build(keys, N, D, 0, &options, memory, sizeof memory, &index, NULL) == HFY_OK);
+  for (i = 0; i < N; i++) { /* errors of -infinity */
+    hfy_index_view_ view;
+    CHECK(hfy_index_open_(&index, N, D, &view, &work) == HFY_OK);
+    view.error[i] = -(float)HUGE_VAL;
+    CHECK_FAILS(hfy_index_scores(&index, HFY_SIM_DOT, 1, q, 2, scores, errors, &work), HFY_ERR_NONFINITE, &work,
+                "the bytes at index->data have changed");
+    view.error[i] = 0;
+  }
+  options.sim = HFY_SIM_COSINE;
+  fill(keys, N * D, 0); /* all equal: none before another */
+  CHECK(hfy_index_build(keys, N, D, 0, &options, memory, sizeof memory, &index, NULL) == HFY_OK);
+  CHECK(hfy_index_top(&index, options.sim, 1, q, 1, 2, top, NULL, NULL, certified, NULL) == HFY_OK);
+  CHECK(top[0] == 0 && top[1] == 1 && certified[0] == 0);
+  hfy_work_free(&work);
+  work.buffer = room, work.capacity = sizeof room, work.owned = 0;
+  CHECK_FAILS(hfy_index_scores(&index, HFY_SIM_DOT, 1, q, 2, scores, errors, &work), HFY_ERR_NOMEM, &work, "capacity");
 }
 
 /* --- changes --- */
@@ -2145,6 +2514,10 @@ int main(int argc, char **argv) {
   RUN(damaged_members);
   RUN(damaged_bytes);
   RUN(replaced_keys);
+  RUN(without_keys);
+  RUN(without_keys_in_batches);
+  RUN(without_keys_enough);
+  RUN(without_keys_errors);
   RUN(a_share_left_out);
   RUN(nothing_seen_is_nothing_left_out);
   RUN(updates);

@@ -221,6 +221,16 @@ static hfy_status run_index_remove(hfy_work *w) {
   return status;
 }
 static hfy_status run_index_check(hfy_work *w) { return hfy_index_check(&an_index, keys, N, D, 0, w); }
+static hfy_status run_index_scores(hfy_work *w) {
+  return hfy_index_scores(&an_index, HFY_SIM_DOT, 1, queries, B, out.real, out.number, w);
+}
+static hfy_status run_index_top(hfy_work *w) {
+  return hfy_index_top(&an_index, HFY_SIM_DOT, 1, queries, B, 3, out.top_index, out.real, out.number, out.whole[0], w);
+}
+static hfy_status run_index_project(hfy_work *w) {
+  const size_t rows[] = {2, 0};
+  return hfy_index_project(&an_index, rows, 2, queries, out.real, out.number, w);
+}
 
 static hfy_status run_layer_check(hfy_work *w) {
   hfy_layer full;
@@ -1077,6 +1087,9 @@ static size_t each_call(void (*judge)(run_call *run, const char *name)) {
   judge(run_index_update, "index_update");
   judge(run_index_remove, "index_remove");
   judge(run_index_check, "index_check");
+  judge(run_index_scores, "index_scores");
+  judge(run_index_top, "index_top");
+  judge(run_index_project, "index_project");
   judge(run_shard_find, "shard_find");
   judge(run_shard_merge, "shard_merge");
   judge(run_shard_finish, "shard_finish");

@@ -1,4 +1,5 @@
-/* index: memories of any numbers, prepared: retrievals give the bits of the full scan, or the same refusal. Then
+/* index: memories of any numbers, prepared: retrievals give the bits of the full scan, or the same refusal. Without the
+   keys: scores within their bounds, and what is certified is what the keys say. Then
    members or bytes of the index are damaged: members are always refused, bytes never cost more than an answer. */
 #define HFY_ONLY_NET
 #define HFY_ONLY_INDEX
@@ -68,6 +69,30 @@ static hfy_real *queries_of(const hfy_real *keys, size_t count, size_t dim, size
   return q;
 }
 
+/* The first query by the index alone; keys: what it is of, or NULL. */
+static void alone(const hfy_index *index, const hfy_real *keys, const hfy_real *q) {
+  const hfy_sim sim = fuzz_below(2) ? (hfy_sim)index->sim : HFY_SIM_DOT;
+  const double beta = fuzz_below(2) ? 1 : fuzz_parameter();
+  const size_t n = index->count, k = 1 + fuzz_below(n < 5 ? n : 5);
+  hfy_real *scores = (hfy_real *)fuzz_output(n * sizeof *scores), *theta = (hfy_real *)fuzz_room(n * sizeof *theta);
+  double *error = (double *)fuzz_output(sizeof *error);
+  size_t *top = (size_t *)fuzz_output(k * sizeof *top), *certified = (size_t *)fuzz_output(sizeof *certified), i, t;
+  hfy_status status = hfy_index_scores(index, sim, beta, q, 1, scores, error, &fuzz_work);
+  CHECK(hfy_index_top(index, sim, beta, q, 1, k, top, NULL, NULL, certified, &fuzz_work) == status);
+  if (!fuzz_kept("hfy_index_top", status)) return;
+  CHECK(fuzz_finite_reals(scores, n) && *error <= DBL_MAX && *certified <= k);
+  for (t = 0; t < k; t++) CHECK(top[t] < n);
+  if (!keys || hfy_sim_scores(sim, beta, keys, n, index->dim, 0, q, 1, theta, &fuzz_work)) return;
+  if (!fuzz_finite_reals(theta, n)) return;
+  for (i = 0; i < n; i++) CHECK(fabs((double)scores[i] - (double)theta[i]) <= *error);
+  for (t = 0; t < *certified; t++) /* none that comes later, or nowhere, has as much */
+    for (i = 0; i < n; i++) {
+      size_t before = 0;
+      while (before <= t && top[before] != i) before++;
+      CHECK(before <= t || theta[i] < theta[top[t]]);
+    }
+}
+
 static void fuzz(void) {
   static const size_t dims[] = {1, 2, 3, 7, 16, 31, 32, 33, 64, 65, 129, 130};
   const size_t dim = dims[fuzz_below(COUNT(dims))], count = 1 + fuzz_below(fuzz_below(4) ? 40 : 150);
@@ -106,6 +131,7 @@ static void fuzz(void) {
   net.index = index;
   got = ask(&net, q, asked);
   if (!CHECK(same(&right, &got, asked, dim))) printf("      (%s)\n", fuzz_work.message);
+  alone(index, keys, q);
   kept = *index;
   at = fuzz_below(sizeof *index - sizeof index->data) + sizeof index->data;
   if (fuzz_below(2)) { /* a member */
@@ -130,4 +156,5 @@ static void fuzz(void) {
   CHECK(status == HFY_OK || status == HFY_ERR_ARG);
   got = ask(&net, q, asked);
   CHECK(status || same(&right, &got, asked, dim));
+  alone(index, status ? NULL : keys, q); /* no crash */
 }
