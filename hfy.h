@@ -222,7 +222,8 @@
                                                                      >>net.fast      the same, faster
                                                                      >>net.energy    energies, gradients
      >>file        .npy and named parameters in and out              >>file.impl
-     >>layer       Hopfield layers that train, blocks, optimiser     >>layer.impl
+     >>layer       Hopfield layers that train                        >>layer.impl
+     >>train       dense layers, blocks around them, an optimiser    >>train.impl
      >>shard       one step over patterns in several places          >>shard.impl
      >>theory      what the papers prove, computed for a net         >>theory.impl
      >>recall      free and sequential recall, forgetting            >>recall.impl
@@ -232,7 +233,7 @@
 
      A module calls only modules above it. Public names are hfy_<module>_<verb>; shorter are the net's (hfy_retrieve,
      hfy_energy), base's (hfy_status_, hfy_work_, hfy_rng_, hfy_version, hfy_layout), linalg's hfy_eigenvalues and
-     hfy_eigenvectors, file's hfy_param_ and layer's hfy_dense_, hfy_block_, hfy_optimiser_. Private names end in an
+     hfy_eigenvectors, file's hfy_param_ and train's hfy_dense_, hfy_block_, hfy_optimiser_. Private names end in an
      underscore.
 
    FURTHER   examples/, docs/guide.md (by tasks), docs/math.md (every equation and its function), docs/design.md (why it
@@ -263,12 +264,13 @@
 #ifndef HFY_SIMD_PASS_
 #if !defined(HFY_ONLY_LINALG) && !defined(HFY_ONLY_SIM) && !defined(HFY_ONLY_INDEX) &&                                 \
   !defined(HFY_ONLY_STRUCTURE) && !defined(HFY_ONLY_SEP) && !defined(HFY_ONLY_POST) && !defined(HFY_ONLY_NET) &&       \
-  !defined(HFY_ONLY_FILE) && !defined(HFY_ONLY_LAYER) && !defined(HFY_ONLY_SHARD) && !defined(HFY_ONLY_THEORY) &&      \
-  !defined(HFY_ONLY_RECALL) && !defined(HFY_ONLY_BINARY) && !defined(HFY_ONLY_KERNEL) && !defined(HFY_ONLY_RATE)
+  !defined(HFY_ONLY_FILE) && !defined(HFY_ONLY_LAYER) && !defined(HFY_ONLY_TRAIN) && !defined(HFY_ONLY_SHARD) &&       \
+  !defined(HFY_ONLY_THEORY) && !defined(HFY_ONLY_RECALL) && !defined(HFY_ONLY_BINARY) && !defined(HFY_ONLY_KERNEL) &&  \
+  !defined(HFY_ONLY_RATE)
 /* all */
 #define HFY_HAS_INDEX_
 #define HFY_HAS_FILE_
-#define HFY_HAS_LAYER_
+#define HFY_HAS_TRAIN_
 #define HFY_HAS_SHARD_
 #define HFY_HAS_THEORY_
 #define HFY_HAS_RECALL_
@@ -302,6 +304,10 @@
 #if defined(HFY_ONLY_SHARD) || defined(HFY_HAS_SHARD_)
 #define HFY_HAS_SHARD_
 #define HFY_HAS_NET_
+#endif
+#if defined(HFY_ONLY_TRAIN) || defined(HFY_HAS_TRAIN_)
+#define HFY_HAS_TRAIN_
+#define HFY_HAS_LAYER_
 #endif
 #if defined(HFY_ONLY_LAYER) || defined(HFY_HAS_LAYER_)
 #define HFY_HAS_LAYER_
@@ -1537,6 +1543,13 @@ HFY_API hfy_status hfy_layer_backward(const hfy_layer *layer, const hfy_real *pa
                                       const hfy_real *tape, const hfy_real *dout, const hfy_layer_grad *grad,
                                       hfy_work *work);
 
+#endif /* HFY_HAS_LAYER_ */
+
+#ifdef HFY_HAS_TRAIN_
+/* ------------------------------------------------------------------------------------------------------------------
+   >>train   what stands around Hopfield layers: dense layers, encoder and decoder blocks, an optimiser
+   ------------------------------------------------------------------------------------------------------------------ */
+
 /* A dense layer: y = act(x W^T + b). Zeroed but for in and out it is PyTorch's Linear(in, out). */
 typedef enum hfy_dense_kind {
   HFY_DENSE_LINEAR, /* z */
@@ -1613,7 +1626,7 @@ typedef struct hfy_optimiser {
    NULL: of the gradients before the cut. Errors, nothing changed: ARG, NONFINITE (a gradient), NOMEM. */
 HFY_API hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_param *table, size_t entries, hfy_real *params,
                                       const hfy_real *grads, hfy_real *moments, double *norm, hfy_work *work);
-#endif /* HFY_HAS_LAYER_ */
+#endif /* HFY_HAS_TRAIN_ */
 
 #ifdef HFY_HAS_SHARD_
 /* ------------------------------------------------------------------------------------------------------------------
@@ -2878,8 +2891,10 @@ HFY_API HFY_SMALL_ size_t hfy_layout(const char *type) {
     HFY_SIZE_(npy) HFY_SIZE_(param)
 #endif
 #ifdef HFY_HAS_LAYER_
-    HFY_SIZE_(layer) HFY_SIZE_(layer_input) HFY_SIZE_(layer_report) HFY_SIZE_(layer_grad) HFY_SIZE_(dense)
-    HFY_SIZE_(block) HFY_SIZE_(optimiser)
+    HFY_SIZE_(layer) HFY_SIZE_(layer_input) HFY_SIZE_(layer_report) HFY_SIZE_(layer_grad)
+#endif
+#ifdef HFY_HAS_TRAIN_
+    HFY_SIZE_(dense) HFY_SIZE_(block) HFY_SIZE_(optimiser)
 #endif
 #ifdef HFY_HAS_THEORY_
     HFY_SIZE_(theory_separation) HFY_SIZE_(theory_sphere) HFY_SIZE_(theory_exact) HFY_SIZE_(theory_softmax)
@@ -18030,7 +18045,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_write(const char *path, const
 
 #ifdef HFY_HAS_LAYER_
 /* ------------------------------------------------------------------------------------------------------------------
-   >>layer.impl   projections around nets; dense layers, blocks, an optimiser
+   >>layer.impl   projections around nets
    Shapes: rows of all bags one after another; what heads work on lies as projections make it: rows x heads x numbers.
    May call: base, simd, linalg, sep (its types), post, net, file (its parameter tables).
    Three sides bring rows to the heads: state (q), stored (k), projected (v). Forward normalises and projects each side,
@@ -19405,6 +19420,14 @@ HFY_API HFY_SMALL_ hfy_status hfy_layer_backward(const hfy_layer *layer, const h
   return hfy_base_close_(w, &local, failure);
 }
 
+#endif /* HFY_HAS_LAYER_ */
+
+#ifdef HFY_HAS_TRAIN_
+/* ------------------------------------------------------------------------------------------------------------------
+   >>train.impl   dense layers, encoder and decoder blocks, an optimiser
+   May call: base, simd, post, net (its dropout), file (its parameter tables), layer (its tables, maps and norms, too).
+   ------------------------------------------------------------------------------------------------------------------ */
+
 /* --- dense layers --- */
 
 HFY_PRIVATE_ double hfy_dense_act_(hfy_dense_kind kind, double z) {
@@ -19897,7 +19920,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_p
     }
   return hfy_base_close_(w, &local, HFY_OK);
 }
-#endif /* HFY_HAS_LAYER_ */
+#endif /* HFY_HAS_TRAIN_ */
 
 #ifdef HFY_HAS_SHARD_
 /* ------------------------------------------------------------------------------------------------------------------
@@ -28094,6 +28117,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_HAS_NET_
 #undef HFY_HAS_FILE_
 #undef HFY_HAS_LAYER_
+#undef HFY_HAS_TRAIN_
 #undef HFY_HAS_SHARD_
 #undef HFY_HAS_THEORY_
 #undef HFY_HAS_RECALL_
