@@ -5627,17 +5627,18 @@ HFY_TARGET_ double HFY_V_(apart)(const HFY_S_ *x, const HFY_S_ *y, size_t n) {
 
 HFY_TARGET_ void HFY_V_(tilt)(const HFY_S_ *p, const HFY_S_ *v, size_t n, HFY_S_ *y) {
   enum { parts = sizeof(HFY_S_) == 8 ? 1 : 2 };
-  const HFY_S_ top = HFY_V_(largest)(p, n, NULL);
-  const HFY_VV_ none = HFY_V_(zero)(), most = HFY_V_(set)(top), least = HFY_V_(set)((HFY_S_)-HUGE_VAL);
-  HFY_VV_ best = least;
+  const HFY_VV_ none = HFY_V_(zero)(), least = HFY_V_(set)((HFY_S_)-HUGE_VAL);
+  HFY_VV_ best = least, most = none; /* of each lane: v at its largest p */
   HFY_S_ heavy;
   HFY_DV_ sum[2] = {HFY_D_(zero)(), HFY_D_(zero)()}, along[2] = {HFY_D_(zero)(), HFY_D_(zero)()}, mean, pivot;
   size_t i;
   for (i = 0; i < n; i += HFY_LANES_) {
     const HFY_VV_ w = HFY_V_(load_up)(p + i, n - i), x = HFY_V_(load_up)(v + i, n - i);
-    best = HFY_V_(max)(best, HFY_V_(select)(HFY_V_(lt)(w, most), least, x));
+    best = HFY_V_(select)(HFY_V_(lt)(most, w), x, best);
+    most = HFY_V_(max)(most, w);
   }
-  heavy = HFY_V_(highest)(best);
+  heavy = HFY_V_(highest)(most);
+  heavy = HFY_V_(highest)(HFY_V_(select)(HFY_V_(lt)(most, HFY_V_(set)(heavy)), least, best));
   best = HFY_V_(set)(heavy);
   pivot = HFY_D_(set)((double)heavy);
   for (i = 0; i < n; i += HFY_LANES_) {
@@ -12641,14 +12642,15 @@ HFY_COLD_ void hfy_sep_link_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, con
    without an answer give 0. The parameters are the first link's. */
 HFY_COLD_ void hfy_sep_chain_vjp_(const hfy_sep *sep, const hfy_sep_row_ *r, const hfy_sep_grad *grad,
                                   hfy_sep_scratch_ *s) {
-  const hfy_sep_grad none = {NULL, NULL, NULL, NULL, NULL, NULL, NULL};
-  hfy_sep_row_ link = *r;
+  static const hfy_sep_grad none = {NULL, NULL, NULL, NULL, NULL, NULL, NULL};
+  hfy_sep_row_ link;
   size_t i;
   if (!sep->plus) {
     hfy_sep_link_vjp_(sep, r, grad, s);
     return;
   }
   memset(s->sum, 0, r->n * sizeof *s->sum);
+  link = *r;
   link.y = link.out = s->row;
   for (; sep; sep = sep->plus, grad = &none) {
     hfy_sep alone = hfy_sep_resolve_(sep);
@@ -15666,11 +15668,43 @@ HFY_PRIVATE_ void hfy_net_by_lists_(const hfy_net_run_ *run, size_t live, int mo
   }
 }
 
+#ifdef HFY_HAS_LAYER_
+/* A step by sums of all live queries together, if f(q) = z is all that there is to it and none ends by it; else 0. */
+HFY_PRIVATE_ int hfy_net_glide_(const hfy_net_run_ *run, size_t live, hfy_net_scratch_ *s) {
+  const hfy_net *net = &run->net;
+  const size_t dim = net->dim, row = dim * sizeof *s->q;
+  size_t j, d;
+  if (net->post.kind || net->self_coupling || net->step < 1 || net->sep.kind == HFY_SEP_EXP) return 0;
+  if (!hfy_post_finite_(s->z, live * dim)) return 0;
+  for (j = 0; j < live; j++) {
+    const hfy_net_walk_ *w = s->walk + j;
+    if (s->sums[j].status || w->step + 1 >= w->limit) return 0;
+    for (d = 0; d < dim && !(fabs((double)w->z[d] - (double)w->q[d]) > net->tol);) d++;
+    if (d == dim || (w->marked && !w->cycle && !memcmp(w->mark, w->z, row))) return 0;
+  }
+  if (s->before) memcpy(s->before, s->q, live * row);
+  memcpy(s->q, s->z, live * row);
+  for (j = 0; j < live; j++) {
+    hfy_net_walk_ *w = s->walk + j;
+    if (run->path) memcpy(hfy_net_state_(run, w->who, w->step), w->q, row);
+    w->step++;
+    if (w->mark && !w->cycle && !(w->step & (w->step - 1))) {
+      memcpy(w->mark, w->q, row);
+      w->marked = w->step;
+    }
+  }
+  return 1;
+}
+#else
+#define hfy_net_glide_(run, live, s) 0
+#endif
+
 /* One step by sums. read: all make their last step, into the readout. */
 HFY_PRIVATE_ void hfy_net_by_sums_(const hfy_net_run_ *run, size_t live, int moves, int read, hfy_net_scratch_ *s) {
   size_t j;
   if (read) hfy_net_stream_keys_(run, live, &run->readout, s->out, s);
   if (moves) hfy_net_stream_keys_(run, live, &run->values, s->z, s);
+  if (moves && !read && hfy_net_glide_(run, live, s)) return;
   for (j = 0; j < live; j++) {
     const hfy_net_sum_ *sum = s->sums + j;
     const int none = !run->fast.exponential && hfy_base_is_neg_inf_(sum->heavy); /* p = 0 */
@@ -16466,6 +16500,7 @@ typedef struct hfy_net_back_ {
   size_t tasks, shares, tile, live;     /* of rows, of queries */
   size_t lot, kept;                     /* elements turned at once; of keys that stay so, or 0 */
   int opens, solves, reads, tries;      /* now: q, theta, p, z; u; through the readout; p of all steps, no more */
+  int bare;                             /* f(q) = K'p, and a readout: dq is beta pull, and nowhere else */
   double step;
   hfy_net_one_ *one, failed;
   hfy_status *status;                   /* n_queries: how they went */
@@ -16644,7 +16679,7 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
   for (l = from; l < to; l++) {
     double *dq = b->dq + l * dim, along = 0;
     const hfy_real *q = b->q + l * dim, *pull = b->pull + l * dim;
-    for (d = 0; dots && d < dim; d++) dq[d] += net->beta * (double)pull[d];
+    for (d = 0; dots && !b->bare && d < dim; d++) dq[d] += net->beta * (double)pull[d];
     for (d = 0; dots && hfy_net_back_number_(b, l, 0) && d < dim; d++) along += (double)pull[d] * (double)q[d];
     for (i = 0; !dots && i < net->count; i++) {
       const double g = (double)b->dy[l * n + i], score = g > 0 || g < 0 ? hfy_net_back_score_(b, l, i) : 0;
@@ -16664,7 +16699,13 @@ HFY_PRIVATE_ void hfy_net_back_step_(hfy_net_back_ *b, size_t from, size_t to, i
   const hfy_net *net = &b->run.net;
   const size_t dim = net->dim;
   size_t l, d;
-  for (l = from; l < to; l++) {
+  if (b->bare) {
+    memcpy(b->dz + from * dim, b->pull + from * dim, (to - from) * dim * sizeof *b->dz);
+    b->run.simd->scale_once(b->dz + from * dim, (to - from) * dim, net->beta);
+    for (l = from; l < to; l++)
+      if (b->one[l].status) memset(b->dz + l * dim, 0, dim * sizeof *b->dz);
+  }
+  for (l = from; !b->bare && l < to; l++) {
     const size_t at = l * dim;
     double *dq = b->dq + at;
     const hfy_post_grad post = {NULL, NULL, NULL, NULL, hfy_net_back_number_(b, l, 4), hfy_net_back_number_(b, l, 5),
@@ -16691,7 +16732,7 @@ HFY_PRIVATE_ void hfy_net_back_read_(hfy_net_back_ *b, size_t from, size_t to, i
   for (l = from; l < to; l++) memcpy(b->v + l * width, b->dout + b->one[l].who * b->run.out_row, width * sizeof *b->v);
   for (l = from; l < to; l++)
     if (b->one[l].status) memset(b->v + l * width, 0, width * sizeof *b->v);
-  memset(b->dq + from * dim, 0, (to - from) * dim * sizeof *b->dq);
+  if (!b->bare) memset(b->dq + from * dim, 0, (to - from) * dim * sizeof *b->dq);
   hfy_net_back_through_(b, from, to, &b->run.readout, b->v, adds, s);
 }
 
@@ -16912,7 +16953,8 @@ HFY_PRIVATE_ void hfy_net_back_leave_(hfy_net_back_ *b) {
     if (one->status && (!b->failed.status || one->who < b->failed.who)) b->failed = *one;
     if (one->status) continue;
     if (one->step) {
-      if (kept < l) memcpy(b->dq + kept * dim, b->dq + l * dim, dim * sizeof *b->dq);
+      if (kept < l && b->bare) memcpy(b->pull + kept * dim, b->pull + l * dim, dim * sizeof *b->pull);
+      if (kept < l && !b->bare) memcpy(b->dq + kept * dim, b->dq + l * dim, dim * sizeof *b->dq);
       b->one[kept++] = *one;
       continue;
     }
@@ -16920,7 +16962,9 @@ HFY_PRIVATE_ void hfy_net_back_leave_(hfy_net_back_ *b) {
       if (b->asked[i]) *b->asked[i] += one->number[i];
     for (i = 0; i < 3; i++)
       if (b->each[i]) b->each[i][one->who] += one->number[i];
-    for (i = 0; to && !b->grad->implicit && i < dim; i++) to[i] = (hfy_real)((double)to[i] + b->dq[l * dim + i]);
+    if (to && b->bare) b->run.simd->mix(to, b->pull + l * dim, dim, 1, b->run.net.beta);
+    for (i = 0; to && !b->bare && !b->grad->implicit && i < dim; i++)
+      to[i] = (hfy_real)((double)to[i] + b->dq[l * dim + i]);
   }
   b->live = kept;
 }
@@ -16937,10 +16981,8 @@ HFY_PRIVATE_ void hfy_net_back_admit_(hfy_net_back_ *b, size_t who, size_t l) {
   memset(one, 0, sizeof *one);
   one->who = who;
   one->residual = -1;
-  if (lost || run->readout.at)
-    memset(b->dq + l * dim, 0, dim * sizeof *b->dq);
-  else
-    for (d = 0; d < dim; d++) b->dq[l * dim + d] = (double)dout[d];
+  if (b->bare) memset(b->pull + l * dim, 0, dim * sizeof *b->pull);
+  for (d = 0; !b->bare && d < dim; d++) b->dq[l * dim + d] = lost || run->readout.at ? 0 : (double)dout[d];
   if (lost) return;
   one->step = 1;
   one->status = b->status ? b->status[who] : HFY_OK;
@@ -17093,6 +17135,8 @@ HFY_COLD_ hfy_status hfy_net_choose_back_(hfy_net_back_ *b, size_t n_queries, in
   b->shares = b->tasks; /* these add up as they go */
   if (grad->upper || grad->lower || grad->transitions) b->shares = 1;
   b->step = grad->implicit ? 1 : net->step;
+  b->bare = run->readout.at && net->sim == HFY_SIM_DOT && !net->post.kind && !net->self_coupling && !(net->step < 1) &&
+            !grad->implicit;
   b->call.run = run;
   if (!walks && !net->index) return HFY_OK;
   status = hfy_net_choose_(run, b->tile, run->drop != NULL, &b->call.walks, w); /* an index of other keys is refused */
