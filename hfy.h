@@ -5247,12 +5247,19 @@ HFY_TARGET_ void HFY_V_(gather)(const size_t *index, const HFY_S_ *w, size_t cou
 
 /* The largest lane. */
 HFY_INLINE_ HFY_S_ HFY_V_(highest)(HFY_VV_ a) {
+#if HFY_SIMD_PASS_ == 4 && !defined(HFY_DOUBLE)
+  const __m256 b = _mm256_max_ps(_mm512_extractf32x8_ps(a, 1), _mm512_castps512_ps256(a));
+  const __m128 c = _mm_max_ps(_mm256_extractf128_ps(b, 1), _mm256_castps256_ps128(b));
+  const __m128 d = _mm_max_ps(_mm_movehl_ps(c, c), c);
+  return _mm_cvtss_f32(_mm_max_ss(_mm_movehdup_ps(d), d));
+#else
   HFY_S_ lane[HFY_LANES_];
   int half, l;
   HFY_V_(store)(lane, a);
   HFY_UNROLL_ for (half = HFY_LANES_ / 2; half; half /= 2)
     HFY_UNROLL_ for (l = 0; l < half; l++) lane[l] = lane[l + half] > lane[l] ? lane[l + half] : lane[l];
   return lane[0];
+#endif
 }
 
 HFY_TARGET_ HFY_S_ HFY_V_(largest)(const HFY_S_ *x, size_t n, HFY_S_ *tops) {
