@@ -13616,6 +13616,7 @@ enum {
   HFY_NET_LOOKED_ = 512,              /* and after so many at first */
   HFY_NET_MEMO_ = 1024,               /* rows whose next state is remembered, at most */
   HFY_NET_SHOWN_ = 48,                /* rows of a block that are left out together if no query sees them */
+  HFY_NET_TURNS_ = 96,                /* elements of a dot that is short: it folds as much as it adds */
   HFY_NET_FEW_ = 16384,               /* numbers of a tile's states that count as little */
   HFY_NET_FIRST_ = 8,                 /* rows scored for a first threshold, about */
   HFY_NET_GROUP_ = 8,                 /* rows from here and there that are scored at a time */
@@ -13901,6 +13902,7 @@ typedef struct hfy_net_more_ {
   hfy_real *path;            /* as hfy_net_run_ has it: written by the way there, read by the way back */
   int latest;
   const hfy_heads *heads;    /* filled in; NULL: one */
+  int turns;                 /* 1: SOFTMAX's scores as a product with keys that are turned first: not dots' bits */
   const hfy_real *lost;      /* the way back: above 0 where query `who` had no answer, at who % rows: it adds nothing */
   size_t rows;
 } hfy_net_more_;
@@ -13910,6 +13912,8 @@ typedef struct hfy_net_run_ {
   hfy_net net;
   const hfy_simd_ *simd;
   double *inverse_norms;        /* COSINE: 1/|x_i| */
+  hfy_real *turned;             /* the keys, turned: D x N, `kept` numbers; or NULL */
+  size_t kept;
   hfy_net_rows_ values, readout; /* readout.at NULL: none */
   const hfy_real *queries;
   hfy_real *out;            /* or NULL */
@@ -14046,6 +14050,14 @@ HFY_PRIVATE_ void hfy_net_call_of_(hfy_net_run_ *run, const hfy_real *queries, h
   run->looks_back |= run->names || (report && hfy_net_lists_top_(report));
 }
 
+#ifdef HFY_HAS_LAYER_
+/* How many numbers turned keys are; 0: too many for a near cache, or they are no help. */
+HFY_PRIVATE_ size_t hfy_net_kept_(const hfy_net *net) {
+  const int pays = net->sim == HFY_SIM_DOT && net->dim <= HFY_NET_TURNS_ && net->count <= 32768 / net->dim;
+  return pays ? net->count * net->dim : 0;
+}
+#endif
+
 /* What layers ask besides, or NULL; whether all states are kept or the latest. */
 HFY_PRIVATE_ void hfy_net_more_of_(hfy_net_run_ *run, const hfy_net_more_ *more, int latest) {
   run->latest = latest;
@@ -14054,6 +14066,11 @@ HFY_PRIVATE_ void hfy_net_more_of_(hfy_net_run_ *run, const hfy_net_more_ *more,
   run->drop = more->drop; /* needs the weights themselves */
   run->heads = more->heads;
   run->path = more->path;
+#ifdef HFY_HAS_LAYER_
+  if (more->turns && run->simd->product.block && !run->net.sep.plus &&
+      hfy_sep_method_of_(&run->net.sep) == HFY_SEP_BY_SOFTMAX_)
+    run->kept = hfy_net_kept_(&run->net); /* for one query, too: its bits are the same among many */
+#endif
   if (more->query_row) run->query_row = more->query_row;
   if (more->out_row) run->out_row = more->out_row;
 }
@@ -14302,6 +14319,26 @@ HFY_PRIVATE_ void hfy_net_scores_(const hfy_net_run_ *run, const hfy_real *q, si
     hfy_sim_tile_(run->simd, net->sim, net->beta, &x, &side, net->dim, scores + i, stride);
   }
 }
+
+#ifndef HFY_HAS_LAYER_
+#define hfy_net_turn_keys_(run) ((void)(run))
+#else
+/* out = K q of nq vectors q, K's columns as rows `turned`: what dots would fold, is summed up side by side. Not the
+   bits of a dot, but those of any number of queries. */
+HFY_PRIVATE_ void hfy_net_turned_(const hfy_simd_ *simd, const hfy_real *q, size_t nq, size_t dim,
+                                  const hfy_net_rows_ *turned, hfy_real *out, size_t row) {
+  const hfy_simd_product_ *how = &simd->product;
+  const hfy_simd_block_ block = {q, turned->at, out, nq, turned->width, dim, dim, 1, dim * how->rows, turned->stride,
+                                 how->columns, row, 1, 0, NULL, 0};
+  how->block(&block);
+}
+
+HFY_PRIVATE_ void hfy_net_turn_keys_(const hfy_net_run_ *run) {
+  const hfy_net *net = &run->net;
+  if (run->turned)
+    hfy_simd_pack_(sizeof *run->turned, run->turned, net->count, net->keys, net->key_stride, 1, net->count, net->dim);
+}
+#endif
 
 /* How many of n rows from `from` on a query sees. */
 HFY_PRIVATE_ size_t hfy_net_shown_(const hfy_net *net, size_t who, size_t from, size_t n) {
@@ -14827,9 +14864,19 @@ HFY_PRIVATE_ void hfy_net_tile_scores_(const hfy_net_run_ *run, size_t nq, size_
     now = net->visible ? hfy_base_min_(HFY_NET_SHOWN_, n - i) : n;
     for (first = 0, last = nq; first < last && !hfy_net_shown_(net, s->walk[first].who, from + i, 1);) first++;
     while (first < last && !hfy_net_shown_(net, s->walk[last - 1].who, from + i, 1)) last--;
-    if (first < last)
-      hfy_net_scores_(run, s->q + first * net->dim, last - first, s->inverse_q ? s->inverse_q + first : NULL, from + i,
-                      now, scores + first * stride + i, stride);
+    if (first == last) continue;
+#ifdef HFY_HAS_LAYER_
+    if (run->turned) {
+      const hfy_net_rows_ turned = {run->turned + from + i, net->count, now};
+      hfy_net_turned_(run->simd, s->q + first * net->dim, last - first, net->dim, &turned, scores + first * stride + i,
+                      stride);
+      for (; net->beta != 1 && first < last; first++)
+        run->simd->scale_once(scores + first * stride + i, now, net->beta);
+      continue;
+    }
+#endif
+    hfy_net_scores_(run, s->q + first * net->dim, last - first, s->inverse_q ? s->inverse_q + first : NULL, from + i,
+                    now, scores + first * stride + i, stride);
   }
 }
 
@@ -16146,6 +16193,7 @@ HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queri
   }
   while (hfy_base_layout_(&arena, w, &status)) {
     if (!hfy_net_indexed_(&run)) run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net, hfy_net_heads_(&run));
+    run.turned = HFY_TAKE_(&arena, hfy_real, run.kept);
     call.scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call.walks);
     for (i = 0; i < call.walks; i++) {
       hfy_net_scratch_ counted;
@@ -16156,6 +16204,7 @@ HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queri
     status = hfy_net_has_energy_(&run.net, &call.scratch[i].post, w);
   if (status || (part && part->dry)) return status;
   hfy_net_prepare_(&run);
+  hfy_net_turn_keys_(&run);
   do hfy_base_parallel_(call.walks, hfy_net_share_, &call);
   while (!call.heads && ++call.head < hfy_net_heads_(&run));
   for (i = call.first; i < call.first + call.n_queries && net->index && report && report->status; i++)
@@ -16477,7 +16526,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy
 enum {
   HFY_NET_NUMBERS_ = 12,              /* gradients that are one number */
   HFY_NET_TURN_ = 32,                 /* rows whose weights are turned at once */
-  HFY_NET_SHORT_ = 96,                /* elements of a dot that is short */
   HFY_NET_TURNED_ = 16384,            /* multiply-adds of a product that are worth a thread */
   HFY_NET_PATH_BYTES_ = 4096 * 1024,  /* states of a tile at most, as long as that leaves a query */
   HFY_NET_PATIENCE_ = 1000            /* the residual of u halves within so many steps, or there is no u */
@@ -16505,7 +16553,7 @@ typedef struct hfy_net_back_ {
   hfy_net_call_ call;                   /* the workers there; 0: none */
   hfy_net_scratch_ *scratch;            /* tasks */
   size_t tasks, shares, tile, live;     /* of rows, of queries */
-  size_t lot, kept;                     /* elements turned at once; of keys that stay so, or 0 */
+  size_t lot;                           /* elements turned at once */
   int opens, solves, reads, tries;      /* now: q, theta, p, z; u; through the readout; p of all steps, no more */
   int bare;                             /* f(q) = K'p, and a readout: dq is beta pull, and nowhere else */
   double step;
@@ -16513,7 +16561,7 @@ typedef struct hfy_net_back_ {
   hfy_status *status;                   /* n_queries: how they went */
   hfy_real *q, *z, *df, *dz, *v;        /* D; v: readout_dim */
   hfy_real *beta_q, *pull;              /* DOT: D; pull: K'theta' */
-  hfy_real *theta, *y, *dy, *turned;    /* N, theta is y unless it is needed; tasks x lot, before them the keys */
+  hfy_real *theta, *y, *dy, *turned;    /* N, theta is y unless it is needed; tasks x lot */
   double *dq, *u, *want, *rest, *way;   /* D; but for dq implicit only: rest = want - (1 - J')u */
   double *inverse_q, *sum;              /* 1; tasks x 2D */
 } hfy_net_back_;
@@ -16583,29 +16631,31 @@ HFY_PRIVATE_ void hfy_net_back_check_(hfy_net_back_ *b, size_t l, hfy_net_scratc
    Other calls keep to dots: a query alone would wait for the turning, and has the bits that it has among many. */
 HFY_PRIVATE_ void hfy_net_back_dots_(const hfy_net_back_ *b, size_t nq, const hfy_net_rows_ *rows, const hfy_real *v,
                                      hfy_real *out, const hfy_net_scratch_ *s) {
-  const hfy_simd_ *simd = b->run.simd;
-  const size_t n = b->run.net.count, row = hfy_net_row_(&b->run.net), width = rows->width;
-  const hfy_simd_product_ *how = &simd->product;
-  const int kept = b->kept && rows->at == b->run.net.keys && rows->stride == b->run.net.key_stride &&
-                   width == b->run.net.dim; /* not values that only begin there */
-  const size_t most = kept ? n : b->lot / width;
-  hfy_real *turned = kept ? b->turned : b->turned + b->kept + (size_t)(s - b->scratch) * b->lot;
-  hfy_simd_block_ block = {v, turned, out, nq, 0, width, width, 1, width * how->rows, 0, how->columns, row, 1, 0, 0, 0};
+  const hfy_net_run_ *run = &b->run;
+  const hfy_simd_ *simd = run->simd;
+  const size_t n = run->net.count, row = hfy_net_row_(&run->net), width = rows->width;
+#ifdef HFY_HAS_LAYER_
+  const int kept = run->turned && rows->at == run->net.keys && rows->stride == run->net.key_stride &&
+                   width == run->net.dim; /* not values that only begin there */
+  hfy_real *room = b->turned + (size_t)(s - b->scratch) * b->lot;
   size_t i, have;
-  if (width > HFY_NET_SHORT_ || !b->more) {
-    simd->dot(rows->at, rows->stride, n, v, width, nq, width, out, row);
+  if (width <= HFY_NET_TURNS_ && b->more) {
+    if (!simd->product.block) memset(out, 0, nq * row * sizeof *out);
+    for (i = 0; i < n; i += have) {
+      hfy_net_rows_ turned = {kept ? run->turned : room, 0, 0};
+      turned.stride = turned.width = have = hfy_base_min_(kept ? n : b->lot / width, n - i);
+      if (!kept) hfy_simd_pack_(sizeof *room, room, have, rows->at + i * rows->stride, rows->stride, 1, have, width);
+      if (simd->product.block)
+        hfy_net_turned_(simd, v, nq, width, &turned, out + i, row);
+      else
+        simd->combine(v, width, nq, turned.at, have, width, have, out + i, row);
+    }
     return;
   }
-  if (!how->block) memset(out, 0, nq * row * sizeof *out);
-  for (i = 0; i < n; i += have) {
-    block.columns = block.b_row = have = hfy_base_min_(most, n - i);
-    block.c = out + i;
-    if (!kept) hfy_simd_pack_(sizeof *turned, turned, have, rows->at + i * rows->stride, rows->stride, 1, have, width);
-    if (how->block)
-      how->block(&block);
-    else
-      simd->combine(v, width, nq, turned, have, width, have, out + i, row);
-  }
+#else
+  (void)s;
+#endif
+  simd->dot(rows->at, rows->stride, n, v, width, nq, width, out, row);
 }
 
 /* q, theta, p and z of queries from .. to-1. */
@@ -16890,7 +16940,7 @@ HFY_PRIVATE_ void hfy_net_back_rows_(void *context, size_t task) {
   const size_t n = net->count, blocks = (n - 1) / HFY_NET_TURN_ + 1, live = b->live, dim = net->dim;
   const size_t end = hfy_base_min_(n, hfy_base_share_(blocks, task + 1, b->tasks) * HFY_NET_TURN_);
   size_t from = hfy_base_share_(blocks, task, b->tasks) * HFY_NET_TURN_, have, l, r;
-  hfy_real *turned = b->turned + b->kept + task * b->lot;
+  hfy_real *turned = b->turned + task * b->lot;
   hfy_real *to = grad->values ? grad->values : net->values == net->keys ? grad->keys : NULL;
   if (b->reads) to = grad->readout;
   for (; from < end; from += have) {
@@ -17112,7 +17162,8 @@ HFY_COLD_ void hfy_net_plan_back_(hfy_base_arena_ *arena, size_t n_queries, hfy_
   b->dy = HFY_TAKE_(arena, hfy_real, rows);
   b->theta = b->y;
   if (net->sim != HFY_SIM_DOT || hfy_sep_needs_theta_(&net->sep)) b->theta = HFY_TAKE_(arena, hfy_real, rows);
-  b->turned = HFY_TAKE_(arena, hfy_real, b->kept + b->tasks * b->lot);
+  run->turned = HFY_TAKE_(arena, hfy_real, run->kept);
+  b->turned = HFY_TAKE_(arena, hfy_real, b->tasks * b->lot);
   b->dq = HFY_TAKE_(arena, double, states);
   b->u = HFY_TAKE_(arena, double, solves);
   b->want = HFY_TAKE_(arena, double, solves);
@@ -17127,7 +17178,7 @@ HFY_COLD_ hfy_status hfy_net_choose_back_(hfy_net_back_ *b, size_t n_queries, in
   hfy_net_run_ *run = &b->run;
   const hfy_net *net = &run->net;
   const hfy_grad *grad = b->grad;
-  const size_t most = hfy_base_workers_(), least = HFY_NET_SHORT_;
+  const size_t most = hfy_base_workers_(), least = HFY_NET_TURNS_;
   size_t path;
   hfy_status status;
   path = hfy_base_times_(hfy_base_times_(run->states, net->dim), sizeof(hfy_real));
@@ -17135,8 +17186,9 @@ HFY_COLD_ hfy_status hfy_net_choose_back_(hfy_net_back_ *b, size_t n_queries, in
   if (walks && b->tile > HFY_NET_PATH_BYTES_ / path)
     b->tile = HFY_NET_PATH_BYTES_ / path ? HFY_NET_PATH_BYTES_ / path : 1;
   b->lot = HFY_NET_TURN_ * (b->tile < least ? least : b->tile);
-  if (b->more && net->sim == HFY_SIM_DOT && net->max_steps > 1 && net->dim <= least && net->count <= 32768 / net->dim)
-    b->kept = net->count * net->dim;
+#ifdef HFY_HAS_LAYER_
+  run->kept = b->more && net->max_steps > 1 ? hfy_net_kept_(net) : 0;
+#endif
   b->tasks = hfy_base_times_(hfy_base_times_(b->tile, net->count), net->dim) / HFY_NET_TURNED_ + 1;
   b->tasks = hfy_base_min_(hfy_base_min_(b->tasks, most), (net->count - 1) / HFY_NET_TURN_ + 1);
   b->shares = b->tasks; /* these add up as they go */
@@ -17177,8 +17229,7 @@ HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, s
   if (status || (part && part->dry)) return status;
   report.status = b.status;
   hfy_net_prepare_(&b.run);
-  if (b.kept)
-    hfy_simd_pack_(sizeof *queries, b.turned, net->count, net->keys, b.run.net.key_stride, 1, net->count, net->dim);
+  hfy_net_turn_keys_(&b.run);
   for (; first < last; first += b.tile) {
     b.live = hfy_base_min_(b.tile, last - first);
     hfy_net_back_tile_(&b, first);
@@ -18924,6 +18975,7 @@ HFY_COLD_ void hfy_layer_net_(hfy_layer_run_ *r, size_t h) {
   r->more.latest = l->implicit;
   if (!r->fold && r->states && r->path)
     r->more.path = r->path + (h * r->rows + r->bag.row) * r->states * l->head_width;
+  r->more.turns = !r->fold && !r->side[HFY_LAYER_K_].fixed; /* whose making cost more than a turn; else a net's bits */
   r->more.lost = r->lost ? r->lost + r->bag.row : NULL;
   r->more.rows = r->bag.rows;
 }
