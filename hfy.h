@@ -17010,9 +17010,12 @@ HFY_PRIVATE_ void hfy_net_back_leave_(hfy_net_back_ *b) {
     if (one->status && (!b->failed.status || one->who < b->failed.who)) b->failed = *one;
     if (one->status) continue;
     if (one->step) {
-      if (kept < l && b->bare) memcpy(b->pull + kept * dim, b->pull + l * dim, dim * sizeof *b->pull);
-      if (kept < l && !b->bare) memcpy(b->dq + kept * dim, b->dq + l * dim, dim * sizeof *b->dq);
-      b->one[kept++] = *one;
+      if (kept < l) {
+        memcpy(b->dq + kept * dim, b->dq + l * dim, dim * sizeof *b->dq);
+        memcpy(b->pull + kept * dim, b->pull + l * dim, dim * sizeof *b->pull);
+        b->one[kept] = *one;
+      }
+      kept++;
       continue;
     }
     for (i = 0; i < HFY_NET_NUMBERS_; i++)
