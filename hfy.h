@@ -5634,18 +5634,17 @@ HFY_TARGET_ double HFY_V_(apart)(const HFY_S_ *x, const HFY_S_ *y, size_t n) {
 
 HFY_TARGET_ void HFY_V_(tilt)(const HFY_S_ *p, const HFY_S_ *v, size_t n, HFY_S_ *y) {
   enum { parts = sizeof(HFY_S_) == 8 ? 1 : 2 };
-  const HFY_VV_ none = HFY_V_(zero)(), least = HFY_V_(set)((HFY_S_)-HUGE_VAL);
-  HFY_VV_ best = least, most = none; /* of each lane: v at its largest p */
+  const HFY_S_ top = HFY_V_(largest)(p, n, NULL);
+  const HFY_VV_ none = HFY_V_(zero)(), most = HFY_V_(set)(top), least = HFY_V_(set)((HFY_S_)-HUGE_VAL);
+  HFY_VV_ best = least;
   HFY_S_ heavy;
   HFY_DV_ sum[2] = {HFY_D_(zero)(), HFY_D_(zero)()}, along[2] = {HFY_D_(zero)(), HFY_D_(zero)()}, mean, pivot;
   size_t i;
   for (i = 0; i < n; i += HFY_LANES_) {
     const HFY_VV_ w = HFY_V_(load_up)(p + i, n - i), x = HFY_V_(load_up)(v + i, n - i);
-    best = HFY_V_(select)(HFY_V_(lt)(most, w), x, best);
-    most = HFY_V_(max)(most, w);
+    best = HFY_V_(max)(best, HFY_V_(select)(HFY_V_(lt)(w, most), least, x));
   }
-  heavy = HFY_V_(highest)(most);
-  heavy = HFY_V_(highest)(HFY_V_(select)(HFY_V_(lt)(most, HFY_V_(set)(heavy)), least, best));
+  heavy = HFY_V_(highest)(best);
   best = HFY_V_(set)(heavy);
   pivot = HFY_D_(set)((double)heavy);
   for (i = 0; i < n; i += HFY_LANES_) {
@@ -13912,8 +13911,6 @@ typedef struct hfy_net_run_ {
   hfy_net net;
   const hfy_simd_ *simd;
   double *inverse_norms;        /* COSINE: 1/|x_i| */
-  hfy_real *turned;             /* the keys, turned: D x N, `kept` numbers; or NULL */
-  size_t kept;
   hfy_net_rows_ values, readout; /* readout.at NULL: none */
   const hfy_real *queries;
   hfy_real *out;            /* or NULL */
@@ -13935,6 +13932,10 @@ typedef struct hfy_net_run_ {
   size_t tile, whole;          /* queries side by side; with whole rows of scores: 1 and 1 here */
 #ifndef HFY_PLAIN
   hfy_net_fast_ fast;
+#endif
+#ifdef HFY_HAS_LAYER_
+  hfy_real *turned; /* the keys, turned: D x N, `kept` numbers; or NULL */
+  size_t kept;
 #endif
 } hfy_net_run_;
 
@@ -14111,9 +14112,14 @@ HFY_PRIVATE_ size_t hfy_net_few_rows_(const hfy_net *net) {
   return fit < 1 ? 1 : hfy_base_min_(fit, HFY_NET_TILE_);
 }
 
-/* What COSINE needs of keys and queries. */
+/* What COSINE needs of keys and queries; turned keys. */
 HFY_COLD_ void hfy_net_prepare_(hfy_net_run_ *run) {
   size_t h;
+#ifdef HFY_HAS_LAYER_
+  const hfy_net *net = &run->net;
+  if (run->kept)
+    hfy_simd_pack_(sizeof *run->turned, run->turned, net->count, net->keys, net->key_stride, 1, net->count, net->dim);
+#endif
   for (h = 0; run->inverse_norms && h < hfy_net_heads_(run); h++)
     hfy_sim_inverse_norms_(run->simd, run->net.keys + (h ? h * run->heads->keys : 0), run->net.key_stride,
                            run->net.count, run->net.dim, run->inverse_norms + h * run->net.count);
@@ -14320,9 +14326,7 @@ HFY_PRIVATE_ void hfy_net_scores_(const hfy_net_run_ *run, const hfy_real *q, si
   }
 }
 
-#ifndef HFY_HAS_LAYER_
-#define hfy_net_turn_keys_(run) ((void)(run))
-#else
+#ifdef HFY_HAS_LAYER_
 /* out = K q of nq vectors q, K's columns as rows `turned`: what dots would fold, is summed up side by side. Not the
    bits of a dot, but those of any number of queries. */
 HFY_PRIVATE_ void hfy_net_turned_(const hfy_simd_ *simd, const hfy_real *q, size_t nq, size_t dim,
@@ -14333,11 +14337,6 @@ HFY_PRIVATE_ void hfy_net_turned_(const hfy_simd_ *simd, const hfy_real *q, size
   how->block(&block);
 }
 
-HFY_PRIVATE_ void hfy_net_turn_keys_(const hfy_net_run_ *run) {
-  const hfy_net *net = &run->net;
-  if (run->turned)
-    hfy_simd_pack_(sizeof *run->turned, run->turned, net->count, net->keys, net->key_stride, 1, net->count, net->dim);
-}
 #endif
 
 /* How many of n rows from `from` on a query sees. */
@@ -14864,9 +14863,8 @@ HFY_PRIVATE_ void hfy_net_tile_scores_(const hfy_net_run_ *run, size_t nq, size_
     now = net->visible ? hfy_base_min_(HFY_NET_SHOWN_, n - i) : n;
     for (first = 0, last = nq; first < last && !hfy_net_shown_(net, s->walk[first].who, from + i, 1);) first++;
     while (first < last && !hfy_net_shown_(net, s->walk[last - 1].who, from + i, 1)) last--;
-    if (first == last) continue;
 #ifdef HFY_HAS_LAYER_
-    if (run->turned) {
+    if (run->turned && first < last) {
       const hfy_net_rows_ turned = {run->turned + from + i, net->count, now};
       hfy_net_turned_(run->simd, s->q + first * net->dim, last - first, net->dim, &turned, scores + first * stride + i,
                       stride);
@@ -14875,8 +14873,9 @@ HFY_PRIVATE_ void hfy_net_tile_scores_(const hfy_net_run_ *run, size_t nq, size_
       continue;
     }
 #endif
-    hfy_net_scores_(run, s->q + first * net->dim, last - first, s->inverse_q ? s->inverse_q + first : NULL, from + i,
-                    now, scores + first * stride + i, stride);
+    if (first < last)
+      hfy_net_scores_(run, s->q + first * net->dim, last - first, s->inverse_q ? s->inverse_q + first : NULL, from + i,
+                      now, scores + first * stride + i, stride);
   }
 }
 
@@ -16193,7 +16192,9 @@ HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queri
   }
   while (hfy_base_layout_(&arena, w, &status)) {
     if (!hfy_net_indexed_(&run)) run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net, hfy_net_heads_(&run));
+#ifdef HFY_HAS_LAYER_
     run.turned = HFY_TAKE_(&arena, hfy_real, run.kept);
+#endif
     call.scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call.walks);
     for (i = 0; i < call.walks; i++) {
       hfy_net_scratch_ counted;
@@ -16204,7 +16205,6 @@ HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queri
     status = hfy_net_has_energy_(&run.net, &call.scratch[i].post, w);
   if (status || (part && part->dry)) return status;
   hfy_net_prepare_(&run);
-  hfy_net_turn_keys_(&run);
   do hfy_base_parallel_(call.walks, hfy_net_share_, &call);
   while (!call.heads && ++call.head < hfy_net_heads_(&run));
   for (i = call.first; i < call.first + call.n_queries && net->index && report && report->status; i++)
@@ -17165,7 +17165,9 @@ HFY_COLD_ void hfy_net_plan_back_(hfy_base_arena_ *arena, size_t n_queries, hfy_
   b->dy = HFY_TAKE_(arena, hfy_real, rows);
   b->theta = b->y;
   if (net->sim != HFY_SIM_DOT || hfy_sep_needs_theta_(&net->sep)) b->theta = HFY_TAKE_(arena, hfy_real, rows);
+#ifdef HFY_HAS_LAYER_
   run->turned = HFY_TAKE_(arena, hfy_real, run->kept);
+#endif
   b->turned = HFY_TAKE_(arena, hfy_real, b->tasks * b->lot);
   b->dq = HFY_TAKE_(arena, double, states);
   b->u = HFY_TAKE_(arena, double, solves);
@@ -17232,7 +17234,6 @@ HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, s
   if (status || (part && part->dry)) return status;
   report.status = b.status;
   hfy_net_prepare_(&b.run);
-  hfy_net_turn_keys_(&b.run);
   for (; first < last; first += b.tile) {
     b.live = hfy_base_min_(b.tile, last - first);
     hfy_net_back_tile_(&b, first);
