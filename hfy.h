@@ -13936,6 +13936,7 @@ typedef struct hfy_net_run_ {
 #ifdef HFY_HAS_LAYER_
   hfy_real *turned; /* the keys, turned: D x N, `kept` numbers; or NULL */
   size_t kept;
+  int turns;        /* retrievals read these */
 #endif
 } hfy_net_run_;
 
@@ -14071,6 +14072,7 @@ HFY_PRIVATE_ void hfy_net_more_of_(hfy_net_run_ *run, const hfy_net_more_ *more,
   if (more->turns && run->simd->product.block && !run->net.sep.plus &&
       hfy_sep_method_of_(&run->net.sep) == HFY_SEP_BY_SOFTMAX_)
     run->kept = hfy_net_kept_(&run->net); /* for one query, too: its bits are the same among many */
+  run->turns = run->kept > 0;
 #endif
   if (more->query_row) run->query_row = more->query_row;
   if (more->out_row) run->out_row = more->out_row;
@@ -14864,7 +14866,7 @@ HFY_PRIVATE_ void hfy_net_tile_scores_(const hfy_net_run_ *run, size_t nq, size_
     for (first = 0, last = nq; first < last && !hfy_net_shown_(net, s->walk[first].who, from + i, 1);) first++;
     while (first < last && !hfy_net_shown_(net, s->walk[last - 1].who, from + i, 1)) last--;
 #ifdef HFY_HAS_LAYER_
-    if (run->turned && first < last) {
+    if (run->turns && first < last) {
       const hfy_net_rows_ turned = {run->turned + from + i, net->count, now};
       hfy_net_turned_(run->simd, s->q + first * net->dim, last - first, net->dim, &turned, scores + first * stride + i,
                       stride);
