@@ -1542,7 +1542,6 @@ HFY_API hfy_status hfy_layer_forward(const hfy_layer *layer, const hfy_real *par
 HFY_API hfy_status hfy_layer_backward(const hfy_layer *layer, const hfy_real *params, const hfy_layer_input *in,
                                       const hfy_real *tape, const hfy_real *dout, const hfy_layer_grad *grad,
                                       hfy_work *work);
-
 #endif /* HFY_HAS_LAYER_ */
 
 #ifdef HFY_HAS_TRAIN_
@@ -15737,7 +15736,6 @@ HFY_PRIVATE_ int hfy_net_glide_(const hfy_net_run_ *run, size_t live, hfy_net_sc
     for (d = 0; d < dim && !(fabs((double)w->z[d] - (double)w->q[d]) > net->tol);) d++;
     if (d == dim || (w->marked && !w->cycle && !memcmp(w->mark, w->z, row))) return 0;
   }
-  if (s->before) memcpy(s->before, s->q, live * row);
   memcpy(s->q, s->z, live * row);
   for (j = 0; j < live; j++) {
     hfy_net_walk_ *w = s->walk + j;
