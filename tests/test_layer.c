@@ -762,6 +762,48 @@ TEST(without_weights_a_net) {
   CHECK(fewest == 1 && most >= 20);
 }
 
+/* One stored row: the second step finds that the state stands still. Many: whole rows of scores or (no weights are asked
+   for) block by block. A state of NaN has no answer after any number of steps. */
+TEST(short_and_long_bags) {
+  static hfy_real weights[5 * 700], out[REALS];
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(77);
+  size_t steps[5], i, j;
+  for (i = 0; i < 3; i++) {
+    hfy_layer_report report;
+    hfy_status status[5];
+    clear(r);
+    r->layer.width = 4;
+    r->layer.extra_steps = i ? 1 : 9;
+    r->in.bags = 1;
+    r->in.stored_each = i ? 700 : 1;
+    r->in.state_each = 5;
+    r->in.stored = r->stored;
+    r->in.state = r->state;
+    draw(r, &rng);
+    memset(&report, 0, sizeof report);
+    report.steps = steps;
+    report.weights = i ? weights : NULL;
+    report.status = status;
+    if (i == 2) {
+      r->layer.norm_state = HFY_LAYER_RAW;
+      r->layer.extra_steps = 3;
+      rig_sizes(r);
+      r->state[4] = not_a_number();
+      CHECK_FAILS(hfy_layer_forward(&r->layer, r->param, &r->in, out, r->tape, NULL, &r->work), HFY_ERR_NONFINITE,
+                  &r->work, "row 1");
+      report.weights = NULL;
+      CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, out, r->tape, &report, &r->work) == HFY_ERR_NONFINITE);
+      for (j = 0; j < 5; j++) CHECK(status[j] == (j == 1 ? HFY_ERR_NONFINITE : HFY_OK));
+      continue;
+    }
+    CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, out, r->tape, &report, &r->work) == HFY_OK);
+    CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, r->out, r->tape, NULL, &r->work) == HFY_OK);
+    near_all(out, r->out, 20, 100 * REAL_EPS);
+    for (j = 0; j < 5; j++) CHECK(steps[j] == 2);
+  }
+}
+
 /* layer.safetensors holds golden 101's parameters as Python's safetensors lays them out: sorted, F32, with metadata. */
 TEST(a_file_of_pythons) {
   static const char name[] = "layer.safetensors";
@@ -1674,6 +1716,7 @@ int main(int argc, char **argv) {
   RUN(lookup_is_plain);
   RUN(fixed_points);
   RUN(without_weights_a_net);
+  RUN(short_and_long_bags);
   RUN(a_file_of_pythons);
   RUN(stacked);
   RUN(found_by_reading);
