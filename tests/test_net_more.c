@@ -608,7 +608,7 @@ TEST(scores_keep_their_digits) {
   }
 }
 
-/* A state beyond hfy_real is found at the step that leads there, not by what scores would make of it. */
+/* A state or a score beyond hfy_real is found at the step that leads there, whatever would come of a later one. */
 TEST(a_state_beyond_the_largest) {
   const double big = sizeof(hfy_real) == 8 ? 1e62 : 3e9;
   hfy_real keys[2], q = 0, out = 7;
@@ -619,6 +619,9 @@ TEST(a_state_beyond_the_largest) {
   net.dim = 1, net.count = 2, net.keys = keys, net.beta = 1, net.max_steps = 3;
   net.sim = HFY_SIM_EUCLIDEAN, net.sep.kind = HFY_SEP_EVEN, net.sep.degree = 3;
   CHECK_FAILS(hfy_retrieve(&net, &q, 1, &out, NULL, &work), HFY_ERR_NONFINITE, &work, "new state");
+  net.sim = HFY_SIM_DOT, net.sep.kind = HFY_SEP_SOFTMAX;
+  q = keys[0] = (hfy_real)(big * big * big);
+  CHECK_FAILS(hfy_retrieve(&net, &q, 1, &out, NULL, &work), HFY_ERR_NONFINITE, &work, "scores");
   CHECK(out == 7);
   hfy_work_free(&work);
 }
