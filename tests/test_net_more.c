@@ -619,7 +619,7 @@ TEST(a_state_beyond_the_largest) {
   net.dim = 1, net.count = 2, net.keys = keys, net.beta = 1, net.max_steps = 3;
   net.sim = HFY_SIM_EUCLIDEAN, net.sep.kind = HFY_SEP_EVEN, net.sep.degree = 3;
   CHECK_FAILS(hfy_retrieve(&net, &q, 1, &out, NULL, &work), HFY_ERR_NONFINITE, &work, "new state");
-  net.sim = HFY_SIM_DOT, net.sep.kind = HFY_SEP_SOFTMAX;
+  net.sim = HFY_SIM_DOT, net.sep.kind = HFY_SEP_SOFTMAX, net.max_steps = 2;
   q = keys[0] = (hfy_real)(big * big * big);
   CHECK_FAILS(hfy_retrieve(&net, &q, 1, &out, NULL, &work), HFY_ERR_NONFINITE, &work, "scores");
   CHECK(out == 7);
