@@ -223,7 +223,8 @@
                                                                      >>net.fast      the same, faster
                                                                      >>net.energy    energies, gradients
      >>file        .npy and named parameters in and out              >>file.impl
-     >>layer       Hopfield layers that train, blocks, optimiser     >>layer.impl
+     >>layer       Hopfield layers that train                        >>layer.impl
+     >>train       dense layers, blocks around them, an optimiser    >>train.impl
      >>shard       one step over patterns in several places          >>shard.impl
      >>theory      what the papers prove, computed for a net         >>theory.impl
      >>recall      free and sequential recall, forgetting            >>recall.impl
@@ -233,7 +234,7 @@
 
      A module calls only modules above it. Public names are hfy_<module>_<verb>; shorter are the net's (hfy_retrieve,
      hfy_energy), base's (hfy_status_, hfy_work_, hfy_rng_, hfy_version, hfy_layout), linalg's hfy_eigenvalues and
-     hfy_eigenvectors, file's hfy_param_ and layer's hfy_dense_, hfy_block_, hfy_optimiser_. Private names end in an
+     hfy_eigenvectors, file's hfy_param_ and train's hfy_dense_, hfy_block_, hfy_optimiser_. Private names end in an
      underscore.
 
    FURTHER   examples/, docs/guide.md (by tasks), docs/math.md (every equation and its function), docs/design.md (why it
@@ -264,12 +265,13 @@
 #ifndef HFY_SIMD_PASS_
 #if !defined(HFY_ONLY_LINALG) && !defined(HFY_ONLY_SIM) && !defined(HFY_ONLY_INDEX) &&                                 \
   !defined(HFY_ONLY_STRUCTURE) && !defined(HFY_ONLY_SEP) && !defined(HFY_ONLY_POST) && !defined(HFY_ONLY_NET) &&       \
-  !defined(HFY_ONLY_FILE) && !defined(HFY_ONLY_LAYER) && !defined(HFY_ONLY_SHARD) && !defined(HFY_ONLY_THEORY) &&      \
-  !defined(HFY_ONLY_RECALL) && !defined(HFY_ONLY_BINARY) && !defined(HFY_ONLY_KERNEL) && !defined(HFY_ONLY_RATE)
+  !defined(HFY_ONLY_FILE) && !defined(HFY_ONLY_LAYER) && !defined(HFY_ONLY_TRAIN) && !defined(HFY_ONLY_SHARD) &&       \
+  !defined(HFY_ONLY_THEORY) && !defined(HFY_ONLY_RECALL) && !defined(HFY_ONLY_BINARY) && !defined(HFY_ONLY_KERNEL) &&  \
+  !defined(HFY_ONLY_RATE)
 /* all */
 #define HFY_HAS_INDEX_
 #define HFY_HAS_FILE_
-#define HFY_HAS_LAYER_
+#define HFY_HAS_TRAIN_
 #define HFY_HAS_SHARD_
 #define HFY_HAS_THEORY_
 #define HFY_HAS_RECALL_
@@ -303,6 +305,10 @@
 #if defined(HFY_ONLY_SHARD) || defined(HFY_HAS_SHARD_)
 #define HFY_HAS_SHARD_
 #define HFY_HAS_NET_
+#endif
+#if defined(HFY_ONLY_TRAIN) || defined(HFY_HAS_TRAIN_)
+#define HFY_HAS_TRAIN_
+#define HFY_HAS_LAYER_
 #endif
 #if defined(HFY_ONLY_LAYER) || defined(HFY_HAS_LAYER_)
 #define HFY_HAS_LAYER_
@@ -1575,6 +1581,12 @@ HFY_API hfy_status hfy_layer_forward(const hfy_layer *layer, const hfy_real *par
 HFY_API hfy_status hfy_layer_backward(const hfy_layer *layer, const hfy_real *params, const hfy_layer_input *in,
                                       const hfy_real *tape, const hfy_real *dout, const hfy_layer_grad *grad,
                                       hfy_work *work);
+#endif /* HFY_HAS_LAYER_ */
+
+#ifdef HFY_HAS_TRAIN_
+/* ------------------------------------------------------------------------------------------------------------------
+   >>train   what stands around Hopfield layers: dense layers, encoder and decoder blocks, an optimiser
+   ------------------------------------------------------------------------------------------------------------------ */
 
 /* A dense layer: y = act(x W^T + b). Zeroed but for in and out it is PyTorch's Linear(in, out). */
 typedef enum hfy_dense_kind {
@@ -1652,7 +1664,7 @@ typedef struct hfy_optimiser {
    NULL: of the gradients before the cut. Errors, nothing changed: ARG, NONFINITE (a gradient), NOMEM. */
 HFY_API hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_param *table, size_t entries, hfy_real *params,
                                       const hfy_real *grads, hfy_real *moments, double *norm, hfy_work *work);
-#endif /* HFY_HAS_LAYER_ */
+#endif /* HFY_HAS_TRAIN_ */
 
 #ifdef HFY_HAS_SHARD_
 /* ------------------------------------------------------------------------------------------------------------------
@@ -2917,8 +2929,10 @@ HFY_API HFY_SMALL_ size_t hfy_layout(const char *type) {
     HFY_SIZE_(npy) HFY_SIZE_(param)
 #endif
 #ifdef HFY_HAS_LAYER_
-    HFY_SIZE_(layer) HFY_SIZE_(layer_input) HFY_SIZE_(layer_report) HFY_SIZE_(layer_grad) HFY_SIZE_(dense)
-    HFY_SIZE_(block) HFY_SIZE_(optimiser)
+    HFY_SIZE_(layer) HFY_SIZE_(layer_input) HFY_SIZE_(layer_report) HFY_SIZE_(layer_grad)
+#endif
+#ifdef HFY_HAS_TRAIN_
+    HFY_SIZE_(dense) HFY_SIZE_(block) HFY_SIZE_(optimiser)
 #endif
 #ifdef HFY_HAS_THEORY_
     HFY_SIZE_(theory_separation) HFY_SIZE_(theory_sphere) HFY_SIZE_(theory_exact) HFY_SIZE_(theory_softmax)
@@ -5310,12 +5324,19 @@ HFY_TARGET_ void HFY_V_(gather)(const size_t *index, const HFY_S_ *w, size_t cou
 
 /* The largest lane. */
 HFY_INLINE_ HFY_S_ HFY_V_(highest)(HFY_VV_ a) {
+#if HFY_SIMD_PASS_ == 4 && !defined(HFY_DOUBLE)
+  const __m256 b = _mm256_max_ps(_mm512_extractf32x8_ps(a, 1), _mm512_castps512_ps256(a));
+  const __m128 c = _mm_max_ps(_mm256_extractf128_ps(b, 1), _mm256_castps256_ps128(b));
+  const __m128 d = _mm_max_ps(_mm_movehl_ps(c, c), c);
+  return _mm_cvtss_f32(_mm_max_ss(_mm_movehdup_ps(d), d));
+#else
   HFY_S_ lane[HFY_LANES_];
   int half, l;
   HFY_V_(store)(lane, a);
   HFY_UNROLL_ for (half = HFY_LANES_ / 2; half; half /= 2)
     HFY_UNROLL_ for (l = 0; l < half; l++) lane[l] = lane[l + half] > lane[l] ? lane[l + half] : lane[l];
   return lane[0];
+#endif
 }
 
 HFY_TARGET_ HFY_S_ HFY_V_(largest)(const HFY_S_ *x, size_t n, HFY_S_ *tops) {
@@ -12941,14 +12962,15 @@ HFY_COLD_ void hfy_sep_link_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, con
    without an answer give 0. The parameters are the first link's. */
 HFY_COLD_ void hfy_sep_chain_vjp_(const hfy_sep *sep, const hfy_sep_row_ *r, const hfy_sep_grad *grad,
                                   hfy_sep_scratch_ *s) {
-  const hfy_sep_grad none = {NULL, NULL, NULL, NULL, NULL, NULL, NULL};
-  hfy_sep_row_ link = *r;
+  static const hfy_sep_grad none = {NULL, NULL, NULL, NULL, NULL, NULL, NULL};
+  hfy_sep_row_ link;
   size_t i;
   if (!sep->plus) {
     hfy_sep_link_vjp_(sep, r, grad, s);
     return;
   }
   memset(s->sum, 0, r->n * sizeof *s->sum);
+  link = *r;
   link.y = link.out = s->row;
   for (; sep; sep = sep->plus, grad = &none) {
     hfy_sep alone = hfy_sep_resolve_(sep);
@@ -13907,6 +13929,7 @@ enum {
   HFY_NET_LOOKED_ = 512,              /* and after so many at first */
   HFY_NET_MEMO_ = 1024,               /* rows whose next state is remembered, at most */
   HFY_NET_SHOWN_ = 48,                /* rows of a block that are left out together if no query sees them */
+  HFY_NET_TURNS_ = 96,                /* elements of a dot that is short: it folds as much as it adds */
   HFY_NET_FEW_ = 16384,               /* numbers of a tile's states that count as little */
   HFY_NET_FIRST_ = 8,                 /* rows scored for a first threshold, about */
   HFY_NET_GROUP_ = 8,                 /* rows from here and there that are scored at a time */
@@ -14192,6 +14215,7 @@ typedef struct hfy_net_more_ {
   hfy_real *path;            /* as hfy_net_run_ has it: written by the way there, read by the way back */
   int latest;
   const hfy_heads *heads;    /* filled in; NULL: one */
+  int turns;                 /* 1: SOFTMAX's scores as a product with keys that are turned first: not dots' bits */
   const hfy_real *lost;      /* the way back: above 0 where query `who` had no answer, at who % rows: it adds nothing */
   size_t rows;
 } hfy_net_more_;
@@ -14222,6 +14246,11 @@ typedef struct hfy_net_run_ {
   size_t tile, whole;          /* queries side by side; with whole rows of scores: 1 and 1 here */
 #ifndef HFY_PLAIN
   hfy_net_fast_ fast;
+#endif
+#ifdef HFY_HAS_LAYER_
+  hfy_real *turned; /* the keys, turned: D x N, `kept` numbers; or NULL */
+  size_t kept;
+  int turns;        /* retrievals read these */
 #endif
 } hfy_net_run_;
 
@@ -14337,6 +14366,14 @@ HFY_PRIVATE_ void hfy_net_call_of_(hfy_net_run_ *run, const hfy_real *queries, h
   run->looks_back |= run->names || (report && hfy_net_lists_top_(report));
 }
 
+#ifdef HFY_HAS_LAYER_
+/* How many numbers turned keys are; 0: too many for a near cache, or they are no help. */
+HFY_PRIVATE_ size_t hfy_net_kept_(const hfy_net *net) {
+  const int pays = net->sim == HFY_SIM_DOT && net->dim <= HFY_NET_TURNS_ && net->count <= 32768 / net->dim;
+  return pays ? net->count * net->dim : 0;
+}
+#endif
+
 /* What layers ask besides, or NULL; whether all states are kept or the latest. */
 HFY_PRIVATE_ void hfy_net_more_of_(hfy_net_run_ *run, const hfy_net_more_ *more, int latest) {
   run->latest = latest;
@@ -14345,6 +14382,12 @@ HFY_PRIVATE_ void hfy_net_more_of_(hfy_net_run_ *run, const hfy_net_more_ *more,
   run->drop = more->drop; /* needs the weights themselves */
   run->heads = more->heads;
   run->path = more->path;
+#ifdef HFY_HAS_LAYER_
+  if (more->turns && run->simd->product.block && !run->net.sep.plus &&
+      hfy_sep_method_of_(&run->net.sep) == HFY_SEP_BY_SOFTMAX_)
+    run->kept = hfy_net_kept_(&run->net); /* for one query, too: its bits are the same among many */
+  run->turns = run->kept > 0;
+#endif
   if (more->query_row) run->query_row = more->query_row;
   if (more->out_row) run->out_row = more->out_row;
 }
@@ -14385,9 +14428,14 @@ HFY_PRIVATE_ size_t hfy_net_few_rows_(const hfy_net *net) {
   return fit < 1 ? 1 : hfy_base_min_(fit, HFY_NET_TILE_);
 }
 
-/* What COSINE needs of keys and queries. */
+/* What COSINE needs of keys and queries; turned keys. */
 HFY_COLD_ void hfy_net_prepare_(hfy_net_run_ *run) {
   size_t h;
+#ifdef HFY_HAS_LAYER_
+  const hfy_net *net = &run->net;
+  if (run->kept)
+    hfy_simd_pack_(sizeof *run->turned, run->turned, net->count, net->keys, net->key_stride, 1, net->count, net->dim);
+#endif
   for (h = 0; run->inverse_norms && h < hfy_net_heads_(run); h++)
     hfy_sim_inverse_norms_(run->simd, run->net.keys + (h ? h * run->heads->keys : 0), run->net.key_stride,
                            run->net.count, run->net.dim, run->inverse_norms + h * run->net.count);
@@ -14593,6 +14641,19 @@ HFY_PRIVATE_ void hfy_net_scores_(const hfy_net_run_ *run, const hfy_real *q, si
     hfy_sim_tile_(run->simd, net->sim, net->beta, &x, &side, net->dim, scores + i, stride);
   }
 }
+
+#ifdef HFY_HAS_LAYER_
+/* out = K q of nq vectors q, K's columns as rows `turned`: what dots would fold, is summed up side by side. Not the
+   bits of a dot, but those of any number of queries. */
+HFY_PRIVATE_ void hfy_net_turned_(const hfy_simd_ *simd, const hfy_real *q, size_t nq, size_t dim,
+                                  const hfy_net_rows_ *turned, hfy_real *out, size_t row) {
+  const hfy_simd_product_ *how = &simd->product;
+  const hfy_simd_block_ block = {q, turned->at, out, nq, turned->width, dim, dim, 1, dim * how->rows, turned->stride,
+                                 how->columns, row, 1, 0, NULL, 0};
+  how->block(&block);
+}
+
+#endif
 
 /* How many of n rows from `from` on a query sees. */
 HFY_PRIVATE_ size_t hfy_net_shown_(const hfy_net *net, size_t who, size_t from, size_t n) {
@@ -15118,6 +15179,16 @@ HFY_PRIVATE_ void hfy_net_tile_scores_(const hfy_net_run_ *run, size_t nq, size_
     now = net->visible ? hfy_base_min_(HFY_NET_SHOWN_, n - i) : n;
     for (first = 0, last = nq; first < last && !hfy_net_shown_(net, s->walk[first].who, from + i, 1);) first++;
     while (first < last && !hfy_net_shown_(net, s->walk[last - 1].who, from + i, 1)) last--;
+#ifdef HFY_HAS_LAYER_
+    if (run->turns && first < last) {
+      const hfy_net_rows_ turned = {run->turned + from + i, net->count, now};
+      hfy_net_turned_(run->simd, s->q + first * net->dim, last - first, net->dim, &turned, scores + first * stride + i,
+                      stride);
+      for (; net->beta != 1 && first < last; first++)
+        run->simd->scale_once(scores + first * stride + i, now, net->beta);
+      continue;
+    }
+#endif
     if (first < last)
       hfy_net_scores_(run, s->q + first * net->dim, last - first, s->inverse_q ? s->inverse_q + first : NULL, from + i,
                       now, scores + first * stride + i, stride);
@@ -15966,11 +16037,42 @@ HFY_PRIVATE_ void hfy_net_by_lists_(const hfy_net_run_ *run, size_t live, int mo
   }
 }
 
+#ifdef HFY_HAS_LAYER_
+/* A step by sums of all live queries together, if f(q) = z is all that there is to it and none ends by it; else 0. */
+HFY_PRIVATE_ int hfy_net_glide_(const hfy_net_run_ *run, size_t live, hfy_net_scratch_ *s) {
+  const hfy_net *net = &run->net;
+  const size_t dim = net->dim, row = dim * sizeof *s->q;
+  size_t j, d;
+  if (net->post.kind || net->self_coupling || net->step < 1 || net->sep.kind == HFY_SEP_EXP) return 0;
+  if (!hfy_post_finite_(s->z, live * dim)) return 0;
+  for (j = 0; j < live; j++) {
+    const hfy_net_walk_ *w = s->walk + j;
+    if (s->sums[j].status || w->step + 1 >= w->limit) return 0;
+    for (d = 0; d < dim && !(fabs((double)w->z[d] - (double)w->q[d]) > net->tol);) d++;
+    if (d == dim || (w->marked && !w->cycle && !memcmp(w->mark, w->z, row))) return 0;
+  }
+  memcpy(s->q, s->z, live * row);
+  for (j = 0; j < live; j++) {
+    hfy_net_walk_ *w = s->walk + j;
+    if (run->path) memcpy(hfy_net_state_(run, w->who, w->step), w->q, row);
+    w->step++;
+    if (w->mark && !w->cycle && !(w->step & (w->step - 1))) {
+      memcpy(w->mark, w->q, row);
+      w->marked = w->step;
+    }
+  }
+  return 1;
+}
+#else
+#define hfy_net_glide_(run, live, s) 0
+#endif
+
 /* One step by sums. read: all make their last step, into the readout. */
 HFY_PRIVATE_ void hfy_net_by_sums_(const hfy_net_run_ *run, size_t live, int moves, int read, hfy_net_scratch_ *s) {
   size_t j;
   if (read) hfy_net_stream_keys_(run, live, &run->readout, s->out, s);
   if (moves) hfy_net_stream_keys_(run, live, &run->values, s->z, s);
+  if (moves && !read && hfy_net_glide_(run, live, s)) return;
   for (j = 0; j < live; j++) {
     const hfy_net_sum_ *sum = s->sums + j;
     const int none = !run->fast.exponential && hfy_base_is_neg_inf_(sum->heavy); /* p = 0 */
@@ -16405,6 +16507,9 @@ HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queri
   }
   while (hfy_base_layout_(&arena, w, &status)) {
     if (!hfy_net_indexed_(&run)) run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net, hfy_net_heads_(&run));
+#ifdef HFY_HAS_LAYER_
+    run.turned = HFY_TAKE_(&arena, hfy_real, run.kept);
+#endif
     call.scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call.walks);
     for (i = 0; i < call.walks; i++) {
       hfy_net_scratch_ counted;
@@ -16736,7 +16841,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy
 enum {
   HFY_NET_NUMBERS_ = 12,              /* gradients that are one number */
   HFY_NET_TURN_ = 32,                 /* rows whose weights are turned at once */
-  HFY_NET_SHORT_ = 96,                /* elements of a dot that is short */
   HFY_NET_TURNED_ = 16384,            /* multiply-adds of a product that are worth a thread */
   HFY_NET_PATH_BYTES_ = 4096 * 1024,  /* states of a tile at most, as long as that leaves a query */
   HFY_NET_PATIENCE_ = 1000            /* the residual of u halves within so many steps, or there is no u */
@@ -16764,14 +16868,15 @@ typedef struct hfy_net_back_ {
   hfy_net_call_ call;                   /* the workers there; 0: none */
   hfy_net_scratch_ *scratch;            /* tasks */
   size_t tasks, shares, tile, live;     /* of rows, of queries */
-  size_t lot, kept;                     /* elements turned at once; of keys that stay so, or 0 */
+  size_t lot;                           /* elements turned at once */
   int opens, solves, reads, tries;      /* now: q, theta, p, z; u; through the readout; p of all steps, no more */
+  int bare;                             /* f(q) = K'p, and a readout: dq is beta pull, and nowhere else */
   double step;
   hfy_net_one_ *one, failed;
   hfy_status *status;                   /* n_queries: how they went */
   hfy_real *q, *z, *df, *dz, *v;        /* D; v: readout_dim */
   hfy_real *beta_q, *pull;              /* DOT: D; pull: K'theta' */
-  hfy_real *theta, *y, *dy, *turned;    /* N, theta is y unless it is needed; tasks x lot, before them the keys */
+  hfy_real *theta, *y, *dy, *turned;    /* N, theta is y unless it is needed; tasks x lot */
   double *dq, *u, *want, *rest, *way;   /* D; but for dq implicit only: rest = want - (1 - J')u */
   double *inverse_q, *sum;              /* 1; tasks x 2D */
 } hfy_net_back_;
@@ -16841,29 +16946,31 @@ HFY_PRIVATE_ void hfy_net_back_check_(hfy_net_back_ *b, size_t l, hfy_net_scratc
    Other calls keep to dots: a query alone would wait for the turning, and has the bits that it has among many. */
 HFY_PRIVATE_ void hfy_net_back_dots_(const hfy_net_back_ *b, size_t nq, const hfy_net_rows_ *rows, const hfy_real *v,
                                      hfy_real *out, const hfy_net_scratch_ *s) {
-  const hfy_simd_ *simd = b->run.simd;
-  const size_t n = b->run.net.count, row = hfy_net_row_(&b->run.net), width = rows->width;
-  const hfy_simd_product_ *how = &simd->product;
-  const int kept = b->kept && rows->at == b->run.net.keys && rows->stride == b->run.net.key_stride &&
-                   width == b->run.net.dim; /* not values that only begin there */
-  const size_t most = kept ? n : b->lot / width;
-  hfy_real *turned = kept ? b->turned : b->turned + b->kept + (size_t)(s - b->scratch) * b->lot;
-  hfy_simd_block_ block = {v, turned, out, nq, 0, width, width, 1, width * how->rows, 0, how->columns, row, 1, 0, 0, 0};
+  const hfy_net_run_ *run = &b->run;
+  const hfy_simd_ *simd = run->simd;
+  const size_t n = run->net.count, row = hfy_net_row_(&run->net), width = rows->width;
+#ifdef HFY_HAS_LAYER_
+  const int kept = run->turned && rows->at == run->net.keys && rows->stride == run->net.key_stride &&
+                   width == run->net.dim; /* not values that only begin there */
+  hfy_real *room = b->turned + (size_t)(s - b->scratch) * b->lot;
   size_t i, have;
-  if (width > HFY_NET_SHORT_ || !b->more) {
-    simd->dot(rows->at, rows->stride, n, v, width, nq, width, out, row);
+  if (width <= HFY_NET_TURNS_ && b->more) {
+    if (!simd->product.block) memset(out, 0, nq * row * sizeof *out);
+    for (i = 0; i < n; i += have) {
+      hfy_net_rows_ turned = {kept ? run->turned : room, 0, 0};
+      turned.stride = turned.width = have = hfy_base_min_(kept ? n : b->lot / width, n - i);
+      if (!kept) hfy_simd_pack_(sizeof *room, room, have, rows->at + i * rows->stride, rows->stride, 1, have, width);
+      if (simd->product.block)
+        hfy_net_turned_(simd, v, nq, width, &turned, out + i, row);
+      else
+        simd->combine(v, width, nq, turned.at, have, width, have, out + i, row);
+    }
     return;
   }
-  if (!how->block) memset(out, 0, nq * row * sizeof *out);
-  for (i = 0; i < n; i += have) {
-    block.columns = block.b_row = have = hfy_base_min_(most, n - i);
-    block.c = out + i;
-    if (!kept) hfy_simd_pack_(sizeof *turned, turned, have, rows->at + i * rows->stride, rows->stride, 1, have, width);
-    if (how->block)
-      how->block(&block);
-    else
-      simd->combine(v, width, nq, turned, have, width, have, out + i, row);
-  }
+#else
+  (void)s;
+#endif
+  simd->dot(rows->at, rows->stride, n, v, width, nq, width, out, row);
 }
 
 /* q, theta, p and z of queries from .. to-1. */
@@ -16944,7 +17051,7 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
   for (l = from; l < to; l++) {
     double *dq = b->dq + l * dim, along = 0;
     const hfy_real *q = b->q + l * dim, *pull = b->pull + l * dim;
-    for (d = 0; dots && d < dim; d++) dq[d] += net->beta * (double)pull[d];
+    for (d = 0; dots && !b->bare && d < dim; d++) dq[d] += net->beta * (double)pull[d];
     for (d = 0; dots && hfy_net_back_number_(b, l, 0) && d < dim; d++) along += (double)pull[d] * (double)q[d];
     for (i = 0; !dots && i < net->count; i++) {
       const double g = (double)b->dy[l * n + i], score = g > 0 || g < 0 ? hfy_net_back_score_(b, l, i) : 0;
@@ -16964,7 +17071,13 @@ HFY_PRIVATE_ void hfy_net_back_step_(hfy_net_back_ *b, size_t from, size_t to, i
   const hfy_net *net = &b->run.net;
   const size_t dim = net->dim;
   size_t l, d;
-  for (l = from; l < to; l++) {
+  if (b->bare) {
+    memcpy(b->dz + from * dim, b->pull + from * dim, (to - from) * dim * sizeof *b->dz);
+    b->run.simd->scale_once(b->dz + from * dim, (to - from) * dim, net->beta);
+    for (l = from; l < to; l++)
+      if (b->one[l].status) memset(b->dz + l * dim, 0, dim * sizeof *b->dz);
+  }
+  for (l = from; !b->bare && l < to; l++) {
     const size_t at = l * dim;
     double *dq = b->dq + at;
     const hfy_post_grad post = {NULL, NULL, NULL, NULL, hfy_net_back_number_(b, l, 4), hfy_net_back_number_(b, l, 5),
@@ -16991,7 +17104,7 @@ HFY_PRIVATE_ void hfy_net_back_read_(hfy_net_back_ *b, size_t from, size_t to, i
   for (l = from; l < to; l++) memcpy(b->v + l * width, b->dout + b->one[l].who * b->run.out_row, width * sizeof *b->v);
   for (l = from; l < to; l++)
     if (b->one[l].status) memset(b->v + l * width, 0, width * sizeof *b->v);
-  memset(b->dq + from * dim, 0, (to - from) * dim * sizeof *b->dq);
+  if (!b->bare) memset(b->dq + from * dim, 0, (to - from) * dim * sizeof *b->dq);
   hfy_net_back_through_(b, from, to, &b->run.readout, b->v, adds, s);
 }
 
@@ -17142,7 +17255,7 @@ HFY_PRIVATE_ void hfy_net_back_rows_(void *context, size_t task) {
   const size_t n = net->count, blocks = (n - 1) / HFY_NET_TURN_ + 1, live = b->live, dim = net->dim;
   const size_t end = hfy_base_min_(n, hfy_base_share_(blocks, task + 1, b->tasks) * HFY_NET_TURN_);
   size_t from = hfy_base_share_(blocks, task, b->tasks) * HFY_NET_TURN_, have, l, r;
-  hfy_real *turned = b->turned + b->kept + task * b->lot;
+  hfy_real *turned = b->turned + task * b->lot;
   hfy_real *to = grad->values ? grad->values : net->values == net->keys ? grad->keys : NULL;
   if (b->reads) to = grad->readout;
   for (; from < end; from += have) {
@@ -17212,15 +17325,21 @@ HFY_PRIVATE_ void hfy_net_back_leave_(hfy_net_back_ *b) {
     if (one->status && (!b->failed.status || one->who < b->failed.who)) b->failed = *one;
     if (one->status) continue;
     if (one->step) {
-      if (kept < l) memcpy(b->dq + kept * dim, b->dq + l * dim, dim * sizeof *b->dq);
-      b->one[kept++] = *one;
+      if (kept < l) {
+        memcpy(b->dq + kept * dim, b->dq + l * dim, dim * sizeof *b->dq);
+        memcpy(b->pull + kept * dim, b->pull + l * dim, dim * sizeof *b->pull);
+        b->one[kept] = *one;
+      }
+      kept++;
       continue;
     }
     for (i = 0; i < HFY_NET_NUMBERS_; i++)
       if (b->asked[i]) *b->asked[i] += one->number[i];
     for (i = 0; i < 3; i++)
       if (b->each[i]) b->each[i][one->who] += one->number[i];
-    for (i = 0; to && !b->grad->implicit && i < dim; i++) to[i] = (hfy_real)((double)to[i] + b->dq[l * dim + i]);
+    if (to && b->bare) b->run.simd->mix(to, b->pull + l * dim, dim, 1, b->run.net.beta);
+    for (i = 0; to && !b->bare && !b->grad->implicit && i < dim; i++)
+      to[i] = (hfy_real)((double)to[i] + b->dq[l * dim + i]);
   }
   b->live = kept;
 }
@@ -17237,10 +17356,8 @@ HFY_PRIVATE_ void hfy_net_back_admit_(hfy_net_back_ *b, size_t who, size_t l) {
   memset(one, 0, sizeof *one);
   one->who = who;
   one->residual = -1;
-  if (lost || run->readout.at)
-    memset(b->dq + l * dim, 0, dim * sizeof *b->dq);
-  else
-    for (d = 0; d < dim; d++) b->dq[l * dim + d] = (double)dout[d];
+  if (b->bare) memset(b->pull + l * dim, 0, dim * sizeof *b->pull);
+  for (d = 0; !b->bare && d < dim; d++) b->dq[l * dim + d] = lost || run->readout.at ? 0 : (double)dout[d];
   if (lost) return;
   one->step = 1;
   one->status = b->status ? b->status[who] : HFY_OK;
@@ -17363,7 +17480,10 @@ HFY_COLD_ void hfy_net_plan_back_(hfy_base_arena_ *arena, size_t n_queries, hfy_
   b->dy = HFY_TAKE_(arena, hfy_real, rows);
   b->theta = b->y;
   if (net->sim != HFY_SIM_DOT || hfy_sep_needs_theta_(&net->sep)) b->theta = HFY_TAKE_(arena, hfy_real, rows);
-  b->turned = HFY_TAKE_(arena, hfy_real, b->kept + b->tasks * b->lot);
+#ifdef HFY_HAS_LAYER_
+  run->turned = HFY_TAKE_(arena, hfy_real, run->kept);
+#endif
+  b->turned = HFY_TAKE_(arena, hfy_real, b->tasks * b->lot);
   b->dq = HFY_TAKE_(arena, double, states);
   b->u = HFY_TAKE_(arena, double, solves);
   b->want = HFY_TAKE_(arena, double, solves);
@@ -17378,7 +17498,7 @@ HFY_COLD_ hfy_status hfy_net_choose_back_(hfy_net_back_ *b, size_t n_queries, in
   hfy_net_run_ *run = &b->run;
   const hfy_net *net = &run->net;
   const hfy_grad *grad = b->grad;
-  const size_t most = hfy_base_workers_(), least = HFY_NET_SHORT_;
+  const size_t most = hfy_base_workers_(), least = HFY_NET_TURNS_;
   size_t path;
   hfy_status status;
   path = hfy_base_times_(hfy_base_times_(run->states, net->dim), sizeof(hfy_real));
@@ -17386,13 +17506,16 @@ HFY_COLD_ hfy_status hfy_net_choose_back_(hfy_net_back_ *b, size_t n_queries, in
   if (walks && b->tile > HFY_NET_PATH_BYTES_ / path)
     b->tile = HFY_NET_PATH_BYTES_ / path ? HFY_NET_PATH_BYTES_ / path : 1;
   b->lot = HFY_NET_TURN_ * (b->tile < least ? least : b->tile);
-  if (b->more && net->sim == HFY_SIM_DOT && net->max_steps > 1 && net->dim <= least && net->count <= 32768 / net->dim)
-    b->kept = net->count * net->dim;
+#ifdef HFY_HAS_LAYER_
+  run->kept = b->more && net->max_steps > 1 ? hfy_net_kept_(net) : 0;
+#endif
   b->tasks = hfy_base_times_(hfy_base_times_(b->tile, net->count), net->dim) / HFY_NET_TURNED_ + 1;
   b->tasks = hfy_base_min_(hfy_base_min_(b->tasks, most), (net->count - 1) / HFY_NET_TURN_ + 1);
   b->shares = b->tasks; /* these add up as they go */
   if (grad->upper || grad->lower || grad->transitions) b->shares = 1;
   b->step = grad->implicit ? 1 : net->step;
+  b->bare = run->readout.at && net->sim == HFY_SIM_DOT && !net->post.kind && !net->self_coupling && !(net->step < 1) &&
+            !grad->implicit;
   b->call.run = run;
   if (!walks && !net->index) return HFY_OK;
   status = hfy_net_choose_(run, b->tile, run->drop != NULL, &b->call.walks, w); /* an index of other keys is refused */
@@ -17426,8 +17549,6 @@ HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, s
   if (status || (part && part->dry)) return status;
   report.status = b.status;
   hfy_net_prepare_(&b.run);
-  if (b.kept)
-    hfy_simd_pack_(sizeof *queries, b.turned, net->count, net->keys, b.run.net.key_stride, 1, net->count, net->dim);
   for (; first < last; first += b.tile) {
     b.live = hfy_base_min_(b.tile, last - first);
     hfy_net_back_tile_(&b, first);
@@ -18337,7 +18458,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_write(const char *path, const
 
 #ifdef HFY_HAS_LAYER_
 /* ------------------------------------------------------------------------------------------------------------------
-   >>layer.impl   projections around nets; dense layers, blocks, an optimiser
+   >>layer.impl   projections around nets
    Shapes: rows of all bags one after another; what heads work on lies as projections make it: rows x heads x numbers.
    May call: base, simd, linalg, sep (its types), post, net, file (its parameter tables).
    Three sides bring rows to the heads: state (q), stored (k), projected (v). Forward normalises and projects each side,
@@ -19165,6 +19286,7 @@ HFY_COLD_ void hfy_layer_net_(hfy_layer_run_ *r, size_t h) {
   r->more.latest = l->implicit;
   if (!r->fold && r->states && r->path)
     r->more.path = r->path + (h * r->rows + r->bag.row) * r->states * l->head_width;
+  r->more.turns = !r->fold && !r->side[HFY_LAYER_K_].fixed; /* whose making cost more than a turn; else a net's bits */
   r->more.lost = r->lost ? r->lost + r->bag.row : NULL;
   r->more.rows = r->bag.rows;
 }
@@ -19712,6 +19834,14 @@ HFY_API HFY_SMALL_ hfy_status hfy_layer_backward(const hfy_layer *layer, const h
   return hfy_base_close_(w, &local, failure);
 }
 
+#endif /* HFY_HAS_LAYER_ */
+
+#ifdef HFY_HAS_TRAIN_
+/* ------------------------------------------------------------------------------------------------------------------
+   >>train.impl   dense layers, encoder and decoder blocks, an optimiser
+   May call: base, simd, post, net (its dropout), file (its parameter tables), layer (its tables, maps and norms, too).
+   ------------------------------------------------------------------------------------------------------------------ */
+
 /* --- dense layers --- */
 
 HFY_PRIVATE_ double hfy_dense_act_(hfy_dense_kind kind, double z) {
@@ -20204,7 +20334,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_p
     }
   return hfy_base_close_(w, &local, HFY_OK);
 }
-#endif /* HFY_HAS_LAYER_ */
+#endif /* HFY_HAS_TRAIN_ */
 
 #ifdef HFY_HAS_SHARD_
 /* ------------------------------------------------------------------------------------------------------------------
@@ -28274,6 +28404,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_HAS_NET_
 #undef HFY_HAS_FILE_
 #undef HFY_HAS_LAYER_
+#undef HFY_HAS_TRAIN_
 #undef HFY_HAS_SHARD_
 #undef HFY_HAS_THEORY_
 #undef HFY_HAS_RECALL_

@@ -124,4 +124,5 @@ def cases():
             out.append(race("hopfield3", both, threads, extra=3, **small))
             out.append(race("pooling", both, threads, queries=1, bags=pick(32, 8, 2), each=pick(10000, 2000, 20), width=128, heads=12, head_width=64))
             out.append(race("lookup", both, threads, memories=pick(256, 256, 8), **small))
+            out.append(race("lookup1", both, threads, memories=pick(256, 256, 8), **dict(small, each=1)))
     return out

@@ -762,6 +762,93 @@ TEST(without_weights_a_net) {
   CHECK(fewest == 1 && most >= 20);
 }
 
+/* One stored row: the second step finds that the state stands still. Many: whole rows of scores or (no weights are asked
+   for) block by block. A state of NaN has no answer after any number of steps. */
+TEST(short_and_long_bags) {
+  static hfy_real weights[5 * 700], out[REALS];
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(77);
+  size_t steps[5], i, j;
+  for (i = 0; i < 3; i++) {
+    hfy_layer_report report;
+    hfy_status status[5];
+    clear(r);
+    r->layer.width = 4;
+    r->layer.extra_steps = i ? 1 : 9;
+    r->in.bags = 1;
+    r->in.stored_each = i ? 700 : 1;
+    r->in.state_each = 5;
+    r->in.stored = r->stored;
+    r->in.state = r->state;
+    draw(r, &rng);
+    memset(&report, 0, sizeof report);
+    report.steps = steps;
+    report.weights = i ? weights : NULL;
+    report.status = status;
+    if (i == 2) {
+      r->layer.norm_state = HFY_LAYER_RAW;
+      r->layer.extra_steps = 3;
+      rig_sizes(r);
+      r->state[4] = not_a_number();
+      CHECK_FAILS(hfy_layer_forward(&r->layer, r->param, &r->in, out, r->tape, NULL, &r->work), HFY_ERR_NONFINITE,
+                  &r->work, "row 1");
+      report.weights = NULL;
+      CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, out, r->tape, &report, &r->work) == HFY_ERR_NONFINITE);
+      for (j = 0; j < 5; j++) CHECK(status[j] == (j == 1 ? HFY_ERR_NONFINITE : HFY_OK));
+      continue;
+    }
+    CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, out, r->tape, &report, &r->work) == HFY_OK);
+    CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, r->out, r->tape, NULL, &r->work) == HFY_OK);
+    near_all(out, r->out, 20, 100 * REAL_EPS);
+    for (j = 0; j < 5; j++) CHECK(steps[j] == 2);
+    r->layer.tol = 1e30; /* any step is short */
+    CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, r->out, r->tape, &report, &r->work) == HFY_OK);
+    for (j = 0; j < 5; j++) CHECK(steps[j] == 1);
+  }
+}
+
+/* 60 rows of which each sees those before it, or a mask hides the others: the same answers. Rows that stop at different
+   steps: each has the gradient that it has alone. */
+TEST(rows_that_differ_in_what_they_do) {
+  static hfy_real out[REALS], d_state[REALS];
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(78);
+  size_t i, j;
+  clear(r);
+  r->layer.width = 4;
+  r->layer.extra_steps = 1;
+  r->in.bags = 1;
+  r->in.stored_each = 60;
+  r->in.stored = r->stored;
+  r->in.causal = 1;
+  draw(r, &rng);
+  CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, out, r->tape, NULL, &r->work) == HFY_OK);
+  for (i = 0; i < 60; i++)
+    for (j = 0; j < 60; j++) r->mask[i * 60 + j] = j > i ? (hfy_real)-HUGE_VAL : 0;
+  r->in.causal = 0;
+  r->in.mask = r->mask;
+  CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, r->out, r->tape, NULL, &r->work) == HFY_OK);
+  near_all(out, r->out, 240, 100 * REAL_EPS);
+  r->in.mask = NULL;
+  r->in.state = r->state;
+  r->in.state_each = 20;
+  r->layer.extra_steps = 9;
+  r->layer.tol = 0.05;
+  draw(r, &rng);
+  memset(d_state, 0, sizeof d_state);
+  r->grad.state = d_state;
+  run(r, out, &r->grad);
+  r->in.state_each = 1;
+  for (i = 0; i < 20; i++, r->in.state += 4) {
+    hfy_layer_grad alone = {NULL, NULL, NULL, NULL, NULL};
+    hfy_real got[4] = {0, 0, 0, 0};
+    alone.state = got;
+    CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, r->out, r->tape, NULL, &r->work) == HFY_OK);
+    CHECK(hfy_layer_backward(&r->layer, r->param, &r->in, r->tape, r->dout + 4 * i, &alone, &r->work) == HFY_OK);
+    near_all(got, d_state + 4 * i, 4, 100 * REAL_EPS);
+  }
+}
+
 /* layer.safetensors holds golden 101's parameters as Python's safetensors lays them out: sorted, F32, with metadata. */
 TEST(a_file_of_pythons) {
   static const char name[] = "layer.safetensors";
@@ -1674,6 +1761,8 @@ int main(int argc, char **argv) {
   RUN(lookup_is_plain);
   RUN(fixed_points);
   RUN(without_weights_a_net);
+  RUN(short_and_long_bags);
+  RUN(rows_that_differ_in_what_they_do);
   RUN(a_file_of_pythons);
   RUN(stacked);
   RUN(found_by_reading);

@@ -608,6 +608,24 @@ TEST(scores_keep_their_digits) {
   }
 }
 
+/* A state or a score beyond hfy_real is found at the step that leads there, whatever would come of a later one. */
+TEST(a_state_beyond_the_largest) {
+  const double big = sizeof(hfy_real) == 8 ? 1e62 : 3e9;
+  hfy_real keys[2], q = 0, out = 7;
+  hfy_work work = {0};
+  hfy_net net;
+  memset(&net, 0, sizeof net);
+  keys[0] = (hfy_real)big, keys[1] = (hfy_real)(0.7 * big);
+  net.dim = 1, net.count = 2, net.keys = keys, net.beta = 1, net.max_steps = 3;
+  net.sim = HFY_SIM_EUCLIDEAN, net.sep.kind = HFY_SEP_EVEN, net.sep.degree = 3;
+  CHECK_FAILS(hfy_retrieve(&net, &q, 1, &out, NULL, &work), HFY_ERR_NONFINITE, &work, "new state");
+  net.sim = HFY_SIM_DOT, net.sep.kind = HFY_SEP_SOFTMAX, net.max_steps = 2;
+  q = keys[0] = (hfy_real)(big * big * big);
+  CHECK_FAILS(hfy_retrieve(&net, &q, 1, &out, NULL, &work), HFY_ERR_NONFINITE, &work, "scores");
+  CHECK(out == 7);
+  hfy_work_free(&work);
+}
+
 int main(int argc, char **argv) {
   CHECK_BEGIN(argc, argv);
   RUN(null_pattern_is_softmax_1);
@@ -619,6 +637,7 @@ int main(int argc, char **argv) {
   RUN(late_scores_of_any_size);
   RUN(own_settings_are_a_batch_of_one);
   RUN(own_settings_out_of_range);
+  RUN(a_state_beyond_the_largest);
 #ifdef HFY_HAS_INDEX_
   RUN(own_settings_with_an_index);
 #endif

@@ -11,7 +11,7 @@ function room_of(name)
     if (name ~ /^hfy_(retrieve|energy)/) return "net"
     if (name ~ /^hfy_eigen/) return "linalg"
     if (name ~ /^hfy_param_/) return "file"
-    if (name ~ /^hfy_(dense|block|optimiser)_/) return "layer"
+    if (name ~ /^hfy_(dense|block|optimiser)_/) return "train"
     if (name ~ /^hfy_((status|work|rng)_|version$|layout$)/) return "base"
     sub(/^hfy_/, "", name)
     sub(/_.*/, "", name)

@@ -15,7 +15,7 @@ sed '/defined(HFY_IMPLEMENTATION)/,$d' "$header" | awk '
 besides() {
     case $1 in
     INDEX | BINARY | KERNEL | RATE) echo -DHFY_ONLY_NET ;;
-    LAYER) echo -DHFY_ONLY_STRUCTURE ;;
+    LAYER) echo -DHFY_ONLY_STRUCTURE -DHFY_ONLY_TRAIN ;;
     STRUCTURE) echo -DHFY_ONLY_THEORY ;;
     SEP) echo -DHFY_ONLY_NET -DHFY_ONLY_STRUCTURE ;;
     NET | SHARD) echo -DHFY_ONLY_INDEX -DHFY_ONLY_STRUCTURE ;;

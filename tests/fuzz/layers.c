@@ -1,6 +1,6 @@
 /* layers: Hopfield layers, dense layers, blocks and the optimiser with any options, small. Sound numbers in: finite
    numbers out, and a gradient that tells the slope of the answer. Wild ones: nothing but the rule. */
-#define HFY_ONLY_LAYER
+#define HFY_ONLY_TRAIN
 #include "fuzz.h"
 
 enum { MOST = 1500, ENTRIES = 64 };
