@@ -4329,7 +4329,8 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
 #define HFY_ROWS_ (HFY_SIMD_PASS_ >= 4 ? 8 : 4)
 #define HFY_STRIP_ (HFY_SIMD_PASS_ == 1 ? 4 : HFY_SIMD_PASS_ == 2 ? 2 : 3)
 #define HFY_BATCH_ (HFY_SIMD_PASS_ >= 4 ? 8 : 4)
-#define HFY_PAIR_ (HFY_BATCH_ / 2)
+#define HFY_PAIR_ 2 /* queries of a turned panel, and how many lanes of each */
+#define HFY_SIDES_ (HFY_SIMD_PASS_ >= 4 && HFY_LANES_ > 2 ? 4 : 2)
 
 #if defined(HFY_TARGET_ATTRIBUTE_) && defined(HFY_GNU_)
 #define HFY_FOR_ISA_ __attribute__((unused, target(HFY_TARGET_ATTRIBUTE_)))
@@ -4906,18 +4907,18 @@ HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const hfy_simd_ti
 
 enum { HFY_V_(wide) = HFY_STRIP_ * HFY_LANES_ };
 
-#define HFY_TWO_ (HFY_SIMD_PASS_ == 3 ? 2 * HFY_LANES_ : HFY_V_(wide)) /* 16 registers: a vector alone is slow */
+#define HFY_TWO_ (2 * HFY_LANES_) /* a vector alone is slow */
 #if HFY_SIMD_PASS_ > 2 && !defined(HFY_SIMD_OTHER_) && !defined(__OPTIMIZE_SIZE__)
 /* Canonical dots of PAIR queries at i with a turned panel: `strip` vectors of rows from j on, of which n count. Lane l
-   of those dots takes the elements l, l + LANES, ...; two lanes run at a time, in such an order that what is there can
+   of those dots takes the elements l, l + LANES, ...; SIDES lanes run at a time, in such an order that what is there can
    be folded with what came before. */
 HFY_INLINE_ void HFY_V_(turn)(int strip, const hfy_simd_block_ *block, size_t i, size_t j, size_t n) {
-  enum { lanes = HFY_LANES_, apart = lanes / 2, most = HFY_PAIR_ * HFY_STRIP_ };
-  static const unsigned char reversed[8] = {0, 4, 2, 6, 1, 5, 3, 7};
+  enum { lanes = HFY_LANES_, apart = lanes / HFY_SIDES_, most = HFY_PAIR_ * HFY_STRIP_ };
+  static const unsigned char reversed[4] = {0, 2, 1, 3};
   const size_t row = block->b_row, left = block->rows - i;
   const HFY_S_ *q[HFY_PAIR_];
   HFY_S_ *c = (HFY_S_ *)block->c + i * block->c_row + j;
-  HFY_VV_ acc[2 * most], part[3][most], v[HFY_STRIP_], w;
+  HFY_VV_ acc[HFY_SIDES_ * most], part[2][most], v[HFY_STRIP_], w;
   size_t t, d;
   int l, r, s;
   q[0] = (const HFY_S_ *)block->a + i * block->a_row;
@@ -4925,11 +4926,11 @@ HFY_INLINE_ void HFY_V_(turn)(int strip, const hfy_simd_block_ *block, size_t i,
   for (t = 0; t < apart; t++) {
     const HFY_S_ *b;
     size_t m = t, level = 0;
-    d = reversed[t] / (8 / apart);
+    d = reversed[t] / (4 / apart);
     b = (const HFY_S_ *)block->b + d * row + j;
-    HFY_UNROLL_ for (l = 0; l < 2 * most; l++) acc[l] = HFY_V_(zero)();
+    HFY_UNROLL_ for (l = 0; l < HFY_SIDES_ * most; l++) acc[l] = HFY_V_(zero)();
     for (; d < block->depth; d += lanes, b += lanes * row)
-      HFY_UNROLL_ for (s = 0; s < 2; s++) {
+      HFY_UNROLL_ for (s = 0; s < HFY_SIDES_; s++) {
         HFY_UNROLL_ for (l = 0; l < strip; l++) {
           v[l] = HFY_V_(load)(b + (size_t)s * apart * row + l * lanes);
           HFY_PIN_(v[l]);
@@ -4940,7 +4941,8 @@ HFY_INLINE_ void HFY_V_(turn)(int strip, const hfy_simd_block_ *block, size_t i,
             acc[s * most + r * HFY_STRIP_ + l] = HFY_V_(fma)(w, v[l], acc[s * most + r * HFY_STRIP_ + l]);
         }
       }
-    HFY_UNROLL_ for (l = 0; l < most; l++) acc[l] = HFY_V_(add)(acc[l], acc[most + l]);
+    HFY_UNROLL_ for (s = HFY_SIDES_ / 2; s; s /= 2)
+      HFY_UNROLL_ for (l = 0; l < s * most; l++) acc[l] = HFY_V_(add)(acc[l], acc[s * most + l]);
     for (; m & 1; m >>= 1, level++)
       HFY_UNROLL_ for (l = 0; l < most; l++) acc[l] = HFY_V_(add)(part[level][l], acc[l]);
     if (t + 1 < apart)
@@ -4965,7 +4967,7 @@ HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(turned)(const hfy_simd_block_ *block)
     for (i = 0; i < rows; i += HFY_PAIR_) HFY_V_(turn)(HFY_STRIP_, block, i, 0, 0);
     return;
   }
-  if (HFY_TWO_ < wide && columns >= 2 * lanes) {
+  if (columns >= 2 * lanes) {
     for (i = 0; i < rows; i += HFY_PAIR_) HFY_V_(turn)(2, block, i, 0, 0);
     j = 2 * lanes;
   }
@@ -5196,9 +5198,12 @@ HFY_TARGET_ size_t HFY_V_(nonzero)(const HFY_S_ *w, size_t n, size_t *lead) {
   HFY_VV_ many = zero;
   HFY_S_ sum;
   size_t i = 0;
-  for (; i + lanes <= n; i += lanes)
-    if (HFY_V_(bits)(HFY_V_(lt)(zero, HFY_V_(abs)(HFY_V_(load)(w + i)))) != (1u << lanes) - 1) break;
-  while (i < n && (w[i] > 0 || w[i] < 0)) i++;
+  unsigned bits = ~0u;
+  for (; i + lanes <= n; i += lanes) {
+    bits = HFY_V_(bits)(HFY_V_(lt)(zero, HFY_V_(abs)(HFY_V_(load)(w + i))));
+    if (bits != (1u << lanes) - 1) break;
+  }
+  for (; i < n && (bits & 1) && (w[i] > 0 || w[i] < 0); bits >>= 1) i++;
   *lead = i;
   if (i == n) return n;
   for (; i < n; i += lanes)
@@ -5514,23 +5519,20 @@ HFY_INLINE_ double HFY_V_(softmax_of)(const HFY_S_ *x, size_t n, HFY_S_ max, con
   enum { lanes = HFY_LANES_, four = 4 * lanes };
   const HFY_VV_ m = HFY_V_(set)(max), edge = HFY_V_(set)((HFY_S_)least), none = HFY_V_(set)((HFY_S_)-HUGE_VAL);
   HFY_DV_ low = HFY_D_(zero)(), high = low;
+  HFY_S_ end[4 * HFY_LANES_]; /* no array of registers has a number that is not constant: it would stay in memory */
   double total = 0;
   size_t i, v;
   for (i = 0; i < n; i += four) {
+    const int ends = n - i < four;
+    const HFY_S_ *from = ends ? end : x + i;
+    HFY_S_ *to = ends ? end : y + i;
     HFY_VV_ part[4];
-    if (n - i >= four)
-      HFY_UNROLL_ for (v = 0; v < 4; v++) part[v] = HFY_V_(load)(x + i + v * lanes);
-    else
-      HFY_TAIL_ for (v = 0; v < 4; v++) {
-        const size_t at = i + v * lanes;
-        part[v] = at < n ? HFY_V_(up_to)(n - at, HFY_V_(load_up)(x + at, n - at), none) : none;
-      }
+    HFY_TAIL_ for (v = i; ends && v < i + four; v += lanes)
+      HFY_V_(store)(end + v - i, v < n ? HFY_V_(up_to)(n - v, HFY_V_(load_up)(x + v, n - v), none) : none);
+    HFY_UNROLL_ for (v = 0; v < 4; v++) part[v] = HFY_V_(load)(from + v * lanes);
     HFY_V_(softmax4)(part, m, late, edge, part);
-    if (n - i >= four)
-      HFY_UNROLL_ for (v = 0; v < 4; v++) HFY_V_(store)(y + i + v * lanes, part[v]);
-    else
-      HFY_TAIL_ for (v = 0; v < 4 && i + v * lanes < n; v++)
-        HFY_V_(store_up)(y + i + v * lanes, part[v], n - i - v * lanes);
+    HFY_UNROLL_ for (v = 0; v < 4; v++) HFY_V_(store)(to + v * lanes, part[v]);
+    HFY_TAIL_ for (v = i; ends && v < n; v += lanes) HFY_V_(store_up)(y + v, HFY_V_(load)(end + v - i), n - v);
     part[0] = HFY_V_(add)(HFY_V_(add)(part[0], part[1]), HFY_V_(add)(part[2], part[3]));
     low = HFY_D_(add)(low, HFY_V_(low)(part[0]));
     high = HFY_D_(add)(high, HFY_V_(high)(part[0]));
@@ -13113,24 +13115,15 @@ HFY_PRIVATE_ double hfy_post_tanh_slope_(double x) {
   return 4 * e / ((1 + e) * (1 + e));
 }
 
+/* Infinity less infinity is NaN, and so is what is added to it. */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ int hfy_post_finite_(const hfy_real *x, size_t n) {
-  const size_t each = 8 / sizeof *x; /* numbers in 64 bits: their signs, the lowest bits of their exponents */
-  const uint64_t sign = each > 1 ? UINT64_C(0x8000000080000000) : UINT64_C(1) << 63;
-  const uint64_t one = each > 1 ? UINT64_C(0x0080000000800000) : UINT64_C(1) << 52;
-  uint64_t bits = 0, more = 0, met = 0;
-  size_t i = 0;
-  for (; i + 2 * each <= n; i += 2 * each) {
-    memcpy(&bits, x + i, sizeof bits);
-    memcpy(&more, x + i + each, sizeof more);
-    met |= ((bits & ~sign) + one) | ((more & ~sign) + one); /* an exponent of ones carries into the sign's place */
-  }
-  for (; i + each <= n; i += each) {
-    memcpy(&bits, x + i, sizeof bits);
-    met |= (bits & ~sign) + one;
-  }
-  bits = 0;
-  if (i < n) memcpy(&bits, x + i, sizeof *x);
-  return !((met | ((bits & ~sign) + one)) & sign);
+  hfy_real part[8] = {0}, sum = 0;
+  size_t i = 0, l;
+  for (; i + 8 <= n; i += 8)
+    for (l = 0; l < 8; l++) part[l] += x[i + l] - x[i + l];
+  for (; i < n; i++) sum += x[i] - x[i];
+  for (l = 0; l < 8; l++) sum += part[l];
+  return sum >= 0;
 }
 
 /* e^log_scale x with half = e^(log_scale/2): in two steps, so that only the product can overflow. */
@@ -13966,7 +13959,7 @@ HFY_COLD_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, hfy_ne
   run->late = 1;
   run->tile = run->whole = 1;
   fit = HFY_NET_BLOCK_BYTES_ / hfy_base_times_(full->dim, sizeof(hfy_real)) & ~(size_t)7;
-  run->block = hfy_base_min_(fit < 8 ? 8 : hfy_base_min_(fit, 512), (full->count | 7) + 1);
+  run->block = hfy_base_min_(fit < 8 ? 8 : hfy_base_min_(fit, 512), (full->count | 15) + 1);
   run->fold = run->block * ((HFY_NET_FOLD_ - 1) / run->block + 1);
   fit = hfy_base_min_(HFY_NET_SEGMENT_, full->count / 6) + run->fold / 2; /* six or so at least, for workers */
   run->segment = fit < run->fold ? run->fold : run->fold * (fit / run->fold);
@@ -14115,7 +14108,7 @@ HFY_PRIVATE_ void hfy_net_admit_(const hfy_net_run_ *run, const hfy_real *querie
                                  hfy_net_scratch_ *s) {
   const size_t dim = run->net.dim;
   hfy_net_walk_ *w = s->walk + j;
-  memset(w, 0, sizeof *w);
+  memset(w, 0, offsetof(hfy_net_walk_, q));
   w->who = who;
   w->limit = run->net.max_steps;
   w->single = SIZE_MAX;
@@ -15374,7 +15367,6 @@ HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, size_t nq, const
   const int sums = run->fast.mode == HFY_NET_SUMS_;
   const size_t width = sums ? rows->width : 0, streams = run->fast.workers;
   size_t i, j;
-  if (sums) hfy_net_zero_(z, nq * width);
   for (j = 0; j < nq; j++) {
     const size_t seen = hfy_net_seen_(&run->net, s->walk[j].who);
     if (seen > pass.limit) pass.limit = seen;
@@ -15388,6 +15380,8 @@ HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, size_t nq, const
     const hfy_net_stream_ all = {first.scores, NULL, NULL, NULL, NULL, NULL, s->sums, s->sums, z, z};
     hfy_net_fold_(&pass, 0, pass.limit, &all);
     pass.from = pass.limit;
+  } else if (sums) {
+    hfy_net_zero_(z, nq * width);
   }
   for (; pass.from < pass.limit; pass.from += streams * run->segment) {
     size_t segments = hfy_base_min_((pass.limit - pass.from - 1) / run->segment + 1, streams);
@@ -28072,6 +28066,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_STRIP_
 #undef HFY_BATCH_
 #undef HFY_PAIR_
+#undef HFY_SIDES_
 #undef HFY_TARGET_
 #undef HFY_FOR_ISA_
 #undef HFY_INLINE_
