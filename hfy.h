@@ -4913,12 +4913,13 @@ enum { HFY_V_(wide) = HFY_STRIP_ * HFY_LANES_ };
    of those dots takes the elements l, l + LANES, ...; SIDES lanes run at a time, in such an order that what is there can
    be folded with what came before. */
 HFY_INLINE_ void HFY_V_(turn)(int strip, const hfy_simd_block_ *block, size_t i, size_t j, size_t n) {
-  enum { lanes = HFY_LANES_, apart = lanes / HFY_SIDES_, most = HFY_PAIR_ * HFY_STRIP_ };
+  enum { lanes = HFY_LANES_, apart = lanes / HFY_SIDES_, room = HFY_PAIR_ * HFY_STRIP_ };
   static const unsigned char reversed[4] = {0, 2, 1, 3};
+  const int most = HFY_PAIR_ * strip;
   const size_t row = block->b_row, left = block->rows - i;
   const HFY_S_ *q[HFY_PAIR_];
   HFY_S_ *c = (HFY_S_ *)block->c + i * block->c_row + j;
-  HFY_VV_ acc[HFY_SIDES_ * most], part[2][most], v[HFY_STRIP_], w;
+  HFY_VV_ acc[HFY_SIDES_ * room], part[2][room], v[HFY_STRIP_], w;
   size_t t, d;
   int l, r, s;
   q[0] = (const HFY_S_ *)block->a + i * block->a_row;
@@ -4938,7 +4939,7 @@ HFY_INLINE_ void HFY_V_(turn)(int strip, const hfy_simd_block_ *block, size_t i,
         HFY_UNROLL_ for (r = 0; r < HFY_PAIR_; r++) {
           w = HFY_V_(set)(q[r][d + (size_t)s * apart]);
           HFY_UNROLL_ for (l = 0; l < strip; l++)
-            acc[s * most + r * HFY_STRIP_ + l] = HFY_V_(fma)(w, v[l], acc[s * most + r * HFY_STRIP_ + l]);
+            acc[s * most + r * strip + l] = HFY_V_(fma)(w, v[l], acc[s * most + r * strip + l]);
         }
       }
     HFY_UNROLL_ for (s = HFY_SIDES_ / 2; s; s /= 2)
@@ -4951,9 +4952,9 @@ HFY_INLINE_ void HFY_V_(turn)(int strip, const hfy_simd_block_ *block, size_t i,
   HFY_UNROLL_ for (r = 0; r < HFY_PAIR_; r++) { /* the edge does the last query again */
     HFY_UNROLL_ for (l = 0; l < strip; l++)
       if (strip == 1)
-        HFY_V_(store_up)(c, acc[r * HFY_STRIP_], n);
+        HFY_V_(store_up)(c, acc[r], n);
       else
-        HFY_V_(store)(c + l * lanes, acc[r * HFY_STRIP_ + l]);
+        HFY_V_(store)(c + l * lanes, acc[r * strip + l]);
     if ((size_t)r + 1 < left) c += block->c_row;
   }
 }
@@ -13115,15 +13116,17 @@ HFY_PRIVATE_ double hfy_post_tanh_slope_(double x) {
   return 4 * e / ((1 + e) * (1 + e));
 }
 
-/* Infinity less infinity is NaN, and so is what is added to it. */
+/* Infinity less infinity is NaN, and so is what is added to it; all else is 0. */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ int hfy_post_finite_(const hfy_real *x, size_t n) {
-  hfy_real part[8] = {0}, sum = 0;
+  hfy_real part[8] = {0}, rest = 0;
+  uint64_t bits[sizeof part / 8], met = 0;
   size_t i = 0, l;
   for (; i + 8 <= n; i += 8)
     for (l = 0; l < 8; l++) part[l] += x[i + l] - x[i + l];
-  for (; i < n; i++) sum += x[i] - x[i];
-  for (l = 0; l < 8; l++) sum += part[l];
-  return sum >= 0;
+  for (; i < n; i++) rest += x[i] - x[i];
+  memcpy(bits, part, sizeof bits);
+  for (l = 0; l < sizeof part / 8; l++) met |= bits[l];
+  return !(met & UINT64_C(0x4000000040000000)) && rest >= 0; /* a bit of each exponent */
 }
 
 /* e^log_scale x with half = e^(log_scale/2): in two steps, so that only the product can overflow. */
