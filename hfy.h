@@ -6504,6 +6504,7 @@ HFY_PRIVATE_ hfy_linalg_into_ hfy_linalg_less_(void *at, size_t stride) {
 
 enum { HFY_LINALG_DEPTH_ = 1024 }; /* bytes of a block of k */
 enum { HFY_LINALG_WIDTH_ = 4608 }; /* of a block of rows of B: with the depth, in L2; a multiple of each tile's width */
+enum { HFY_LINALG_SMALL_ = 4096 }; /* elements of B that are never packed, with TALL rows at most */
 enum { HFY_LINALG_TALL_ = 48 };    /* rows of A that meet a panel of B in L1: a multiple of every tile's rows */
 
 /* Elements of scratch that a product of this shape needs at most, of elements of `size` bytes. */
@@ -6542,10 +6543,18 @@ HFY_PRIVATE_ void hfy_linalg_start_(const hfy_linalg_into_ *c, size_t i, size_t 
 /* Elements of either precision. */
 HFY_PRIVATE_ void hfy_linalg_tiles_(const hfy_simd_product_ *how, size_t m, size_t n, size_t k, hfy_linalg_view_ a,
                                     hfy_linalg_view_ b, hfy_linalg_into_ c, void *scratch) {
-  const size_t size = how->size, shares = (k + HFY_LINALG_DEPTH_ / size - 1) / (HFY_LINALG_DEPTH_ / size);
-  const size_t depth = shares > 1 ? (k + shares - 1) / shares : k, width = HFY_LINALG_WIDTH_ / size;
+  const size_t size = how->size, most = HFY_LINALG_DEPTH_ / size, width = HFY_LINALG_WIDTH_ / size;
   char *const panel = (char *)scratch, *const out = (char *)c.at;
-  size_t i, j, p, l, nc, kc, mc;
+  size_t i, j, p, l, nc, kc, mc, shares, depth = k;
+  if (k && b.col == 1 && m <= HFY_LINALG_TALL_ && n <= most && k <= most && n * k <= HFY_LINALG_SMALL_) {
+    const hfy_simd_block_ all = {a.at, b.at, c.at, m, n, k, a.row, a.col, a.row * how->rows, b.row, how->columns,
+                                 c.stride, c.over, c.minus, NULL, 0};
+    hfy_linalg_start_(&c, 0, 0, m, n, size);
+    how->block(&all);
+    return;
+  }
+  shares = (k + most - 1) / most;
+  if (shares > 1) depth = (k + shares - 1) / shares;
   for (i = 0; !k && c.over && i < m; i++) memset(out + i * c.stride * size, 0, n * size);
   for (j = 0; j < n; j += nc) {
     nc = hfy_base_min_(width, n - j);
