@@ -5520,20 +5520,23 @@ HFY_INLINE_ double HFY_V_(softmax_of)(const HFY_S_ *x, size_t n, HFY_S_ max, con
   enum { lanes = HFY_LANES_, four = 4 * lanes };
   const HFY_VV_ m = HFY_V_(set)(max), edge = HFY_V_(set)((HFY_S_)least), none = HFY_V_(set)((HFY_S_)-HUGE_VAL);
   HFY_DV_ low = HFY_D_(zero)(), high = low;
-  HFY_S_ end[4 * HFY_LANES_]; /* no array of registers has a number that is not constant: it would stay in memory */
   double total = 0;
   size_t i, v;
   for (i = 0; i < n; i += four) {
-    const int ends = n - i < four;
-    const HFY_S_ *from = ends ? end : x + i;
-    HFY_S_ *to = ends ? end : y + i;
     HFY_VV_ part[4];
-    HFY_TAIL_ for (v = i; ends && v < i + four; v += lanes)
-      HFY_V_(store)(end + v - i, v < n ? HFY_V_(up_to)(n - v, HFY_V_(load_up)(x + v, n - v), none) : none);
-    HFY_UNROLL_ for (v = 0; v < 4; v++) part[v] = HFY_V_(load)(from + v * lanes);
+    if (n - i >= four)
+      HFY_UNROLL_ for (v = 0; v < 4; v++) part[v] = HFY_V_(load)(x + i + v * lanes);
+    else
+      HFY_TAIL_ for (v = 0; v < 4; v++) {
+        const size_t at = i + v * lanes;
+        part[v] = at < n ? HFY_V_(up_to)(n - at, HFY_V_(load_up)(x + at, n - at), none) : none;
+      }
     HFY_V_(softmax4)(part, m, late, edge, part);
-    HFY_UNROLL_ for (v = 0; v < 4; v++) HFY_V_(store)(to + v * lanes, part[v]);
-    HFY_TAIL_ for (v = i; ends && v < n; v += lanes) HFY_V_(store_up)(y + v, HFY_V_(load)(end + v - i), n - v);
+    if (n - i >= four)
+      HFY_UNROLL_ for (v = 0; v < 4; v++) HFY_V_(store)(y + i + v * lanes, part[v]);
+    else
+      HFY_TAIL_ for (v = 0; v < 4 && i + v * lanes < n; v++)
+        HFY_V_(store_up)(y + i + v * lanes, part[v], n - i - v * lanes);
     part[0] = HFY_V_(add)(HFY_V_(add)(part[0], part[1]), HFY_V_(add)(part[2], part[3]));
     low = HFY_D_(add)(low, HFY_V_(low)(part[0]));
     high = HFY_D_(add)(high, HFY_V_(high)(part[0]));
