@@ -5257,10 +5257,15 @@ HFY_TARGET_ HFY_S_ HFY_V_(largest)(const HFY_S_ *x, size_t n, HFY_S_ *tops) {
     nan = HFY_V_(either)(nan, HFY_V_(either)(HFY_V_(nan)(v[0], v[1]), HFY_V_(nan)(v[2], v[3])));
     HFY_UNROLL_ for (s = 0; s < 4; s++) most[s] = HFY_V_(max)(most[s], v[s]);
   }
-  for (; i < n; i += lanes) {
-    v[0] = HFY_V_(up_to)(n - i, HFY_V_(load_up)(x + i, n - i), least);
+  for (; i + lanes <= n; i += lanes) {
+    v[0] = HFY_V_(load)(x + i);
     nan = HFY_V_(either)(nan, HFY_V_(nan)(v[0], v[0]));
     most[0] = HFY_V_(max)(most[0], v[0]);
+  }
+  if (i < n) {
+    v[0] = HFY_V_(inside)(HFY_V_(first)(n - i), HFY_V_(load_n)(x + i, HFY_V_(first)(n - i)), least);
+    nan = HFY_V_(either)(nan, HFY_V_(nan)(v[0], v[0]));
+    most[3] = HFY_V_(max)(most[3], v[0]);
   }
   if (HFY_V_(bits)(nan)) return hfy_simd_max_scalar_(x, n, NULL);
   most[0] = HFY_V_(max)(HFY_V_(max)(most[0], most[1]), HFY_V_(max)(most[2], most[3]));
@@ -5366,10 +5371,13 @@ HFY_INLINE_ void HFY_V_(narrow_by)(const int rows, int square, const HFY_S_ *x, 
       top[r] = HFY_V_(set)((HFY_S_)row[r].top);
       level[r] = HFY_V_(set)((HFY_S_)row[r].width);
     }
-    for (i = 0; i < n; i += lanes)
+    for (i = 0; i + lanes <= n; i += lanes)
+      HFY_UNROLL_ for (r = 0; r < rows; r++)
+        HFY_V_(narrow1)(HFY_V_(sub)(top[r], HFY_V_(load)(x + (size_t)r * n + i)), level[r], square, sum + 2 * r);
+    if (i < n)
       HFY_UNROLL_ for (r = 0; r < rows; r++) {
-        const HFY_VV_ d = HFY_V_(sub)(top[r], HFY_V_(load_up)(x + (size_t)r * n + i, n - i));
-        HFY_V_(narrow1)(HFY_V_(up_to)(n - i, d, level[r]), level[r], square, sum + 2 * r);
+        const HFY_VV_ d = HFY_V_(sub)(top[r], HFY_V_(load_n)(x + (size_t)r * n + i, HFY_V_(first)(n - i)));
+        HFY_V_(narrow1)(HFY_V_(inside)(HFY_V_(first)(n - i), d, level[r]), level[r], square, sum + 2 * r);
       }
     HFY_UNROLL_ for (r = 0; r < 2 * rows; r += lanes)
       HFY_V_(fold)(sum + r, 2 * rows - r < lanes ? 2 * rows - r : lanes, sums + r);
