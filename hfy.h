@@ -5294,6 +5294,38 @@ HFY_INLINE_ size_t HFY_V_(keep_lanes)(HFY_VV_ x, HFY_S_ max, double width, size_
 }
 #endif
 
+#if HFY_SIMD_PASS_ == 4 && HFY_SIMD_NARROW_ && defined(HFY_PACK_) && !defined(HFY_DOUBLE)
+#define HFY_BRIEF_ 128
+/* The window of at most BRIEF scores: those not below `least` first, in float, then what is left of them. */
+HFY_INLINE_ size_t HFY_F_(window_brief)(const float *x, size_t n, float max, double width, HFY_FV_ least, size_t *index,
+                                        double *delta) {
+  const HFY_DV_ top = HFY_D_(set)((double)max), wide = HFY_D_(set)(width);
+  const __m512i places = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  float near[HFY_BRIEF_ + 16];
+  unsigned at[HFY_BRIEF_ + 16];
+  size_t i, m = 0, count = 0;
+  for (i = 0; i < n; i += 16) {
+    const HFY_F_(tail) t = HFY_F_(first)(hfy_base_min_(n - i, 16));
+    const HFY_FV_ v = HFY_F_(load_n)(x + i, t);
+    const HFY_F_(cond) some = (HFY_F_(cond))(HFY_F_(le)(least, v) & t);
+    HFY_F_(store)(near + m, _mm512_maskz_compress_ps(some, v));
+    _mm512_storeu_si512(at + m, _mm512_maskz_compress_epi32(some, _mm512_add_epi32(places, _mm512_set1_epi32((int)i))));
+    m += HFY_D_(count)(some);
+  }
+  for (i = 0; i < m; i += 8) {
+    const HFY_DV_ d = HFY_D_(sub)(top, _mm512_cvtps_pd(_mm256_loadu_ps(near + i)));
+    const HFY_D_(cond) near_too = HFY_D_(either)(HFY_D_(lt)(d, wide), HFY_D_(le)(d, HFY_D_(zero)()));
+    const unsigned bits = HFY_D_(bits)(near_too) & HFY_D_(first)(hfy_base_min_(m - i, 8));
+    const size_t more = HFY_D_(count)(bits);
+    const __m256i where = _mm256_loadu_si256((const __m256i *)(const void *)(at + i));
+    HFY_D_(store_n)(delta + count, HFY_D_(pack)(bits, d), HFY_D_(first)(more));
+    _mm512_mask_storeu_epi64(index + count, HFY_D_(first)(more), HFY_D_(index_pack)(bits, _mm512_cvtepu32_epi64(where)));
+    count += more;
+  }
+  return count;
+}
+#endif
+
 HFY_TARGET_ size_t HFY_V_(window)(const HFY_S_ *x, size_t n, HFY_S_ max, double width, size_t *index, double *delta) {
   enum { lanes = HFY_LANES_, step = HFY_BYTES_ > 32 ? 2 * lanes : 4 * lanes };
   const double edge = (double)max - width;
@@ -5302,6 +5334,9 @@ HFY_TARGET_ size_t HFY_V_(window)(const HFY_S_ *x, size_t n, HFY_S_ max, double 
   const int brief = HFY_SIMD_NARROW_ && n <= 128; /* a branch that nobody foretells costs more than the vector */
   size_t i = 0, count = 0;
   (void)brief;
+#ifdef HFY_BRIEF_
+  if (n <= HFY_BRIEF_) return HFY_F_(window_brief)(x, n, max, width, least, index, delta);
+#endif
   for (; i + step <= n; i += step) {
     HFY_VV_ most = HFY_V_(max)(HFY_V_(load)(x + i), HFY_V_(load)(x + i + lanes));
     if (step > 2 * lanes)
@@ -5798,6 +5833,7 @@ static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {
   HFY_D_(keep_below), HFY_D_(powers), HFY_D_(clip), HFY_D_(signs),
   {sizeof(HFY_S_), HFY_BATCH_, HFY_V_(wide), HFY_QUERIES_ == 1 ? NULL : HFY_V_(block)}};
 #undef HFY_PACK_
+#undef HFY_BRIEF_
 #undef HFY_NARROW_
 #endif
 #ifndef HFY_SIMD_OTHER_ /* both precisions are there */
