@@ -5193,24 +5193,29 @@ HFY_TARGET_ void HFY_V_(strips)(const hfy_simd_listed_ *list) {
   for (; k < dim; k += lanes) HFY_V_(strip)(1, list, k, hfy_base_min_(lanes, dim - k));
 }
 
+/* How many bits are set. */
+HFY_INLINE_ size_t HFY_V_(ones)(unsigned bits) {
+#if HFY_SIMD_PASS_ == 3 || HFY_SIMD_PASS_ == 4
+  return (size_t)_mm_popcnt_u32(bits);
+#else
+  size_t n = 0;
+  for (; bits; bits &= bits - 1) n++;
+  return n;
+#endif
+}
+
 HFY_TARGET_ size_t HFY_V_(nonzero)(const HFY_S_ *w, size_t n, size_t *lead) {
   enum { lanes = HFY_LANES_ };
-  const HFY_VV_ zero = HFY_V_(zero)(), one = HFY_V_(set)(1);
-  HFY_VV_ many = zero;
-  HFY_S_ sum;
-  size_t i = 0;
-  unsigned bits = ~0u;
-  for (; i + lanes <= n; i += lanes) {
-    bits = HFY_V_(bits)(HFY_V_(lt)(zero, HFY_V_(abs)(HFY_V_(load)(w + i))));
-    if (bits != (1u << lanes) - 1) break;
+  const HFY_VV_ zero = HFY_V_(zero)();
+  size_t have = 0, i;
+  *lead = n;
+  for (i = 0; i < n; i += lanes) {
+    const unsigned bits = HFY_V_(bits)(HFY_V_(lt)(zero, HFY_V_(abs)(HFY_V_(load_up)(w + i, n - i))));
+    const size_t more = HFY_V_(ones)(bits);
+    if (more < lanes && more < n - i && *lead == n) *lead = i + HFY_V_(ones)(bits & ~(bits + 1));
+    have += more;
   }
-  for (; i < n && (bits & 1) && (w[i] > 0 || w[i] < 0); bits >>= 1) i++;
-  *lead = i;
-  if (i == n) return n;
-  for (; i < n; i += lanes)
-    many = HFY_V_(add)(many, HFY_V_(select)(HFY_V_(lt)(zero, HFY_V_(abs)(HFY_V_(load_up)(w + i, n - i))), one, zero));
-  HFY_V_(fold)(&many, 1, &sum);
-  return *lead + (size_t)sum;
+  return have;
 }
 
 HFY_TARGET_ void HFY_V_(combine)(const HFY_S_ *w, size_t w_stride, size_t nq, const HFY_S_ *x, size_t x_stride,
@@ -5365,14 +5370,6 @@ HFY_TARGET_ size_t HFY_V_(window)(const HFY_S_ *x, size_t n, HFY_S_ max, double 
 #define HFY_NARROW_ NULL
 #else
 #define HFY_NARROW_ HFY_V_(narrow)
-HFY_INLINE_ size_t HFY_V_(count_lanes)(HFY_V_(cond) c) {
-  const unsigned bits = HFY_V_(bits)(c);
-#ifdef HFY_PACK_
-  return HFY_D_(count)(bits);
-#else
-  return (bits & 1) + (bits >> 1 & 1) + (bits >> 2 & 1) + (bits >> 3);
-#endif
-}
 /* One vector of distances d: adds r = max(edge - d, 0) to sums[1], and to sums[0] r^2 or how many are above 0. */
 HFY_INLINE_ void HFY_V_(narrow1)(HFY_VV_ d, HFY_VV_ edge, int square, HFY_VV_ *sums) {
   const HFY_VV_ zero = HFY_V_(zero)(), r = HFY_V_(max)(HFY_V_(sub)(edge, d), zero);
@@ -5394,7 +5391,7 @@ HFY_INLINE_ void HFY_V_(narrow_by)(const int rows, int square, const HFY_S_ *x, 
   int r, step, far;
   HFY_UNROLL_ for (r = far = 0; r < rows; r++) {
     const HFY_VV_ d = HFY_V_(sub)(HFY_V_(set)((HFY_S_)row[r].top), HFY_V_(load)(row[r].tops));
-    row[r].narrow = HFY_V_(count_lanes)(HFY_V_(lt)(d, HFY_V_(set)((HFY_S_)start))) >= least;
+    row[r].narrow = HFY_V_(ones)(HFY_V_(bits)(HFY_V_(lt)(d, HFY_V_(set)((HFY_S_)start)))) >= least;
     row[r].loose = 0;
     row[r].width = start;
     far |= row[r].narrow;
