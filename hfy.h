@@ -5212,7 +5212,7 @@ HFY_TARGET_ size_t HFY_V_(nonzero)(const HFY_S_ *w, size_t n, size_t *lead) {
   for (i = 0; i < n; i += lanes) {
     const unsigned bits = HFY_V_(bits)(HFY_V_(lt)(zero, HFY_V_(abs)(HFY_V_(load_up)(w + i, n - i))));
     const size_t more = HFY_V_(ones)(bits);
-    if (more < lanes && more < n - i && *lead == n) *lead = i + HFY_V_(ones)(bits & ~(bits + 1));
+    if (more < lanes && *lead == n) *lead = i + HFY_V_(ones)(bits & ~(bits + 1));
     have += more;
   }
   return have;
