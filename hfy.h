@@ -4910,8 +4910,8 @@ enum { HFY_V_(wide) = HFY_STRIP_ * HFY_LANES_ };
 #define HFY_TWO_ (2 * HFY_LANES_) /* a vector alone is slow */
 #if HFY_SIMD_PASS_ > 2 && !defined(HFY_SIMD_OTHER_) && !defined(__OPTIMIZE_SIZE__)
 /* Canonical dots of PAIR queries at i with a turned panel: `strip` vectors of rows from j on, of which n count. Lane l
-   of those dots takes the elements l, l + LANES, ...; SIDES lanes run at a time, in such an order that what is there can
-   be folded with what came before. */
+   of those dots takes the elements l, l + LANES, ...; SIDES lanes run at a time, in such an order that each can be
+   folded with what came before. */
 HFY_INLINE_ void HFY_V_(turn)(int strip, const hfy_simd_block_ *block, size_t i, size_t j, size_t n) {
   enum { lanes = HFY_LANES_, apart = lanes / HFY_SIDES_, room = HFY_PAIR_ * HFY_STRIP_ };
   static const unsigned char reversed[4] = {0, 2, 1, 3};
@@ -5262,15 +5262,10 @@ HFY_TARGET_ HFY_S_ HFY_V_(largest)(const HFY_S_ *x, size_t n, HFY_S_ *tops) {
     nan = HFY_V_(either)(nan, HFY_V_(either)(HFY_V_(nan)(v[0], v[1]), HFY_V_(nan)(v[2], v[3])));
     HFY_UNROLL_ for (s = 0; s < 4; s++) most[s] = HFY_V_(max)(most[s], v[s]);
   }
-  for (; i + lanes <= n; i += lanes) {
-    v[0] = HFY_V_(load)(x + i);
+  for (; i < n; i += lanes) {
+    v[0] = HFY_V_(up_to)(n - i, HFY_V_(load_up)(x + i, n - i), least);
     nan = HFY_V_(either)(nan, HFY_V_(nan)(v[0], v[0]));
     most[0] = HFY_V_(max)(most[0], v[0]);
-  }
-  if (i < n) {
-    v[0] = HFY_V_(inside)(HFY_V_(first)(n - i), HFY_V_(load_n)(x + i, HFY_V_(first)(n - i)), least);
-    nan = HFY_V_(either)(nan, HFY_V_(nan)(v[0], v[0]));
-    most[3] = HFY_V_(max)(most[3], v[0]);
   }
   if (HFY_V_(bits)(nan)) return hfy_simd_max_scalar_(x, n, NULL);
   most[0] = HFY_V_(max)(HFY_V_(max)(most[0], most[1]), HFY_V_(max)(most[2], most[3]));
@@ -5306,25 +5301,25 @@ HFY_INLINE_ size_t HFY_F_(window_brief)(const float *x, size_t n, float max, dou
                                         double *delta) {
   const HFY_DV_ top = HFY_D_(set)((double)max), wide = HFY_D_(set)(width);
   const __m512i places = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-  float near[HFY_BRIEF_ + 16];
+  float some[HFY_BRIEF_ + 16];
   unsigned at[HFY_BRIEF_ + 16];
   size_t i, m = 0, count = 0;
   for (i = 0; i < n; i += 16) {
     const HFY_F_(tail) t = HFY_F_(first)(hfy_base_min_(n - i, 16));
     const HFY_FV_ v = HFY_F_(load_n)(x + i, t);
-    const HFY_F_(cond) some = (HFY_F_(cond))(HFY_F_(le)(least, v) & t);
-    HFY_F_(store)(near + m, _mm512_maskz_compress_ps(some, v));
-    _mm512_storeu_si512(at + m, _mm512_maskz_compress_epi32(some, _mm512_add_epi32(places, _mm512_set1_epi32((int)i))));
-    m += HFY_D_(count)(some);
+    const HFY_F_(cond) keep = (HFY_F_(cond))(HFY_F_(le)(least, v) & t);
+    HFY_F_(store)(some + m, _mm512_maskz_compress_ps(keep, v));
+    _mm512_storeu_si512(at + m, _mm512_maskz_compress_epi32(keep, _mm512_add_epi32(places, _mm512_set1_epi32((int)i))));
+    m += HFY_D_(count)(keep);
   }
   for (i = 0; i < m; i += 8) {
-    const HFY_DV_ d = HFY_D_(sub)(top, _mm512_cvtps_pd(_mm256_loadu_ps(near + i)));
-    const HFY_D_(cond) near_too = HFY_D_(either)(HFY_D_(lt)(d, wide), HFY_D_(le)(d, HFY_D_(zero)()));
-    const unsigned bits = HFY_D_(bits)(near_too) & HFY_D_(first)(hfy_base_min_(m - i, 8));
+    const HFY_DV_ d = HFY_D_(sub)(top, _mm512_cvtps_pd(_mm256_loadu_ps(some + i)));
+    const HFY_D_(cond) inside = HFY_D_(either)(HFY_D_(lt)(d, wide), HFY_D_(le)(d, HFY_D_(zero)()));
+    const unsigned bits = HFY_D_(bits)(inside) & HFY_D_(first)(hfy_base_min_(m - i, 8));
     const size_t more = HFY_D_(count)(bits);
-    const __m256i where = _mm256_loadu_si256((const __m256i *)(const void *)(at + i));
+    const __m512i where = _mm512_cvtepu32_epi64(_mm256_loadu_si256((const __m256i *)(const void *)(at + i)));
     HFY_D_(store_n)(delta + count, HFY_D_(pack)(bits, d), HFY_D_(first)(more));
-    _mm512_mask_storeu_epi64(index + count, HFY_D_(first)(more), HFY_D_(index_pack)(bits, _mm512_cvtepu32_epi64(where)));
+    _mm512_mask_storeu_epi64(index + count, HFY_D_(first)(more), HFY_D_(index_pack)(bits, where));
     count += more;
   }
   return count;
@@ -6590,7 +6585,7 @@ HFY_PRIVATE_ void hfy_linalg_tiles_(const hfy_simd_product_ *how, size_t m, size
   const size_t size = how->size, most = HFY_LINALG_DEPTH_ / size, width = HFY_LINALG_WIDTH_ / size;
   char *const panel = (char *)scratch, *const out = (char *)c.at;
   size_t i, j, p, l, nc, kc, mc, shares, depth = k;
-  if (k && b.col == 1 && m <= HFY_LINALG_TALL_ && n <= most && k <= most && n * k <= HFY_LINALG_SMALL_) {
+  if (b.col == 1 && m <= HFY_LINALG_TALL_ && n <= most && k <= most && n * k <= HFY_LINALG_SMALL_) {
     const hfy_simd_block_ all = {a.at, b.at, c.at, m, n, k, a.row, a.col, a.row * how->rows, b.row, how->columns,
                                  c.stride, c.over, c.minus, NULL, 0};
     hfy_linalg_start_(&c, 0, 0, m, n, size);
