@@ -5378,6 +5378,7 @@ HFY_INLINE_ void HFY_V_(narrow1)(HFY_VV_ d, HFY_VV_ edge, int square, HFY_VV_ *s
 HFY_INLINE_ void HFY_V_(narrow_by)(const int rows, int square, const HFY_S_ *x, size_t n, double start,
                                    hfy_simd_row_ *row) {
   enum { lanes = HFY_LANES_ };
+  const int early = square ? 1 : 2; /* steps on the tops alone: a part of the scores, so they stay right of it */
   const double loose = 4 * ((double)n + 4) * (double)HFY_REAL_EPS_;
   const HFY_VV_ zero = HFY_V_(zero)();
   const size_t least = hfy_base_min_(lanes, 4 + n * n * lanes / 131072); /* tops near, or the window is small */
@@ -5398,7 +5399,10 @@ HFY_INLINE_ void HFY_V_(narrow_by)(const int rows, int square, const HFY_S_ *x, 
       top[r] = HFY_V_(set)((HFY_S_)row[r].top);
       level[r] = HFY_V_(set)((HFY_S_)row[r].width);
     }
-    for (i = 0; i + lanes <= n; i += lanes)
+    if (step < early)
+      HFY_UNROLL_ for (r = 0; r < rows; r++)
+        HFY_V_(narrow1)(HFY_V_(sub)(top[r], HFY_V_(load)(row[r].tops)), level[r], square, sum + 2 * r);
+    for (i = step < early ? n : 0; i + lanes <= n; i += lanes)
       HFY_UNROLL_ for (r = 0; r < rows; r++)
         HFY_V_(narrow1)(HFY_V_(sub)(top[r], HFY_V_(load)(x + (size_t)r * n + i)), level[r], square, sum + 2 * r);
     if (i < n)
@@ -5411,7 +5415,7 @@ HFY_INLINE_ void HFY_V_(narrow_by)(const int rows, int square, const HFY_S_ *x, 
     HFY_UNROLL_ for (r = far = 0; r < rows; r++) {
       const double before = row[r].width, much = (double)sums[2 * r], many = (double)sums[2 * r + 1];
       const double edge = before - (square ? (much - start * sqrt(much)) / many : (many - start) / much);
-      far |= edge < 0.8 * before; /* else near: another step costs more than what it drops */
+      far |= step < early || edge < 0.8 * before; /* else near: another step costs more than what it drops */
       row[r].width = edge;
       row[r].loose = loose * (edge < before ? before : edge);
     }
