@@ -4421,7 +4421,8 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
 #define HFY_ROWS_ (HFY_SIMD_PASS_ >= 4 ? 8 : 4)
 #define HFY_STRIP_ (HFY_SIMD_PASS_ == 1 ? 4 : HFY_SIMD_PASS_ == 2 ? 2 : 3)
 #define HFY_BATCH_ (HFY_SIMD_PASS_ >= 4 ? 8 : 4)
-#define HFY_PAIR_ (HFY_BATCH_ / 2)
+#define HFY_PAIR_ 2 /* queries of a turned panel, and how many lanes of each */
+#define HFY_SIDES_ (HFY_SIMD_PASS_ >= 4 && HFY_LANES_ > 2 ? 4 : 2)
 
 #if defined(HFY_TARGET_ATTRIBUTE_) && defined(HFY_GNU_)
 #define HFY_FOR_ISA_ __attribute__((unused, target(HFY_TARGET_ATTRIBUTE_)))
@@ -4998,18 +4999,19 @@ HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const hfy_simd_ti
 
 enum { HFY_V_(wide) = HFY_STRIP_ * HFY_LANES_ };
 
-#define HFY_TWO_ (HFY_SIMD_PASS_ == 3 ? 2 * HFY_LANES_ : HFY_V_(wide)) /* 16 registers: a vector alone is slow */
+#define HFY_TWO_ (2 * HFY_LANES_) /* a vector alone is slow */
 #if HFY_SIMD_PASS_ > 2 && !defined(HFY_SIMD_OTHER_) && !defined(__OPTIMIZE_SIZE__)
 /* Canonical dots of PAIR queries at i with a turned panel: `strip` vectors of rows from j on, of which n count. Lane l
-   of those dots takes the elements l, l + LANES, ...; two lanes run at a time, in such an order that what is there can
-   be folded with what came before. */
+   of those dots takes the elements l, l + LANES, ...; SIDES lanes run at a time, in such an order that each can be
+   folded with what came before. */
 HFY_INLINE_ void HFY_V_(turn)(int strip, const hfy_simd_block_ *block, size_t i, size_t j, size_t n) {
-  enum { lanes = HFY_LANES_, apart = lanes / 2, most = HFY_PAIR_ * HFY_STRIP_ };
-  static const unsigned char reversed[8] = {0, 4, 2, 6, 1, 5, 3, 7};
+  enum { lanes = HFY_LANES_, apart = lanes / HFY_SIDES_, room = HFY_PAIR_ * HFY_STRIP_ };
+  static const unsigned char reversed[4] = {0, 2, 1, 3};
+  const int most = HFY_PAIR_ * strip;
   const size_t row = block->b_row, left = block->rows - i;
   const HFY_S_ *q[HFY_PAIR_];
   HFY_S_ *c = (HFY_S_ *)block->c + i * block->c_row + j;
-  HFY_VV_ acc[2 * most], part[3][most], v[HFY_STRIP_], w;
+  HFY_VV_ acc[HFY_SIDES_ * room], part[2][room], v[HFY_STRIP_], w;
   size_t t, d;
   int l, r, s;
   q[0] = (const HFY_S_ *)block->a + i * block->a_row;
@@ -5017,11 +5019,11 @@ HFY_INLINE_ void HFY_V_(turn)(int strip, const hfy_simd_block_ *block, size_t i,
   for (t = 0; t < apart; t++) {
     const HFY_S_ *b;
     size_t m = t, level = 0;
-    d = reversed[t] / (8 / apart);
+    d = reversed[t] / (4 / apart);
     b = (const HFY_S_ *)block->b + d * row + j;
-    HFY_UNROLL_ for (l = 0; l < 2 * most; l++) acc[l] = HFY_V_(zero)();
+    HFY_UNROLL_ for (l = 0; l < HFY_SIDES_ * most; l++) acc[l] = HFY_V_(zero)();
     for (; d < block->depth; d += lanes, b += lanes * row)
-      HFY_UNROLL_ for (s = 0; s < 2; s++) {
+      HFY_UNROLL_ for (s = 0; s < HFY_SIDES_; s++) {
         HFY_UNROLL_ for (l = 0; l < strip; l++) {
           v[l] = HFY_V_(load)(b + (size_t)s * apart * row + l * lanes);
           HFY_PIN_(v[l]);
@@ -5029,10 +5031,11 @@ HFY_INLINE_ void HFY_V_(turn)(int strip, const hfy_simd_block_ *block, size_t i,
         HFY_UNROLL_ for (r = 0; r < HFY_PAIR_; r++) {
           w = HFY_V_(set)(q[r][d + (size_t)s * apart]);
           HFY_UNROLL_ for (l = 0; l < strip; l++)
-            acc[s * most + r * HFY_STRIP_ + l] = HFY_V_(fma)(w, v[l], acc[s * most + r * HFY_STRIP_ + l]);
+            acc[s * most + r * strip + l] = HFY_V_(fma)(w, v[l], acc[s * most + r * strip + l]);
         }
       }
-    HFY_UNROLL_ for (l = 0; l < most; l++) acc[l] = HFY_V_(add)(acc[l], acc[most + l]);
+    HFY_UNROLL_ for (s = HFY_SIDES_ / 2; s; s /= 2)
+      HFY_UNROLL_ for (l = 0; l < s * most; l++) acc[l] = HFY_V_(add)(acc[l], acc[s * most + l]);
     for (; m & 1; m >>= 1, level++)
       HFY_UNROLL_ for (l = 0; l < most; l++) acc[l] = HFY_V_(add)(part[level][l], acc[l]);
     if (t + 1 < apart)
@@ -5041,9 +5044,9 @@ HFY_INLINE_ void HFY_V_(turn)(int strip, const hfy_simd_block_ *block, size_t i,
   HFY_UNROLL_ for (r = 0; r < HFY_PAIR_; r++) { /* the edge does the last query again */
     HFY_UNROLL_ for (l = 0; l < strip; l++)
       if (strip == 1)
-        HFY_V_(store_up)(c, acc[r * HFY_STRIP_], n);
+        HFY_V_(store_up)(c, acc[r], n);
       else
-        HFY_V_(store)(c + l * lanes, acc[r * HFY_STRIP_ + l]);
+        HFY_V_(store)(c + l * lanes, acc[r * strip + l]);
     if ((size_t)r + 1 < left) c += block->c_row;
   }
 }
@@ -5057,7 +5060,7 @@ HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(turned)(const hfy_simd_block_ *block)
     for (i = 0; i < rows; i += HFY_PAIR_) HFY_V_(turn)(HFY_STRIP_, block, i, 0, 0);
     return;
   }
-  if (HFY_TWO_ < wide && columns >= 2 * lanes) {
+  if (columns >= 2 * lanes) {
     for (i = 0; i < rows; i += HFY_PAIR_) HFY_V_(turn)(2, block, i, 0, 0);
     j = 2 * lanes;
   }
@@ -5282,21 +5285,29 @@ HFY_TARGET_ void HFY_V_(strips)(const hfy_simd_listed_ *list) {
   for (; k < dim; k += lanes) HFY_V_(strip)(1, list, k, hfy_base_min_(lanes, dim - k));
 }
 
+/* How many bits are set. */
+HFY_INLINE_ size_t HFY_V_(ones)(unsigned bits) {
+#if HFY_SIMD_PASS_ == 3 || HFY_SIMD_PASS_ == 4
+  return (size_t)_mm_popcnt_u32(bits);
+#else
+  size_t n = 0;
+  for (; bits; bits &= bits - 1) n++;
+  return n;
+#endif
+}
+
 HFY_TARGET_ size_t HFY_V_(nonzero)(const HFY_S_ *w, size_t n, size_t *lead) {
   enum { lanes = HFY_LANES_ };
-  const HFY_VV_ zero = HFY_V_(zero)(), one = HFY_V_(set)(1);
-  HFY_VV_ many = zero;
-  HFY_S_ sum;
-  size_t i = 0;
-  for (; i + lanes <= n; i += lanes)
-    if (HFY_V_(bits)(HFY_V_(lt)(zero, HFY_V_(abs)(HFY_V_(load)(w + i)))) != (1u << lanes) - 1) break;
-  while (i < n && (w[i] > 0 || w[i] < 0)) i++;
-  *lead = i;
-  if (i == n) return n;
-  for (; i < n; i += lanes)
-    many = HFY_V_(add)(many, HFY_V_(select)(HFY_V_(lt)(zero, HFY_V_(abs)(HFY_V_(load_up)(w + i, n - i))), one, zero));
-  HFY_V_(fold)(&many, 1, &sum);
-  return *lead + (size_t)sum;
+  const HFY_VV_ zero = HFY_V_(zero)();
+  size_t have = 0, i;
+  *lead = n;
+  for (i = 0; i < n; i += lanes) {
+    const unsigned bits = HFY_V_(bits)(HFY_V_(lt)(zero, HFY_V_(abs)(HFY_V_(load_up)(w + i, n - i))));
+    const size_t more = HFY_V_(ones)(bits);
+    if (more < lanes && *lead == n) *lead = i + HFY_V_(ones)(bits & ~(bits + 1));
+    have += more;
+  }
+  return have;
 }
 
 HFY_TARGET_ void HFY_V_(combine)(const HFY_S_ *w, size_t w_stride, size_t nq, const HFY_S_ *x, size_t x_stride,
@@ -5382,6 +5393,38 @@ HFY_INLINE_ size_t HFY_V_(keep_lanes)(HFY_VV_ x, HFY_S_ max, double width, size_
 }
 #endif
 
+#if HFY_SIMD_PASS_ == 4 && HFY_SIMD_NARROW_ && defined(HFY_PACK_) && !defined(HFY_DOUBLE)
+#define HFY_BRIEF_ 128
+/* The window of at most BRIEF scores: those not below `least` first, in float, then what is left of them. */
+HFY_INLINE_ size_t HFY_F_(window_brief)(const float *x, size_t n, float max, double width, HFY_FV_ least, size_t *index,
+                                        double *delta) {
+  const HFY_DV_ top = HFY_D_(set)((double)max), wide = HFY_D_(set)(width);
+  const __m512i places = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  float some[HFY_BRIEF_ + 16];
+  unsigned at[HFY_BRIEF_ + 16];
+  size_t i, m = 0, count = 0;
+  for (i = 0; i < n; i += 16) {
+    const HFY_F_(tail) t = HFY_F_(first)(hfy_base_min_(n - i, 16));
+    const HFY_FV_ v = HFY_F_(load_n)(x + i, t);
+    const HFY_F_(cond) keep = (HFY_F_(cond))(HFY_F_(le)(least, v) & t);
+    HFY_F_(store)(some + m, _mm512_maskz_compress_ps(keep, v));
+    _mm512_storeu_si512(at + m, _mm512_maskz_compress_epi32(keep, _mm512_add_epi32(places, _mm512_set1_epi32((int)i))));
+    m += HFY_D_(count)(keep);
+  }
+  for (i = 0; i < m; i += 8) {
+    const HFY_DV_ d = HFY_D_(sub)(top, _mm512_cvtps_pd(_mm256_loadu_ps(some + i)));
+    const HFY_D_(cond) inside = HFY_D_(either)(HFY_D_(lt)(d, wide), HFY_D_(le)(d, HFY_D_(zero)()));
+    const unsigned bits = HFY_D_(bits)(inside) & HFY_D_(first)(hfy_base_min_(m - i, 8));
+    const size_t more = HFY_D_(count)(bits);
+    const __m512i where = _mm512_cvtepu32_epi64(_mm256_loadu_si256((const __m256i *)(const void *)(at + i)));
+    HFY_D_(store_n)(delta + count, HFY_D_(pack)(bits, d), HFY_D_(first)(more));
+    _mm512_mask_storeu_epi64(index + count, HFY_D_(first)(more), HFY_D_(index_pack)(bits, where));
+    count += more;
+  }
+  return count;
+}
+#endif
+
 HFY_TARGET_ size_t HFY_V_(window)(const HFY_S_ *x, size_t n, HFY_S_ max, double width, size_t *index, double *delta) {
   enum { lanes = HFY_LANES_, step = HFY_BYTES_ > 32 ? 2 * lanes : 4 * lanes };
   const double edge = (double)max - width;
@@ -5390,6 +5433,9 @@ HFY_TARGET_ size_t HFY_V_(window)(const HFY_S_ *x, size_t n, HFY_S_ max, double 
   const int brief = HFY_SIMD_NARROW_ && n <= 128; /* a branch that nobody foretells costs more than the vector */
   size_t i = 0, count = 0;
   (void)brief;
+#ifdef HFY_BRIEF_
+  if (n <= HFY_BRIEF_) return HFY_F_(window_brief)(x, n, max, width, least, index, delta);
+#endif
   for (; i + step <= n; i += step) {
     HFY_VV_ most = HFY_V_(max)(HFY_V_(load)(x + i), HFY_V_(load)(x + i + lanes));
     if (step > 2 * lanes)
@@ -5418,14 +5464,6 @@ HFY_TARGET_ size_t HFY_V_(window)(const HFY_S_ *x, size_t n, HFY_S_ max, double 
 #define HFY_NARROW_ NULL
 #else
 #define HFY_NARROW_ HFY_V_(narrow)
-HFY_INLINE_ size_t HFY_V_(count_lanes)(HFY_V_(cond) c) {
-  const unsigned bits = HFY_V_(bits)(c);
-#ifdef HFY_PACK_
-  return HFY_D_(count)(bits);
-#else
-  return (bits & 1) + (bits >> 1 & 1) + (bits >> 2 & 1) + (bits >> 3);
-#endif
-}
 /* One vector of distances d: adds r = max(edge - d, 0) to sums[1], and to sums[0] r^2 or how many are above 0. */
 HFY_INLINE_ void HFY_V_(narrow1)(HFY_VV_ d, HFY_VV_ edge, int square, HFY_VV_ *sums) {
   const HFY_VV_ zero = HFY_V_(zero)(), r = HFY_V_(max)(HFY_V_(sub)(edge, d), zero);
@@ -5439,6 +5477,7 @@ HFY_INLINE_ void HFY_V_(narrow1)(HFY_VV_ d, HFY_VV_ edge, int square, HFY_VV_ *s
 HFY_INLINE_ void HFY_V_(narrow_by)(const int rows, int square, const HFY_S_ *x, size_t n, double start,
                                    hfy_simd_row_ *row) {
   enum { lanes = HFY_LANES_ };
+  const int early = square ? 1 : 2; /* steps on the tops alone: a part of the scores, so they stay right of it */
   const double loose = 4 * ((double)n + 4) * (double)HFY_REAL_EPS_;
   const HFY_VV_ zero = HFY_V_(zero)();
   const size_t least = hfy_base_min_(lanes, 4 + n * n * lanes / 131072); /* tops near, or the window is small */
@@ -5447,7 +5486,7 @@ HFY_INLINE_ void HFY_V_(narrow_by)(const int rows, int square, const HFY_S_ *x, 
   int r, step, far;
   HFY_UNROLL_ for (r = far = 0; r < rows; r++) {
     const HFY_VV_ d = HFY_V_(sub)(HFY_V_(set)((HFY_S_)row[r].top), HFY_V_(load)(row[r].tops));
-    row[r].narrow = HFY_V_(count_lanes)(HFY_V_(lt)(d, HFY_V_(set)((HFY_S_)start))) >= least;
+    row[r].narrow = HFY_V_(ones)(HFY_V_(bits)(HFY_V_(lt)(d, HFY_V_(set)((HFY_S_)start)))) >= least;
     row[r].loose = 0;
     row[r].width = start;
     far |= row[r].narrow;
@@ -5459,17 +5498,23 @@ HFY_INLINE_ void HFY_V_(narrow_by)(const int rows, int square, const HFY_S_ *x, 
       top[r] = HFY_V_(set)((HFY_S_)row[r].top);
       level[r] = HFY_V_(set)((HFY_S_)row[r].width);
     }
-    for (i = 0; i < n; i += lanes)
+    if (step < early)
+      HFY_UNROLL_ for (r = 0; r < rows; r++)
+        HFY_V_(narrow1)(HFY_V_(sub)(top[r], HFY_V_(load)(row[r].tops)), level[r], square, sum + 2 * r);
+    for (i = step < early ? n : 0; i + lanes <= n; i += lanes)
+      HFY_UNROLL_ for (r = 0; r < rows; r++)
+        HFY_V_(narrow1)(HFY_V_(sub)(top[r], HFY_V_(load)(x + (size_t)r * n + i)), level[r], square, sum + 2 * r);
+    if (i < n)
       HFY_UNROLL_ for (r = 0; r < rows; r++) {
-        const HFY_VV_ d = HFY_V_(sub)(top[r], HFY_V_(load_up)(x + (size_t)r * n + i, n - i));
-        HFY_V_(narrow1)(HFY_V_(up_to)(n - i, d, level[r]), level[r], square, sum + 2 * r);
+        const HFY_VV_ d = HFY_V_(sub)(top[r], HFY_V_(load_n)(x + (size_t)r * n + i, HFY_V_(first)(n - i)));
+        HFY_V_(narrow1)(HFY_V_(inside)(HFY_V_(first)(n - i), d, level[r]), level[r], square, sum + 2 * r);
       }
     HFY_UNROLL_ for (r = 0; r < 2 * rows; r += lanes)
       HFY_V_(fold)(sum + r, 2 * rows - r < lanes ? 2 * rows - r : lanes, sums + r);
     HFY_UNROLL_ for (r = far = 0; r < rows; r++) {
       const double before = row[r].width, much = (double)sums[2 * r], many = (double)sums[2 * r + 1];
       const double edge = before - (square ? (much - start * sqrt(much)) / many : (many - start) / much);
-      far |= edge < 0.8 * before; /* else near: another step costs more than what it drops */
+      far |= step < early || edge < 0.8 * before; /* else near: another step costs more than what it drops */
       row[r].width = edge;
       row[r].loose = loose * (edge < before ? before : edge);
     }
@@ -5883,6 +5928,7 @@ static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {
   HFY_D_(keep_below), HFY_D_(powers), HFY_D_(clip), HFY_D_(signs),
   {sizeof(HFY_S_), HFY_BATCH_, HFY_V_(wide), HFY_QUERIES_ == 1 ? NULL : HFY_V_(block)}};
 #undef HFY_PACK_
+#undef HFY_BRIEF_
 #undef HFY_NARROW_
 #endif
 #ifndef HFY_SIMD_OTHER_ /* both precisions are there */
@@ -6613,6 +6659,7 @@ HFY_PRIVATE_ hfy_linalg_into_ hfy_linalg_less_(void *at, size_t stride) {
 
 enum { HFY_LINALG_DEPTH_ = 1024 }; /* bytes of a block of k */
 enum { HFY_LINALG_WIDTH_ = 4608 }; /* of a block of rows of B: with the depth, in L2; a multiple of each tile's width */
+enum { HFY_LINALG_SMALL_ = 4096 }; /* elements of B that are never packed, with TALL rows at most */
 enum { HFY_LINALG_TALL_ = 48 };    /* rows of A that meet a panel of B in L1: a multiple of every tile's rows */
 
 /* Elements of scratch that a product of this shape needs at most, of elements of `size` bytes. */
@@ -6651,10 +6698,18 @@ HFY_PRIVATE_ void hfy_linalg_start_(const hfy_linalg_into_ *c, size_t i, size_t 
 /* Elements of either precision. */
 HFY_PRIVATE_ void hfy_linalg_tiles_(const hfy_simd_product_ *how, size_t m, size_t n, size_t k, hfy_linalg_view_ a,
                                     hfy_linalg_view_ b, hfy_linalg_into_ c, void *scratch) {
-  const size_t size = how->size, shares = (k + HFY_LINALG_DEPTH_ / size - 1) / (HFY_LINALG_DEPTH_ / size);
-  const size_t depth = shares > 1 ? (k + shares - 1) / shares : k, width = HFY_LINALG_WIDTH_ / size;
+  const size_t size = how->size, most = HFY_LINALG_DEPTH_ / size, width = HFY_LINALG_WIDTH_ / size;
   char *const panel = (char *)scratch, *const out = (char *)c.at;
-  size_t i, j, p, l, nc, kc, mc;
+  size_t i, j, p, l, nc, kc, mc, shares, depth = k;
+  if (b.col == 1 && m <= HFY_LINALG_TALL_ && n <= most && k <= most && n * k <= HFY_LINALG_SMALL_) {
+    const hfy_simd_block_ all = {a.at, b.at, c.at, m, n, k, a.row, a.col, a.row * how->rows, b.row, how->columns,
+                                 c.stride, c.over, c.minus, NULL, 0};
+    hfy_linalg_start_(&c, 0, 0, m, n, size);
+    how->block(&all);
+    return;
+  }
+  shares = (k + most - 1) / most;
+  if (shares > 1) depth = (k + shares - 1) / shares;
   for (i = 0; !k && c.over && i < m; i++) memset(out + i * c.stride * size, 0, n * size);
   for (j = 0; j < n; j += nc) {
     nc = hfy_base_min_(width, n - j);
@@ -13450,24 +13505,17 @@ HFY_PRIVATE_ double hfy_post_tanh_slope_(double x) {
   return 4 * e / ((1 + e) * (1 + e));
 }
 
+/* Infinity less infinity is NaN, and so is what is added to it; all else is 0. */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ int hfy_post_finite_(const hfy_real *x, size_t n) {
-  const size_t each = 8 / sizeof *x; /* numbers in 64 bits: their signs, the lowest bits of their exponents */
-  const uint64_t sign = each > 1 ? UINT64_C(0x8000000080000000) : UINT64_C(1) << 63;
-  const uint64_t one = each > 1 ? UINT64_C(0x0080000000800000) : UINT64_C(1) << 52;
-  uint64_t bits = 0, more = 0, met = 0;
-  size_t i = 0;
-  for (; i + 2 * each <= n; i += 2 * each) {
-    memcpy(&bits, x + i, sizeof bits);
-    memcpy(&more, x + i + each, sizeof more);
-    met |= ((bits & ~sign) + one) | ((more & ~sign) + one); /* an exponent of ones carries into the sign's place */
-  }
-  for (; i + each <= n; i += each) {
-    memcpy(&bits, x + i, sizeof bits);
-    met |= (bits & ~sign) + one;
-  }
-  bits = 0;
-  if (i < n) memcpy(&bits, x + i, sizeof *x);
-  return !((met | ((bits & ~sign) + one)) & sign);
+  hfy_real part[8] = {0}, rest = 0;
+  uint64_t bits[sizeof part / 8], met = 0;
+  size_t i = 0, l;
+  for (; i + 8 <= n; i += 8)
+    for (l = 0; l < 8; l++) part[l] += x[i + l] - x[i + l];
+  for (; i < n; i++) rest += x[i] - x[i];
+  memcpy(bits, part, sizeof bits);
+  for (l = 0; l < sizeof part / 8; l++) met |= bits[l];
+  return !(met & UINT64_C(0x4000000040000000)) && rest >= 0; /* a bit of each exponent */
 }
 
 /* e^log_scale x with half = e^(log_scale/2): in two steps, so that only the product can overflow. */
@@ -14310,7 +14358,7 @@ HFY_COLD_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, hfy_ne
   run->late = 1;
   run->tile = run->whole = 1;
   fit = HFY_NET_BLOCK_BYTES_ / hfy_base_times_(full->dim, sizeof(hfy_real)) & ~(size_t)7;
-  run->block = hfy_base_min_(fit < 8 ? 8 : hfy_base_min_(fit, 512), (full->count | 7) + 1);
+  run->block = hfy_base_min_(fit < 8 ? 8 : hfy_base_min_(fit, 512), (full->count | 15) + 1);
   run->fold = run->block * ((HFY_NET_FOLD_ - 1) / run->block + 1);
   fit = hfy_base_min_(HFY_NET_SEGMENT_, full->count / 6) + run->fold / 2; /* six or so at least, for workers */
   run->segment = fit < run->fold ? run->fold : run->fold * (fit / run->fold);
@@ -14478,7 +14526,7 @@ HFY_PRIVATE_ void hfy_net_admit_(const hfy_net_run_ *run, const hfy_real *querie
                                  hfy_net_scratch_ *s) {
   const size_t dim = run->net.dim;
   hfy_net_walk_ *w = s->walk + j;
-  memset(w, 0, sizeof *w);
+  memset(w, 0, offsetof(hfy_net_walk_, q));
   w->who = who;
   w->limit = run->net.max_steps;
   w->single = SIZE_MAX;
@@ -15760,7 +15808,6 @@ HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, size_t nq, const
   const int sums = run->fast.mode == HFY_NET_SUMS_;
   const size_t width = sums ? rows->width : 0, streams = run->fast.workers;
   size_t i, j;
-  if (sums) hfy_net_zero_(z, nq * width);
   for (j = 0; j < nq; j++) {
     const size_t seen = hfy_net_seen_(&run->net, s->walk[j].who);
     if (seen > pass.limit) pass.limit = seen;
@@ -15774,6 +15821,8 @@ HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, size_t nq, const
     const hfy_net_stream_ all = {first.scores, NULL, NULL, NULL, NULL, NULL, s->sums, s->sums, z, z};
     hfy_net_fold_(&pass, 0, pass.limit, &all);
     pass.from = pass.limit;
+  } else if (sums) {
+    hfy_net_zero_(z, nq * width);
   }
   for (; pass.from < pass.limit; pass.from += streams * run->segment) {
     size_t segments = hfy_base_min_((pass.limit - pass.from - 1) / run->segment + 1, streams);
@@ -28382,6 +28431,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_STRIP_
 #undef HFY_BATCH_
 #undef HFY_PAIR_
+#undef HFY_SIDES_
 #undef HFY_TARGET_
 #undef HFY_FOR_ISA_
 #undef HFY_INLINE_

@@ -306,11 +306,14 @@ BENCH_API void bench_combine(int isa, const hfy_real *w, size_t nq, const hfy_re
 
 /* --- private kernels: the matrix products, with the arguments of CBLAS (row-major; 111 = as it is, 112 = transposed) --- */
 
-static int bench_gemm_isa = 0, bench_gemm_threads = 1;
+static const hfy_simd_ *bench_gemm_simd;
+static int bench_gemm_threads = 1;
 
 /* Which instruction set and how many threads (rows or columns of C, whichever are more, are shared out; products up to
    64^3 stay on one, as in OpenBLAS). */
-BENCH_API void bench_gemm_set(int isa, int threads) { bench_gemm_isa = isa, bench_gemm_threads = threads; }
+BENCH_API void bench_gemm_set(int isa, int threads) {
+  bench_gemm_simd = hfy_simd_of_((hfy_isa)isa), bench_gemm_threads = threads; /* once, as OpenBLAS does when it is loaded */
+}
 
 #define bench_smultiply hfy_linalg_multiply_float_
 #define bench_dmultiply hfy_linalg_multiply_
@@ -351,7 +354,7 @@ static hfy_linalg_into_ bench_into(double alpha, double beta, void *c, size_t ro
     static size_t room;                                                                                                 \
     bench_##letter##product p = {0};                                                                                    \
     (void)order;                                                                                                        \
-    p.simd = hfy_simd_of_((hfy_isa)bench_gemm_isa);                                                                     \
+    p.simd = bench_gemm_simd;                                                                     \
     p.parts = (double)m * n * k > 262144 ? (size_t)bench_gemm_threads : 1;                                              \
     p.m = (size_t)m, p.n = (size_t)n, p.k = (size_t)k, p.alpha = alpha, p.beta = beta, p.a = a, p.b = b, p.c = c;       \
     p.a_row = ta == 112 ? 1 : (size_t)lda, p.a_col = ta == 112 ? (size_t)lda : 1;                                       \
@@ -385,7 +388,7 @@ BENCH_API void bench_sgemv(int order, int ta, int m, int n, float alpha, const f
                            int step_x, float beta, float *y, int step_y) {
   bench_sproduct p = {0};
   (void)order, (void)alpha, (void)step_x, (void)beta, (void)step_y;
-  p.simd = hfy_simd_of_((hfy_isa)bench_gemm_isa), p.parts = (size_t)bench_gemm_threads;
+  p.simd = bench_gemm_simd, p.parts = (size_t)bench_gemm_threads;
   p.m = (size_t)(ta == 112 ? n : m), p.k = (size_t)(ta == 112 ? m : n), p.a = a, p.b = x, p.c = y;
   p.a_row = ta == 112 ? 1 : (size_t)lda, p.a_col = ta == 112 ? (size_t)lda : 1;
   hfy_base_parallel_(p.parts, bench_sgemv_part, &p);
