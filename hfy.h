@@ -5928,7 +5928,8 @@ HFY_API const char *hfy_simd_text(hfy_isa isa) {
 enum { HFY_SIMD_SEGMENT_ = 32768 }; /* elements before a whole-number dot moves to double: 255 * 128 * 32768 < 2^31 */
 enum { HFY_SIMD_GROUP_ = 8 };       /* queries of a panel */
 enum { HFY_SIMD_PAD_ = 64 };        /* bytes read behind a row at most: there behind the last one, 0 in a query */
-enum { HFY_SIMD_TILE_ = 32 };       /* the most rows of a tile */
+enum { HFY_SIMD_TILE_ = 32 };       /* the most rows of a tile; rows of a block of first directions */
+enum { HFY_SIMD_FIRST_ = 32 };      /* directions of a block: four of row i at 4 i, the next four 4 TILE bytes behind */
 
 /* A query in whole numbers, zeros behind it up to a multiple of HFY_SIMD_PAD_ elements. */
 typedef struct hfy_simd_wide_ {
@@ -5960,6 +5961,10 @@ typedef struct hfy_simd_int8_ {
   void (*tile)(const void *tile, const int32_t *panel, size_t words, int32_t *out);
   /* bit i: row i of a tile passes; row: scales, errors, spreads, means (NULL: none) */
   uint32_t (*pass)(const int32_t *dots, const float *const row[4], size_t count, const hfy_simd_bound_ *bound);
+  /* the same bounds into up, which has room for 8 more */
+  void (*reach)(const int32_t *dots, const float *const row[4], size_t count, const hfy_simd_bound_ *bound, double *up);
+  /* out[i] = <first directions of row i, q> (plus offset) of whole blocks; |q| < 32640 */
+  void (*sweep)(const signed char *blocks, size_t count, const int16_t *q, int32_t *out);
 } hfy_simd_int8_;
 
 /* --- portable --- */
@@ -6008,22 +6013,37 @@ HFY_PRIVATE_ void hfy_simd_int8_tile_scalar_(const void *tile, const int32_t *pa
   }
 }
 
-HFY_PRIVATE_ uint32_t hfy_simd_int8_pass_scalar_(const int32_t *dots, const float *const row[4], size_t count,
-                                                 const hfy_simd_bound_ *b) {
-  uint32_t mask = 0;
+HFY_PRIVATE_ void hfy_simd_int8_reach_scalar_(const int32_t *dots, const float *const row[4], size_t count,
+                                              const hfy_simd_bound_ *b, double *up) {
   size_t i;
   for (i = 0; i < count; i++) {
-    double up = (double)(dots[i] - b->offset) * (double)row[0][i] * b->scale +
-                ((double)row[1][i] * b->near + ((double)row[2][i] * b->rest + b->shift));
-    if (row[3]) up += (double)row[3][i] * b->along;
-    mask |= (uint32_t)!(up < b->least) << i;
+    up[i] = (double)(dots[i] - b->offset) * (double)row[0][i] * b->scale +
+            ((double)row[1][i] * b->near + ((double)row[2][i] * b->rest + b->shift));
+    if (row[3]) up[i] += (double)row[3][i] * b->along;
   }
+}
+
+HFY_PRIVATE_ uint32_t hfy_simd_int8_pass_scalar_(const int32_t *dots, const float *const row[4], size_t count,
+                                                 const hfy_simd_bound_ *b) {
+  double up[HFY_SIMD_TILE_];
+  uint32_t mask = 0;
+  size_t i;
+  hfy_simd_int8_reach_scalar_(dots, row, count, b, up);
+  for (i = 0; i < count; i++) mask |= (uint32_t)!(up[i] < b->least) << i;
   return mask;
+}
+
+HFY_PRIVATE_ void hfy_simd_int8_sweep_scalar_(const signed char *x, size_t count, const int16_t *q, int32_t *out) {
+  size_t i, k;
+  memset(out, 0, count * HFY_SIMD_TILE_ * sizeof *out);
+  for (; count; count--, out += HFY_SIMD_TILE_)
+    for (k = 0; k < HFY_SIMD_FIRST_; k += 4, x += 4 * HFY_SIMD_TILE_)
+      for (i = 0; i < 4 * HFY_SIMD_TILE_; i++) out[i / 4] += (int32_t)x[i] * q[k + i % 4];
 }
 
 static const hfy_simd_int8_ hfy_simd_int8_scalar_ = {
   "portable", 0, 0, 2, 16, hfy_simd_int8_dot_scalar_, hfy_simd_int8_pack_scalar_, hfy_simd_int8_tile_scalar_,
-  hfy_simd_int8_pass_scalar_};
+  hfy_simd_int8_pass_scalar_, hfy_simd_int8_reach_scalar_, hfy_simd_int8_sweep_scalar_};
 
 #if HFY_SIMD_HAS_(HFY_ISAS_AVX2 | HFY_ISAS_AVX512) && defined(HFY_GNU_) && defined(__x86_64__)
 #define HFY_SIMD_INT8_X86_
@@ -6136,26 +6156,55 @@ HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_tile_avx2_(const void *tile, cons
   }
 }
 
+/* Bounds of rows i .. i+3. */
+HFY_PRIVATE_ inline HFY_SIMD_AVX2_ __m256d hfy_simd_int8_up_avx2_(const int32_t *dots, const float *const row[4],
+                                                                  size_t i, const hfy_simd_bound_ *b) {
+  __m128i dot = _mm_sub_epi32(_mm_loadu_si128((const __m128i *)(const void *)(dots + i)), _mm_set1_epi32(b->offset));
+  __m256d up = _mm256_mul_pd(_mm256_cvtepi32_pd(dot), _mm256_cvtps_pd(_mm_loadu_ps(row[0] + i)));
+  __m256d more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(row[2] + i)), _mm256_set1_pd(b->rest),
+                                 _mm256_set1_pd(b->shift));
+  more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(row[1] + i)), _mm256_set1_pd(b->near), more);
+  if (row[3]) more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(row[3] + i)), _mm256_set1_pd(b->along), more);
+  return _mm256_fmadd_pd(up, _mm256_set1_pd(b->scale), more);
+}
+
 HFY_PRIVATE_ HFY_SIMD_AVX2_ uint32_t hfy_simd_int8_pass_avx2_(const int32_t *dots, const float *const row[4],
                                                               size_t count, const hfy_simd_bound_ *b) {
   uint32_t mask = 0;
   size_t i;
-  for (i = 0; i < count; i += 4) {
-    __m128i dot = _mm_sub_epi32(_mm_loadu_si128((const __m128i *)(const void *)(dots + i)), _mm_set1_epi32(b->offset));
-    __m256d up = _mm256_mul_pd(_mm256_cvtepi32_pd(dot), _mm256_cvtps_pd(_mm_loadu_ps(row[0] + i)));
-    __m256d more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(row[2] + i)), _mm256_set1_pd(b->rest),
-                                   _mm256_set1_pd(b->shift));
-    more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(row[1] + i)), _mm256_set1_pd(b->near), more);
-    if (row[3]) more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(row[3] + i)), _mm256_set1_pd(b->along), more);
-    up = _mm256_fmadd_pd(up, _mm256_set1_pd(b->scale), more);
-    mask |= (uint32_t)_mm256_movemask_pd(_mm256_cmp_pd(up, _mm256_set1_pd(b->least), _CMP_NLT_UQ)) << i;
-  }
+  for (i = 0; i < count; i += 4)
+    mask |= (uint32_t)_mm256_movemask_pd(_mm256_cmp_pd(hfy_simd_int8_up_avx2_(dots, row, i, b),
+                                                       _mm256_set1_pd(b->least), _CMP_NLT_UQ)) << i;
   return count < 32 ? mask & (((uint32_t)1 << count) - 1) : mask;
+}
+
+HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_reach_avx2_(const int32_t *dots, const float *const row[4],
+                                                           size_t count, const hfy_simd_bound_ *b, double *up) {
+  size_t i;
+  for (i = 0; i < count; i += 4) _mm256_storeu_pd(up + i, hfy_simd_int8_up_avx2_(dots, row, i, b));
+}
+
+HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_sweep_avx2_(const signed char *x, size_t count, const int16_t *q,
+                                                           int32_t *out) {
+  size_t k;
+  int l;
+  for (; count; count--, out += HFY_SIMD_TILE_) {
+    __m256i sum[8];
+    HFY_UNROLL_ for (l = 0; l < 8; l++) sum[l] = _mm256_setzero_si256();
+    for (k = 0; k < HFY_SIMD_FIRST_; k += 4, x += 4 * HFY_SIMD_TILE_) {
+      const __m256i v = _mm256_broadcastq_epi64(_mm_loadl_epi64((const __m128i *)(const void *)(q + k)));
+      HFY_UNROLL_ for (l = 0; l < 8; l++)
+        sum[l] = _mm256_add_epi32(sum[l], _mm256_madd_epi16(v, hfy_simd_int8_widen_avx2_(x + 16 * l)));
+    }
+    HFY_UNROLL_ for (l = 0; l < 4; l++) /* two sums of each row, of rows 0 1 4 5 and 2 3 6 7 */
+      _mm256_storeu_si256((__m256i *)(void *)(out + 8 * l),
+                          _mm256_permute4x64_epi64(_mm256_hadd_epi32(sum[2 * l], sum[2 * l + 1]), 0xd8));
+  }
 }
 
 static const hfy_simd_int8_ hfy_simd_int8_avx2_ = {
   "avx2", 0, 0, 2, 16, hfy_simd_int8_dot_avx2_, hfy_simd_int8_pack_avx2_, hfy_simd_int8_tile_avx2_,
-  hfy_simd_int8_pass_avx2_};
+  hfy_simd_int8_pass_avx2_, hfy_simd_int8_reach_avx2_, hfy_simd_int8_sweep_avx2_};
 
 #if HFY_SIMD_HAS_(HFY_ISAS_AVX512)
 /* --- AVX-512 with VNNI --- */
@@ -6252,26 +6301,70 @@ HFY_PRIVATE_ HFY_SIMD_VNNI_ void hfy_simd_int8_tile_vnni_(const void *tile, cons
   HFY_UNROLL_ for (l = 0; l < 2 * HFY_SIMD_GROUP_; l++) _mm512_storeu_si512(out + 16 * l, sum[l]);
 }
 
+/* Bounds of rows i .. i+7. */
+HFY_PRIVATE_ inline HFY_SIMD_VNNI_ __m512d hfy_simd_int8_up_vnni_(const int32_t *dots, const float *const row[4],
+                                                                  size_t i, const hfy_simd_bound_ *b) {
+  __m256i dot = _mm256_sub_epi32(hfy_simd_int8_load_avx2_(dots + i), _mm256_set1_epi32(b->offset));
+  __m512d up = _mm512_mul_pd(_mm512_cvtepi32_pd(dot), _mm512_cvtps_pd(_mm256_loadu_ps(row[0] + i)));
+  __m512d more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(row[2] + i)), _mm512_set1_pd(b->rest),
+                                 _mm512_set1_pd(b->shift));
+  more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(row[1] + i)), _mm512_set1_pd(b->near), more);
+  if (row[3]) more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(row[3] + i)), _mm512_set1_pd(b->along), more);
+  return _mm512_fmadd_pd(up, _mm512_set1_pd(b->scale), more);
+}
+
 HFY_PRIVATE_ HFY_SIMD_VNNI_ uint32_t hfy_simd_int8_pass_vnni_(const int32_t *dots, const float *const row[4],
                                                               size_t count, const hfy_simd_bound_ *b) {
   uint32_t mask = 0;
   size_t i;
-  for (i = 0; i < count; i += 8) {
-    __m256i dot = _mm256_sub_epi32(hfy_simd_int8_load_avx2_(dots + i), _mm256_set1_epi32(b->offset));
-    __m512d up = _mm512_mul_pd(_mm512_cvtepi32_pd(dot), _mm512_cvtps_pd(_mm256_loadu_ps(row[0] + i)));
-    __m512d more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(row[2] + i)), _mm512_set1_pd(b->rest),
-                                   _mm512_set1_pd(b->shift));
-    more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(row[1] + i)), _mm512_set1_pd(b->near), more);
-    if (row[3]) more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(row[3] + i)), _mm512_set1_pd(b->along), more);
-    up = _mm512_fmadd_pd(up, _mm512_set1_pd(b->scale), more);
-    mask |= (uint32_t)_mm512_cmp_pd_mask(up, _mm512_set1_pd(b->least), _CMP_NLT_UQ) << i;
-  }
+  for (i = 0; i < count; i += 8)
+    mask |= (uint32_t)_mm512_cmp_pd_mask(hfy_simd_int8_up_vnni_(dots, row, i, b), _mm512_set1_pd(b->least),
+                                         _CMP_NLT_UQ) << i;
   return count < 32 ? mask & (((uint32_t)1 << count) - 1) : mask;
+}
+
+HFY_PRIVATE_ HFY_SIMD_VNNI_ void hfy_simd_int8_reach_vnni_(const int32_t *dots, const float *const row[4],
+                                                           size_t count, const hfy_simd_bound_ *b, double *up) {
+  size_t i;
+  for (i = 0; i < count; i += 8) _mm512_storeu_pd(up + i, hfy_simd_int8_up_vnni_(dots, row, i, b));
+}
+
+HFY_PRIVATE_ HFY_SIMD_VNNI_ void hfy_simd_int8_sweep_vnni_(const signed char *x, size_t count, const int16_t *q,
+                                                           int32_t *out) {
+  enum { WORDS = HFY_SIMD_FIRST_ / 4 };
+  const __m512i sign = _mm512_set1_epi8(-128);
+  signed char high[4 * WORDS], low[4 * WORDS];
+  __m512i h[WORDS], l[WORDS];
+  int32_t word;
+  int k;
+  for (k = 0; k < 4 * WORDS; k++) { /* q = 256 high + low */
+    high[k] = (signed char)((int)((unsigned)(q[k] + 128 + 32768) >> 8) - 128);
+    low[k] = (signed char)(q[k] - 256 * high[k]);
+  }
+  for (k = 0; k < WORDS; k++) {
+    memcpy(&word, high + 4 * k, 4);
+    h[k] = _mm512_set1_epi32(word);
+    memcpy(&word, low + 4 * k, 4);
+    l[k] = _mm512_set1_epi32(word);
+  }
+  for (; count; count--, out += HFY_SIMD_TILE_) {
+    __m512i a = _mm512_setzero_si512(), b = a, c = a, d = a;
+    HFY_UNROLL_ for (k = 0; k < WORDS; k++, x += 128) {
+      const __m512i u = _mm512_xor_si512(sign, _mm512_loadu_si512(x));
+      const __m512i v = _mm512_xor_si512(sign, _mm512_loadu_si512(x + 64));
+      a = _mm512_dpbusd_epi32(a, u, h[k]);
+      b = _mm512_dpbusd_epi32(b, v, h[k]);
+      c = _mm512_dpbusd_epi32(c, u, l[k]);
+      d = _mm512_dpbusd_epi32(d, v, l[k]);
+    }
+    _mm512_storeu_si512(out, _mm512_add_epi32(c, _mm512_slli_epi32(a, 8)));
+    _mm512_storeu_si512(out + 16, _mm512_add_epi32(d, _mm512_slli_epi32(b, 8)));
+  }
 }
 
 static const hfy_simd_int8_ hfy_simd_int8_vnni_ = {
   "avx512vnni", 1, 128, 4, 32, hfy_simd_int8_dot_vnni_, hfy_simd_int8_pack_vnni_, hfy_simd_int8_tile_vnni_,
-  hfy_simd_int8_pass_vnni_};
+  hfy_simd_int8_pass_vnni_, hfy_simd_int8_reach_vnni_, hfy_simd_int8_sweep_vnni_};
 #endif
 #undef HFY_SIMD_AVX2_
 #undef HFY_SIMD_VNNI_
@@ -8191,14 +8284,14 @@ HFY_API HFY_SMALL_ hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy
    Numerics: every slack is proved in docs/math.md 13. Keys and queries are scaled by powers of two to a largest element
    in [1/2, 1), so that nothing overflows; row constants are floats rounded up; bounds are added up in double.
    ------------------------------------------------------------------------------------------------------------------ */
-#define HFY_INDEX_FORMAT_ (UINT64_C(0x4846594958000200) + sizeof(hfy_real))
+#define HFY_INDEX_FORMAT_ (UINT64_C(0x4846594958000300) + sizeof(hfy_real))
 #define HFY_INDEX_GROWTH_ 4294967296.0        /* 2^32: how much larger than at the build an element may become */
 #define HFY_INDEX_TINY_ 8.271806125530277e-25 /* 2^-80: what underflow can add to a prefix's norms, with room */
 #define HFY_INDEX_SPEC_ 0.001953125           /* 2^-9: share of |c^| that stands for |B q'| / |y| */
 enum {
   HFY_INDEX_CHUNK_ = 256,  /* rows whose dots are made at a time */
   HFY_INDEX_SHARE_ = 2048, /* rows for each of which one worker more is asked to help */
-  HFY_INDEX_FEW_ = 32,     /* best bounds of a query of a batch that are kept */
+  HFY_INDEX_FEW_ = 128,    /* best bounds of a query of a batch that are kept */
   HFY_INDEX_ROW_ = 450,    /* bytes of keys that are scanned as soon as bounded, */
   HFY_INDEX_CACHED_ = 8 << 20, /* if they are in a cache, all so many bytes */
   HFY_INDEX_BATCH_ = 16,   /* queries from which on they share a pass in tiles */
@@ -8225,6 +8318,8 @@ typedef struct hfy_index_view_ {
   float *c_scale, *c_mean;       /* c^ = c_scale * coef; v */
   float *c_error, *c_rest;       /* |c - c^| with all slack; |x - v m - B^T c^| */
   int32_t *c_sum;                /* of the coefficients' integers */
+  signed char *first;            /* the first FIRST coefficients again, in blocks (or NULL) */
+  float *c_first;                /* and c_rest with no more directions than those */
   hfy_real *basis;               /* prefix x dim */
 } hfy_index_view_;
 
@@ -8247,6 +8342,11 @@ HFY_COLD_ void hfy_index_layout_(hfy_base_arena_ *arena, size_t count, size_t di
   v->c_error = HFY_TAKE_(arena, float, n);
   v->c_rest = HFY_TAKE_(arena, float, n);
   v->c_sum = HFY_TAKE_(arena, int32_t, n);
+  if (prefix > HFY_SIMD_FIRST_) {
+    v->first = HFY_TAKE_(arena, signed char, hfy_base_times_(hfy_base_plus_(count, HFY_SIMD_TILE_ - 1) /
+                         HFY_SIMD_TILE_, (size_t)HFY_SIMD_TILE_ * HFY_SIMD_FIRST_));
+    v->c_first = HFY_TAKE_(arena, float, n);
+  }
   v->basis = HFY_TAKE_(arena, hfy_real, hfy_base_times_(prefix, dim));
 }
 
@@ -8324,11 +8424,11 @@ typedef struct hfy_index_part_ {
   size_t width; /* bytes per row */
 } hfy_index_part_;
 
-enum { HFY_INDEX_PARTS_ = 13 };
+enum { HFY_INDEX_PARTS_ = 14 };
 
 HFY_COLD_ size_t hfy_index_parts_(const hfy_index_view_ *v, size_t dim, size_t prefix, hfy_index_part_ *part) {
   void *const at[HFY_INDEX_PARTS_] = {v->rows, v->coef, v->scale, v->error, v->spread, v->sum, v->print, v->own,
-                                      v->c_scale, v->c_mean, v->c_error, v->c_rest, v->c_sum};
+                                      v->c_scale, v->c_mean, v->c_error, v->c_rest, v->c_sum, v->c_first};
   size_t i, n = 0;
   for (i = 0; i < HFY_INDEX_PARTS_; i++) {
     part[n].at = at[i];
@@ -8338,6 +8438,19 @@ HFY_COLD_ size_t hfy_index_parts_(const hfy_index_view_ *v, size_t dim, size_t p
   return n;
 }
 
+/* Coefficients 4 w .. 4 w + 3 of a row in its block. */
+HFY_PRIVATE_ signed char *hfy_index_first_(const hfy_index_view_ *v, size_t row, size_t w) {
+  enum { TILE = HFY_SIMD_TILE_ };
+  return v->first + (row / TILE * HFY_SIMD_FIRST_ / 4 + w) * 4 * TILE + row % TILE * 4;
+}
+
+/* The first coefficients of rows from .. to-1 into their blocks. */
+HFY_COLD_ void hfy_index_block_(const hfy_index_view_ *v, size_t prefix, size_t from, size_t to) {
+  size_t w;
+  for (; v->first && from < to; from++)
+    for (w = 0; w < HFY_SIMD_FIRST_ / 4; w++) memcpy(hfy_index_first_(v, from, w), v->coef + from * prefix + 4 * w, 4);
+}
+
 /* What rows from .. to-1 add to `content`. */
 HFY_COLD_ uint64_t hfy_index_content_(const hfy_index_view_ *v, const hfy_index *x, size_t from, size_t to) {
   hfy_index_part_ part[HFY_INDEX_PARTS_];
@@ -8345,6 +8458,7 @@ HFY_COLD_ uint64_t hfy_index_content_(const hfy_index_view_ *v, const hfy_index 
   size_t i, n = hfy_index_parts_(v, x->dim, x->prefix, part);
   for (; from < to; from++) {
     uint64_t h = 0;
+    for (i = 0; v->first && i < HFY_SIMD_FIRST_ / 4; i++) h = hfy_base_hash_(h, hfy_index_first_(v, from, i), 4);
     for (i = 0; i < n; i++)
       h = hfy_base_hash_(h, (const unsigned char *)part[i].at + from * part[i].width, part[i].width);
     sum += h;
@@ -8666,7 +8780,7 @@ HFY_COLD_ double hfy_index_put_coefficients_(const hfy_index_build_ *b, size_t a
 /* The prefix of keys from .. to-1 in the directions of view.basis. */
 HFY_COLD_ void hfy_index_fill_prefix_(const hfy_index_build_ *b, size_t from, size_t to) {
   const hfy_index_view_ *view = &b->view;
-  size_t n, t, dim = b->dim, r = b->index->prefix;
+  size_t n, t, k, some, dim = b->dim, r = b->index->prefix;
   double norm[HFY_INDEX_BUILD_], along[HFY_INDEX_BUILD_], start[HFY_INDEX_BUILD_];
   for (; from < to; from += n) {
     n = hfy_base_min_(HFY_INDEX_BUILD_, to - from);
@@ -8679,11 +8793,16 @@ HFY_COLD_ void hfy_index_fill_prefix_(const hfy_index_build_ *b, size_t from, si
     b->simd->dot(view->basis, dim, r, b->tile, dim, n, dim, b->coef, r);
     for (t = 0; t < n; t++)
       norm[t] = hfy_index_put_coefficients_(b, from + t, along[t], start[t], norm[t], b->coef + t * r);
-    b->simd->combine(b->coef, r, n, view->basis, dim, r, dim, b->tile, dim);
-    for (t = 0; t < n; t++) {
-      const hfy_real *y = b->tile + t * dim;
-      view->c_rest[from + t] = hfy_sim_up_(hfy_sim_norm_(hfy_index_dot_(0, y, y, dim), dim) + norm[t]);
+    for (k = 0; k < r; k = some) {
+      some = view->first && !k ? (size_t)HFY_SIMD_FIRST_ : r;
+      b->simd->combine(b->coef + k, r, n, view->basis + k * dim, dim, some - k, dim, b->tile, dim);
+      for (t = 0; t < n; t++) {
+        const hfy_real *y = b->tile + t * dim;
+        (some < r ? view->c_first : view->c_rest)[from + t] =
+            hfy_sim_up_(hfy_sim_norm_(hfy_index_dot_(0, y, y, dim), dim) + norm[t]);
+      }
     }
+    hfy_index_block_(view, r, from, from + n);
   }
 }
 
@@ -8818,6 +8937,7 @@ HFY_COLD_ void hfy_index_blank_(const hfy_index_view_ *v, const hfy_index *x, si
   size_t n = hfy_index_parts_(v, x->dim, x->prefix, part);
   while (n-- && from < to)
     memset((unsigned char *)part[n].at + from * part[n].width, 0, (to - from) * part[n].width);
+  hfy_index_block_(v, x->prefix, from, to);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_index_update(hfy_index *index, const hfy_real *keys, size_t count, size_t dim,
@@ -8891,6 +9011,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_remove(hfy_index *index, size_t first, s
     memmove(to, to + n * part[parts].width, left * part[parts].width);
   }
   hfy_index_blank_(&view, index, first + left, index->count);
+  hfy_index_block_(&view, index->prefix, first, first + left);
   index->count -= n;
   index->seal = hfy_index_seal_(index);
   return hfy_base_close_(w, &local, HFY_OK);
@@ -8967,6 +9088,7 @@ typedef struct hfy_index_scratch_ {
   double norm, about;        /* |q|; what underflow, and the rounding of what is beside the dot, can add */
   double beside, own;        /* that, and what a row's own counts */
   double *dots;              /* workers x CHUNK */
+  size_t directions;         /* the first of them, or all */
   hfy_real *off, *y;         /* dim, prefix: the query (a group of them) beside the directions and along them */
   double *wide;              /* prefix: y again */
   /* batches */
@@ -9170,6 +9292,7 @@ HFY_PRIVATE_ void hfy_index_rest_(const hfy_index_seek_ *seek, double step, cons
 typedef struct hfy_index_level_ {
   const signed char *rows;
   size_t stride;
+  const signed char *first;       /* or NULL: blocks, in the place of rows */
   const float *scale, *a, *b, *c; /* c: the prefix's v */
   const int32_t *sum;
   hfy_simd_wide_ q;
@@ -9210,6 +9333,24 @@ typedef struct hfy_index_spans_ {
   double *dots;
 } hfy_index_spans_;
 
+/* The upper bounds of rows from .. from+n-1 by blocks. */
+HFY_PRIVATE_ void hfy_index_span_first_(const hfy_index_spans_ *t, size_t from, size_t n, double *up) {
+  const hfy_index_level_ *l = t->level;
+  const hfy_index_seek_ *seek = t->seek;
+  const float *const row[4] = {l->scale + from, l->a + from, l->b + from, l->c + from};
+  const double beta = seek->beta, over = seek->over;
+  const hfy_index_power_ unit = l->unit;
+  hfy_simd_bound_ bound = {l->step, l->shift, l->A, l->B, l->C, 0, 0};
+  int32_t dots[HFY_INDEX_CHUNK_];
+  size_t i;
+  for (i = 0; i < HFY_SIMD_FIRST_; i++) bound.offset += l->q.whole[i] * seek->int8->offset;
+  seek->int8->sweep(l->first + from * HFY_SIMD_FIRST_, (n + HFY_SIMD_TILE_ - 1) / HFY_SIMD_TILE_, l->q.whole, dots);
+  seek->int8->reach(dots, row, n, &bound, up);
+  for (i = 0; i < n; i++)
+    t->upper[from + i] = seek->sim ? hfy_index_theta_(seek, up[i], l->own, 1, &unit, t->bias, from + i)
+                                   : hfy_sim_theta_(beta, up[i] * unit.a * unit.b, t->bias, from + i, over);
+}
+
 HFY_PRIVATE_ void hfy_index_span_(void *context, size_t task) {
   const hfy_index_spans_ *t = (const hfy_index_spans_ *)context;
   const hfy_index_level_ *l = t->level;
@@ -9217,6 +9358,10 @@ HFY_PRIVATE_ void hfy_index_span_(void *context, size_t task) {
   double *dots = t->dots + task * HFY_INDEX_CHUNK_;
   for (; from < end; from += now) {
     now = hfy_base_min_(HFY_INDEX_CHUNK_, end - from);
+    if (l->first) {
+      hfy_index_span_first_(t, from, now, dots);
+      continue;
+    }
     t->seek->int8->dot(t->list ? l->rows : l->rows + from * l->stride, l->stride, t->list ? t->list + from : NULL,
                        now, &l->q, dots);
     for (i = 0; i < now; i++) {
@@ -9236,7 +9381,8 @@ HFY_PRIVATE_ void hfy_index_span_(void *context, size_t task) {
 HFY_PRIVATE_ void hfy_index_bounds_(const hfy_index_seek_ *seek, const hfy_index_level_ *l, const hfy_real *bias,
                                     const size_t *list, size_t n, hfy_real *upper, hfy_index_scratch_ *s) {
   size_t tasks = hfy_base_min_(seek->workers, n / HFY_INDEX_SHARE_ + 1);
-  hfy_index_spans_ t = {seek, l, bias, list, n, (n + tasks - 1) / tasks, upper, s->dots};
+  const size_t span = (n / tasks / HFY_SIMD_TILE_ + 1) * HFY_SIMD_TILE_;
+  hfy_index_spans_ t = {seek, l, bias, list, n, span, upper, s->dots};
   hfy_base_parallel_(tasks, hfy_index_span_, &t);
 }
 
@@ -9278,7 +9424,7 @@ HFY_COLD_ void hfy_index_beside_(const hfy_index_seek_ *seek, size_t j, hfy_inde
 /* Then, from its dots in s->y: its whole numbers in s->whole, and less those in s->y. */
 HFY_COLD_ void hfy_index_round_(const hfy_index_seek_ *seek, size_t j, hfy_index_scratch_ *s, hfy_index_along_ *x,
                                 hfy_index_level_ *l) {
-  const size_t r = seek->index->prefix;
+  const size_t r = s->directions;
   hfy_real *y = s->y + j * r;
   size_t k;
   for (k = 0; k < r; k++) s->wide[k] = (double)y[k];
@@ -9295,7 +9441,7 @@ HFY_COLD_ void hfy_index_round_(const hfy_index_seek_ *seek, size_t j, hfy_index
 /* What the directions leave of n queries into s->off, and its dots with them into s->y. */
 HFY_PRIVATE_ void hfy_index_leave_(const hfy_index_seek_ *seek, size_t n, hfy_index_scratch_ *s) {
   const hfy_real *basis = seek->view.basis;
-  const size_t dim = seek->index->dim, r = seek->index->prefix;
+  const size_t dim = seek->index->dim, r = s->directions;
   seek->simd->combine(s->y, r, n, basis, dim, r, dim, s->off, dim);
   seek->simd->dot(basis, dim, r, s->off, dim, n, dim, s->y, r);
 }
@@ -9305,7 +9451,7 @@ HFY_COLD_ void hfy_index_count_(const hfy_index_seek_ *seek, size_t j, const hfy
                                 const hfy_index_along_ *x, hfy_index_level_ *l) {
   const hfy_index *index = seek->index;
   const hfy_index_view_ *v = &seek->view;
-  const size_t dim = index->dim, r = index->prefix;
+  const size_t dim = index->dim, r = s->directions;
   const hfy_real *off = s->off + j * dim, *y = s->y + j * r;
   const double frobenius = index->basis_norm * sqrt((double)r) * (1 + 1e-12);
   const double moved = 2.1 * HFY_REAL_EPS_ * x->norm +
@@ -9328,15 +9474,24 @@ HFY_COLD_ void hfy_index_count_(const hfy_index_seek_ *seek, size_t j, const hfy
   l->shift = x->shift;
 }
 
-/* For the one query aimed at. */
-HFY_COLD_ void hfy_index_level_prefix_(const hfy_index_seek_ *seek, hfy_index_scratch_ *s, hfy_index_level_ *l) {
-  const size_t dim = seek->index->dim, r = seek->index->prefix;
+/* For the one query aimed at: all directions, or the first of them.   (math 13.12) */
+HFY_COLD_ void hfy_index_level_along_(const hfy_index_seek_ *seek, int first, hfy_index_scratch_ *s,
+                                      hfy_index_level_ *l) {
+  const size_t dim = seek->index->dim, r = first ? (size_t)HFY_SIMD_FIRST_ : seek->index->prefix;
   hfy_index_along_ x;
+  s->directions = r;
   hfy_index_beside_(seek, 0, s, &x);
   seek->simd->dot(seek->view.basis, dim, r, s->off, dim, 1, dim, s->y, r);
   hfy_index_round_(seek, 0, s, &x, l);
   hfy_index_leave_(seek, 1, s);
   hfy_index_count_(seek, 0, s, &x, l);
+  if (!first) return;
+  l->first = seek->view.first;
+  l->b = seek->view.c_first;
+}
+
+HFY_COLD_ void hfy_index_level_prefix_(const hfy_index_seek_ *seek, hfy_index_scratch_ *s, hfy_index_level_ *l) {
+  hfy_index_level_along_(seek, 0, s, l);
 }
 
 /* --- batches --- */
@@ -9521,6 +9676,7 @@ HFY_COLD_ void hfy_index_aim_prefixes_(const hfy_index_seek_ *seek, hfy_index_on
   hfy_index_along_ x[HFY_SIMD_GROUP_];
   hfy_index_level_ level;
   size_t j;
+  s->directions = r;
   memset(panel, 0, 2 * n * words * sizeof *panel / (seek->int8->step == 4 ? 1 : 2));
   memset(s->off, 0, n * dim * sizeof *s->off);
   for (j = 0; j < n; j++) {
@@ -13594,6 +13750,7 @@ enum {
   HFY_NET_SHOWN_ = 48,                /* rows of a block that are left out together if no query sees them */
   HFY_NET_FEW_ = 16384,               /* numbers of a tile's states that count as little */
   HFY_NET_FIRST_ = 8,                 /* rows scored for a first threshold, about */
+  HFY_NET_ALONG_ = 1024,              /* rows for which a query is brought into all directions of an index */
   HFY_NET_GROUP_ = 8,                 /* rows from here and there that are scored at a time */
   HFY_NET_ASKED_ = 64,                /* rows that tell whether an index is of use */
   HFY_NET_COMPARED_ = 64,             /* rows of a query at most that are held against their copies in an index */
@@ -15256,6 +15413,18 @@ HFY_PRIVATE_ void hfy_net_index_rows_(const hfy_net_run_ *run, size_t live, size
     return;
   }
   aimed = hfy_index_aim_(seek, w->q, t);
+  if (b->listed == SIZE_MAX && seek->view.first && !(seek->sparse & 1)) {
+    hfy_index_level_along_(seek, 1, t, &level);
+    hfy_net_index_bounds_(run, &level, bias, n, s);
+    b->listed = hfy_net_reach_(run, w, n, n / 4, s);
+    hfy_net_forget_(run, b);
+    if (b->listed != SIZE_MAX && b->listed > HFY_NET_ALONG_) {
+      hfy_index_level_prefix_(seek, t, &level);
+      hfy_index_bounds_(seek, &level, bias, s->sep.index, b->listed, b->upper, t);
+      hfy_net_first_(run, w, s->sep.index, b->listed, HFY_NET_FIRST_, s);
+      b->listed = hfy_net_sift_(run, w, b->listed, s);
+    }
+  }
   if (b->listed == SIZE_MAX && seek->index->prefix) {
     hfy_index_level_prefix_(seek, t, &level);
     hfy_net_index_bounds_(run, &level, bias, n, s);
