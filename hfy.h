@@ -6062,8 +6062,8 @@ HFY_PRIVATE_ size_t hfy_simd_int8_four_(const signed char *rows, size_t stride, 
     at[l] = part ? i / 4 + l * part : i + (l < n ? l : n - 1);
     row[l] = rows + (list ? list[at[l]] : at[l]) * stride;
     next = (uintptr_t)row[l] + (part ? 2 * stride : HFY_SIMD_AHEAD_ * 768);
-    if (list)
-      next = (uintptr_t)(rows + list[at[l] + HFY_SIMD_AHEAD_ < count ? at[l] + HFY_SIMD_AHEAD_ : at[l]] * stride);
+    if (list && at[l] + HFY_SIMD_AHEAD_ >= count) continue;
+    if (list) next = (uintptr_t)(rows + list[at[l] + HFY_SIMD_AHEAD_] * stride);
     for (d = 0; d < most; d += 64) __builtin_prefetch((const void *)(next + d));
   }
   return n;
@@ -6258,6 +6258,8 @@ HFY_PRIVATE_ HFY_SIMD_VNNI_ void hfy_simd_int8_pack_vnni_(const signed char *row
     for (l = 0; l < 16; l++) row[l] = rows + hfy_base_min_(16 * half + (size_t)l, count - 1) * stride;
     for (d = 0; d < dim; d += 64) { /* 16 rows x 16 words, transposed */
       __m512i r[16], t[16];
+      HFY_UNROLL_ for (l = 0; l < 16; l++) /* the next tile */
+        __builtin_prefetch((const void *)((uintptr_t)row[l] + 32 * stride + d));
       HFY_UNROLL_ for (l = 0; l < 16; l++) r[l] = _mm512_loadu_si512(row[l] + d);
       HFY_UNROLL_ for (l = 0; l < 16; l += 2) {
         t[l] = _mm512_unpacklo_epi32(r[l], r[l + 1]);
@@ -9099,6 +9101,7 @@ typedef struct hfy_index_scratch_ {
   size_t *slot;   /* which of them is the query in place j */
   unsigned char *wides;  /* of the queries of a batch: whole, high, low */
   int deep, packed;      /* prefixes go before rows; the rows at hand are in tile */
+  uint32_t fetched;      /* those of them that were sent for as a whole */
   float both[HFY_SIMD_TILE_]; /* their errors and spreads, where those count together */
   size_t passed;         /* rows that they did not rule out, in this window */
   hfy_index_lift_ raise; /* to NULL: nothing does */
@@ -9333,45 +9336,69 @@ typedef struct hfy_index_spans_ {
   double *dots;
 } hfy_index_spans_;
 
-/* The upper bounds of rows from .. from+n-1 by blocks. */
-HFY_PRIVATE_ void hfy_index_span_first_(const hfy_index_spans_ *t, size_t from, size_t n, double *up) {
-  const hfy_index_level_ *l = t->level;
-  const hfy_index_seek_ *seek = t->seek;
+/* Bounds of the dots of rows from .. from+n-1 by blocks, from a multiple of TILE, n <= CHUNK. */
+HFY_PRIVATE_ void hfy_index_sweep_(const hfy_index_seek_ *seek, const hfy_index_level_ *l, size_t from, size_t n,
+                                   double *up) {
   const float *const row[4] = {l->scale + from, l->a + from, l->b + from, l->c + from};
-  const double beta = seek->beta, over = seek->over;
-  const hfy_index_power_ unit = l->unit;
   hfy_simd_bound_ bound = {l->step, l->shift, l->A, l->B, l->C, 0, 0};
   int32_t dots[HFY_INDEX_CHUNK_];
   size_t i;
   for (i = 0; i < HFY_SIMD_FIRST_; i++) bound.offset += l->q.whole[i] * seek->int8->offset;
   seek->int8->sweep(l->first + from * HFY_SIMD_FIRST_, (n + HFY_SIMD_TILE_ - 1) / HFY_SIMD_TILE_, l->q.whole, dots);
   seek->int8->reach(dots, row, n, &bound, up);
-  for (i = 0; i < n; i++)
-    t->upper[from + i] = seek->sim ? hfy_index_theta_(seek, up[i], l->own, 1, &unit, t->bias, from + i)
-                                   : hfy_sim_theta_(beta, up[i] * unit.a * unit.b, t->bias, from + i, over);
+}
+
+/* Will blocks leave few of n rows? By some of them: how many bounds lie as high as the best of a normal law would. */
+HFY_PRIVATE_ int hfy_index_promises_(const hfy_index_seek_ *seek, const hfy_index_level_ *l, size_t n) {
+  enum { BLOCKS = 8, TILE = HFY_SIMD_TILE_ };
+  double up[BLOCKS * TILE + 8], middle[TILE + 8], sum = 0, squares = 0;
+  hfy_index_level_ bare = *l;
+  size_t i, block, m = 0, left = 0;
+  bare.A = bare.B = 0;
+  for (block = 0; block < BLOCKS; block++) {
+    const size_t from = n / TILE * block / BLOCKS * TILE, some = hfy_base_min_(TILE, n - from);
+    hfy_index_sweep_(seek, &bare, from, some, middle);
+    hfy_index_sweep_(seek, l, from, some, up + m);
+    for (i = 0; i < some; i++) {
+      sum += middle[i];
+      squares += middle[i] * middle[i];
+    }
+    m += some;
+  }
+  sum /= (double)m;
+  squares = squares / (double)m - sum * sum;
+  sum += (seek->kth > 16 ? 3 : 3.5) * sqrt(squares > 0 ? squares : 0);
+  for (i = 0; i < m; i++) left += up[i] > sum;
+  return left * 5 < m * 2;
 }
 
 HFY_PRIVATE_ void hfy_index_span_(void *context, size_t task) {
   const hfy_index_spans_ *t = (const hfy_index_spans_ *)context;
   const hfy_index_level_ *l = t->level;
+  const hfy_index_seek_ *seek = t->seek;
+  const hfy_index_power_ unit = l->unit;
+  const double beta = seek->beta, over = seek->over;
   size_t from = task * t->span, end = hfy_base_min_(from + t->span, t->n), i, now;
   double *dots = t->dots + task * HFY_INDEX_CHUNK_;
   for (; from < end; from += now) {
     now = hfy_base_min_(HFY_INDEX_CHUNK_, end - from);
     if (l->first) {
-      hfy_index_span_first_(t, from, now, dots);
+      hfy_index_sweep_(seek, l, from, now, dots);
+      for (i = 0; i < now; i++)
+        t->upper[from + i] = seek->sim ? hfy_index_theta_(seek, dots[i], l->own, 1, &unit, t->bias, from + i)
+                                       : hfy_sim_theta_(beta, dots[i] * unit.a * unit.b, t->bias, from + i, over);
       continue;
     }
-    t->seek->int8->dot(t->list ? l->rows : l->rows + from * l->stride, l->stride, t->list ? t->list + from : NULL,
-                       now, &l->q, dots);
+    seek->int8->dot(t->list ? l->rows : l->rows + from * l->stride, l->stride, t->list ? t->list + from : NULL,
+                    now, &l->q, dots);
     for (i = 0; i < now; i++) {
       size_t row = t->list ? t->list[from + i] : from + i;
       double up = (dots[i] - l->planes * (double)l->sum[row]) * (double)l->scale[row] * l->step +
                   ((double)l->a[row] * l->A + ((double)l->b[row] * l->B + l->shift));
       hfy_real theta;
       if (l->c) up += (double)l->c[row] * l->C;
-      theta = t->seek->sim ? hfy_index_theta_(t->seek, up, l->own, 1, &l->unit, t->bias, row)
-                           : hfy_sim_theta_(t->seek->beta, up * l->unit.a * l->unit.b, t->bias, row, t->seek->over);
+      theta = seek->sim ? hfy_index_theta_(seek, up, l->own, 1, &unit, t->bias, row)
+                        : hfy_sim_theta_(beta, up * unit.a * unit.b, t->bias, row, over);
       if (!t->list || theta < t->upper[row]) t->upper[row] = theta;
     }
   }
@@ -9622,8 +9649,10 @@ HFY_PRIVATE_ void hfy_index_serve_(const hfy_index_seek_ *seek, hfy_index_one_ *
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_index_hits_(const hfy_index_seek_ *seek, hfy_index_one_ *one, uint32_t mask,
                                                      const int32_t *dots, size_t row, hfy_index_scratch_ *s) {
   const size_t dim = seek->index->dim;
+  uint32_t fresh = mask & ~s->fetched;
   size_t at;
-  for (; mask; row++, dots++, mask >>= 1) {
+  s->fetched |= mask;
+  for (; mask; row++, dots++, mask >>= 1, fresh >>= 1) {
     if (!(mask & 1)) continue;
     if (!s->deep) {
       hfy_index_take_(seek, one, (double)(*dots - one->bound.offset), row, &s->raise);
@@ -9631,7 +9660,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_index_hits_(const hfy_index_seek_ *seek
     }
     s->passed++;
     one->waiting[one->waits++] = row;
-    for (at = 0; at < dim && at < 4096; at += 64) HFY_PREFETCH_L2_(seek->view.rows + row * dim + at);
+    for (at = 0; fresh & 1 && at < dim && at < 4096; at += 64) HFY_PREFETCH_L2_(seek->view.rows + row * dim + at);
     if (one->waits == HFY_INDEX_WAITING_) hfy_index_serve_(seek, one, &s->raise);
   }
 }
@@ -9881,10 +9910,11 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_index_group_(const hfy_index_seek_ *see
 }
 
 /* Do so many rows pass their prefixes that to bound all as a whole is sooner? By a window that ends at `from`.
-   (Measured: words of four elements are those of the faster tiles. Early windows, where bars are low, pass more.) */
-HFY_COLD_ int hfy_index_fails_(const hfy_index_seek_ *seek, size_t nq, size_t from, const hfy_index_scratch_ *s) {
+   (Measured: words of four elements are those of the faster tiles. Bars rise: of the rest fewer pass than so far.) */
+HFY_COLD_ int hfy_index_fails_(const hfy_index_seek_ *seek, size_t nq, size_t from, size_t limit,
+                               const hfy_index_scratch_ *s) {
   const double share = (double)s->passed / ((double)nq * (double)HFY_INDEX_WINDOW_);
-  return share > (seek->int8->step == 4 ? 0.05 : 0.25 + 1024 / (double)from);
+  return share * (0.4 + 0.6 * sqrt((double)from / (double)limit)) > (seek->int8->step == 4 ? 0.05 : 0.25);
 }
 
 /* One pass over the rows for nq queries that share it (at most what hfy_index_plan_ was told; q, bias and visible of
@@ -9897,6 +9927,7 @@ HFY_PRIVATE_ void hfy_index_scan_(const hfy_index_seek_ *seek, size_t nq, hfy_in
   for (from = 0; from < limit; from += n) {
     const size_t window = from % HFY_INDEX_WINDOW_;
     int asked;
+    s->fetched = 0;
     s->packed = 0;
     n = hfy_base_min_(seek->int8->rows, limit - from);
     for (j = 0; j < nq; j += HFY_SIMD_GROUP_) hfy_index_group_(seek, nq, j, from, n, words, s);
@@ -9905,7 +9936,7 @@ HFY_PRIVATE_ void hfy_index_scan_(const hfy_index_seek_ *seek, size_t nq, hfy_in
       hfy_index_serve_(seek, s->one + j, &s->raise);
     if (asked && !hfy_index_doubt_(seek, nq, from + n, s)) return;
     if (!s->deep || window + n < HFY_INDEX_WINDOW_) continue;
-    if (from >= HFY_INDEX_WINDOW_ && hfy_index_fails_(seek, nq, from, s)) {
+    if (from >= HFY_INDEX_WINDOW_ && hfy_index_fails_(seek, nq, from, limit, s)) {
       for (j = 0; j < nq; j++) hfy_index_serve_(seek, s->one + j, &s->raise);
       s->deep = 0;
       words = hfy_index_enter_all_(seek, nq, s);
@@ -15415,9 +15446,11 @@ HFY_PRIVATE_ void hfy_net_index_rows_(const hfy_net_run_ *run, size_t live, size
   aimed = hfy_index_aim_(seek, w->q, t);
   if (b->listed == SIZE_MAX && seek->view.first && !(seek->sparse & 1)) {
     hfy_index_level_along_(seek, 1, t, &level);
-    hfy_net_index_bounds_(run, &level, bias, n, s);
-    b->listed = hfy_net_reach_(run, w, n, n / 4, s);
-    hfy_net_forget_(run, b);
+    if (hfy_index_promises_(seek, &level, n)) {
+      hfy_net_index_bounds_(run, &level, bias, n, s);
+      b->listed = hfy_net_reach_(run, w, n, n / 2, s);
+      hfy_net_forget_(run, b);
+    }
     if (b->listed != SIZE_MAX && b->listed > HFY_NET_ALONG_) {
       hfy_index_level_prefix_(seek, t, &level);
       hfy_index_bounds_(seek, &level, bias, s->sep.index, b->listed, b->upper, t);
