@@ -5959,11 +5959,11 @@ typedef struct hfy_simd_int8_ {
   void (*pack)(const signed char *rows, size_t stride, size_t count, size_t dim, void *tile);
   /* out[j*rows + i] = <row i, query j> (plus offset) for the GROUP queries of a panel: words at w*GROUP + j */
   void (*tile)(const void *tile, const int32_t *panel, size_t words, int32_t *out);
-  /* bit i: row i of a tile passes; row: scales, errors, spreads, means (NULL: none) */
-  uint32_t (*pass)(const int32_t *dots, const float *const row[4], size_t count, const hfy_simd_bound_ *bound);
-  /* the same bounds into up, which has room for 8 more */
-  void (*reach)(const int32_t *dots, const float *const row[4], size_t count, const hfy_simd_bound_ *bound, double *up);
-  /* out[i] = <first directions of row i, q> (plus offset) of whole blocks; |q| < 32640 */
+  /* bit i: row i of a tile passes; row: scales, errors, spreads, means (NULL: none); up: their bounds go there, room
+     for 8 more; or NULL */
+  uint32_t (*pass)(const int32_t *dots, const float *const row[4], size_t count, const hfy_simd_bound_ *bound,
+                   double *up);
+  /* out[i] = <first directions of row i, q> of whole blocks; |q| < 32640 */
   void (*sweep)(const signed char *blocks, size_t count, const int16_t *q, int32_t *out);
 } hfy_simd_int8_;
 
@@ -6013,23 +6013,17 @@ HFY_PRIVATE_ void hfy_simd_int8_tile_scalar_(const void *tile, const int32_t *pa
   }
 }
 
-HFY_PRIVATE_ void hfy_simd_int8_reach_scalar_(const int32_t *dots, const float *const row[4], size_t count,
-                                              const hfy_simd_bound_ *b, double *up) {
-  size_t i;
-  for (i = 0; i < count; i++) {
-    up[i] = (double)(dots[i] - b->offset) * (double)row[0][i] * b->scale +
-            ((double)row[1][i] * b->near + ((double)row[2][i] * b->rest + b->shift));
-    if (row[3]) up[i] += (double)row[3][i] * b->along;
-  }
-}
-
 HFY_PRIVATE_ uint32_t hfy_simd_int8_pass_scalar_(const int32_t *dots, const float *const row[4], size_t count,
-                                                 const hfy_simd_bound_ *b) {
-  double up[HFY_SIMD_TILE_];
+                                                 const hfy_simd_bound_ *b, double *out) {
   uint32_t mask = 0;
   size_t i;
-  hfy_simd_int8_reach_scalar_(dots, row, count, b, up);
-  for (i = 0; i < count; i++) mask |= (uint32_t)!(up[i] < b->least) << i;
+  for (i = 0; i < count; i++) {
+    double up = (double)(dots[i] - b->offset) * (double)row[0][i] * b->scale +
+                ((double)row[1][i] * b->near + ((double)row[2][i] * b->rest + b->shift));
+    if (row[3]) up += (double)row[3][i] * b->along;
+    if (out) out[i] = up;
+    mask |= (uint32_t)!(up < b->least) << i;
+  }
   return mask;
 }
 
@@ -6043,7 +6037,7 @@ HFY_PRIVATE_ void hfy_simd_int8_sweep_scalar_(const signed char *x, size_t count
 
 static const hfy_simd_int8_ hfy_simd_int8_scalar_ = {
   "portable", 0, 0, 2, 16, hfy_simd_int8_dot_scalar_, hfy_simd_int8_pack_scalar_, hfy_simd_int8_tile_scalar_,
-  hfy_simd_int8_pass_scalar_, hfy_simd_int8_reach_scalar_, hfy_simd_int8_sweep_scalar_};
+  hfy_simd_int8_pass_scalar_, hfy_simd_int8_sweep_scalar_};
 
 #if HFY_SIMD_HAS_(HFY_ISAS_AVX2 | HFY_ISAS_AVX512) && defined(HFY_GNU_) && defined(__x86_64__)
 #define HFY_SIMD_INT8_X86_
@@ -6062,7 +6056,7 @@ HFY_PRIVATE_ size_t hfy_simd_int8_four_(const signed char *rows, size_t stride, 
     at[l] = part ? i / 4 + l * part : i + (l < n ? l : n - 1);
     row[l] = rows + (list ? list[at[l]] : at[l]) * stride;
     next = (uintptr_t)row[l] + (part ? 2 * stride : HFY_SIMD_AHEAD_ * 768);
-    if (list && at[l] + HFY_SIMD_AHEAD_ >= count) continue;
+    if (list && at[l] + HFY_SIMD_AHEAD_ >= count) continue; /* they were sent for */
     if (list) next = (uintptr_t)(rows + list[at[l] + HFY_SIMD_AHEAD_] * stride);
     for (d = 0; d < most; d += 64) __builtin_prefetch((const void *)(next + d));
   }
@@ -6156,32 +6150,22 @@ HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_tile_avx2_(const void *tile, cons
   }
 }
 
-/* Bounds of rows i .. i+3. */
-HFY_PRIVATE_ inline HFY_SIMD_AVX2_ __m256d hfy_simd_int8_up_avx2_(const int32_t *dots, const float *const row[4],
-                                                                  size_t i, const hfy_simd_bound_ *b) {
-  __m128i dot = _mm_sub_epi32(_mm_loadu_si128((const __m128i *)(const void *)(dots + i)), _mm_set1_epi32(b->offset));
-  __m256d up = _mm256_mul_pd(_mm256_cvtepi32_pd(dot), _mm256_cvtps_pd(_mm_loadu_ps(row[0] + i)));
-  __m256d more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(row[2] + i)), _mm256_set1_pd(b->rest),
-                                 _mm256_set1_pd(b->shift));
-  more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(row[1] + i)), _mm256_set1_pd(b->near), more);
-  if (row[3]) more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(row[3] + i)), _mm256_set1_pd(b->along), more);
-  return _mm256_fmadd_pd(up, _mm256_set1_pd(b->scale), more);
-}
-
 HFY_PRIVATE_ HFY_SIMD_AVX2_ uint32_t hfy_simd_int8_pass_avx2_(const int32_t *dots, const float *const row[4],
-                                                              size_t count, const hfy_simd_bound_ *b) {
+                                                              size_t count, const hfy_simd_bound_ *b, double *out) {
   uint32_t mask = 0;
   size_t i;
-  for (i = 0; i < count; i += 4)
-    mask |= (uint32_t)_mm256_movemask_pd(_mm256_cmp_pd(hfy_simd_int8_up_avx2_(dots, row, i, b),
-                                                       _mm256_set1_pd(b->least), _CMP_NLT_UQ)) << i;
+  for (i = 0; i < count; i += 4) {
+    __m128i dot = _mm_sub_epi32(_mm_loadu_si128((const __m128i *)(const void *)(dots + i)), _mm_set1_epi32(b->offset));
+    __m256d up = _mm256_mul_pd(_mm256_cvtepi32_pd(dot), _mm256_cvtps_pd(_mm_loadu_ps(row[0] + i)));
+    __m256d more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(row[2] + i)), _mm256_set1_pd(b->rest),
+                                   _mm256_set1_pd(b->shift));
+    more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(row[1] + i)), _mm256_set1_pd(b->near), more);
+    if (row[3]) more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(row[3] + i)), _mm256_set1_pd(b->along), more);
+    up = _mm256_fmadd_pd(up, _mm256_set1_pd(b->scale), more);
+    if (out) _mm256_storeu_pd(out + i, up);
+    mask |= (uint32_t)_mm256_movemask_pd(_mm256_cmp_pd(up, _mm256_set1_pd(b->least), _CMP_NLT_UQ)) << i;
+  }
   return count < 32 ? mask & (((uint32_t)1 << count) - 1) : mask;
-}
-
-HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_reach_avx2_(const int32_t *dots, const float *const row[4],
-                                                           size_t count, const hfy_simd_bound_ *b, double *up) {
-  size_t i;
-  for (i = 0; i < count; i += 4) _mm256_storeu_pd(up + i, hfy_simd_int8_up_avx2_(dots, row, i, b));
 }
 
 HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_sweep_avx2_(const signed char *x, size_t count, const int16_t *q,
@@ -6204,7 +6188,7 @@ HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_sweep_avx2_(const signed char *x,
 
 static const hfy_simd_int8_ hfy_simd_int8_avx2_ = {
   "avx2", 0, 0, 2, 16, hfy_simd_int8_dot_avx2_, hfy_simd_int8_pack_avx2_, hfy_simd_int8_tile_avx2_,
-  hfy_simd_int8_pass_avx2_, hfy_simd_int8_reach_avx2_, hfy_simd_int8_sweep_avx2_};
+  hfy_simd_int8_pass_avx2_, hfy_simd_int8_sweep_avx2_};
 
 #if HFY_SIMD_HAS_(HFY_ISAS_AVX512)
 /* --- AVX-512 with VNNI --- */
@@ -6258,8 +6242,7 @@ HFY_PRIVATE_ HFY_SIMD_VNNI_ void hfy_simd_int8_pack_vnni_(const signed char *row
     for (l = 0; l < 16; l++) row[l] = rows + hfy_base_min_(16 * half + (size_t)l, count - 1) * stride;
     for (d = 0; d < dim; d += 64) { /* 16 rows x 16 words, transposed */
       __m512i r[16], t[16];
-      HFY_UNROLL_ for (l = 0; l < 16; l++) /* the next tile */
-        __builtin_prefetch((const void *)((uintptr_t)row[l] + 32 * stride + d));
+      for (l = 0; l < 16; l++) __builtin_prefetch((const void *)((uintptr_t)row[l] + 32 * stride + d)); /* next tile */
       HFY_UNROLL_ for (l = 0; l < 16; l++) r[l] = _mm512_loadu_si512(row[l] + d);
       HFY_UNROLL_ for (l = 0; l < 16; l += 2) {
         t[l] = _mm512_unpacklo_epi32(r[l], r[l + 1]);
@@ -6303,70 +6286,27 @@ HFY_PRIVATE_ HFY_SIMD_VNNI_ void hfy_simd_int8_tile_vnni_(const void *tile, cons
   HFY_UNROLL_ for (l = 0; l < 2 * HFY_SIMD_GROUP_; l++) _mm512_storeu_si512(out + 16 * l, sum[l]);
 }
 
-/* Bounds of rows i .. i+7. */
-HFY_PRIVATE_ inline HFY_SIMD_VNNI_ __m512d hfy_simd_int8_up_vnni_(const int32_t *dots, const float *const row[4],
-                                                                  size_t i, const hfy_simd_bound_ *b) {
-  __m256i dot = _mm256_sub_epi32(hfy_simd_int8_load_avx2_(dots + i), _mm256_set1_epi32(b->offset));
-  __m512d up = _mm512_mul_pd(_mm512_cvtepi32_pd(dot), _mm512_cvtps_pd(_mm256_loadu_ps(row[0] + i)));
-  __m512d more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(row[2] + i)), _mm512_set1_pd(b->rest),
-                                 _mm512_set1_pd(b->shift));
-  more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(row[1] + i)), _mm512_set1_pd(b->near), more);
-  if (row[3]) more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(row[3] + i)), _mm512_set1_pd(b->along), more);
-  return _mm512_fmadd_pd(up, _mm512_set1_pd(b->scale), more);
-}
-
 HFY_PRIVATE_ HFY_SIMD_VNNI_ uint32_t hfy_simd_int8_pass_vnni_(const int32_t *dots, const float *const row[4],
-                                                              size_t count, const hfy_simd_bound_ *b) {
+                                                              size_t count, const hfy_simd_bound_ *b, double *out) {
   uint32_t mask = 0;
   size_t i;
-  for (i = 0; i < count; i += 8)
-    mask |= (uint32_t)_mm512_cmp_pd_mask(hfy_simd_int8_up_vnni_(dots, row, i, b), _mm512_set1_pd(b->least),
-                                         _CMP_NLT_UQ) << i;
+  for (i = 0; i < count; i += 8) {
+    __m256i dot = _mm256_sub_epi32(hfy_simd_int8_load_avx2_(dots + i), _mm256_set1_epi32(b->offset));
+    __m512d up = _mm512_mul_pd(_mm512_cvtepi32_pd(dot), _mm512_cvtps_pd(_mm256_loadu_ps(row[0] + i)));
+    __m512d more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(row[2] + i)), _mm512_set1_pd(b->rest),
+                                   _mm512_set1_pd(b->shift));
+    more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(row[1] + i)), _mm512_set1_pd(b->near), more);
+    if (row[3]) more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(row[3] + i)), _mm512_set1_pd(b->along), more);
+    up = _mm512_fmadd_pd(up, _mm512_set1_pd(b->scale), more);
+    if (out) _mm512_storeu_pd(out + i, up);
+    mask |= (uint32_t)_mm512_cmp_pd_mask(up, _mm512_set1_pd(b->least), _CMP_NLT_UQ) << i;
+  }
   return count < 32 ? mask & (((uint32_t)1 << count) - 1) : mask;
-}
-
-HFY_PRIVATE_ HFY_SIMD_VNNI_ void hfy_simd_int8_reach_vnni_(const int32_t *dots, const float *const row[4],
-                                                           size_t count, const hfy_simd_bound_ *b, double *up) {
-  size_t i;
-  for (i = 0; i < count; i += 8) _mm512_storeu_pd(up + i, hfy_simd_int8_up_vnni_(dots, row, i, b));
-}
-
-HFY_PRIVATE_ HFY_SIMD_VNNI_ void hfy_simd_int8_sweep_vnni_(const signed char *x, size_t count, const int16_t *q,
-                                                           int32_t *out) {
-  enum { WORDS = HFY_SIMD_FIRST_ / 4 };
-  const __m512i sign = _mm512_set1_epi8(-128);
-  signed char high[4 * WORDS], low[4 * WORDS];
-  __m512i h[WORDS], l[WORDS];
-  int32_t word;
-  int k;
-  for (k = 0; k < 4 * WORDS; k++) { /* q = 256 high + low */
-    high[k] = (signed char)((int)((unsigned)(q[k] + 128 + 32768) >> 8) - 128);
-    low[k] = (signed char)(q[k] - 256 * high[k]);
-  }
-  for (k = 0; k < WORDS; k++) {
-    memcpy(&word, high + 4 * k, 4);
-    h[k] = _mm512_set1_epi32(word);
-    memcpy(&word, low + 4 * k, 4);
-    l[k] = _mm512_set1_epi32(word);
-  }
-  for (; count; count--, out += HFY_SIMD_TILE_) {
-    __m512i a = _mm512_setzero_si512(), b = a, c = a, d = a;
-    HFY_UNROLL_ for (k = 0; k < WORDS; k++, x += 128) {
-      const __m512i u = _mm512_xor_si512(sign, _mm512_loadu_si512(x));
-      const __m512i v = _mm512_xor_si512(sign, _mm512_loadu_si512(x + 64));
-      a = _mm512_dpbusd_epi32(a, u, h[k]);
-      b = _mm512_dpbusd_epi32(b, v, h[k]);
-      c = _mm512_dpbusd_epi32(c, u, l[k]);
-      d = _mm512_dpbusd_epi32(d, v, l[k]);
-    }
-    _mm512_storeu_si512(out, _mm512_add_epi32(c, _mm512_slli_epi32(a, 8)));
-    _mm512_storeu_si512(out + 16, _mm512_add_epi32(d, _mm512_slli_epi32(b, 8)));
-  }
 }
 
 static const hfy_simd_int8_ hfy_simd_int8_vnni_ = {
   "avx512vnni", 1, 128, 4, 32, hfy_simd_int8_dot_vnni_, hfy_simd_int8_pack_vnni_, hfy_simd_int8_tile_vnni_,
-  hfy_simd_int8_pass_vnni_, hfy_simd_int8_reach_vnni_, hfy_simd_int8_sweep_vnni_};
+  hfy_simd_int8_pass_vnni_, hfy_simd_int8_sweep_avx2_};
 #endif
 #undef HFY_SIMD_AVX2_
 #undef HFY_SIMD_VNNI_
@@ -9336,39 +9276,39 @@ typedef struct hfy_index_spans_ {
   double *dots;
 } hfy_index_spans_;
 
-/* Bounds of the dots of rows from .. from+n-1 by blocks, from a multiple of TILE, n <= CHUNK. */
+/* Bounds of the dots of rows from .. from+n-1 by blocks, from a multiple of TILE, n <= CHUNK; room for 8 more. */
 HFY_PRIVATE_ void hfy_index_sweep_(const hfy_index_seek_ *seek, const hfy_index_level_ *l, size_t from, size_t n,
                                    double *up) {
-  const float *const row[4] = {l->scale + from, l->a + from, l->b + from, l->c + from};
-  hfy_simd_bound_ bound = {l->step, l->shift, l->A, l->B, l->C, 0, 0};
+  const hfy_simd_bound_ bound = {l->step, l->shift, l->A, l->B, l->C, 0, 0};
   int32_t dots[HFY_INDEX_CHUNK_];
   size_t i;
-  for (i = 0; i < HFY_SIMD_FIRST_; i++) bound.offset += l->q.whole[i] * seek->int8->offset;
   seek->int8->sweep(l->first + from * HFY_SIMD_FIRST_, (n + HFY_SIMD_TILE_ - 1) / HFY_SIMD_TILE_, l->q.whole, dots);
-  seek->int8->reach(dots, row, n, &bound, up);
+  for (i = 0; i < n; i += HFY_SIMD_TILE_) {
+    const float *const row[4] = {l->scale + from + i, l->a + from + i, l->b + from + i, l->c + from + i};
+    (void)seek->int8->pass(dots + i, row, hfy_base_min_(n - i, HFY_SIMD_TILE_), &bound, up + i);
+  }
 }
 
 /* Will blocks leave few of n rows? By some of them: how many bounds lie as high as the best of a normal law would. */
 HFY_PRIVATE_ int hfy_index_promises_(const hfy_index_seek_ *seek, const hfy_index_level_ *l, size_t n) {
   enum { BLOCKS = 8, TILE = HFY_SIMD_TILE_ };
-  double up[BLOCKS * TILE + 8], middle[TILE + 8], sum = 0, squares = 0;
+  double middle[TILE + 8], reach[BLOCKS * TILE], sum = 0, squares = 0;
   hfy_index_level_ bare = *l;
   size_t i, block, m = 0, left = 0;
   bare.A = bare.B = 0;
   for (block = 0; block < BLOCKS; block++) {
     const size_t from = n / TILE * block / BLOCKS * TILE, some = hfy_base_min_(TILE, n - from);
     hfy_index_sweep_(seek, &bare, from, some, middle);
-    hfy_index_sweep_(seek, l, from, some, up + m);
     for (i = 0; i < some; i++) {
+      reach[m++] = middle[i] + (double)l->a[from + i] * l->A + (double)l->b[from + i] * l->B;
       sum += middle[i];
       squares += middle[i] * middle[i];
     }
-    m += some;
   }
   sum /= (double)m;
   squares = squares / (double)m - sum * sum;
   sum += (seek->kth > 16 ? 3 : 3.5) * sqrt(squares > 0 ? squares : 0);
-  for (i = 0; i < m; i++) left += up[i] > sum;
+  for (i = 0; i < m; i++) left += reach[i] > sum;
   return left * 5 < m * 2;
 }
 
@@ -9515,10 +9455,6 @@ HFY_COLD_ void hfy_index_level_along_(const hfy_index_seek_ *seek, int first, hf
   if (!first) return;
   l->first = seek->view.first;
   l->b = seek->view.c_first;
-}
-
-HFY_COLD_ void hfy_index_level_prefix_(const hfy_index_seek_ *seek, hfy_index_scratch_ *s, hfy_index_level_ *l) {
-  hfy_index_level_along_(seek, 0, s, l);
 }
 
 /* --- batches --- */
@@ -9904,7 +9840,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_index_group_(const hfy_index_seek_ *see
     one->early.least = one->bound.least;
     if (plain[l - j])
       mask[l - j] &= seek->int8->pass(dots, rows, hfy_base_min_(n, one->visible - from),
-                                      s->deep ? &one->early : &one->bound);
+                                      s->deep ? &one->early : &one->bound, NULL);
     if (mask[l - j]) hfy_index_hits_(seek, one, mask[l - j], dots, from, s);
   }
 }
@@ -15454,14 +15390,14 @@ HFY_PRIVATE_ void hfy_net_index_rows_(const hfy_net_run_ *run, size_t live, size
       hfy_net_forget_(run, b);
     }
     if (b->listed != SIZE_MAX && b->listed > HFY_NET_ALONG_) {
-      hfy_index_level_prefix_(seek, t, &level);
+      hfy_index_level_along_(seek, 0, t, &level);
       hfy_index_bounds_(seek, &level, bias, s->sep.index, b->listed, b->upper, t);
       hfy_net_first_(run, w, s->sep.index, b->listed, HFY_NET_FIRST_, s);
       b->listed = hfy_net_sift_(run, w, b->listed, s);
     }
   }
   if (b->listed == SIZE_MAX && seek->index->prefix) {
-    hfy_index_level_prefix_(seek, t, &level);
+    hfy_index_level_along_(seek, 0, t, &level);
     hfy_net_index_bounds_(run, &level, bias, n, s);
     b->listed = hfy_net_reach_(run, w, n, n / 4, s);
   }
