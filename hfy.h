@@ -736,7 +736,7 @@ typedef struct hfy_index_options {
    it was built for) reads 4 to 40 times fewer bytes and returns the bits of the full scan. Rows that no query sees
    (visible, a bias of -INFINITY) cost little, side by side or not. Where a sample shows that
    many rows will get weight, the keys are scanned. A call that is sooner without the index (one query and short rows
-   in a cache; KSUBSETS and ARGMAX of k > 32, 16 queries or more, no prefix) checks it and does without: then no row is
+   in a cache; KSUBSETS and ARGMAX of k > 128, 16 queries or more, no prefix) checks it and does without: then no row is
    held against its copy, and the answer is that of the keys as they are. It borrows the caller's memory; the keys must
    stay as they are. Plain data: struct and the bytes at `data` may be saved and loaded on the same kind of machine;
    `data` is then pointed at the copy, aligned to 64 bytes. All members but these two are read-only. A retrieval
@@ -763,7 +763,7 @@ typedef struct hfy_index {
 } hfy_index;
 
 #ifdef HFY_HAS_INDEX_
-/* Bytes of memory that hfy_index_build needs, whatever the alignment: about dim + 20 a key, and up to 148 more with a
+/* Bytes of memory that hfy_index_build needs, whatever the alignment: about dim + 20 a key, and up to 184 more with a
    prefix; SIZE_MAX if there is no such size (0, overflow, dim above 2^24, count above 2^32 - 1, prefix above dim). */
 HFY_API size_t hfy_index_size(size_t count, size_t dim, const hfy_index_options *options);
 
@@ -8220,7 +8220,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy
    so one whole-number dot bounds a score. In front of the rows may stand a prefix: coefficients of x - v m in a few
    directions B, as int8 c^, with y ~ B (q - a m) and q' = q - a m - B^T y:
        x.q = v m.q + c^.y + rest,   |rest| <= |c - c^||y| + |c^||B q'| + |x - v m - B^T c^||q'| + |a||(x - v m).m|.
-   B need not be orthonormal. Bounds become upper bounds of theta by the very expression that makes theta of a dot,
+   B need not be orthonormal; one query takes its first 32 rows first. Bounds become upper bounds of theta by the very expression that makes theta of a dot,
    which is monotone. What they cannot rule out, by the separation's own comparison, >>net.fast scores by the canonical
    dot: so the candidates are those of the full scan, to the bit.
    Numerics: every slack is proved in docs/math.md 13. Keys and queries are scaled by powers of two to a largest element
@@ -9067,7 +9067,7 @@ HFY_COLD_ int hfy_index_pays_(const hfy_index_seek_ *seek, size_t nq) {
   return row >= HFY_INDEX_ROW_ || seek->index->count * row > HFY_INDEX_CACHED_;
 }
 
-/* nq: queries of a scan at most; one of them takes 24 KiB (40) and 2 dim bytes. */
+/* nq: queries of a scan at most; one of them takes 25 KiB (41) and 2 dim bytes. */
 HFY_COLD_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index_seek_ *seek, size_t nq, hfy_index_scratch_ *s) {
   size_t dim = seek->index->dim, prefix = seek->index->prefix, padded = hfy_index_padded_(dim);
   size_t groups = hfy_index_shares_(seek, nq) ? (nq + HFY_SIMD_GROUP_ - 1) / HFY_SIMD_GROUP_ : 0;
@@ -9441,7 +9441,7 @@ HFY_COLD_ void hfy_index_count_(const hfy_index_seek_ *seek, size_t j, const hfy
   l->shift = x->shift;
 }
 
-/* For the one query aimed at: all directions, or the first of them.   (math 13.12) */
+/* For the one query aimed at: all directions, or the first of them.   (math 13.4) */
 HFY_COLD_ void hfy_index_level_along_(const hfy_index_seek_ *seek, int first, hfy_index_scratch_ *s,
                                       hfy_index_level_ *l) {
   const size_t dim = seek->index->dim, r = first ? (size_t)HFY_SIMD_FIRST_ : seek->index->prefix;
