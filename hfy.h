@@ -8220,9 +8220,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy
    so one whole-number dot bounds a score. In front of the rows may stand a prefix: coefficients of x - v m in a few
    directions B, as int8 c^, with y ~ B (q - a m) and q' = q - a m - B^T y:
        x.q = v m.q + c^.y + rest,   |rest| <= |c - c^||y| + |c^||B q'| + |x - v m - B^T c^||q'| + |a||(x - v m).m|.
-   B need not be orthonormal; one query takes its first 32 rows first. Bounds become upper bounds of theta by the very expression that makes theta of a dot,
-   which is monotone. What they cannot rule out, by the separation's own comparison, >>net.fast scores by the canonical
-   dot: so the candidates are those of the full scan, to the bit.
+   B need not be orthonormal; a query alone takes its first 32 rows first. Bounds become upper bounds of theta by the
+   very expression that makes theta of a dot, which is monotone. What they cannot rule out, by the separation's own
+   comparison, >>net.fast scores by the canonical dot: so the candidates are those of the full scan, to the bit.
    Numerics: every slack is proved in docs/math.md 13. Keys and queries are scaled by powers of two to a largest element
    in [1/2, 1), so that nothing overflows; row constants are floats rounded up; bounds are added up in double.
    ------------------------------------------------------------------------------------------------------------------ */
