@@ -287,6 +287,7 @@ TEST(same_bits_as_the_full_scan) {
 
 TEST(same_bits_in_larger_memories) {
   static const size_t kinds[] = {IMAGES, GAUSS, OUTLIERS, TIES};
+  const hfy_index_options blocks = {40, 0, 0, HFY_SIM_DOT};
   hfy_rng rng = hfy_rng_seed(5);
   size_t a;
   for (a = 0; a < 4; a++) {
@@ -295,7 +296,7 @@ TEST(same_bits_in_larger_memories) {
     m.dim = 131, m.count = 3000, m.stride = m.dim;
     m.keys = (hfy_real *)malloc(m.count * m.stride * sizeof *m.keys);
     make_keys((int)kinds[a], &rng, m.count, m.dim, m.stride, m.keys);
-    CHECK(prepare(&m, NULL, 3) == HFY_OK);
+    CHECK(prepare(&m, a < 3 ? NULL : &blocks, 3) == HFY_OK);
     if (kinds[a] == IMAGES) CHECK(m.index.prefix == 32 && m.index.residual < 0.5);
     if (kinds[a] == GAUSS) CHECK(m.index.prefix == 0 && m.index.residual == 1);
     search_all(&m, kind_name[kinds[a]], &rng, 4);
@@ -1121,6 +1122,11 @@ TEST(constants_of_the_proof) {
             (long double)view->c_rest[i] <= (exact_norm(y, dim) + 2 * e) * (1 + 4e-7L));
       CHECK(!view->first || ((long double)view->c_first[i] >= first && (long double)view->c_first[i] >= e &&
                              (long double)view->c_first[i] <= (first + 2 * e) * (1 + 4e-7L)));
+    }
+    if (view->first) {
+      *hfy_index_first_(view, 3, 1) ^= 1;
+      CHECK(hfy_index_check(&a.index, a.keys, a.count, dim, 0, NULL) == HFY_ERR_ARG);
+      *hfy_index_first_(view, 3, 1) ^= 1;
     }
     make_query(&rng, a.keys, a.count, dim, dim, 0.5, query);
     CHECK(hfy_index_aim_(&a.run.fast.seek, query, s));
