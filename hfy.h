@@ -746,7 +746,7 @@ typedef struct hfy_index_options {
    it was built for) reads 4 to 40 times fewer bytes and returns the bits of the full scan. Rows that no query sees
    (visible, a bias of -INFINITY) cost little, side by side or not. Where a sample shows that
    many rows will get weight, the keys are scanned. A call that is sooner without the index (one query and short rows
-   in a cache; KSUBSETS and ARGMAX of k > 32, 16 queries or more, no prefix) checks it and does without: then no row is
+   in a cache; KSUBSETS and ARGMAX of k > 128, 16 queries or more, no prefix) checks it and does without: then no row is
    held against its copy, and the answer is that of the keys as they are. It borrows the caller's memory; the keys must
    stay as they are. Plain data: struct and the bytes at `data` may be saved and loaded on the same kind of machine;
    `data` is then pointed at the copy, aligned to 64 bytes. All members but these two are read-only. A retrieval
@@ -773,7 +773,7 @@ typedef struct hfy_index {
 } hfy_index;
 
 #ifdef HFY_HAS_INDEX_
-/* Bytes of memory that hfy_index_build needs, whatever the alignment: about dim + 20 a key, and up to 148 more with a
+/* Bytes of memory that hfy_index_build needs, whatever the alignment: about dim + 20 a key, and up to 184 more with a
    prefix; SIZE_MAX if there is no such size (0, overflow, dim above 2^24, count above 2^32 - 1, prefix above dim). */
 HFY_API size_t hfy_index_size(size_t count, size_t dim, const hfy_index_options *options);
 
@@ -6073,7 +6073,8 @@ HFY_API const char *hfy_simd_text(hfy_isa isa) {
 enum { HFY_SIMD_SEGMENT_ = 32768 }; /* elements before a whole-number dot moves to double: 255 * 128 * 32768 < 2^31 */
 enum { HFY_SIMD_GROUP_ = 8 };       /* queries of a panel */
 enum { HFY_SIMD_PAD_ = 64 };        /* bytes read behind a row at most: there behind the last one, 0 in a query */
-enum { HFY_SIMD_TILE_ = 32 };       /* the most rows of a tile */
+enum { HFY_SIMD_TILE_ = 32 };       /* the most rows of a tile; rows of a block of first directions */
+enum { HFY_SIMD_FIRST_ = 32 };      /* directions of a block: four of row i at 4 i, the next four 4 TILE bytes behind */
 
 /* A query in whole numbers, zeros behind it up to a multiple of HFY_SIMD_PAD_ elements. */
 typedef struct hfy_simd_wide_ {
@@ -6103,8 +6104,12 @@ typedef struct hfy_simd_int8_ {
   void (*pack)(const signed char *rows, size_t stride, size_t count, size_t dim, void *tile);
   /* out[j*rows + i] = <row i, query j> (plus offset) for the GROUP queries of a panel: words at w*GROUP + j */
   void (*tile)(const void *tile, const int32_t *panel, size_t words, int32_t *out);
-  /* bit i: row i of a tile passes; row: scales, errors, spreads, means (NULL: none) */
-  uint32_t (*pass)(const int32_t *dots, const float *const row[4], size_t count, const hfy_simd_bound_ *bound);
+  /* bit i: row i of a tile passes; row: scales, errors, spreads, means (NULL: none); up: their bounds go there, room
+     for 8 more; or NULL */
+  uint32_t (*pass)(const int32_t *dots, const float *const row[4], size_t count, const hfy_simd_bound_ *bound,
+                   double *up);
+  /* out[i] = <first directions of row i, q> of whole blocks; |q| < 32640 */
+  void (*sweep)(const signed char *blocks, size_t count, const int16_t *q, int32_t *out);
 } hfy_simd_int8_;
 
 /* --- portable --- */
@@ -6154,21 +6159,30 @@ HFY_PRIVATE_ void hfy_simd_int8_tile_scalar_(const void *tile, const int32_t *pa
 }
 
 HFY_PRIVATE_ uint32_t hfy_simd_int8_pass_scalar_(const int32_t *dots, const float *const row[4], size_t count,
-                                                 const hfy_simd_bound_ *b) {
+                                                 const hfy_simd_bound_ *b, double *out) {
   uint32_t mask = 0;
   size_t i;
   for (i = 0; i < count; i++) {
     double up = (double)(dots[i] - b->offset) * (double)row[0][i] * b->scale +
                 ((double)row[1][i] * b->near + ((double)row[2][i] * b->rest + b->shift));
     if (row[3]) up += (double)row[3][i] * b->along;
+    if (out) out[i] = up;
     mask |= (uint32_t)!(up < b->least) << i;
   }
   return mask;
 }
 
+HFY_PRIVATE_ void hfy_simd_int8_sweep_scalar_(const signed char *x, size_t count, const int16_t *q, int32_t *out) {
+  size_t i, k;
+  memset(out, 0, count * HFY_SIMD_TILE_ * sizeof *out);
+  for (; count; count--, out += HFY_SIMD_TILE_)
+    for (k = 0; k < HFY_SIMD_FIRST_; k += 4, x += 4 * HFY_SIMD_TILE_)
+      for (i = 0; i < 4 * HFY_SIMD_TILE_; i++) out[i / 4] += (int32_t)x[i] * q[k + i % 4];
+}
+
 static const hfy_simd_int8_ hfy_simd_int8_scalar_ = {
   "portable", 0, 0, 2, 16, hfy_simd_int8_dot_scalar_, hfy_simd_int8_pack_scalar_, hfy_simd_int8_tile_scalar_,
-  hfy_simd_int8_pass_scalar_};
+  hfy_simd_int8_pass_scalar_, hfy_simd_int8_sweep_scalar_};
 
 #if HFY_SIMD_HAS_(HFY_ISAS_AVX2 | HFY_ISAS_AVX512) && defined(HFY_GNU_) && defined(__x86_64__)
 #define HFY_SIMD_INT8_X86_
@@ -6187,8 +6201,8 @@ HFY_PRIVATE_ size_t hfy_simd_int8_four_(const signed char *rows, size_t stride, 
     at[l] = part ? i / 4 + l * part : i + (l < n ? l : n - 1);
     row[l] = rows + (list ? list[at[l]] : at[l]) * stride;
     next = (uintptr_t)row[l] + (part ? 2 * stride : HFY_SIMD_AHEAD_ * 768);
-    if (list)
-      next = (uintptr_t)(rows + list[at[l] + HFY_SIMD_AHEAD_ < count ? at[l] + HFY_SIMD_AHEAD_ : at[l]] * stride);
+    if (list && at[l] + HFY_SIMD_AHEAD_ >= count) continue; /* they were sent for */
+    if (list) next = (uintptr_t)(rows + list[at[l] + HFY_SIMD_AHEAD_] * stride);
     for (d = 0; d < most; d += 64) __builtin_prefetch((const void *)(next + d));
   }
   return n;
@@ -6282,7 +6296,7 @@ HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_tile_avx2_(const void *tile, cons
 }
 
 HFY_PRIVATE_ HFY_SIMD_AVX2_ uint32_t hfy_simd_int8_pass_avx2_(const int32_t *dots, const float *const row[4],
-                                                              size_t count, const hfy_simd_bound_ *b) {
+                                                              size_t count, const hfy_simd_bound_ *b, double *out) {
   uint32_t mask = 0;
   size_t i;
   for (i = 0; i < count; i += 4) {
@@ -6293,14 +6307,33 @@ HFY_PRIVATE_ HFY_SIMD_AVX2_ uint32_t hfy_simd_int8_pass_avx2_(const int32_t *dot
     more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(row[1] + i)), _mm256_set1_pd(b->near), more);
     if (row[3]) more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(row[3] + i)), _mm256_set1_pd(b->along), more);
     up = _mm256_fmadd_pd(up, _mm256_set1_pd(b->scale), more);
+    if (out) _mm256_storeu_pd(out + i, up);
     mask |= (uint32_t)_mm256_movemask_pd(_mm256_cmp_pd(up, _mm256_set1_pd(b->least), _CMP_NLT_UQ)) << i;
   }
   return count < 32 ? mask & (((uint32_t)1 << count) - 1) : mask;
 }
 
+HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_sweep_avx2_(const signed char *x, size_t count, const int16_t *q,
+                                                           int32_t *out) {
+  size_t k;
+  int l;
+  for (; count; count--, out += HFY_SIMD_TILE_) {
+    __m256i sum[8];
+    HFY_UNROLL_ for (l = 0; l < 8; l++) sum[l] = _mm256_setzero_si256();
+    for (k = 0; k < HFY_SIMD_FIRST_; k += 4, x += 4 * HFY_SIMD_TILE_) {
+      const __m256i v = _mm256_broadcastq_epi64(_mm_loadl_epi64((const __m128i *)(const void *)(q + k)));
+      HFY_UNROLL_ for (l = 0; l < 8; l++)
+        sum[l] = _mm256_add_epi32(sum[l], _mm256_madd_epi16(v, hfy_simd_int8_widen_avx2_(x + 16 * l)));
+    }
+    HFY_UNROLL_ for (l = 0; l < 4; l++) /* two sums of each row, of rows 0 1 4 5 and 2 3 6 7 */
+      _mm256_storeu_si256((__m256i *)(void *)(out + 8 * l),
+                          _mm256_permute4x64_epi64(_mm256_hadd_epi32(sum[2 * l], sum[2 * l + 1]), 0xd8));
+  }
+}
+
 static const hfy_simd_int8_ hfy_simd_int8_avx2_ = {
   "avx2", 0, 0, 2, 16, hfy_simd_int8_dot_avx2_, hfy_simd_int8_pack_avx2_, hfy_simd_int8_tile_avx2_,
-  hfy_simd_int8_pass_avx2_};
+  hfy_simd_int8_pass_avx2_, hfy_simd_int8_sweep_avx2_};
 
 #if HFY_SIMD_HAS_(HFY_ISAS_AVX512)
 /* --- AVX-512 with VNNI --- */
@@ -6354,6 +6387,7 @@ HFY_PRIVATE_ HFY_SIMD_VNNI_ void hfy_simd_int8_pack_vnni_(const signed char *row
     for (l = 0; l < 16; l++) row[l] = rows + hfy_base_min_(16 * half + (size_t)l, count - 1) * stride;
     for (d = 0; d < dim; d += 64) { /* 16 rows x 16 words, transposed */
       __m512i r[16], t[16];
+      for (l = 0; l < 16; l++) __builtin_prefetch((const void *)((uintptr_t)row[l] + 32 * stride + d)); /* next tile */
       HFY_UNROLL_ for (l = 0; l < 16; l++) r[l] = _mm512_loadu_si512(row[l] + d);
       HFY_UNROLL_ for (l = 0; l < 16; l += 2) {
         t[l] = _mm512_unpacklo_epi32(r[l], r[l + 1]);
@@ -6398,7 +6432,7 @@ HFY_PRIVATE_ HFY_SIMD_VNNI_ void hfy_simd_int8_tile_vnni_(const void *tile, cons
 }
 
 HFY_PRIVATE_ HFY_SIMD_VNNI_ uint32_t hfy_simd_int8_pass_vnni_(const int32_t *dots, const float *const row[4],
-                                                              size_t count, const hfy_simd_bound_ *b) {
+                                                              size_t count, const hfy_simd_bound_ *b, double *out) {
   uint32_t mask = 0;
   size_t i;
   for (i = 0; i < count; i += 8) {
@@ -6409,6 +6443,7 @@ HFY_PRIVATE_ HFY_SIMD_VNNI_ uint32_t hfy_simd_int8_pass_vnni_(const int32_t *dot
     more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(row[1] + i)), _mm512_set1_pd(b->near), more);
     if (row[3]) more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(row[3] + i)), _mm512_set1_pd(b->along), more);
     up = _mm512_fmadd_pd(up, _mm512_set1_pd(b->scale), more);
+    if (out) _mm512_storeu_pd(out + i, up);
     mask |= (uint32_t)_mm512_cmp_pd_mask(up, _mm512_set1_pd(b->least), _CMP_NLT_UQ) << i;
   }
   return count < 32 ? mask & (((uint32_t)1 << count) - 1) : mask;
@@ -6416,7 +6451,7 @@ HFY_PRIVATE_ HFY_SIMD_VNNI_ uint32_t hfy_simd_int8_pass_vnni_(const int32_t *dot
 
 static const hfy_simd_int8_ hfy_simd_int8_vnni_ = {
   "avx512vnni", 1, 128, 4, 32, hfy_simd_int8_dot_vnni_, hfy_simd_int8_pack_vnni_, hfy_simd_int8_tile_vnni_,
-  hfy_simd_int8_pass_vnni_};
+  hfy_simd_int8_pass_vnni_, hfy_simd_int8_sweep_avx2_};
 #endif
 #undef HFY_SIMD_AVX2_
 #undef HFY_SIMD_VNNI_
@@ -8336,20 +8371,20 @@ HFY_API HFY_SMALL_ hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy
    so one whole-number dot bounds a score. In front of the rows may stand a prefix: coefficients of x - v m in a few
    directions B, as int8 c^, with y ~ B (q - a m) and q' = q - a m - B^T y:
        x.q = v m.q + c^.y + rest,   |rest| <= |c - c^||y| + |c^||B q'| + |x - v m - B^T c^||q'| + |a||(x - v m).m|.
-   B need not be orthonormal. Bounds become upper bounds of theta by the very expression that makes theta of a dot,
-   which is monotone. What they cannot rule out, by the separation's own comparison, >>net.fast scores by the canonical
-   dot: so the candidates are those of the full scan, to the bit.
+   B need not be orthonormal; a query alone takes its first 32 rows first. Bounds become upper bounds of theta by the
+   very expression that makes theta of a dot, which is monotone. What they cannot rule out, by the separation's own
+   comparison, >>net.fast scores by the canonical dot: so the candidates are those of the full scan, to the bit.
    Numerics: every slack is proved in docs/math.md 13. Keys and queries are scaled by powers of two to a largest element
    in [1/2, 1), so that nothing overflows; row constants are floats rounded up; bounds are added up in double.
    ------------------------------------------------------------------------------------------------------------------ */
-#define HFY_INDEX_FORMAT_ (UINT64_C(0x4846594958000200) + sizeof(hfy_real))
+#define HFY_INDEX_FORMAT_ (UINT64_C(0x4846594958000300) + sizeof(hfy_real))
 #define HFY_INDEX_GROWTH_ 4294967296.0        /* 2^32: how much larger than at the build an element may become */
 #define HFY_INDEX_TINY_ 8.271806125530277e-25 /* 2^-80: what underflow can add to a prefix's norms, with room */
 #define HFY_INDEX_SPEC_ 0.001953125           /* 2^-9: share of |c^| that stands for |B q'| / |y| */
 enum {
   HFY_INDEX_CHUNK_ = 256,  /* rows whose dots are made at a time */
   HFY_INDEX_SHARE_ = 2048, /* rows for each of which one worker more is asked to help */
-  HFY_INDEX_FEW_ = 32,     /* best bounds of a query of a batch that are kept */
+  HFY_INDEX_FEW_ = 128,    /* best bounds of a query of a batch that are kept */
   HFY_INDEX_ROW_ = 450,    /* bytes of keys that are scanned as soon as bounded, */
   HFY_INDEX_CACHED_ = 8 << 20, /* if they are in a cache, all so many bytes */
   HFY_INDEX_BATCH_ = 16,   /* queries from which on they share a pass in tiles */
@@ -8376,6 +8411,8 @@ typedef struct hfy_index_view_ {
   float *c_scale, *c_mean;       /* c^ = c_scale * coef; v */
   float *c_error, *c_rest;       /* |c - c^| with all slack; |x - v m - B^T c^| */
   int32_t *c_sum;                /* of the coefficients' integers */
+  signed char *first;            /* the first FIRST coefficients again, in blocks (or NULL) */
+  float *c_first;                /* and c_rest with no more directions than those */
   hfy_real *basis;               /* prefix x dim */
 } hfy_index_view_;
 
@@ -8398,6 +8435,11 @@ HFY_COLD_ void hfy_index_layout_(hfy_base_arena_ *arena, size_t count, size_t di
   v->c_error = HFY_TAKE_(arena, float, n);
   v->c_rest = HFY_TAKE_(arena, float, n);
   v->c_sum = HFY_TAKE_(arena, int32_t, n);
+  if (prefix > HFY_SIMD_FIRST_) {
+    v->first = HFY_TAKE_(arena, signed char, hfy_base_times_(hfy_base_plus_(count, HFY_SIMD_TILE_ - 1) /
+                         HFY_SIMD_TILE_, (size_t)HFY_SIMD_TILE_ * HFY_SIMD_FIRST_));
+    v->c_first = HFY_TAKE_(arena, float, n);
+  }
   v->basis = HFY_TAKE_(arena, hfy_real, hfy_base_times_(prefix, dim));
 }
 
@@ -8475,11 +8517,11 @@ typedef struct hfy_index_part_ {
   size_t width; /* bytes per row */
 } hfy_index_part_;
 
-enum { HFY_INDEX_PARTS_ = 13 };
+enum { HFY_INDEX_PARTS_ = 14 };
 
 HFY_COLD_ size_t hfy_index_parts_(const hfy_index_view_ *v, size_t dim, size_t prefix, hfy_index_part_ *part) {
   void *const at[HFY_INDEX_PARTS_] = {v->rows, v->coef, v->scale, v->error, v->spread, v->sum, v->print, v->own,
-                                      v->c_scale, v->c_mean, v->c_error, v->c_rest, v->c_sum};
+                                      v->c_scale, v->c_mean, v->c_error, v->c_rest, v->c_sum, v->c_first};
   size_t i, n = 0;
   for (i = 0; i < HFY_INDEX_PARTS_; i++) {
     part[n].at = at[i];
@@ -8489,6 +8531,19 @@ HFY_COLD_ size_t hfy_index_parts_(const hfy_index_view_ *v, size_t dim, size_t p
   return n;
 }
 
+/* Coefficients 4 w .. 4 w + 3 of a row in its block. */
+HFY_PRIVATE_ signed char *hfy_index_first_(const hfy_index_view_ *v, size_t row, size_t w) {
+  enum { TILE = HFY_SIMD_TILE_ };
+  return v->first + (row / TILE * HFY_SIMD_FIRST_ / 4 + w) * 4 * TILE + row % TILE * 4;
+}
+
+/* The first coefficients of rows from .. to-1 into their blocks. */
+HFY_COLD_ void hfy_index_block_(const hfy_index_view_ *v, size_t prefix, size_t from, size_t to) {
+  size_t w;
+  for (; v->first && from < to; from++)
+    for (w = 0; w < HFY_SIMD_FIRST_ / 4; w++) memcpy(hfy_index_first_(v, from, w), v->coef + from * prefix + 4 * w, 4);
+}
+
 /* What rows from .. to-1 add to `content`. */
 HFY_COLD_ uint64_t hfy_index_content_(const hfy_index_view_ *v, const hfy_index *x, size_t from, size_t to) {
   hfy_index_part_ part[HFY_INDEX_PARTS_];
@@ -8496,6 +8551,7 @@ HFY_COLD_ uint64_t hfy_index_content_(const hfy_index_view_ *v, const hfy_index 
   size_t i, n = hfy_index_parts_(v, x->dim, x->prefix, part);
   for (; from < to; from++) {
     uint64_t h = 0;
+    for (i = 0; v->first && i < HFY_SIMD_FIRST_ / 4; i++) h = hfy_base_hash_(h, hfy_index_first_(v, from, i), 4);
     for (i = 0; i < n; i++)
       h = hfy_base_hash_(h, (const unsigned char *)part[i].at + from * part[i].width, part[i].width);
     sum += h;
@@ -8817,7 +8873,7 @@ HFY_COLD_ double hfy_index_put_coefficients_(const hfy_index_build_ *b, size_t a
 /* The prefix of keys from .. to-1 in the directions of view.basis. */
 HFY_COLD_ void hfy_index_fill_prefix_(const hfy_index_build_ *b, size_t from, size_t to) {
   const hfy_index_view_ *view = &b->view;
-  size_t n, t, dim = b->dim, r = b->index->prefix;
+  size_t n, t, k, some, dim = b->dim, r = b->index->prefix;
   double norm[HFY_INDEX_BUILD_], along[HFY_INDEX_BUILD_], start[HFY_INDEX_BUILD_];
   for (; from < to; from += n) {
     n = hfy_base_min_(HFY_INDEX_BUILD_, to - from);
@@ -8830,11 +8886,16 @@ HFY_COLD_ void hfy_index_fill_prefix_(const hfy_index_build_ *b, size_t from, si
     b->simd->dot(view->basis, dim, r, b->tile, dim, n, dim, b->coef, r);
     for (t = 0; t < n; t++)
       norm[t] = hfy_index_put_coefficients_(b, from + t, along[t], start[t], norm[t], b->coef + t * r);
-    b->simd->combine(b->coef, r, n, view->basis, dim, r, dim, b->tile, dim);
-    for (t = 0; t < n; t++) {
-      const hfy_real *y = b->tile + t * dim;
-      view->c_rest[from + t] = hfy_sim_up_(hfy_sim_norm_(hfy_index_dot_(0, y, y, dim), dim) + norm[t]);
+    for (k = 0; k < r; k = some) {
+      some = view->first && !k ? (size_t)HFY_SIMD_FIRST_ : r;
+      b->simd->combine(b->coef + k, r, n, view->basis + k * dim, dim, some - k, dim, b->tile, dim);
+      for (t = 0; t < n; t++) {
+        const hfy_real *y = b->tile + t * dim;
+        (some < r ? view->c_first : view->c_rest)[from + t] =
+            hfy_sim_up_(hfy_sim_norm_(hfy_index_dot_(0, y, y, dim), dim) + norm[t]);
+      }
     }
+    hfy_index_block_(view, r, from, from + n);
   }
 }
 
@@ -8969,6 +9030,7 @@ HFY_COLD_ void hfy_index_blank_(const hfy_index_view_ *v, const hfy_index *x, si
   size_t n = hfy_index_parts_(v, x->dim, x->prefix, part);
   while (n-- && from < to)
     memset((unsigned char *)part[n].at + from * part[n].width, 0, (to - from) * part[n].width);
+  hfy_index_block_(v, x->prefix, from, to);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_index_update(hfy_index *index, const hfy_real *keys, size_t count, size_t dim,
@@ -9042,6 +9104,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_remove(hfy_index *index, size_t first, s
     memmove(to, to + n * part[parts].width, left * part[parts].width);
   }
   hfy_index_blank_(&view, index, first + left, index->count);
+  hfy_index_block_(&view, index->prefix, first, first + left);
   index->count -= n;
   index->seal = hfy_index_seal_(index);
   return hfy_base_close_(w, &local, HFY_OK);
@@ -9119,6 +9182,7 @@ typedef struct hfy_index_scratch_ {
   double norm, about;        /* |q|; what underflow, and the rounding of what is beside the dot, can add */
   double beside, own;        /* that, and what a row's own counts */
   double *dots;              /* workers x CHUNK */
+  size_t directions;         /* the first of them, or all */
   hfy_real *off, *y;         /* dim, prefix: the query (a group of them) beside the directions and along them */
   double *wide;              /* prefix: y again */
   /* batches */
@@ -9129,6 +9193,7 @@ typedef struct hfy_index_scratch_ {
   size_t *slot;   /* which of them is the query in place j */
   unsigned char *wides;  /* of the queries of a batch: whole, high, low */
   int deep, packed;      /* prefixes go before rows; the rows at hand are in tile */
+  uint32_t fetched;      /* those of them that were sent for as a whole */
   float both[HFY_SIMD_TILE_]; /* their errors and spreads, where those count together */
   size_t passed;         /* rows that they did not rule out, in this window */
   hfy_index_lift_ raise; /* to NULL: nothing does */
@@ -9154,7 +9219,7 @@ HFY_COLD_ int hfy_index_pays_(const hfy_index_seek_ *seek, size_t nq) {
   return row >= HFY_INDEX_ROW_ || seek->index->count * row > HFY_INDEX_CACHED_;
 }
 
-/* nq: queries of a scan at most; one of them takes 24 KiB (40) and 2 dim bytes. */
+/* nq: queries of a scan at most; one of them takes 25 KiB (41) and 2 dim bytes. */
 HFY_COLD_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index_seek_ *seek, size_t nq, hfy_index_scratch_ *s) {
   size_t dim = seek->index->dim, prefix = seek->index->prefix, padded = hfy_index_padded_(dim);
   size_t groups = hfy_index_shares_(seek, nq) ? (nq + HFY_SIMD_GROUP_ - 1) / HFY_SIMD_GROUP_ : 0;
@@ -9328,6 +9393,7 @@ HFY_PRIVATE_ void hfy_index_rest_(const hfy_index_seek_ *seek, double step, cons
 typedef struct hfy_index_level_ {
   const signed char *rows;
   size_t stride;
+  const signed char *first;       /* or NULL: blocks, in the place of rows */
   const float *scale, *a, *b, *c; /* c: the prefix's v */
   const int32_t *sum;
   hfy_simd_wide_ q;
@@ -9369,23 +9435,69 @@ typedef struct hfy_index_spans_ {
   double *dots;
 } hfy_index_spans_;
 
+/* Bounds of the dots of rows from .. from+n-1 by blocks, from a multiple of TILE, n <= CHUNK; room for 8 more. */
+HFY_PRIVATE_ void hfy_index_sweep_(const hfy_index_seek_ *seek, const hfy_index_level_ *l, size_t from, size_t n,
+                                   double *up) {
+  const hfy_simd_bound_ bound = {l->step, l->shift, l->A, l->B, l->C, 0, 0};
+  int32_t dots[HFY_INDEX_CHUNK_];
+  size_t i;
+  seek->int8->sweep(l->first + from * HFY_SIMD_FIRST_, (n + HFY_SIMD_TILE_ - 1) / HFY_SIMD_TILE_, l->q.whole, dots);
+  for (i = 0; i < n; i += HFY_SIMD_TILE_) {
+    const float *const row[4] = {l->scale + from + i, l->a + from + i, l->b + from + i, l->c + from + i};
+    (void)seek->int8->pass(dots + i, row, hfy_base_min_(n - i, HFY_SIMD_TILE_), &bound, up + i);
+  }
+}
+
+/* Will blocks leave few of n rows? By some of them: how many bounds lie as high as the best of a normal law would. */
+HFY_PRIVATE_ int hfy_index_promises_(const hfy_index_seek_ *seek, const hfy_index_level_ *l, size_t n) {
+  enum { BLOCKS = 8, TILE = HFY_SIMD_TILE_ };
+  double middle[TILE + 8], reach[BLOCKS * TILE], sum = 0, squares = 0;
+  hfy_index_level_ bare = *l;
+  size_t i, block, m = 0, left = 0;
+  bare.A = bare.B = 0;
+  for (block = 0; block < BLOCKS; block++) {
+    const size_t from = n / TILE * block / BLOCKS * TILE, some = hfy_base_min_(TILE, n - from);
+    hfy_index_sweep_(seek, &bare, from, some, middle);
+    for (i = 0; i < some; i++) {
+      reach[m++] = middle[i] + (double)l->a[from + i] * l->A + (double)l->b[from + i] * l->B;
+      sum += middle[i];
+      squares += middle[i] * middle[i];
+    }
+  }
+  sum /= (double)m;
+  squares = squares / (double)m - sum * sum;
+  sum += (seek->kth > 16 ? 3 : 3.5) * sqrt(squares > 0 ? squares : 0);
+  for (i = 0; i < m; i++) left += reach[i] > sum;
+  return left * 5 < m * 2;
+}
+
 HFY_PRIVATE_ void hfy_index_span_(void *context, size_t task) {
   const hfy_index_spans_ *t = (const hfy_index_spans_ *)context;
   const hfy_index_level_ *l = t->level;
+  const hfy_index_seek_ *seek = t->seek;
+  const hfy_index_power_ unit = l->unit;
+  const double beta = seek->beta, over = seek->over;
   size_t from = task * t->span, end = hfy_base_min_(from + t->span, t->n), i, now;
   double *dots = t->dots + task * HFY_INDEX_CHUNK_;
   for (; from < end; from += now) {
     now = hfy_base_min_(HFY_INDEX_CHUNK_, end - from);
-    t->seek->int8->dot(t->list ? l->rows : l->rows + from * l->stride, l->stride, t->list ? t->list + from : NULL,
-                       now, &l->q, dots);
+    if (l->first) {
+      hfy_index_sweep_(seek, l, from, now, dots);
+      for (i = 0; i < now; i++)
+        t->upper[from + i] = seek->sim ? hfy_index_theta_(seek, dots[i], l->own, 1, &unit, t->bias, from + i)
+                                       : hfy_sim_theta_(beta, dots[i] * unit.a * unit.b, t->bias, from + i, over);
+      continue;
+    }
+    seek->int8->dot(t->list ? l->rows : l->rows + from * l->stride, l->stride, t->list ? t->list + from : NULL,
+                    now, &l->q, dots);
     for (i = 0; i < now; i++) {
       size_t row = t->list ? t->list[from + i] : from + i;
       double up = (dots[i] - l->planes * (double)l->sum[row]) * (double)l->scale[row] * l->step +
                   ((double)l->a[row] * l->A + ((double)l->b[row] * l->B + l->shift));
       hfy_real theta;
       if (l->c) up += (double)l->c[row] * l->C;
-      theta = t->seek->sim ? hfy_index_theta_(t->seek, up, l->own, 1, &l->unit, t->bias, row)
-                           : hfy_sim_theta_(t->seek->beta, up * l->unit.a * l->unit.b, t->bias, row, t->seek->over);
+      theta = seek->sim ? hfy_index_theta_(seek, up, l->own, 1, &unit, t->bias, row)
+                        : hfy_sim_theta_(beta, up * unit.a * unit.b, t->bias, row, over);
       if (!t->list || theta < t->upper[row]) t->upper[row] = theta;
     }
   }
@@ -9395,7 +9507,8 @@ HFY_PRIVATE_ void hfy_index_span_(void *context, size_t task) {
 HFY_PRIVATE_ void hfy_index_bounds_(const hfy_index_seek_ *seek, const hfy_index_level_ *l, const hfy_real *bias,
                                     const size_t *list, size_t n, hfy_real *upper, hfy_index_scratch_ *s) {
   size_t tasks = hfy_base_min_(seek->workers, n / HFY_INDEX_SHARE_ + 1);
-  hfy_index_spans_ t = {seek, l, bias, list, n, (n + tasks - 1) / tasks, upper, s->dots};
+  const size_t span = (n / tasks / HFY_SIMD_TILE_ + 1) * HFY_SIMD_TILE_;
+  hfy_index_spans_ t = {seek, l, bias, list, n, span, upper, s->dots};
   hfy_base_parallel_(tasks, hfy_index_span_, &t);
 }
 
@@ -9439,7 +9552,7 @@ HFY_COLD_ void hfy_index_beside_(const hfy_index_seek_ *seek, size_t j, hfy_inde
 /* Then, from its dots in s->y: its whole numbers in s->whole, and less those in s->y. */
 HFY_COLD_ void hfy_index_round_(const hfy_index_seek_ *seek, size_t j, hfy_index_scratch_ *s, hfy_index_along_ *x,
                                 hfy_index_level_ *l) {
-  const size_t r = seek->index->prefix;
+  const size_t r = s->directions;
   hfy_real *y = s->y + j * r;
   size_t k;
   for (k = 0; k < r; k++) s->wide[k] = (double)y[k];
@@ -9456,7 +9569,7 @@ HFY_COLD_ void hfy_index_round_(const hfy_index_seek_ *seek, size_t j, hfy_index
 /* What the directions leave of n queries into s->off, and its dots with them into s->y. */
 HFY_PRIVATE_ void hfy_index_leave_(const hfy_index_seek_ *seek, size_t n, hfy_index_scratch_ *s) {
   const hfy_real *basis = seek->view.basis;
-  const size_t dim = seek->index->dim, r = seek->index->prefix;
+  const size_t dim = seek->index->dim, r = s->directions;
   seek->simd->combine(s->y, r, n, basis, dim, r, dim, s->off, dim);
   seek->simd->dot(basis, dim, r, s->off, dim, n, dim, s->y, r);
 }
@@ -9466,7 +9579,7 @@ HFY_COLD_ void hfy_index_count_(const hfy_index_seek_ *seek, size_t j, const hfy
                                 const hfy_index_along_ *x, hfy_index_level_ *l) {
   const hfy_index *index = seek->index;
   const hfy_index_view_ *v = &seek->view;
-  const size_t dim = index->dim, r = index->prefix;
+  const size_t dim = index->dim, r = s->directions;
   const hfy_real *off = s->off + j * dim, *y = s->y + j * r;
   const double frobenius = index->basis_norm * sqrt((double)r) * (1 + 1e-12);
   const double moved = 2.1 * HFY_REAL_EPS_ * x->norm +
@@ -9489,15 +9602,20 @@ HFY_COLD_ void hfy_index_count_(const hfy_index_seek_ *seek, size_t j, const hfy
   l->shift = x->shift;
 }
 
-/* For the one query aimed at. */
-HFY_COLD_ void hfy_index_level_prefix_(const hfy_index_seek_ *seek, hfy_index_scratch_ *s, hfy_index_level_ *l) {
-  const size_t dim = seek->index->dim, r = seek->index->prefix;
+/* For the one query aimed at: all directions, or the first of them.   (math 13.4) */
+HFY_COLD_ void hfy_index_level_along_(const hfy_index_seek_ *seek, int first, hfy_index_scratch_ *s,
+                                      hfy_index_level_ *l) {
+  const size_t dim = seek->index->dim, r = first ? (size_t)HFY_SIMD_FIRST_ : seek->index->prefix;
   hfy_index_along_ x;
+  s->directions = r;
   hfy_index_beside_(seek, 0, s, &x);
   seek->simd->dot(seek->view.basis, dim, r, s->off, dim, 1, dim, s->y, r);
   hfy_index_round_(seek, 0, s, &x, l);
   hfy_index_leave_(seek, 1, s);
   hfy_index_count_(seek, 0, s, &x, l);
+  if (!first) return;
+  l->first = seek->view.first;
+  l->b = seek->view.c_first;
 }
 
 /* --- batches --- */
@@ -9628,8 +9746,10 @@ HFY_PRIVATE_ void hfy_index_serve_(const hfy_index_seek_ *seek, hfy_index_one_ *
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_index_hits_(const hfy_index_seek_ *seek, hfy_index_one_ *one, uint32_t mask,
                                                      const int32_t *dots, size_t row, hfy_index_scratch_ *s) {
   const size_t dim = seek->index->dim;
+  uint32_t fresh = mask & ~s->fetched;
   size_t at;
-  for (; mask; row++, dots++, mask >>= 1) {
+  s->fetched |= mask;
+  for (; mask; row++, dots++, mask >>= 1, fresh >>= 1) {
     if (!(mask & 1)) continue;
     if (!s->deep) {
       hfy_index_take_(seek, one, (double)(*dots - one->bound.offset), row, &s->raise);
@@ -9637,7 +9757,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_index_hits_(const hfy_index_seek_ *seek
     }
     s->passed++;
     one->waiting[one->waits++] = row;
-    for (at = 0; at < dim && at < 4096; at += 64) HFY_PREFETCH_L2_(seek->view.rows + row * dim + at);
+    for (at = 0; fresh & 1 && at < dim && at < 4096; at += 64) HFY_PREFETCH_L2_(seek->view.rows + row * dim + at);
     if (one->waits == HFY_INDEX_WAITING_) hfy_index_serve_(seek, one, &s->raise);
   }
 }
@@ -9682,6 +9802,7 @@ HFY_COLD_ void hfy_index_aim_prefixes_(const hfy_index_seek_ *seek, hfy_index_on
   hfy_index_along_ x[HFY_SIMD_GROUP_];
   hfy_index_level_ level;
   size_t j;
+  s->directions = r;
   memset(panel, 0, 2 * n * words * sizeof *panel / (seek->int8->step == 4 ? 1 : 2));
   memset(s->off, 0, n * dim * sizeof *s->off);
   for (j = 0; j < n; j++) {
@@ -9880,16 +10001,19 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_index_group_(const hfy_index_seek_ *see
     one->early.least = one->bound.least;
     if (plain[l - j])
       mask[l - j] &= seek->int8->pass(dots, rows, hfy_base_min_(n, one->visible - from),
-                                      s->deep ? &one->early : &one->bound);
+                                      s->deep ? &one->early : &one->bound, NULL);
     if (mask[l - j]) hfy_index_hits_(seek, one, mask[l - j], dots, from, s);
   }
 }
 
 /* Do so many rows pass their prefixes that to bound all as a whole is sooner? By a window that ends at `from`.
-   (Measured: words of four elements are those of the faster tiles. Early windows, where bars are low, pass more.) */
-HFY_COLD_ int hfy_index_fails_(const hfy_index_seek_ *seek, size_t nq, size_t from, const hfy_index_scratch_ *s) {
+   (Measured: words of four elements are those of the faster tiles. Bars rise: of the rest fewer pass than so far.) */
+HFY_COLD_ int hfy_index_fails_(const hfy_index_seek_ *seek, size_t nq, size_t from, size_t limit,
+                               const hfy_index_scratch_ *s) {
   const double share = (double)s->passed / ((double)nq * (double)HFY_INDEX_WINDOW_);
-  return share > (seek->int8->step == 4 ? 0.05 : 0.25 + 1024 / (double)from);
+  const double most = seek->int8->step == 4 ? 0.05 : 0.25;
+  const int early = from < HFY_INDEX_WINDOW_ * (seek->kth / 16 + 1); /* the kth best rises more slowly */
+  return share * (0.4 + 0.6 * sqrt((double)from / (double)limit)) > (early ? 3 * most : most);
 }
 
 /* One pass over the rows for nq queries that share it (at most what hfy_index_plan_ was told; q, bias and visible of
@@ -9902,6 +10026,7 @@ HFY_PRIVATE_ void hfy_index_scan_(const hfy_index_seek_ *seek, size_t nq, hfy_in
   for (from = 0; from < limit; from += n) {
     const size_t window = from % HFY_INDEX_WINDOW_;
     int asked;
+    s->fetched = 0;
     s->packed = 0;
     n = hfy_base_min_(seek->int8->rows, limit - from);
     for (j = 0; j < nq; j += HFY_SIMD_GROUP_) hfy_index_group_(seek, nq, j, from, n, words, s);
@@ -9910,7 +10035,7 @@ HFY_PRIVATE_ void hfy_index_scan_(const hfy_index_seek_ *seek, size_t nq, hfy_in
       hfy_index_serve_(seek, s->one + j, &s->raise);
     if (asked && !hfy_index_doubt_(seek, nq, from + n, s)) return;
     if (!s->deep || window + n < HFY_INDEX_WINDOW_) continue;
-    if (from >= HFY_INDEX_WINDOW_ && hfy_index_fails_(seek, nq, from, s)) {
+    if (from >= HFY_INDEX_WINDOW_ && hfy_index_fails_(seek, nq, from, limit, s)) {
       for (j = 0; j < nq; j++) hfy_index_serve_(seek, s->one + j, &s->raise);
       s->deep = 0;
       words = hfy_index_enter_all_(seek, nq, s);
@@ -13980,6 +14105,7 @@ enum {
   HFY_NET_TURNS_ = 96,                /* elements of a dot that is short: it folds as much as it adds */
   HFY_NET_FEW_ = 16384,               /* numbers of a tile's states that count as little */
   HFY_NET_FIRST_ = 8,                 /* rows scored for a first threshold, about */
+  HFY_NET_ALONG_ = 1024,              /* rows for which a query is brought into all directions of an index */
   HFY_NET_GROUP_ = 8,                 /* rows from here and there that are scored at a time */
   HFY_NET_ASKED_ = 64,                /* rows that tell whether an index is of use */
   HFY_NET_COMPARED_ = 64,             /* rows of a query at most that are held against their copies in an index */
@@ -15690,8 +15816,22 @@ HFY_PRIVATE_ void hfy_net_index_rows_(const hfy_net_run_ *run, size_t live, size
     return;
   }
   aimed = hfy_index_aim_(seek, w->q, t);
+  if (b->listed == SIZE_MAX && seek->view.first && !(seek->sparse & 1)) {
+    hfy_index_level_along_(seek, 1, t, &level);
+    if (hfy_index_promises_(seek, &level, n)) {
+      hfy_net_index_bounds_(run, &level, bias, n, s);
+      b->listed = hfy_net_reach_(run, w, n, n / 2, s);
+      hfy_net_forget_(run, b);
+    }
+    if (b->listed != SIZE_MAX && b->listed > HFY_NET_ALONG_) {
+      hfy_index_level_along_(seek, 0, t, &level);
+      hfy_index_bounds_(seek, &level, bias, s->sep.index, b->listed, b->upper, t);
+      hfy_net_first_(run, w, s->sep.index, b->listed, HFY_NET_FIRST_, s);
+      b->listed = hfy_net_sift_(run, w, b->listed, s);
+    }
+  }
   if (b->listed == SIZE_MAX && seek->index->prefix) {
-    hfy_index_level_prefix_(seek, t, &level);
+    hfy_index_level_along_(seek, 0, t, &level);
     hfy_net_index_bounds_(run, &level, bias, n, s);
     b->listed = hfy_net_reach_(run, w, n, n / 4, s);
   }

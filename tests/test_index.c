@@ -228,7 +228,7 @@ static double typical_score(const memory_of *m, const hfy_real *q) {
 static void search_all(memory_of *m, const char *what, hfy_rng *rng, size_t nq) {
   static const double reach[] = {0.1, 30, 3000, 1e7};
   static const double widths[] = {1, 2, 0, 1e9};
-  static const size_t ranks[] = {1, 1, 2, 8, 1, 9, 20};
+  static const size_t ranks[] = {1, 1, 2, 40, 1, 9, 100};
   const hfy_simd_int8_ *list[4];
   hfy_real *q = (hfy_real *)malloc(nq * m->dim * sizeof *q), *bias = (hfy_real *)malloc(3 * m->count * sizeof *bias);
   size_t *who = (size_t *)malloc(nq * sizeof *who), *visible = (size_t *)malloc(nq * sizeof *visible);
@@ -284,7 +284,7 @@ TEST(same_bits_as_the_full_scan) {
       m.dim = dims[a], m.count = counts[(a + kind) % 7], m.stride = m.dim + (a % 3 == 2 ? 5 : 0);
       m.keys = (hfy_real *)malloc(m.count * m.stride * sizeof *m.keys);
       make_keys((int)kind, &rng, m.count, m.dim, m.stride, m.keys);
-      options.prefix = a % 3 == 0 ? 0 : a % 3 == 1 ? (m.dim + 3) / 4 : SIZE_MAX;
+      options.prefix = a % 3 == 0 ? 0 : a % 3 == 1 ? m.dim / 4 + 1 : SIZE_MAX; /* of 128: with blocks */
       CHECK(prepare(&m, &options, a * 7 % 64) == HFY_OK);
       search_all(&m, kind_name[kind], &rng, a % 2 ? 3 : 19);
       drop(&m);
@@ -294,6 +294,7 @@ TEST(same_bits_as_the_full_scan) {
 
 TEST(same_bits_in_larger_memories) {
   static const size_t kinds[] = {IMAGES, GAUSS, OUTLIERS, TIES};
+  const hfy_index_options blocks = {40, 0, 0, HFY_SIM_DOT};
   hfy_rng rng = hfy_rng_seed(5);
   size_t a;
   for (a = 0; a < 4; a++) {
@@ -302,7 +303,7 @@ TEST(same_bits_in_larger_memories) {
     m.dim = 131, m.count = 3000, m.stride = m.dim;
     m.keys = (hfy_real *)malloc(m.count * m.stride * sizeof *m.keys);
     make_keys((int)kinds[a], &rng, m.count, m.dim, m.stride, m.keys);
-    CHECK(prepare(&m, NULL, 3) == HFY_OK);
+    CHECK(prepare(&m, a < 3 ? NULL : &blocks, 3) == HFY_OK);
     if (kinds[a] == IMAGES) CHECK(m.index.prefix == 32 && m.index.residual < 0.5);
     if (kinds[a] == GAUSS) CHECK(m.index.prefix == 0 && m.index.residual == 1);
     search_all(&m, kind_name[kinds[a]], &rng, 4);
@@ -427,7 +428,8 @@ static long double exact_dot(const hfy_real *x, const hfy_real *q, size_t dim, l
   return sum;
 }
 
-/* How far the bound of each row was used: returns the largest |score - middle| / reach; above 1 it is wrong. */
+/* How far the bound of each row was used: returns the largest |score - middle| / reach; above 1 it is wrong. prefix: 1,
+   or 2: its first directions. */
 static double attack(memory_of *m, const hfy_simd_int8_ *int8, const hfy_real *q, int prefix, double *canonical) {
   hfy_index_seek_ *seek = &m->run.fast.seek;
   hfy_index_scratch_ *s = &m->tile.fast.index;
@@ -439,10 +441,11 @@ static double attack(memory_of *m, const hfy_simd_int8_ *int8, const hfy_real *q
   scratch_for(m, 1, 0);
   if (!hfy_index_aim_(seek, q, s)) return 0;
   if (prefix)
-    hfy_index_level_prefix_(seek, s, &l);
+    hfy_index_level_along_(seek, prefix == 2, s, &l);
   else
     hfy_index_level_rows_(seek, s, &l);
   for (i = 0; i < m->count; i++) {
+    double block[HFY_SIMD_TILE_ + 8], reach = (double)l.a[i] * l.A + (double)l.b[i] * l.B;
     const hfy_real *x = m->keys + i * m->stride;
     long double all, exact = exact_dot(x, q, m->dim, &all);
     double up, down, off, unit = ldexp(1.0, seek->index->exponent + s->exponent);
@@ -451,9 +454,14 @@ static double attack(memory_of *m, const hfy_simd_int8_ *int8, const hfy_real *q
     seek->simd->dot(x, m->stride, 1, q, m->dim, 1, m->dim, &score, 1);
     for (d = 0; d < m->dim; d++) naive += x[d] * q[d]; /* the worst order there is */
     if (m->dim > 2048) naive = score;
-    int8->dot(l.rows + i * l.stride, l.stride, NULL, 1, &l.q, &dot);
-    off = (dot - l.planes * (double)l.sum[i]) * (double)l.scale[i] * l.step + (l.c ? (double)l.c[i] * l.C : 0);
-    up = (off + (double)l.a[i] * l.A + (double)l.b[i] * l.B + l.shift) * unit;
+    if (l.first) {
+      hfy_index_sweep_(seek, &l, i / 32 * 32, hfy_base_min_(32, m->count - i / 32 * 32), block);
+      off = block[i % 32] - reach - l.shift;
+    } else {
+      int8->dot(l.rows + i * l.stride, l.stride, NULL, 1, &l.q, &dot);
+      off = (dot - l.planes * (double)l.sum[i]) * (double)l.scale[i] * l.step + (l.c ? (double)l.c[i] * l.C : 0);
+    }
+    up = l.first ? block[i % 32] * unit : (off + reach + l.shift) * unit;
     /* middle: the shift less its own slack, which the lower end has on the other side */
     {
       double middle, slack = s->about, rest = 0;
@@ -463,7 +471,7 @@ static double attack(memory_of *m, const hfy_simd_int8_ *int8, const hfy_real *q
       } else {
         middle = 0;
       }
-      down = (off + middle - (double)l.a[i] * l.A - (double)l.b[i] * l.B - slack) * unit;
+      down = (off + middle - reach - slack) * unit;
     }
     if (!(unit > 1e-290)) continue;
     if (exact > (long double)up + all * 1e-18L || exact < (long double)down - all * 1e-18L) worst = 2;
@@ -481,7 +489,7 @@ TEST(bounds_hold) {
   hfy_rng rng = hfy_rng_seed(3);
   const hfy_simd_int8_ *list[4];
   size_t n = kernels(list), kind, a, i, d, k;
-  double closest = 0, closest_prefix = 0, canonical, worst;
+  double closest = 0, closest_prefix = 0, closest_first = 0, canonical, worst;
   for (kind = 0; kind < KINDS; kind++)
     for (a = 0; a < sizeof dims / sizeof *dims; a++) {
       memory_of m;
@@ -494,7 +502,7 @@ TEST(bounds_hold) {
       m.keys = (hfy_real *)malloc(m.count * m.stride * sizeof *m.keys);
       q = (hfy_real *)malloc(m.dim * sizeof *q);
       make_keys((int)kind, &rng, m.count, m.dim, m.stride, m.keys);
-      options.prefix = (m.dim + 7) / 8 > 20 ? 20 : (m.dim + 7) / 8;
+      options.prefix = m.dim == 784 ? 36 : (m.dim + 7) / 8 > 20 ? 20 : (m.dim + 7) / 8;
       CHECK(prepare(&m, &options, a) == HFY_OK);
       CHECK(begin(&m, &m.index, a % 2 ? HFY_ISA_BEST : HFY_ISA_SCALAR, 1, 1, 1) == HFY_OK);
       for (i = 0; i < 12; i++) {
@@ -508,7 +516,7 @@ TEST(bounds_hold) {
             double w = x - (double)v->scale[row] * v->rows[row * m.dim + d];
             if (i % 3 == 2) {
               w = x - (double)v->c_mean[row] * (double)v->mean[d];
-              for (k = 0; k < m.index.prefix; k++)
+              for (k = 0; k < (v->first && i > 5 ? 32 : m.index.prefix); k++)
                 w -= (double)v->c_scale[row] * v->coef[row * m.index.prefix + k] * (double)v->basis[k * m.dim + d];
             }
             q[d] = (hfy_real)(i % 2 ? w : -w);
@@ -525,13 +533,18 @@ TEST(bounds_hold) {
             printf("    prefix, %s: %s dim %zu query %zu: %g %g\n", list[k]->name, kind_name[kind], m.dim,
                    i, worst, canonical);
           if (worst > closest_prefix && m.dim > 16) closest_prefix = worst;
+          if (!v->first) continue;
+          worst = attack(&m, list[k], q, 2, &canonical);
+          if (!CHECK(worst <= 1 && canonical == 0))
+            printf("    first, %s: %s query %zu: %g %g\n", list[k]->name, kind_name[kind], i, worst, canonical);
+          if (worst > closest_first) closest_first = worst;
         }
       }
       drop(&m);
       free(m.keys);
       free(q);
     }
-  CHECK(closest > 0.95 && closest_prefix > 0.5); /* the attack comes close, or it would prove nothing */
+  CHECK(closest > 0.95 && closest_prefix > 0.5 && closest_first > 0.5); /* the attack comes close, or it would prove nothing */
 }
 
 /* The prefix may stand in any directions: here far from orthonormal ones, which the bound must pay for. */
@@ -600,6 +613,7 @@ static void bounds_of_one(memory_of *m, const hfy_real *q, size_t j, size_t i, s
   double dot = (double)(*out - bound->offset), up, middle, reach, shift = s->deep ? bound->shift : one->middle + one->about;
   long double all, exact = exact_dot(x, q, m->dim, &all);
   const size_t row = i + l;
+  double each[9];
   hfy_real score;
   int k;
   seek->simd->dot(x, m->stride, 1, q, m->dim, 1, m->dim, &score, 1);
@@ -617,7 +631,7 @@ static void bounds_of_one(memory_of *m, const hfy_real *q, size_t j, size_t i, s
     hfy_index_level_ level;
     double want;
     CHECK(hfy_index_aim_(seek, q, s));
-    hfy_index_level_prefix_(seek, s, &level);
+    hfy_index_level_along_(seek, 0, s, &level);
     seek->int8->dot(v->coef, m->index.prefix, &row, 1, &level.q, &want);
     CHECK_EQ(want - level.planes * (double)v->c_sum[row], (double)(*out - bound->offset));
   }
@@ -627,8 +641,9 @@ static void bounds_of_one(memory_of *m, const hfy_real *q, size_t j, size_t i, s
   CHECK((double)score <= (middle + reach) * unit && (double)score >= (middle - reach) * unit);
   for (k = 0; k < 2; k++) {
     bound->least = up + (k ? -1 : 1) * (fabs(up) * 1e-9 + 1e-30);
-    CHECK(seek->int8->pass(out, rows, 1, bound) == (uint32_t)k);
+    CHECK(seek->int8->pass(out, rows, 1, bound, k ? each : NULL) == (uint32_t)k);
   }
+  CHECK(fabs(each[0] - up) <= 1e-12 * (fabs(up) + fabs(shift)));
 }
 
 /* The interval of a batch's query, whose lower end raises the bar. */
@@ -736,7 +751,7 @@ TEST(bounds_of_other_similarities) {
             for (l = 0; l < 2; l++) {
               if (l && !m.index.prefix) continue;
               if (l)
-                hfy_index_level_prefix_(seek, &m.tile.fast.index, &level);
+                hfy_index_level_along_(seek, 0, &m.tile.fast.index, &level);
               else
                 hfy_index_level_rows_(seek, &m.tile.fast.index, &level);
               hfy_index_bounds_(seek, &level, NULL, NULL, ROWS, upper, &m.tile.fast.index);
@@ -989,6 +1004,7 @@ TEST(kernels_agree) {
     signed char *rows = (signed char *)malloc(count * dim + 64);
     int16_t *whole = (int16_t *)calloc(padded, sizeof *whole);
     unsigned char *high = (unsigned char *)calloc(padded, 1), *low = (unsigned char *)calloc(padded, 1);
+    int32_t swept[64];
     hfy_simd_wide_ q;
     q.dim = dim, q.whole = whole, q.high = high, q.low = low;
     for (i = 0; i < count * dim + 64; i++)
@@ -1020,6 +1036,14 @@ TEST(kernels_agree) {
             CHECK(out[l] == (double)(want + (list[k]->planes ? 32768 * sum : 0)));
           }
         }
+        if (dim < 130 || dim > 784) continue; /* two blocks of what stands there */
+        list[k]->sweep(rows, 2, whole, swept);
+        for (i = 0; i < 64; i++) {
+          int32_t want = 0;
+          for (d = 0; d < 32; d++)
+            want += whole[d] * rows[i / 32 * 1024 + d / 4 * 128 + i % 32 * 4 + d % 4];
+          CHECK_EQ(swept[i], want);
+        }
       }
     }
     free(rows), free(whole), free(high), free(low);
@@ -1040,14 +1064,14 @@ TEST(constants_of_the_proof) {
   hfy_rng rng = hfy_rng_seed(61);
   size_t round, i, d, k;
   for (round = 0; round < 60; round++) {
-    const size_t dim = dims[round % COUNT(dims)], r = round % 2 ? 0 : (dim + 9) / 10;
+    const size_t dim = dims[round % COUNT(dims)], r = round % 2 ? 0 : dim / 8 + 1;
     const long double v = 0x1p-52L, eps = (long double)REAL_EPS; /* 2u of double, of hfy_real */
     const long double gamma = 0.51L * (long double)(dim + 16) * eps + ((long double)dim / 2048 + 4) * v;
     const hfy_index_view_ *view;
     hfy_index_options options = {SIZE_MAX, 0, 0, HFY_SIM_DOT};
     hfy_index_scratch_ *s;
     hfy_index_level_ l;
-    long double x[MOST], y[MOST], mean[MOST], q[MOST], m = 0, about, norm, size, rest, along = 0, frobenius, e;
+    long double x[MOST], y[MOST], mean[MOST], q[MOST], m = 0, first = 0, about, norm, size, rest, along = 0, frobenius, e;
     hfy_real query[MOST], y_real[MOST], c[MOST];
     memory_of a;
     a.dim = a.stride = dim, a.count = 30;
@@ -1090,6 +1114,8 @@ TEST(constants_of_the_proof) {
       a.run.fast.seek.simd->dot(view->basis, dim, r, y_real, dim, 1, dim, c, r);
       for (k = 0, sum = 0; k < r; k++) {
         const long double part = (long double)view->c_scale[i] * view->coef[i * r + k];
+        if (k == 32) first = exact_norm(y, dim);
+        CHECK(k > 31 || !view->first || hfy_index_first_(view, i, k / 4)[k % 4] == view->coef[i * r + k]);
         x[k] = part, sum += view->coef[i * r + k];
         for (d = 0; d < dim; d++) y[d] -= part * (long double)view->basis[k * dim + d];
       }
@@ -1101,6 +1127,13 @@ TEST(constants_of_the_proof) {
       e = moved + (long double)(2 * r + 4) * eps * (size + rest * frobenius) + 0x1p-80L;
       CHECK((long double)view->c_rest[i] >= exact_norm(y, dim) && (long double)view->c_rest[i] >= e &&
             (long double)view->c_rest[i] <= (exact_norm(y, dim) + 2 * e) * (1 + 4e-7L));
+      CHECK(!view->first || ((long double)view->c_first[i] >= first && (long double)view->c_first[i] >= e &&
+                             (long double)view->c_first[i] <= (first + 2 * e) * (1 + 4e-7L)));
+    }
+    if (view->first) {
+      *hfy_index_first_(view, 3, 1) ^= 1;
+      CHECK(hfy_index_check(&a.index, a.keys, a.count, dim, 0, NULL) == HFY_ERR_ARG);
+      *hfy_index_first_(view, 3, 1) ^= 1;
     }
     make_query(&rng, a.keys, a.count, dim, dim, 0.5, query);
     CHECK(hfy_index_aim_(&a.run.fast.seek, query, s));
@@ -1118,7 +1151,7 @@ TEST(constants_of_the_proof) {
     e = m * (8 * v * norm + (long double)(dim + 8) * v * rest);
     CHECK((long double)l.shift - size >= about + e / 2 && (long double)l.shift - size <= about + 1.5L * e + 1e-18L);
     if (r) {
-      hfy_index_level_prefix_(&a.run.fast.seek, s, &l);
+      hfy_index_level_along_(&a.run.fast.seek, 0, s, &l);
       for (k = 0; k < r; k++) x[k] = (long double)l.step * s->whole[k];
       size = exact_norm(x, r);
       for (d = 0; d < dim; d++) {
@@ -1553,7 +1586,8 @@ static void any_memory_of(hfy_sim sim, size_t rounds, uint64_t seed) {
     enum { ASKED = 21 };
     const int kind = (int)below(&rng, KINDS);
     const size_t dim = dims[below(&rng, COUNT(dims))], n = 1 + below(&rng, round % 8 ? 120 : 900);
-    const size_t prefix = round % 4 < 2 ? 1 + below(&rng, dim < 20 ? dim : 20) : SIZE_MAX;
+    const size_t some = 1 + below(&rng, dim < 20 ? dim : 20); /* more than 32: with blocks */
+    const size_t prefix = round % 4 > 1 ? SIZE_MAX : round % 8 == 1 && dim > 99 ? 30 + some : some;
     const size_t asked = round % 3 ? ASKED : 1, turn = below(&rng, 6), masks = below(&rng, 16);
     hfy_real *bias = (hfy_real *)malloc(n * sizeof *bias);
     size_t visible[ASKED];
@@ -2196,7 +2230,7 @@ TEST(updates) {
     hfy_index_options options = {0, 0, 0, HFY_SIM_DOT};
     unsigned char *raw, *again, *anew;
     hfy_index index, all, built;
-    options.prefix = round % 3 ? 1 + below(&rng, dim < 9 ? dim : 9) : SIZE_MAX;
+    options.prefix = round % 3 ? 1 + below(&rng, dim < 9 ? dim : 9) + (round % 4 == 1 && dim > 41 ? 32 : 0) : SIZE_MAX;
     options.sample = alike ? 1 : 0;
     options.capacity = room;
     bytes = hfy_index_size(n, dim, &options);
