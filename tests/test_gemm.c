@@ -173,6 +173,32 @@ TEST(blocks) {
   both(256, 256, 256, 0, 1, 0, 0, 1, 0);
 }
 
+/* Rows of C that begin with a given row, as a bias does: whole numbers, so that sums are exact. */
+TEST(begins_with_a_row) {
+  const hfy_simd_ *simd;
+  size_t t, i, j, p, n;
+  static float c[64 * 80], a[64 * 7], b[7 * 80], row[80], scratch[7 * 200];
+  for (i = 0; i < COUNT(a); i++) a[i] = (float)((int)(i * 5 % 7) - 3);
+  for (i = 0; i < COUNT(b); i++) b[i] = (float)((int)(i * 3 % 11) - 5);
+  for (i = 0; i < COUNT(row); i++) row[i] = (float)i + 100;
+  EACH_TABLE(simd, t)
+  for (n = 5; n <= 80; n += 75) { /* 3 rows of A go straight to the kernel, 64 in panels */
+    const size_t rows[] = {3, 64}, m = rows[n > 5];
+    hfy_linalg_into_ to = hfy_linalg_add_(c, n);
+    int ok = 1;
+    to.start = row;
+    for (i = 0; i < COUNT(c); i++) c[i] = (float)strtod("nan", NULL);
+    hfy_linalg_multiply_float_(simd, m, n, 7, hfy_linalg_rows_(a, 7), hfy_linalg_rows_(b, n), to, scratch);
+    for (i = 0; i < m; i++)
+      for (j = 0; j < n; j++) {
+        float want = row[j];
+        for (p = 0; p < 7; p++) want += a[i * 7 + p] * b[p * n + j];
+        ok &= c[i * n + j] >= want && c[i * n + j] <= want;
+      }
+    CHECK(ok);
+  }
+}
+
 /* No columns of A: C is 0 or stays, NaN is overwritten; no rows or columns of C: nothing happens. */
 TEST(nothing_to_add) {
   const hfy_simd_ *simd;
@@ -488,6 +514,7 @@ int main(int argc, char **argv) {
   RUN(edges);
   RUN(layouts);
   RUN(blocks);
+  RUN(begins_with_a_row);
   RUN(nothing_to_add);
   RUN(nonfinite);
 #if !defined(HFY_CBLAS) /* a BLAS promises no bits */
