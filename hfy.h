@@ -10285,7 +10285,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_project(const hfy_index *index, const si
     sum[d] = sum[d] * unit.a * unit.b;
     size += fabs(sum[d]);
   }
-  off = off * (1 + 1e-9) * unit.a * unit.b + HFY_REAL_EPS_ * size + (double)index->dim * HFY_REAL_MIN_;
+  off = off * (1 + 1e-9) + (double)n * (double)index->dim * DBL_MIN; /* tiny weights lose digits before the unit */
+  off = off * unit.a * unit.b + HFY_REAL_EPS_ * size + (double)index->dim * HFY_REAL_MIN_;
   if (!(off <= HFY_REAL_MAX_ && size <= HFY_REAL_MAX_))
     status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "weights: one is not finite, or the sum is beyond hfy_real");
   for (d = 0; !status && d < index->dim; d++) out[d] = (hfy_real)sum[d];

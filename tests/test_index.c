@@ -300,7 +300,7 @@ TEST(same_bits_in_larger_memories) {
   for (a = 0; a < 4; a++) {
     memory_of m;
     if (!MINE(a)) continue;
-    m.dim = 131, m.count = 3000, m.stride = m.dim;
+    m.dim = 131, m.count = 2200, m.stride = m.dim;
     m.keys = (hfy_real *)malloc(m.count * m.stride * sizeof *m.keys);
     make_keys((int)kinds[a], &rng, m.count, m.dim, m.stride, m.keys);
     CHECK(prepare(&m, a < 3 ? NULL : &blocks, 3) == HFY_OK);
@@ -316,7 +316,7 @@ TEST(same_bits_in_larger_memories) {
 #ifndef HFY_DOUBLE /* a dimension beyond what 32 bits add up at a time; bytes are those of either precision */
 TEST(long_rows) {
   hfy_rng rng = hfy_rng_seed(8);
-  size_t dim = 70001, i, nq = 3, d;
+  size_t dim = 70001, i, nq = 2, d;
   memory_of m;
   hfy_index_options options = {3, 0, 0, HFY_SIM_DOT};
   m.dim = dim, m.count = 9, m.stride = dim;
@@ -661,7 +661,7 @@ TEST(bounds_of_a_batch_hold) {
         hfy_index_scratch_ *s = &m.tile.fast.index;
         hfy_real *q;
         size_t words;
-        if (!MINE(kind + a + k)) continue;
+        if (!MINE(kind + a + k) || (dims[a] > 500 && kind % 3)) continue; /* long rows take long */
         m.dim = dims[a], m.count = 50, m.stride = m.dim;
         deep = m.dim > 1 && turn++ % 2;
         if (deep) options.prefix = kind ? hfy_base_min_(m.dim / 4 + 1, 24) : m.dim / 4 + 1; /* many directions take long */
@@ -798,15 +798,17 @@ TEST(bounds_of_other_similarities) {
 }
 
 TEST(spans_cover_every_row) {
-  enum { N = 4099, D = 17 };
+  enum { N = 4099, D = 40 };
+  const hfy_index_options blocks = {36, 200, 0, HFY_SIM_DOT};
   hfy_rng rng = hfy_rng_seed(12);
   hfy_real q[D], *one = (hfy_real *)malloc(N * sizeof *one), *low = (hfy_real *)malloc(N * sizeof *low);
+  hfy_real *first = (hfy_real *)malloc(N * sizeof *first);
   size_t *list = (size_t *)malloc(N * sizeof *list), workers, n, i, listed = 0;
   memory_of m;
   m.dim = m.stride = D, m.count = N;
   m.keys = (hfy_real *)malloc(N * D * sizeof *m.keys);
   make_keys(GAUSS, &rng, N, D, D, m.keys);
-  CHECK(prepare(&m, NULL, 0) == HFY_OK);
+  CHECK(prepare(&m, &blocks, 0) == HFY_OK);
   make_query(&rng, m.keys, N, D, D, 0.5, q);
   for (i = 0; i < N; i++)
     if (i % 3 || i == N - 1) list[listed++] = i;
@@ -831,9 +833,48 @@ TEST(spans_cover_every_row) {
       for (i = 0; i < listed - (N - n); i++)
         if (list[i] < n && one[list[i]] < low[list[i]]) low[list[i]] = one[list[i]];
       for (i = 0; i < n; i++) CHECK(!memcmp(low + i, upper + i, sizeof *low));
+      hfy_index_level_along_(&m.run.fast.seek, 1, &m.tile.fast.index, &l); /* blocks: a span begins with one */
+      for (i = 0; i < N; i++) upper[i] = -777;
+      hfy_index_bounds_(&m.run.fast.seek, &l, NULL, NULL, n, upper, &m.tile.fast.index);
+      for (i = 0; i < N; i++) CHECK((upper[i] < -776) == (i >= n));
+      if (workers == 1) memcpy(first, upper, N * sizeof *first);
+      CHECK(l.first && !memcmp(first, upper, N * sizeof *first));
     }
   drop(&m);
-  free(m.keys), free(one), free(low), free(list);
+  free(m.keys), free(one), free(low), free(first), free(list);
+}
+
+/* First directions, then all of them for a long list, then rows; workers share each. What is left is the full scan's. */
+TEST(a_list_that_is_long) {
+  enum { N = 3300, D = 40, ASKED = 4 };
+  const hfy_index_options blocks = {36, 200, 0, HFY_SIM_DOT};
+  hfy_rng rng = hfy_rng_seed(15);
+  hfy_real q[D];
+  double *score = (double *)malloc(N * sizeof *score);
+  size_t i, j, d;
+  memory_of m;
+  m.dim = m.stride = D, m.count = N;
+  m.keys = (hfy_real *)malloc(N * D * sizeof *m.keys);
+  for (i = 0; i < N * D; i++) m.keys[i] = (hfy_real)(bell(&rng) * pow(0.9, (double)(i % D)));
+  CHECK(prepare(&m, &blocks, 0) == HFY_OK);
+  for (j = 0; j < ASKED; j++) {
+    hfy_index_level_ level;
+    double width;
+    for (d = 0; d < D; d++) q[d] = (hfy_real)bell(&rng);
+    for (i = 0; i < N; i++)
+      for (score[i] = 0, d = 0; d < D; d++) score[i] += (double)m.keys[i * D + d] * (double)q[d];
+    width = -hfy_base_kth_largest_(score, N, 1300);
+    width += hfy_base_kth_largest_(score, N, 2);
+    CHECK(begin(&m, &m.index, j % 2 ? HFY_ISA_BEST : HFY_ISA_SCALAR, 1, width, 2) == HFY_OK);
+    scratch_for(&m, 1, 0);
+    CHECK(hfy_index_aim_(&m.run.fast.seek, q, &m.tile.fast.index));
+    hfy_index_level_along_(&m.run.fast.seek, 1, &m.tile.fast.index, &level);
+    CHECK(hfy_index_promises_(&m.run.fast.seek, &level, N));
+    agree(&m, "a long list", 1, 0, q, NULL, N);
+    CHECK(m.tile.sep.count > HFY_NET_ALONG_ && m.tile.sep.count < N / 2);
+  }
+  drop(&m);
+  free(m.keys), free(score);
 }
 
 /* A query that moves: the bounds of all rows that went with it hold, come close along x - centre, and the candidates
@@ -855,7 +896,7 @@ TEST(bounds_follow_a_query) {
         size_t dim = dims[a], row = 0;
         hfy_real *q, *theta, *kept;
         double score;
-        if (!MINE(variant + kind + a) || (dim > 500 && (variant + kind) % 3)) continue; /* long rows take long */
+        if (!MINE(variant + kind + a) || (dim > 500 && (variant + kind) % 6)) continue; /* long rows take long */
         m.dim = dim, m.count = 60 + 37 * (a % 3), m.stride = dim + a % 2;
         m.keys = (hfy_real *)malloc(m.count * m.stride * sizeof *m.keys);
         q = (hfy_real *)malloc(dim * sizeof *q);
@@ -1359,7 +1400,7 @@ TEST(cut_by_the_threshold) {
   for (a = 0; a < 6; a++) {
     memory_of m;
     hfy_real *q, *out[4], *weights;
-    m.dim = a % 2 ? 24 : 130, m.count = a == 3 ? 4200 : 2100, m.stride = m.dim;
+    m.dim = a % 2 ? 24 : 130, m.count = a == 3 ? 4200 : a ? 1300 : 2100, m.stride = m.dim;
     if (!MINE(a + 1)) continue;
     m.keys = (hfy_real *)malloc(m.count * m.dim * sizeof *m.keys);
     make_keys((int)kinds[a], &rng, m.count, m.dim, m.stride, m.keys);
@@ -1578,7 +1619,7 @@ static hfy_status ask_victim(victim *v, size_t asked, hfy_status *of, hfy_work *
 /* Anything at all: with the index and without, to the bit, whatever the answer. */
 static void any_memory_of(hfy_sim sim, size_t rounds, uint64_t seed) {
   static const size_t dims[] = {1, 2, 7, 16, 31, 64, 65, 100, 129, 256, 300};
-  hfy_rng rng = hfy_rng_seed(seed);
+  hfy_rng rng = hfy_rng_seed(seed + sizeof(hfy_real));
   size_t round, i, answered = 0;
   hfy_work work;
   memset(&work, 0, sizeof work);
@@ -1657,9 +1698,9 @@ static void any_memory_of(hfy_sim sim, size_t rounds, uint64_t seed) {
   hfy_work_free(&work);
 }
 
-TEST(any_memory) { any_memory_of(HFY_SIM_DOT, 240 / FEWER, 53); }
-TEST(any_distances) { any_memory_of(HFY_SIM_EUCLIDEAN, 120 / FEWER, 57); }
-TEST(any_cosines) { any_memory_of(HFY_SIM_COSINE, 120 / FEWER, 59); }
+TEST(any_memory) { any_memory_of(HFY_SIM_DOT, 150 / FEWER, 53); }
+TEST(any_distances) { any_memory_of(HFY_SIM_EUCLIDEAN, 78 / FEWER, 57); }
+TEST(any_cosines) { any_memory_of(HFY_SIM_COSINE, 78 / FEWER, 59); }
 
 /* Each bit of each member is refused. (Where data points is the caller's, but for its alignment.) */
 TEST(damaged_members) {
@@ -1701,7 +1742,7 @@ TEST(damaged_members) {
    missed; what is answered is made of keys. Bytes that are another's altogether are refused. */
 TEST(damaged_bytes) {
   hfy_rng rng = hfy_rng_seed(43);
-  size_t round, i, d, right = 0, refused = 0, rounds = 1600 / FEWER;
+  size_t round, i, d, right = 0, refused = 0, rounds = 960 / FEWER;
   hfy_work work;
   memset(&work, 0, sizeof work);
   for (round = 0; round < rounds; round += 40) {
@@ -1752,7 +1793,7 @@ TEST(replaced_keys) {
   size_t round, d, j, missed = 0;
   hfy_work work;
   memset(&work, 0, sizeof work);
-  for (round = 0; round < 60 / FEWER; round++) {
+  for (round = 0; round < 36 / FEWER; round++) {
     enum { ASKED = 19 };
     const size_t dim = round % 2 ? 120 : 256, n = 300, asked = round % 3 ? ASKED : 1;
     const size_t row = (1 + below(&rng, 13)) * (n - 1) / 15 + 1 + below(&rng, 8); /* none that is always looked at */
@@ -1797,7 +1838,7 @@ TEST(replaced_keys) {
     CHECK(ask_victim(&v, asked, NULL, &work, &same) == HFY_OK && same);
     free_victim(&v);
   }
-  CHECK(missed > 30 / FEWER); /* or the manual need not say so */
+  CHECK(missed > 18 / FEWER); /* or the manual need not say so */
   hfy_work_free(&work);
 }
 
@@ -2071,6 +2112,31 @@ TEST(without_keys_enough) {
   free(keys), free(memory);
 }
 
+#ifdef HFY_DOUBLE
+/* Weights that have few digits left, of keys so large that those count. */
+TEST(tiny_weights_of_huge_keys) {
+  hfy_rng rng = hfy_rng_seed(97);
+  size_t round, i, d;
+  for (round = 0; round < 40; round++) {
+    victim v = new_victim(&rng, GAUSS, 3, 9, SIZE_MAX, 1);
+    const hfy_index_options plain = {SIZE_MAX, 0, 0, HFY_SIM_DOT};
+    double out[9], weights[3], error = -1;
+    long double away = 0;
+    for (i = 0; i < 27; i++) v.keys[i] *= 1e307;
+    CHECK(hfy_index_build(v.keys, 3, 9, 0, &plain, v.raw, v.index.bytes + 63, &v.index, NULL) == HFY_OK);
+    for (i = 0; i < 3; i++) weights[i] = 4.9406564584124654e-324 * (double)below(&rng, 300);
+    CHECK(hfy_index_project(&v.index, NULL, 3, weights, out, &error, NULL) == HFY_OK);
+    for (d = 0; d < 9; d++) {
+      long double sum = -(long double)out[d];
+      for (i = 0; i < 3; i++) sum += (long double)weights[i] * (long double)v.keys[i * 9 + d];
+      away += sum * sum;
+    }
+    if (!CHECK(sqrtl(away) <= (long double)error)) printf("    off by %Lg, said %g\n", sqrtl(away), error);
+    free_victim(&v);
+  }
+}
+#endif
+
 TEST(without_keys_errors) {
   enum { N = 6, D = 4 };
   hfy_real keys[N * D], q[2 * D] = {1, 2, 3, 4, 4, 3, 2, 1}, scores[2 * N], out[D], weights[3] = {1, 2, 3};
@@ -2217,11 +2283,11 @@ static void same_answers(hfy_rng *rng, const hfy_real *keys, size_t n, size_t di
    directions and scale are those of a new build (row 0 alone says what they are) its very bytes. */
 TEST(updates) {
   static const size_t dims[] = {1, 3, 17, 64, 130};
-  hfy_rng rng = hfy_rng_seed(61);
+  hfy_rng rng = hfy_rng_seed(61 + sizeof(hfy_real));
   size_t round, k, d;
   hfy_work work;
   memset(&work, 0, sizeof work);
-  for (round = 0; round < 60 / FEWER; round++) {
+  for (round = 0; round < 36 / FEWER; round++) {
     const int kind = (int)below(&rng, HUGE_KEYS), alike = round % 2 == 0 || kind == DENORMAL;
     const size_t dim = dims[below(&rng, COUNT(dims))], room = 20 + below(&rng, 150);
     const size_t bytes_of_row = dim * sizeof(hfy_real);
@@ -2362,7 +2428,7 @@ TEST(a_share_left_out) {
   size_t round, i, j, l, some = 0, none = 0, whole = 0;
   hfy_work work;
   memset(&work, 0, sizeof work);
-  for (round = 0; round < 90 / FEWER; round++) {
+  for (round = 0; round < 60 / FEWER; round++) {
     enum { ASKED = 18, MOST = 700 };
     static const double shares[] = {1e-6, 1e-3, 0.05, 0.5, 1e-12, 0.99};
     static hfy_real score[MOST], weight[ASKED * 50];
@@ -2530,6 +2596,7 @@ int main(int argc, char **argv) {
   RUN(bounds_of_a_batch_hold);
   RUN(bounds_of_other_similarities);
   RUN(spans_cover_every_row);
+  RUN(a_list_that_is_long);
   RUN(bounds_follow_a_query);
 #ifdef HFY_DOUBLE
   RUN(bounds_follow_over_any_range);
@@ -2551,6 +2618,9 @@ int main(int argc, char **argv) {
   RUN(without_keys);
   RUN(without_keys_in_batches);
   RUN(without_keys_enough);
+#ifdef HFY_DOUBLE
+  RUN(tiny_weights_of_huge_keys);
+#endif
   RUN(without_keys_errors);
   RUN(a_share_left_out);
   RUN(nothing_seen_is_nothing_left_out);
