@@ -1565,11 +1565,11 @@ HFY_API hfy_status hfy_layer_tape(const hfy_layer *layer, const hfy_layer_input 
    (offset 0 of its table). tape: in->tape_reals reals of yours that hfy_layer_backward reads; NULL: inference. It is
    not the work's scratch, so that layers can be stacked on one work. report may be NULL. out may not overlap the input.
    A row without an answer (everything hidden from it, NaN) is 0 and has its status; the first such is returned, all
-   others are answered. A bag's bits do not depend on the other bags, nor on threads.
+   others are answered. A bag's bits do not depend on the other bags (but see folding), nor on threads.
    Cost: rows x widths x heads * head_width for the projections, state x stored rows x heads x (head_width (1 +
    extra_steps) + value_width) for the association. Trained or static states that are few do without k and v: one pass
    over the stored rows serves all heads (folding; SOFTMAX, SPARSEMAX, ENTMAX, NORMMAX, neither mask nor dropout), equal
-   up to rounding; memories are projected once for all bags.
+   up to rounding; static states that the largest bag has few of. Memories are projected once for all bags.
    Errors, nothing written: ARG (a member, an empty bag, a tape too short: its size is told), NOMEM, UNSUPPORTED. */
 HFY_API hfy_status hfy_layer_forward(const hfy_layer *layer, const hfy_real *params, const hfy_layer_input *in,
                                      hfy_real *out, hfy_real *tape, const hfy_layer_report *report, hfy_work *work);
