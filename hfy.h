@@ -10287,8 +10287,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_project(const hfy_index *index, const si
   }
   off = off * (1 + 1e-9) + (double)n * (double)index->dim * DBL_MIN; /* tiny weights lose digits before the unit */
   off = off * unit.a * unit.b + HFY_REAL_EPS_ * size + (double)index->dim * HFY_REAL_MIN_;
-  if (!(off <= HFY_REAL_MAX_ && size <= HFY_REAL_MAX_))
-    status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "weights: one is not finite, or the sum is beyond hfy_real");
+  if (!(off >= 0 && off <= HFY_REAL_MAX_ && size <= HFY_REAL_MAX_))
+    status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "weights: one is not finite, or the sum is beyond hfy_real; or the "
+                            "bytes at index->data have changed");
   for (d = 0; !status && d < index->dim; d++) out[d] = (hfy_real)sum[d];
   if (!status && error) *error = off;
   return hfy_base_close_(w, &local, status);
