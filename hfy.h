@@ -14654,7 +14654,7 @@ HFY_PRIVATE_ void hfy_net_admit_(const hfy_net_run_ *run, const hfy_real *querie
                                  hfy_net_scratch_ *s) {
   const size_t dim = run->net.dim;
   hfy_net_walk_ *w = s->walk + j;
-  memset(w, 0, offsetof(hfy_net_walk_, q));
+  memset(w, 0, (size_t)((char *)&w->q - (char *)w));
   w->who = who;
   w->limit = run->net.max_steps;
   w->single = SIZE_MAX;
