@@ -6612,7 +6612,7 @@ HFY_PRIVATE_ void hfy_linalg_cholesky_backward_(double *l, size_t stride, size_t
   }
 }
 
-/* x <- A^-1 x */
+/* x <- A^-1 x with the factor of A. */
 HFY_PRIVATE_ void hfy_linalg_cholesky_solve_(double *l, size_t stride, size_t n, double *x) {
   hfy_linalg_cholesky_forward_(l, stride, n, x);
   hfy_linalg_cholesky_backward_(l, stride, n, x);
@@ -13462,7 +13462,7 @@ typedef struct hfy_post_scratch_ {
 /* Fills in all defaults and checks what the kind uses: the rows below take only such a post. where: what messages
    call it, "post" or the path of a member. */
 HFY_COLD_ hfy_status hfy_post_check_(const hfy_post *post, size_t n, hfy_post *full, const char *where,
-                                        hfy_work *work) {
+                                     hfy_work *work) {
   const hfy_post_kind kind = post->kind;
   const int layer = kind == HFY_POST_LAYERNORM, power = kind == HFY_POST_RECTIFIED_POWER;
   const struct {

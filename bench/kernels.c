@@ -354,7 +354,7 @@ static hfy_linalg_into_ bench_into(double alpha, double beta, void *c, size_t ro
     static size_t room;                                                                                                 \
     bench_##letter##product p = {0};                                                                                    \
     (void)order;                                                                                                        \
-    p.simd = bench_gemm_simd;                                                                     \
+    p.simd = bench_gemm_simd;                                                                                           \
     p.parts = (double)m * n * k > 262144 ? (size_t)bench_gemm_threads : 1;                                              \
     p.m = (size_t)m, p.n = (size_t)n, p.k = (size_t)k, p.alpha = alpha, p.beta = beta, p.a = a, p.b = b, p.c = c;       \
     p.a_row = ta == 112 ? 1 : (size_t)lda, p.a_col = ta == 112 ? (size_t)lda : 1;                                       \

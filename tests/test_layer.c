@@ -965,7 +965,10 @@ TEST(found_by_reading) {
   r->layer.norm_space = 1;
   draw(r, &rng);
   r->in.bags = 0;
-  CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, r->out, NULL, NULL, NULL) == HFY_OK);
+  report.q = q;
+  fill(q, REALS, 7);
+  CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, r->out, NULL, &report, NULL) == HFY_OK);
+  CHECK(all_are(q, REALS, 7));
   ragged(r, 0); /* q and k of positions are not there */
   r->layer.flags = HFY_LAYER_GAUSSIAN;
   r->layer.positions = 5;

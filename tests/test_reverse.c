@@ -209,6 +209,8 @@ static double objective(const memory *m) {
 
 TEST(differences) {
   static const int seps[] = {0, 3, 4, 5, 13, 14, 15, 16};
+  static const unsigned read[] = {8 | 2, 8 | 2 | 4, 8 | 2 | 64, 8 | 2 | 32}; /* a readout and no post */
+  enum { MANY = 3 * COUNT(seps), ALL = MANY + 8 };
   static memory m, moved;
   static slopes g;
   static hfy_real way[B * N];
@@ -216,11 +218,14 @@ TEST(differences) {
   hfy_rng rng = hfy_rng_seed(3);
   size_t s, i;
   int part, k;
-  for (s = 0; s < 3 * COUNT(seps) && IS_DOUBLE; s++) {
-    const int sep = seps[s % COUNT(seps)];
-    build(&m, 900 + s, sep, sep_is_unbounded(sep) || s % 2 ? 1 : 9, (hfy_sim)(s / COUNT(seps)),
-          (unsigned)(s % 4 ? 1 | 4 | 16 | 64 : 1 | 2 | 8));
-    m.net.max_steps = 1 + s % 3;
+  for (s = 0; s < ALL && IS_DOUBLE; s++) {
+    const int sep = s < MANY ? seps[s % COUNT(seps)] : 0;
+    if (s < MANY)
+      build(&m, 900 + s, sep, sep_is_unbounded(sep) || s % 2 ? 1 : 9, (hfy_sim)(s / COUNT(seps)),
+            (unsigned)(s % 4 ? 1 | 4 | 16 | 64 : 1 | 2 | 8));
+    else
+      build(&m, 900 + s, sep, 0, s < MANY + 4 ? HFY_SIM_DOT : (hfy_sim)(s - MANY - 4), read[s % 4] | 1);
+    m.net.max_steps = s < MANY ? 1 + s % 3 : 3;
     if (sep == 13) continue; /* sparsemax has kinks */
     ask(&m.net, &g, &grad);
     CHECK(!reverse(&m, 0, B, grad));
