@@ -15401,8 +15401,9 @@ HFY_PRIVATE_ void hfy_net_exact_(const hfy_net_run_ *run, const hfy_net_walk_ *w
     }
     m = hfy_base_min_(GROUP, n - i);
     for (l = i + m; l < n && l < i + 2 * m; l++) hfy_net_fetch_(run, row[l]);
-    for (l = 0; l < m; l++)
-      memcpy(b->rows + l * dim, run->net.keys + row[i + l] * run->net.key_stride, dim * sizeof *score);
+    for (l = 0; l < GROUP; l++) /* a group that is not full ends with its last row: norms of anything else could be slow */
+      memcpy(b->rows + l * dim, run->net.keys + row[i + hfy_base_min_(l, m - 1)] * run->net.key_stride,
+             dim * sizeof *score);
     hfy_net_norms_(run, b->rows, GROUP, inverse);
     hfy_sim_tile_(run->simd, run->net.sim, run->net.beta, &x, &q, dim, score + i, GROUP);
   }

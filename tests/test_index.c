@@ -686,7 +686,7 @@ TEST(bounds_of_a_batch_hold) {
           long double norm = 0;
           if (one->count == SIZE_MAX) continue;
           for (d = 0; d < m.dim; d++) norm += (long double)q[j * m.dim + d] * (long double)q[j * m.dim + d];
-          norm = ldexpl(sqrtl(norm) / one->unit.a / one->unit.b, m.index.exponent);
+          norm = ldexpl(sqrtl(norm) / (long double)one->unit.a / (long double)one->unit.b, m.index.exponent);
           CHECK((long double)one->bound.near >= norm * (1 + 1e-13L));
           for (i = 0; i < m.count; i += list[k]->rows) {
             const size_t some = m.count - i < list[k]->rows ? m.count - i : list[k]->rows;
@@ -2359,7 +2359,7 @@ TEST(update_errors) {
   hfy_work work;
   hfy_index_options options = {2, 0, 9, HFY_SIM_DOT};
   size_t i, bytes = hfy_index_size(6, 4, &options);
-  memset(&work, 0, sizeof work);
+  memset(&work, 0, sizeof work), memset(memory, 0, sizeof memory); /* it begins where it is aligned */
   for (i = 0; i < 36; i++) keys[i] = (hfy_real)(1 + i % 7);
   CHECK(bytes > hfy_index_size(6, 4, NULL) && bytes < sizeof memory);
   options.capacity = 5; /* less than count is count */

@@ -1106,6 +1106,20 @@ TEST(dense_layers) {
     CHECK(hfy_dense_forward(&dense, r->param, x, 4, y, &r->work) == HFY_OK);
     for (i = 0; i < 8; i++) down += (double)y[i] * (double)dy[i];
     CHECK_NEAR((up - down) / (2 * step), slope, sizeof(hfy_real) == 4 ? 2e-2 : 1e-7);
+    { /* without a bias it is one of zeros; a gradient alone is what it is beside the other */
+      hfy_real plain[8], ds[12], dws[8];
+      fill(r->param + 6, 2, 0), fill(dx, 12, 0), fill(dw, 8, 0), fill(ds, 12, 0), fill(dws, 8, 0);
+      CHECK(hfy_dense_forward(&dense, r->param, x, 4, y, &r->work) == HFY_OK);
+      CHECK(hfy_dense_backward(&dense, r->param, x, y, dy, 4, to, &r->work) == HFY_OK);
+      dense.no_bias = 1, to[0] = ds, to[1] = NULL;
+      CHECK(hfy_dense_params(&dense, "fc.", 5, table, 2, &entries, &end, &r->work) == HFY_OK && entries == 1 && end == 11);
+      CHECK(hfy_dense_forward(&dense, r->param, x, 4, plain, &r->work) == HFY_OK);
+      near_all(plain, y, 8, 4 * REAL_EPS);
+      CHECK(hfy_dense_backward(&dense, r->param, x, y, dy, 4, to, &r->work) == HFY_OK);
+      to[0] = NULL, to[1] = dws;
+      CHECK(hfy_dense_backward(&dense, r->param, x, y, dy, 4, to, &r->work) == HFY_OK);
+      CHECK(same_bits(ds, dx, sizeof dx) && same_bits(dws, dw, 6 * sizeof *dw) && all_are(dws + 6, 2, 0));
+    }
   }
   {
     hfy_dense bad = {0, 2, HFY_DENSE_LINEAR, 0};
@@ -1113,6 +1127,60 @@ TEST(dense_layers) {
     bad.in = 2;
     bad.kind = (hfy_dense_kind)7;
     CHECK_FAILS(hfy_dense_params(&bad, NULL, 0, NULL, 0, NULL, NULL, &r->work), HFY_ERR_ARG, &r->work, "kind is 7");
+  }
+}
+
+/* What a decoder tells is what its layers tell; training without dropout is none; a gradient alone is what it is among
+   others. */
+TEST(blocks_in_parts) {
+  static hfy_real weights[2][200], out[2][48], d_params[2][REALS], d_memory[2][64];
+  const hfy_layer_report report[2] = {{NULL, NULL, NULL, weights[0], NULL, NULL, NULL},
+                                      {NULL, NULL, NULL, weights[1], NULL, NULL, NULL}};
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(22);
+  hfy_layer_input memory;
+  hfy_block block;
+  size_t i, k;
+  ragged(r, 0);
+  memset(&block, 0, sizeof block), memset(&memory, 0, sizeof memory);
+  memset(d_params, 0, sizeof d_params), memset(d_memory, 0, sizeof d_memory);
+  block.self.width = block.cross.width = 4, block.inner = 5;
+  block.cross.stored_width = block.cross.projected_width = 3;
+  memory.bags = 3, memory.stored_each = 2, memory.stored = r->state;
+  CHECK(hfy_block_params(&block, NULL, 0, r->table, ENTRIES, &r->entries, &r->params, &r->work) == HFY_OK);
+  CHECK(hfy_block_tape(&block, &r->in, &memory, &r->in.tape_reals, &r->work) == HFY_OK);
+  draw_params(r->table, r->entries, &rng, r->param);
+  normals(&rng, r->stored, 48, 1);
+  normals(&rng, r->state, 18, 1);
+  normals(&rng, r->dout, 48, 1);
+  for (i = 0; i < 4; i++) {
+    r->in.training = i > 0;
+    r->grad.params = i == 1 || i == 3 ? d_params[i / 2] : NULL;
+    r->grad.stored = i == 2 || i == 3 ? r->d_stored + 100 * (i - 2) : NULL;
+    r->grad.projected = i ? d_memory[i / 3] : NULL;
+    if (i == 2) memset(d_memory[0], 0, sizeof d_memory[0]);
+    CHECK(hfy_block_forward(&block, r->param, &r->in, &memory, out[i > 0], r->tape, i ? NULL : report, &r->work) ==
+          HFY_OK);
+    CHECK(hfy_block_backward(&block, r->param, &r->in, &memory, r->tape, r->dout, &r->grad, &r->work) == HFY_OK);
+  }
+  near_all(out[1], out[0], 48, 40 * REAL_EPS);
+  r->in.training = 0;
+  CHECK(hfy_block_forward(&block, r->param, &r->in, &memory, out[0], r->tape, NULL, &r->work) == HFY_OK);
+  CHECK(same_bits(out[1], out[0], sizeof *out));
+  CHECK(same_bits(d_params[0], d_params[1], r->params * sizeof **d_params) && !all_are(d_params[1], r->params, 0));
+  CHECK(same_bits(r->d_stored, r->d_stored + 100, 48 * sizeof *r->d_stored) && !all_are(r->d_stored, 48, 0));
+  CHECK(same_bits(d_memory[0], d_memory[1], 18 * sizeof **d_memory) && !all_are(d_memory[1], 18, 0));
+  CHECK(hfy_layer_forward(&block.self, r->param, &r->in, r->out, NULL, NULL, &r->work) == HFY_OK);
+  for (i = 0; i < 12; i++) { /* whom the rows of the memory are for: all weight is theirs */
+    double sum = 0;
+    for (k = 0; k < 2; k++) sum += (double)weights[1][2 * i + k];
+    CHECK_NEAR(sum, 1, 8 * REAL_EPS);
+  }
+  {
+    static hfy_real alone[200];
+    const hfy_layer_report self = {NULL, NULL, NULL, alone, NULL, NULL, NULL};
+    CHECK(hfy_layer_forward(&block.self, r->param, &r->in, r->out, NULL, &self, &r->work) == HFY_OK);
+    CHECK(same_bits(alone, weights[0], sizeof alone) && !all_are(alone, 12, 0));
   }
 }
 
@@ -1246,6 +1314,20 @@ TEST(optimisers) {
   for (i = 0; i < 6; i++) CHECK_NEAR(p[i], want[i], 2 * REAL_EPS);
   how.beta1 = 1;
   CHECK_FAILS(hfy_optimiser_step(&how, table, 2, p, g, NULL, NULL, &work), HFY_ERR_ARG, &work, "how->beta1 is 1");
+  how.beta1 = 0, how.rate = -1;
+  CHECK_FAILS(hfy_optimiser_step(&how, table, 2, p, g, NULL, NULL, &work), HFY_ERR_ARG, &work, "how->rate is -1");
+  how.rate = 0, how.eps = HUGE_VAL;
+  CHECK_FAILS(hfy_optimiser_step(&how, table, 2, p, g, NULL, NULL, &work), HFY_ERR_ARG, &work, "how->eps is inf");
+  /* every number of one's own, entries in any order: the first step is rate g / (|g| + eps) */
+  memset(&how, 0, sizeof how), memset(moments, 0, sizeof moments);
+  how.rate = 0.1, how.beta1 = 0.5, how.beta2 = 0.75, how.eps = 0.125;
+  table[0].offset = 2, table[1].offset = 0, table[1].frozen = 0;
+  for (i = 0; i < 6; i++) {
+    g[i] = (hfy_real)(i - 3);
+    want[i] = (double)p[i] - 0.1 * (i - 3) / (abs(i - 3) + 0.125);
+  }
+  CHECK(hfy_optimiser_step(&how, table, 2, p, g, moments, NULL, &work) == HFY_OK);
+  for (i = 0; i < 6; i++) CHECK_NEAR(p[i], want[i], 4 * REAL_EPS);
 }
 
 /* Ten steps of AdamW at rate 0.01, decay 0.1, clipped at 0.25: HopfieldPooling (2 heads, 1 extra step) and Linear on 6
@@ -1685,7 +1767,21 @@ TEST(refusals) {
   REFUSED(hfy_block_tape(&block, &r->in, &r->in, &n, &r->work), "block->kind is 9");
   block.kind = HFY_DENSE_LINEAR, block.dropout = 1;
   REFUSED(hfy_block_tape(&block, &r->in, &r->in, &n, &r->work), "block->dropout is 1");
-  block.dropout = 0, memory = r->in, memory.projected = r->projected;
+  block.dropout = -1;
+  REFUSED(hfy_block_tape(&block, &r->in, &r->in, &n, &r->work), "block->dropout is -1");
+  block.dropout = 0, block.self.queries = 2;
+  REFUSED(hfy_block_tape(&block, &r->in, &r->in, &n, &r->work), "block->self: width");
+  block.self.queries = 0, block.self.memories = 2;
+  REFUSED(hfy_block_tape(&block, &r->in, &r->in, &n, &r->work), "block->self: width");
+  block.self.memories = 0, block.self.stored_width = 3;
+  REFUSED(hfy_block_tape(&block, &r->in, &r->in, &n, &r->work), "block->self: width");
+  block.self.stored_width = 0, block.cross.projected_width = 3;
+  REFUSED(hfy_block_tape(&block, &r->in, &r->in, &n, &r->work), "block->cross: width");
+  block.cross.projected_width = 0, block.cross.width = 6;
+  REFUSED(hfy_block_tape(&block, &r->in, &r->in, &n, &r->work), "block->cross: width");
+  block.cross.width = 4, block.self.width = 0;
+  REFUSED(hfy_block_tape(&block, &r->in, &r->in, &n, &r->work), "width is 0");
+  block.self.width = 4, memory = r->in, memory.projected = r->projected;
   REFUSED(hfy_block_tape(&block, &r->in, &memory, &n, &r->work), "should be NULL");
   memory.projected = NULL, memory.bags = 2;
   REFUSED(hfy_block_tape(&block, &r->in, &memory, &n, &r->work), "memory->bags is 2");
@@ -1697,7 +1793,11 @@ TEST(refusals) {
   grad.state = NULL, grad.projected = r->d_projected;
   REFUSED(hfy_block_backward(&block, r->param, &r->in, NULL, r->tape, r->dout, &grad, &r->work), "grad->projected is set");
   REFUSED(hfy_dense_forward(&dense, r->param, r->stored, SIZE_MAX / 8, r->out, &r->work), "rows cannot exist");
-  dense.kind = (hfy_dense_kind)9;
+  dense.in = 1;
+  REFUSED(hfy_dense_forward(&dense, r->param, r->stored, SIZE_MAX / 128, r->out, &r->work), "rows cannot exist");
+  dense.out = SIZE_MAX / 8;
+  REFUSED(hfy_dense_forward(&dense, r->param, r->stored, 1, r->out, &r->work), "weights and 1 rows");
+  dense.in = dense.out = 4, dense.kind = (hfy_dense_kind)9;
   REFUSED(hfy_dense_backward(&dense, r->param, r->stored, r->out, r->dout, 1, to, &r->work), "dense->kind is 9");
   dense.out = 0;
   REFUSED(hfy_dense_forward(&dense, r->param, r->stored, 1, r->out, &r->work), "dense->out is 0");
@@ -1771,6 +1871,7 @@ int main(int argc, char **argv) {
   RUN(found_by_reading);
   RUN(blocks_that_fail);
   RUN(dense_layers);
+  RUN(blocks_in_parts);
   RUN(wide_biases);
   RUN(many_rows);
   RUN(rows_that_begin_together);

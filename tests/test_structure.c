@@ -719,11 +719,17 @@ TEST(statuses) {
   REFUSED(hfy_structure_sequence(SIZE_MAX, 3), ok, NULL, HFY_ERR_ARG, "below 2^32");
   REFUSED(hfy_structure_chain(2, no_state), ok, NULL, HFY_ERR_ARG, "unaries is 0");
   REFUSED(hfy_structure_chain(2, NULL), ok, NULL, HFY_ERR_ARG, "unaries is 0");
+  REFUSED(hfy_structure_chain(0, states), ok, NULL, HFY_ERR_ARG, "unaries is 0");
+  REFUSED(hfy_structure_sequence(0, 1), ok, NULL, HFY_ERR_ARG, "unaries is 0");
   REFUSED((s.most = 0, s), ok, NULL, HFY_ERR_ARG, "structure->most is 0");
+  REFUSED((s.most = 4, s), ok, NULL, HFY_ERR_ARG, "structure->most is 4");
   s = hfy_structure_ksubsets(3, 2);
   REFUSED((s.oracle = NULL, s), ok, NULL, HFY_ERR_ARG, "structure->oracle is NULL");
   s = hfy_structure_ksubsets(3, 2);
   REFUSED((s.tol = (double)NAN, s), ok, NULL, HFY_ERR_ARG, "structure->tol is nan");
+  REFUSED((s.tol = HUGE_VAL, s), ok, NULL, HFY_ERR_ARG, "structure->tol is inf");
+  s = hfy_structure_ksubsets(UINT32_MAX - 1, 1); /* its factor would have more numbers than there are sizes */
+  REFUSED((s.max_active = SIZE_MAX, s), ok, NULL, HFY_ERR_NOMEM, "could not allocate");
   s = hfy_structure_ksubsets(3, 2);
   REFUSED(s, NULL, NULL, HFY_ERR_ARG, "unary is NULL");
   REFUSED(s, nan_score, NULL, HFY_ERR_NONFINITE, "unary or higher");
@@ -753,6 +759,8 @@ TEST(statuses) {
     CHECK_FAILS(hfy_structure_vjp(&s, 1, 0, counts, lists, ok, u, NULL, &work), HFY_ERR_ARG, &work, "vertices is 0");
     CHECK_FAILS(hfy_structure_vjp(&s, 1, 5, counts, lists, ok, u, NULL, &work), HFY_ERR_ARG, &work, "vertices is 5");
     CHECK_FAILS(hfy_structure_vjp(&s, 1, 2, NULL, lists, ok, u, NULL, &work), HFY_ERR_ARG, &work, "count is NULL");
+    CHECK_FAILS(hfy_structure_vjp(&s, 1, 2, counts, NULL, ok, u, NULL, &work), HFY_ERR_ARG, &work, "on is NULL");
+    CHECK_FAILS(hfy_structure_vjp(NULL, 1, 2, counts, lists, ok, u, NULL, &work), HFY_ERR_ARG, &work, "structure is NULL");
     lists[3] = 8;
     CHECK_FAILS(hfy_structure_vjp(&s, 1, 2, counts, lists, ok, u, NULL, &work), HFY_ERR_ARG, &work, "it has 3");
   }
@@ -798,6 +806,20 @@ TEST(statuses) {
                   bad_mode < 4 ? HFY_ERR_ARG : HFY_ERR_CONVERGENCE, &work, says[bad_mode]);
       CHECK(calls < 20);
     }
+    bad_mode = 3, calls = 1; /* the vertex beside the list */
+    CHECK_FAILS(hfy_structure_margin(&wrong, 1, uneven, NULL, on, 1, &out, &work), HFY_ERR_ARG, &work, "masked");
+  }
+  { /* lists without bits, an answer of endless parts alone, an oracle asked by itself */
+    const double endless[2] = {HUGE_VAL, -HUGE_VAL}, worse[4] = {-HUGE_VAL, -HUGE_VAL, -HUGE_VAL, -HUGE_VAL};
+    double room[20];
+    s = hfy_structure_at_most(3, 2);
+    CHECK(!hfy_structure_loss(&s, 1, ok, NULL, NULL, 0, &out, &work)), CHECK_NEAR(out, 0.25, 1e-15);
+    CHECK(!hfy_structure_margin(&s, 1, ok, NULL, NULL, 0, &out, &work)), CHECK_NEAR(out, -0.9, 1e-15);
+    s = hfy_structure_sequence(2, 2);
+    CHECK(!hfy_structure_map(&s, ok, endless, NULL, NULL, &out, &work) && out > DBL_MAX);
+    CHECK(!hfy_structure_map(&s, ok, endless + 1, NULL, NULL, &out, &work) && out < -DBL_MAX);
+    s = hfy_structure_matching(2);
+    CHECK(s.scratch <= sizeof room && s.oracle(&s, worse, NULL, on, room) == SIZE_MAX);
   }
   { /* limits: the last iterate comes back, with its gap */
     double unary[20], t[19];
