@@ -7693,7 +7693,7 @@ HFY_PRIVATE_ void hfy_linalg_rotate_strip_(void *context, size_t strip) {
 }
 
 HFY_PRIVATE_ void hfy_linalg_rotate_(hfy_linalg_symmetric_ *s) {
-  if (s->count && s->vectors)
+  if (s->count) /* not without vectors */
     hfy_base_parallel_((s->n + HFY_LINALG_STRIP_ - 1) / HFY_LINALG_STRIP_, hfy_linalg_rotate_strip_, s);
   s->count = 0;
 }
@@ -8062,7 +8062,7 @@ HFY_COLD_ hfy_status hfy_linalg_factor_run_(hfy_linalg_factor_ *f) {
   size_t from, m, i, j, k;
   hfy_status status;
   for (i = 0; i < n; i++) f->diagonal[i] = f->l[i * n + i];
-  for (from = 0; from < n; from += m) {
+  for (from = 0;; from += m) {
     double *row = f->l + from * n, *l = row + from, *below, *inverse = f->inverse + from * HFY_LINALG_FACTOR_;
     m = hfy_base_min_(HFY_LINALG_FACTOR_, n - from);
     /* the block column, minus what the columns to the left explain */
@@ -8169,7 +8169,7 @@ HFY_COLD_ double hfy_linalg_lanczos_(void (*apply)(const void *context, const do
   for (d = 0; d < dim; d++) basis[d] = hfy_rng_normal(&rng);
   norm = sqrt(hfy_linalg_dot_(basis, basis, dim));
   for (d = 0; d < dim; d++) basis[d] /= norm;
-  for (j = 0; j < most; j++) {
+  for (j = 0;; j++) {
     double *v = basis + j * dim;
     apply(context, v, y);
     if (!j) unit = hfy_linalg_unit_(y, dim);
@@ -15401,7 +15401,7 @@ HFY_PRIVATE_ void hfy_net_exact_(const hfy_net_run_ *run, const hfy_net_walk_ *w
     }
     m = hfy_base_min_(GROUP, n - i);
     for (l = i + m; l < n && l < i + 2 * m; l++) hfy_net_fetch_(run, row[l]);
-    for (l = 0; l < GROUP; l++) /* a group that is not full ends with its last row: norms of anything else could be slow */
+    for (l = 0; l < GROUP; l++) /* one that is not full ends with its last row: what lies there has norms, too */
       memcpy(b->rows + l * dim, run->net.keys + row[i + hfy_base_min_(l, m - 1)] * run->net.key_stride,
              dim * sizeof *score);
     hfy_net_norms_(run, b->rows, GROUP, inverse);

@@ -1748,8 +1748,11 @@ TEST(refusals) {
     if (!h) r->layer.sep.kind = HFY_SEP_ENTMAX, r->layer.positions = 0;
     draw(r, &rng);
     for (n = 0; n < r->entries; n++)
-      if (strstr(r->table[n].name, h == 0 ? "alpha" : h == 1 ? "mu" : "sigma"))
+      if (strstr(r->table[n].name, h == 0 ? "alpha" : h == 1 ? "mu" : "sigma")) {
+        CHECK(r->table[n].start == (h ? HFY_PARAM_UNIFORM : HFY_PARAM_VALUE) && r->table[n].frozen == 0);
+        CHECK_EQ(r->table[n].value, h == 0 ? 1.5 : h == 1 ? 0 : 1), CHECK_EQ(r->table[n].spread, h == 0 ? 0 : h == 1 ? 1 : 0.25);
         r->param[r->table[n].offset + 1] = h < 2 ? not_a_number() : 0;
+      }
     one = r->layer;
     REFUSED(ASK, !h ? "alpha[1] is nan" : h == 1 ? "mu[1] is nan" : "finite and sigma not 0");
   }

@@ -226,6 +226,9 @@ TEST(bad_input) {
   CHECK_FAILS(hfy_linalg_eigen(x, 0, v, NULL, &work), HFY_ERR_ARG, &work, "n is 0");
   CHECK_FAILS(hfy_linalg_eigen(x, SIZE_MAX / 2, v, NULL, &work), HFY_ERR_ARG, &work, "size cannot exist");
   CHECK_FAILS(hfy_linalg_svd(x, 0, 2, v, NULL, NULL, &work), HFY_ERR_ARG, &work, "rows is 0");
+  CHECK_FAILS(hfy_linalg_svd(x, 2, 0, v, NULL, NULL, &work), HFY_ERR_ARG, &work, "columns 0");
+  CHECK_FAILS(hfy_linalg_svd(x, SIZE_MAX / 16, 2, v, NULL, NULL, &work), HFY_ERR_ARG, &work, "should exist");
+  CHECK_FAILS(hfy_linalg_svd(NULL, 2, 2, v, NULL, NULL, &work), HFY_ERR_ARG, &work, "a is NULL");
   CHECK_FAILS(hfy_linalg_svd(x, 2, 2, NULL, NULL, NULL, &work), HFY_ERR_ARG, &work, "values is NULL");
   CHECK_FAILS(hfy_linalg_pinv(x, 2, 2, 0, NULL, NULL, &work), HFY_ERR_ARG, &work, "inverse is NULL");
   CHECK_FAILS(hfy_linalg_pinv(x, 2, 2, -1, v, NULL, &work), HFY_ERR_ARG, &work, "cut is -1");
