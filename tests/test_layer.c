@@ -581,6 +581,8 @@ static void near_all(const hfy_real *a, const hfy_real *b, size_t n, double tol)
 
 TEST(folded_is_plain) {
   static hfy_real out[REALS], d_param[REALS], d_stored[REALS];
+  size_t steps[12];
+  const hfy_layer_report told = {NULL, NULL, NULL, NULL, NULL, steps, NULL};
   rig *r = &rigs;
   hfy_rng rng = hfy_rng_seed(11);
   const double tol = 400 * REAL_EPS;
@@ -601,6 +603,8 @@ TEST(folded_is_plain) {
     r->grad.params = d_param;
     r->grad.stored = d_stored;
     run(r, out, &r->grad);
+    CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, r->out, r->tape, &told, &r->work) == HFY_OK);
+    for (k = 0; k < 6 * r->layer.queries; k++) CHECK(steps[k] == r->layer.extra_steps + 1);
     in = r->in;
     pool = r->table[0].count;
     own = r->params - pool;
@@ -1476,6 +1480,7 @@ TEST(bad_layers) {
     CHECK_FAILS(hfy_layer_check(&one, NULL, &w), HFY_ERR_ARG, &w, says);          \
   } while (0)
   BAD(heads, 3, "heads is 3");
+  BAD(extra_steps, SIZE_MAX, "much smaller");
   BAD(flags, 1024, "flags is 1024");
   BAD(flags, HFY_LAYER_OWN_TARGETS, "memories is 0");
   BAD(flags, HFY_LAYER_GAUSSIAN, "positions is 0");
@@ -1750,7 +1755,8 @@ TEST(refusals) {
     for (n = 0; n < r->entries; n++)
       if (strstr(r->table[n].name, h == 0 ? "alpha" : h == 1 ? "mu" : "sigma")) {
         CHECK(r->table[n].start == (h ? HFY_PARAM_UNIFORM : HFY_PARAM_VALUE) && r->table[n].frozen == 0);
-        CHECK_EQ(r->table[n].value, h == 0 ? 1.5 : h == 1 ? 0 : 1), CHECK_EQ(r->table[n].spread, h == 0 ? 0 : h == 1 ? 1 : 0.25);
+        CHECK_EQ(r->table[n].value, h == 0 ? 1.5 : h == 1 ? 0 : 1);
+        CHECK_EQ(r->table[n].spread, h == 0 ? 0 : h == 1 ? 1 : 0.25);
         r->param[r->table[n].offset + 1] = h < 2 ? not_a_number() : 0;
       }
     one = r->layer;
