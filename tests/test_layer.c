@@ -1616,6 +1616,13 @@ TEST(bad_input) {
   r->param[r->params - 1] = not_a_number(); /* of a norm: no row has an answer */
   CHECK(FORWARD == HFY_ERR_NONFINITE);
   CHECK(all_are(r->out, r->outs, 0));
+  memset(r->d_param, 0, sizeof r->d_param), memset(r->d_stored, 0, sizeof r->d_stored);
+  r->param[0] = not_a_number(), r->grad.stored = r->d_stored;
+  CHECK(BACKWARD == HFY_OK && all_are(r->d_param, r->params, 0)); /* and none has a gradient */
+  CHECK(all_are(r->d_stored, r->stored_reals, 0));
+  r->dout[0] = not_a_number();
+  CHECK_FAILS(BACKWARD, HFY_ERR_NONFINITE, &r->work, "dout: row 0");
+  r->dout[0] = 1;
   r->layer.flags = HFY_LAYER_LEARN_BETA;
   rig_sizes(r);
   r->param[r->params - 1] = not_a_number();
