@@ -849,6 +849,7 @@ TEST(bad_find) {
   BAD((net.sep.kind = HFY_SEP_ARGMAX, net.sep.k = 2.5), HFY_ERR_ARG, "net->sep.k is 2.5");
   BAD(net.sep.upper = bounds, HFY_ERR_UNSUPPORTED, "net->sep has bounds");
   BAD((more = net.sep, net.sep.plus = &more), HFY_ERR_UNSUPPORTED, "net->sep.plus is set");
+  BAD(net.betas = bounds, HFY_ERR_UNSUPPORTED, "net->betas is set");
   net = f.net;
   CHECK_FAILS(find_into(&net, 0, NULL, bytes), HFY_ERR_ARG, &work, "partial is NULL");
   CHECK_FAILS(find_into(&net, 0, room, bytes - 1), HFY_ERR_ARG, &work, "this partial needs room for");

@@ -1294,6 +1294,10 @@ TEST(nets_that_the_theory_does_not_cover) {
   CHECK_FAILS(hfy_theory_separate(NULL, &out, &work), HFY_ERR_ARG, &work, "net is NULL");
   net.sim = HFY_SIM_COSINE;
   CHECK_FAILS(hfy_theory_separate(&net, &out, &work), HFY_ERR_UNSUPPORTED, &work, "net->sim");
+  net = good, net.null_pattern = 1;
+  CHECK_FAILS(hfy_theory_separate(&net, &out, &work), HFY_ERR_UNSUPPORTED, &work, "net->null_pattern is set");
+  net = good, slack[0] = 1, net.betas = slack;
+  CHECK_FAILS(hfy_theory_retrieves(&net, keys, 1, numbers, NULL, &work), HFY_ERR_UNSUPPORTED, &work, "net->betas is set");
   net = good, net.sep.kind = HFY_SEP_SOFTMAX;
   CHECK(hfy_theory_separate(&net, &out, &work) == HFY_OK); /* without a margin there are separations still */
   out.radius = numbers;
