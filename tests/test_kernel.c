@@ -2288,6 +2288,13 @@ TEST(bad_input) {
   k.alpha = NULL;
   CHECK_FAILS(hfy_kernel_recall(&k, bits, 1, ends, NULL, &work), HFY_ERR_ARG, &work, "alpha is NULL");
   k.alpha = alpha;
+  {
+    size_t visits;
+    hfy_kernel_report report;
+    memset(&report, 0, sizeof report), report.visited = &visits, k.max_steps = SIZE_MAX / 4;
+    CHECK_FAILS(hfy_kernel_recall(&k, bits, 1, ends, &report, &work), HFY_ERR_ARG, &work, "visits cannot exist");
+    k.max_steps = 0;
+  }
   CHECK_FAILS(hfy_kernel_recall(&k, NULL, 1, ends, NULL, &work), HFY_ERR_ARG, &work, "states is NULL");
   CHECK_FAILS(hfy_kernel_recall(&k, bits, 1, NULL, NULL, &work), HFY_ERR_ARG, &work, "out is NULL");
   CHECK(hfy_kernel_recall(&k, NULL, 0, NULL, NULL, &work) == HFY_OK);

@@ -1860,6 +1860,7 @@ TEST(bad_arguments) {
   ARG(hfy_rate_weights_masked(&one, r, 3, 4, 0, &mask, w, NULL, &work), "mask->weight[15] is -2");
   ARG(hfy_rate_weights_masked(&one, zero, 2, 4, 0, &mask, w, NULL, &work), "unit 2 is 0; it should be above 0");
   CHECK_FAILS(hfy_rate_fixed_points(&one, w, 4, r, 1, NULL, NULL, &work), HFY_ERR_ARG, &work, "x is NULL");
+  ARG(hfy_rate_fixed_points(&one, w, 4, r, SIZE_MAX / 8, w, NULL, &work), "states of dim 4 cannot exist");
   own.gain = zero;
   ARG(hfy_rate_weights(&bad, r, 3, 4, 0, w, &work), "gain 0, unit 2 is 0; it should be above 0");
   ARG(hfy_rate_theory(&bad, 1, 0, &t, &work), "rate->unit has gains or thresholds");
