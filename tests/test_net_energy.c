@@ -796,6 +796,14 @@ TEST(energy_vjp_refused) {
   hfy_grad grad;
   hfy_real keys[6 * 4] = {0}, dq[3 * 4] = {0};
   double weight[3] = {1, 1, 1}, number = 0;
+#define OF(member) offsetof(hfy_grad, member)
+  static const size_t others[] = {
+    OF(values), OF(readout), OF(alpha), OF(gamma), OF(alphas), OF(gammas), OF(upper), OF(lower), OF(transition),
+    OF(transitions), OF(residual), OF(post.z), OF(post.gain), OF(post.delta), OF(post.matrix), OF(post.beta),
+    OF(post.radius), OF(post.eta), OF(post.eps), OF(post.power), OF(post.sigma), OF(post.theta)};
+#undef OF
+  const void *const some = weight;
+  size_t i;
   memset(&work, 0, sizeof work), memset(&grad, 0, sizeof grad);
   make(&f, 12700, 6, 4, 3);
   grad.keys = keys;
@@ -805,11 +813,13 @@ TEST(energy_vjp_refused) {
   CHECK_FAILS(hfy_energy_vjp(NULL, f.queries, 3, weight, &grad, &work), HFY_ERR_ARG, &work, "net is NULL");
   grad.null_score = &number;
   CHECK_FAILS(hfy_energy_vjp(&f.net, f.queries, 3, weight, &grad, &work), HFY_ERR_UNSUPPORTED, &work, "null_score");
-  grad.null_score = NULL, grad.alpha = &number;
-  CHECK_FAILS(hfy_energy_vjp(&f.net, f.queries, 3, weight, &grad, &work), HFY_ERR_UNSUPPORTED, &work, "grad: energies");
-  grad.alpha = NULL, grad.post.beta = &number;
-  CHECK_FAILS(hfy_energy_vjp(&f.net, f.queries, 3, weight, &grad, &work), HFY_ERR_UNSUPPORTED, &work, "grad: energies");
-  grad.post.beta = NULL, grad.implicit = 1;
+  grad.null_score = NULL;
+  for (i = 0; i < COUNT(others); i++) {
+    hfy_grad one = grad;
+    memcpy((char *)&one + others[i], &some, sizeof some);
+    CHECK_FAILS(hfy_energy_vjp(&f.net, f.queries, 3, weight, &one, &work), HFY_ERR_UNSUPPORTED, &work, "grad: energies");
+  }
+  grad.implicit = 1;
   CHECK_FAILS(hfy_energy_vjp(&f.net, f.queries, 3, weight, &grad, &work), HFY_ERR_UNSUPPORTED, &work, "grad: energies");
   grad.implicit = 0;
   f.net.sim = HFY_SIM_COSINE;

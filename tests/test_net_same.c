@@ -183,7 +183,18 @@ TEST(heads_that_cannot_be) {
   CHECK_FAILS(hfy_retrieve_heads(&net, &heads, a.q, 2, a.out, &work), HFY_ERR_ARG, &work, "heads->count is 0");
   heads.count = SIZE_MAX / 8;
   CHECK_FAILS(hfy_retrieve_heads(&net, &heads, a.q, 2, a.out, &work), HFY_ERR_ARG, &work, "cannot exist");
-  heads.count = HEADS, heads.query_stride = HEAD_D - 1;
+  heads.count = HEADS;
+  for (i = 0; i < 8; i++) { /* one of the arrays alone */
+    hfy_heads far = heads;
+    hfy_net one = net;
+    size_t *const of[8] = {&far.queries, &far.out, &far.keys, &far.bias, &far.query_stride, &far.out_stride, &far.values,
+                           &far.readout};
+    *of[i] = SIZE_MAX / 4;
+    if (i == 6) one.values = a.keys;
+    if (i == 7) one.readout = a.keys, one.readout_dim = HEAD_D;
+    CHECK_FAILS(hfy_retrieve_heads(&one, &far, a.q, 2, a.out, &work), HFY_ERR_ARG, &work, "cannot exist");
+  }
+  heads.query_stride = HEAD_D - 1;
   CHECK_FAILS(hfy_retrieve_heads(&net, &heads, a.q, 2, a.out, &work), HFY_ERR_ARG, &work, "query_stride is 31");
   heads.query_stride = 0, heads.out_stride = 7;
   CHECK_FAILS(hfy_retrieve_heads(&net, &heads, a.q, 2, a.out, &work), HFY_ERR_ARG, &work, "out_stride is 7");
