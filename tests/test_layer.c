@@ -1115,7 +1115,7 @@ TEST(dense_layers) {
       fill(r->param + 6, 2, 0), fill(dx, 12, 0), fill(dw, 8, 0), fill(ds, 12, 0), fill(dws, 8, 0);
       CHECK(hfy_dense_forward(&dense, r->param, x, 4, y, &r->work) == HFY_OK);
       CHECK(hfy_dense_backward(&dense, r->param, x, y, dy, 4, to, &r->work) == HFY_OK);
-      dense.no_bias = 1, to[0] = ds, to[1] = NULL;
+      dense.no_bias = 1, to[0] = ds, to[1] = NULL, fill(r->param + 6, 2, 5);
       CHECK(hfy_dense_params(&dense, "fc.", 5, table, 2, &entries, &end, &r->work) == HFY_OK && entries == 1 && end == 11);
       CHECK(hfy_dense_forward(&dense, r->param, x, 4, plain, &r->work) == HFY_OK);
       near_all(plain, y, 8, 4 * REAL_EPS);
@@ -1322,16 +1322,22 @@ TEST(optimisers) {
   CHECK_FAILS(hfy_optimiser_step(&how, table, 2, p, g, NULL, NULL, &work), HFY_ERR_ARG, &work, "how->rate is -1");
   how.rate = 0, how.eps = HUGE_VAL;
   CHECK_FAILS(hfy_optimiser_step(&how, table, 2, p, g, NULL, NULL, &work), HFY_ERR_ARG, &work, "how->eps is inf");
-  /* every number of one's own, entries in any order: the first step is rate g / (|g| + eps) */
+  /* every number of one's own, entries in any order */
   memset(&how, 0, sizeof how), memset(moments, 0, sizeof moments);
   how.rate = 0.1, how.beta1 = 0.5, how.beta2 = 0.75, how.eps = 0.125;
   table[0].offset = 2, table[1].offset = 0, table[1].frozen = 0;
-  for (i = 0; i < 6; i++) {
-    g[i] = (hfy_real)(i - 3);
-    want[i] = (double)p[i] - 0.1 * (i - 3) / (abs(i - 3) + 0.125);
+  memset(m, 0, sizeof m), memset(v, 0, sizeof v);
+  for (step = 1; step < 3; step++) {
+    for (i = 0; i < 6; i++) {
+      const int gi = step * (i - 3) + 1;
+      g[i] = (hfy_real)gi;
+      m[i] = 0.5 * (m[i] + gi);
+      v[i] = 0.75 * v[i] + 0.25 * gi * gi;
+      want[i] = (double)p[i] - 0.1 * m[i] / (step > 1 ? 0.75 : 0.5) / (sqrt(v[i] / (step > 1 ? 0.4375 : 0.25)) + 0.125);
+    }
+    CHECK(hfy_optimiser_step(&how, table, 2, p, g, moments, NULL, &work) == HFY_OK);
+    for (i = 0; i < 6; i++) CHECK_NEAR(p[i], want[i], 8 * REAL_EPS);
   }
-  CHECK(hfy_optimiser_step(&how, table, 2, p, g, moments, NULL, &work) == HFY_OK);
-  for (i = 0; i < 6; i++) CHECK_NEAR(p[i], want[i], 4 * REAL_EPS);
 }
 
 /* Ten steps of AdamW at rate 0.01, decay 0.1, clipped at 0.25: HopfieldPooling (2 heads, 1 extra step) and Linear on 6
