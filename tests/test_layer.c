@@ -627,6 +627,130 @@ TEST(folded_is_plain) {
   }
 }
 
+/* Bags of one row beside bags of thousands: each has the outputs, reports and gradients of its input that it has alone, to
+   the bit, whatever folds; parameters get the sum of what the bags give. */
+enum { WIDEST = 6, STORED_ROWS = 4800, STATE_ROWS = 160, WEIGHTS = 1 << 20, FROM_BAGS = 1 << 19 };
+typedef struct bag_result {
+  hfy_real out[STATE_ROWS * WIDEST], weights[WEIGHTS], stored[STORED_ROWS * WIDEST], state[STATE_ROWS * WIDEST];
+  hfy_real projected[STORED_ROWS * WIDEST], params[REALS];
+  double energy[2 * STATE_ROWS];
+  size_t steps[2 * STATE_ROWS];
+  hfy_status status[STATE_ROWS];
+} bag_result;
+
+/* Both ways through in, with results at those offsets (rows of out, of states, stored rows, weights). */
+static void through_bags(const rig *r, const hfy_layer_input *given, int energy, bag_result *to, const size_t at[4]) {
+  static hfy_real tape[FROM_BAGS];
+  const size_t heads = r->layer.heads, wide = r->layer.width;
+  hfy_layer_input in = *given;
+  hfy_layer_report tell;
+  hfy_layer_grad grad;
+  hfy_work *w = (hfy_work *)(uintptr_t)&r->work;
+  memset(&tell, 0, sizeof tell);
+  memset(&grad, 0, sizeof grad);
+  tell.weights = to->weights + at[3];
+  tell.steps = to->steps + at[0] * heads;
+  tell.status = to->status + at[0];
+  if (energy) tell.energy = to->energy + at[0] * heads;
+  grad.params = to->params;
+  grad.stored = to->stored + at[2] * r->layer.stored_width;
+  if (in.projected) grad.projected = to->projected + at[2] * r->layer.projected_width;
+  if (in.state) grad.state = to->state + at[1] * wide;
+  in.tape_reals = FROM_BAGS;
+  if (!CHECK(hfy_layer_forward(&r->layer, r->param, &in, to->out + at[0] * wide, tape, &tell, w) == HFY_OK))
+    printf("    %s\n", w->message);
+  if (!CHECK(hfy_layer_backward(&r->layer, r->param, &in, tape, r->dout + at[0] * wide, &grad, w) == HFY_OK))
+    printf("    %s\n", w->message);
+}
+
+/* A layer whose states are trained or static, or (i % 8 == 7) neither, and its bags; returns stored rows of all. */
+static size_t draw_bags(rig *r, int i, hfy_rng *rng, size_t *states, size_t *stored, size_t *rows) {
+  static const hfy_sep_kind kinds[] = {HFY_SEP_SOFTMAX, HFY_SEP_SPARSEMAX, HFY_SEP_ENTMAX, HFY_SEP_NORMMAX, HFY_SEP_KSUBSETS};
+  hfy_layer *l = &r->layer;
+  size_t b, all = 0;
+  clear(r);
+  l->heads = 1 + below(rng, 2);
+  l->width = 2 + below(rng, WIDEST - 1);
+  l->stored_width = 2 + below(rng, l->width - 1);
+  l->projected_width = i & 1 ? l->stored_width : 2 + below(rng, WIDEST - 1);
+  l->head_width = l->width;
+  l->value_width = 2 + below(rng, WIDEST);
+  l->queries = i % 4 == 3 && i % 8 < 7 ? 1 + below(rng, 4) : 0;
+  l->static_state = i % 8 < 7;
+  l->extra_steps = below(rng, 3);
+  l->norm_stored = (hfy_layer_norm)below(rng, 3);
+  l->norm_projected = (hfy_layer_norm)below(rng, 3);
+  l->sep.kind = kinds[below(rng, COUNT(kinds))];
+  l->sep.k = 1;
+  l->beta = 0.3;
+  if (!below(rng, 4)) l->flags = HFY_LAYER_LEARN_BETA;
+  r->in.bags = 2 + below(rng, 4);
+  for (b = *rows = 0; b < r->in.bags; b++, *rows += states[b - 1], all += stored[b - 1]) {
+    states[b] = l->queries ? l->queries : below(rng, 2) ? 1 : 1 + below(rng, 30);
+    stored[b] = below(rng, 3) ? 1 + below(rng, 20) : 1 + below(rng, states[b] > 4 ? 100 : 2500);
+    if (all + stored[b] > STORED_ROWS) stored[b] = 1;
+  }
+  return all;
+}
+
+TEST(bags_of_any_size) {
+  static unsigned char padding[STORED_ROWS];
+  static bag_result all, alone;
+  static hfy_real stored[STORED_ROWS * WIDEST], projected[STORED_ROWS * WIDEST];
+  static const size_t none[4] = {0, 0, 0, 0};
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(31 + sizeof(hfy_real));
+  int i;
+  for (i = 0; i < 64 / (int)FEWER && !check_errors; i++) {
+    size_t state_rows[5], stored_rows[5], at[4] = {0, 0, 0, 0}, rows, k, b;
+    const size_t many = draw_bags(r, i, &rng, state_rows, stored_rows, &rows);
+    const int energy = !below(&rng, 4) && r->layer.stored_width == r->layer.head_width;
+    const hfy_layer *l = &r->layer;
+    hfy_layer_input in = r->in;
+    CHECK(hfy_layer_params(l, "", 0, r->table, ENTRIES, &r->entries, &r->params, &r->work) == HFY_OK && r->params <= REALS);
+    draw_params(r->table, r->entries, &rng, r->param);
+    for (k = 0; k < many * WIDEST; k++) stored[k] = (hfy_real)bell(&rng), projected[k] = (hfy_real)bell(&rng);
+    normals(&rng, r->state, rows * l->width, 1);
+    normals(&rng, r->dout, rows * l->width, 1);
+    for (k = 0; k < many; k++) padding[k] = !below(&rng, 3);
+    for (b = k = 0; b < in.bags; k += stored_rows[b++]) padding[k] = 0;
+    in.state_rows = state_rows;
+    in.stored_rows = stored_rows;
+    in.stored = stored;
+    in.projected = i & 1 && below(&rng, 2) ? NULL : projected;
+    in.state = l->queries ? NULL : r->state;
+    if (below(&rng, 2)) in.padding = padding;
+    memset(&all, 0, sizeof all);
+    memset(&alone, 0, sizeof alone);
+    through_bags(r, &in, energy, &all, none);
+    for (b = 0; b < in.bags; b++) {
+      hfy_layer_input one = in;
+      one.bags = 1;
+      one.state_rows = one.stored_rows = NULL;
+      one.state_each = state_rows[b];
+      one.stored_each = stored_rows[b];
+      one.stored = stored + at[2] * l->stored_width;
+      if (in.projected) one.projected = projected + at[2] * l->projected_width;
+      if (in.state) one.state = r->state + at[1] * l->width;
+      if (in.padding) one.padding = padding + at[2];
+      through_bags(r, &one, energy, &alone, at);
+      at[0] += state_rows[b];
+      at[1] += state_rows[b];
+      at[2] += stored_rows[b];
+      at[3] += l->heads * state_rows[b] * stored_rows[b];
+    }
+    CHECK(same_bits(all.out, alone.out, sizeof all.out) && same_bits(all.weights, alone.weights, at[3] * sizeof *all.weights));
+    CHECK(same_bits(all.stored, alone.stored, sizeof all.stored) && same_bits(all.state, alone.state, sizeof all.state));
+    CHECK(same_bits(all.projected, alone.projected, sizeof all.projected));
+    CHECK(same_bits(all.steps, alone.steps, sizeof all.steps) && same_bits(all.status, alone.status, sizeof all.status));
+    CHECK(same_bits(all.energy, alone.energy, sizeof all.energy));
+    near_all(all.params, alone.params, r->params, 4000 * REAL_EPS);
+    if (check_errors)
+      printf("    case %d: kind %d, trained %d, static %d, widths %d %d %d %d, extra steps %d\n", i, (int)l->sep.kind, (int)l->queries,
+             l->static_state, (int)l->width, (int)l->stored_width, (int)l->projected_width, (int)l->value_width, (int)l->extra_steps);
+  }
+}
+
 TEST(lookup_is_plain) {
   static hfy_real out[REALS], d_state[REALS];
   rig *r = &rigs;
@@ -1761,6 +1885,7 @@ int main(int argc, char **argv) {
   RUN(bag_by_bag);
   RUN(a_row_is_alone_in_its_bag);
   RUN(folded_is_plain);
+  RUN(bags_of_any_size);
   RUN(lookup_is_plain);
   RUN(fixed_points);
   RUN(without_weights_a_net);
