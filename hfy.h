@@ -1567,10 +1567,10 @@ HFY_API hfy_status hfy_layer_tape(const hfy_layer *layer, const hfy_layer_input 
    A row without an answer (everything hidden from it, NaN) is 0 and has its status; the first such is returned, all
    others are answered. A bag's bits do not depend on the other bags, nor on threads.
    Cost: rows x widths x heads * head_width for the projections, state x stored rows x heads x (head_width (1 +
-   extra_steps) + value_width) for the association. Trained states that are few, and static ones where stored_width is
-   at most head_width and projected_width value_width, do without k and v: one pass over the stored rows serves all
-   heads (folding; SOFTMAX, SPARSEMAX, ENTMAX, NORMMAX, neither mask nor dropout), equal up to rounding. Memories are
-   projected once for all bags.
+   extra_steps) + value_width) for the association. Trained states that are few, and static ones in in->state where
+   stored_width is at most head_width and projected_width at most value_width, do without k and v: one pass over the
+   stored rows serves all heads (folding; SOFTMAX, SPARSEMAX, ENTMAX, NORMMAX, neither mask nor dropout), equal up to
+   rounding. It pays for static states that are fewer than the stored rows. Memories are projected once for all bags.
    Errors, nothing written: ARG (a member, an empty bag, a tape too short: its size is told), NOMEM, UNSUPPORTED. */
 HFY_API hfy_status hfy_layer_forward(const hfy_layer *layer, const hfy_real *params, const hfy_layer_input *in,
                                      hfy_real *out, hfy_real *tape, const hfy_layer_report *report, hfy_work *work);
@@ -19128,7 +19128,7 @@ HFY_COLD_ hfy_status hfy_layer_check_input_(const hfy_layer *l, const hfy_layer_
 
 /* Folding (below): does it pay, and is it the same? Weights that sum to 1 and do not change when all scores shift. Bags
    have no say, or a bag's bits would hang on the others: any number of static states folds where rows are no wider than
-   what a head makes of them; their products with W_K and W_V then cost what a projection of states does. */
+   what a head makes of them, but not where the rows are the states: those are many. */
 HFY_COLD_ int hfy_layer_folds_(const hfy_layer_run_ *r) {
   const hfy_layer *l = r->l;
   const hfy_layer_input *in = r->in;
@@ -19137,7 +19137,7 @@ HFY_COLD_ int hfy_layer_folds_(const hfy_layer_run_ *r) {
   const double stored = (double)l->stored_width, projected = (double)l->projected_width;
   const double key = (double)l->head_width, value = (double)l->value_width;
   const int pays = l->queries ? (double)l->queries * (stored + projected) < stored * key + projected * value
-                              : l->static_state && stored <= key && projected <= value;
+                              : l->static_state && in->state && stored <= key && projected <= value;
   return pays && !r->dropping && !l->static_stored && !l->static_projected &&
          !l->norm_space && !l->memories && !r->full.extras &&
          !(l->flags & other) && !in->mask && !in->causal && !(l->tol > 0) &&
