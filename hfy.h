@@ -19429,6 +19429,7 @@ HFY_COLD_ void hfy_layer_gaussian_(const hfy_layer_run_ *r, size_t h, hfy_real *
       const double z = ((half > 0 ? ((double)j - half) / half : 0) - mu) / sigma;
       const double s = g ? (double)g[i * many + j] / sigma : 0;
       if (bias) bias[i * many + j] += (hfy_real)(-0.5 * z * z);
+      if (!(fabs(s) > 0)) continue; /* where sigma is tiny z is infinite */
       d_mu += s * z;
       d_sigma += s * z * z;
     }

@@ -751,6 +751,48 @@ TEST(bags_of_any_size) {
   }
 }
 
+/* Sizes and numbers at their ends: steps without end need no tape, or are refused; a position that sees itself alone;
+   scratch of a folded bag does not grow with its rows. */
+TEST(ends_of_ranges) {
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(37);
+  size_t i, peak[2];
+  ragged(r, 1);
+  draw(r, &rng);
+  r->layer.tol = 1e-3;
+  r->layer.extra_steps = SIZE_MAX / 8 + 1;
+  r->in.tape_reals = 16 * REALS;
+  CHECK_FAILS(hfy_layer_tape(&r->layer, &r->in, &r->tape_reals, &r->work), HFY_ERR_ARG, &r->work, "layer->extra_steps is");
+  CHECK_FAILS(hfy_layer_forward(&r->layer, r->param, &r->in, r->out, r->tape, NULL, &r->work), HFY_ERR_ARG, &r->work,
+              "it should be smaller: no tape holds so many");
+  CHECK(all_are(r->out, r->outs, 0) && all_are(r->tape, COUNT(r->tape), 0));
+  CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, r->out, NULL, NULL, &r->work) == HFY_OK);
+  ragged(r, 0);
+  r->layer.flags = HFY_LAYER_GAUSSIAN;
+  r->layer.positions = 5;
+  draw(r, &rng);
+  for (i = 0; i < r->entries; i++) { /* row 0 is at -1 */
+    if (!strcmp(r->table[i].name, "mu")) r->param[r->table[i].offset] = -1;
+    if (!strcmp(r->table[i].name, "sigma")) r->param[r->table[i].offset] = (hfy_real)(0.25 / REAL_MAX);
+  }
+  r->grad.params = r->d_param;
+  run(r, r->out, &r->grad);
+  for (i = 0; i < r->params; i++) CHECK(fabs((double)r->d_param[i]) <= REAL_MAX);
+  for (i = 0; i < 2; i++) {
+    clear(r);
+    r->layer.width = r->layer.heads = 4;
+    r->layer.queries = 1;
+    r->layer.head_width = 16;
+    r->layer.norm_stored = r->layer.norm_projected = HFY_LAYER_RAW;
+    r->in.bags = 1;
+    r->in.stored = r->stored;
+    r->in.stored_each = REALS / 4 >> i;
+    CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, r->out, NULL, NULL, &r->work) == HFY_OK);
+    peak[i] = r->work.peak;
+  }
+  CHECK(peak[0] == peak[1] && peak[0] < 131072);
+}
+
 TEST(lookup_is_plain) {
   static hfy_real out[REALS], d_state[REALS];
   rig *r = &rigs;
@@ -1886,6 +1928,7 @@ int main(int argc, char **argv) {
   RUN(a_row_is_alone_in_its_bag);
   RUN(folded_is_plain);
   RUN(bags_of_any_size);
+  RUN(ends_of_ranges);
   RUN(lookup_is_plain);
   RUN(fixed_points);
   RUN(without_weights_a_net);
