@@ -627,6 +627,49 @@ TEST(folded_is_plain) {
   }
 }
 
+/* Static states of their own are folded where rows are no wider than a head; where the stored rows are the states they are
+   not, with the same answers. */
+TEST(static_states) {
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(38);
+  size_t i, tape[4];
+  for (i = 0; i < 4; i++) {
+    ragged(r, 0);
+    r->layer.static_state = 1;
+    r->layer.head_width = 4;
+    r->layer.value_width = i == 3 ? 3 : 4;
+    if (i) r->in.state = r->state;
+    r->in.state_rows = stored_of_bags;
+    if (i == 2) r->in.mask = r->mask; /* of 0 */
+    if (!i) draw(r, &rng);
+    rig_sizes(r);
+    tape[i] = r->tape_reals;
+  }
+  CHECK(tape[1] < tape[0] && tape[2] == tape[0] && tape[3] > tape[1]);
+  ragged(r, 0);
+  r->layer.static_state = 1;
+  r->layer.head_width = 4;
+  r->layer.extra_steps = 1;
+  draw(r, &rng);
+  r->grad.stored = r->d_stored;
+  run(r, r->out, &r->grad);
+  for (i = 0; i < 2; i++) {
+    static hfy_real out[REALS], d_stored[REALS], d_state[REALS];
+    size_t k;
+    r->in.state = r->stored;
+    r->in.state_rows = stored_of_bags;
+    if (i) r->in.mask = r->mask;
+    rig_sizes(r);
+    memset(d_stored, 0, sizeof d_stored);
+    memset(d_state, 0, sizeof d_state);
+    r->grad.stored = d_stored;
+    r->grad.state = d_state;
+    run(r, out, &r->grad);
+    near_all(out, r->out, r->outs, 200 * REAL_EPS);
+    for (k = 0; k < r->stored_reals; k++) CHECK_NEAR(d_stored[k] + d_state[k], r->d_stored[k], 400 * REAL_EPS);
+  }
+}
+
 /* Bags of one row beside bags of thousands: each has the outputs, reports and gradients of its input that it has alone, to
    the bit, whatever folds; parameters get the sum of what the bags give. */
 enum { WIDEST = 6, STORED_ROWS = 4800, STATE_ROWS = 160, WEIGHTS = 1 << 20, FROM_BAGS = 1 << 19 };
@@ -1927,6 +1970,7 @@ int main(int argc, char **argv) {
   RUN(bag_by_bag);
   RUN(a_row_is_alone_in_its_bag);
   RUN(folded_is_plain);
+  RUN(static_states);
   RUN(bags_of_any_size);
   RUN(ends_of_ranges);
   RUN(lookup_is_plain);
