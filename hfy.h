@@ -19229,7 +19229,7 @@ HFY_COLD_ size_t hfy_layer_lay_(hfy_layer_run_ *r, hfy_real *tape) {
 HFY_COLD_ hfy_status hfy_layer_room_(hfy_layer_run_ *r, const hfy_real *tape, size_t *size) {
   *size = hfy_layer_lay_(r, NULL);
   if (!hfy_base_fits_(*size, 1, sizeof(double)))
-    return hfy_base_should_(r->w, "layer->", "extra_steps", (double)r->l->extra_steps, "smaller: no tape holds so many");
+    return hfy_base_should_(r->w, "layer->", "extra_steps", (double)r->l->extra_steps, "smaller: no tape is so long");
   if (tape && r->in->tape_reals < *size)
     return hfy_base_fail_(r->w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", r->in->tape_reals, *size);
   return HFY_OK;

@@ -807,7 +807,7 @@ TEST(ends_of_ranges) {
   r->in.tape_reals = 16 * REALS;
   CHECK_FAILS(hfy_layer_tape(&r->layer, &r->in, &r->tape_reals, &r->work), HFY_ERR_ARG, &r->work, "layer->extra_steps is");
   CHECK_FAILS(hfy_layer_forward(&r->layer, r->param, &r->in, r->out, r->tape, NULL, &r->work), HFY_ERR_ARG, &r->work,
-              "it should be smaller: no tape holds so many");
+              "it should be smaller: no tape is so long");
   CHECK(all_are(r->out, r->outs, 0) && all_are(r->tape, COUNT(r->tape), 0));
   CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, r->out, NULL, NULL, &r->work) == HFY_OK);
   ragged(r, 0);
