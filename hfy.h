@@ -1524,8 +1524,9 @@ typedef struct hfy_layer_input {
   size_t tape_reals;             /* how many reals the tape has room for */
 } hfy_layer_input;
 
-/* What a layer can tell besides its answer; every pointer is optional. Rows go through all bags; the extra patterns of
-   ZERO and BIAS_PATTERN are told of in weights alone, last in their row. */
+/* What a layer can tell besides its answer; every pointer is optional. Rows go through all bags, but for trained states
+   (q) and memories (k, v): these stand there once. The extra patterns of ZERO and BIAS_PATTERN are told of in weights
+   alone, last in their row. */
 typedef struct hfy_layer_report {
   hfy_real *q, *k, *v; /* state rows x heads * head_width; stored rows x the same, x heads * value_width. GAUSSIAN: v */
   hfy_real *weights;   /* p of the read-out (in training what dropout left of it): bag by bag, head by head, state x

@@ -1571,6 +1571,16 @@ TEST(reports) {
     }
     if (check_errors) break;
   }
+  for (i = 0; i < 2; i++) { /* trained states and memories once, not for each bag */
+    const hfy_layer_report some = {i ? NULL : q, i ? k : NULL, i ? v : NULL, NULL, NULL, NULL, NULL};
+    ragged(r, i);
+    *(i ? &r->layer.memories : &r->layer.queries) = 2;
+    draw(r, &rng);
+    fill(q, REALS, 7), fill(k, REALS, 7), fill(v, REALS, 7);
+    CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, out, NULL, &some, &r->work) == HFY_OK);
+    CHECK(all_are(q + 8 - 8 * i, 16, 7) && all_are(k + 8 * i, 16, 7) && all_are(v + 8 * i, 16, 7));
+    CHECK(!all_are(i ? k : q, 1, 7) && (!i || !all_are(v + 7, 1, 7)));
+  }
 }
 
 TEST(bad_layers) {
