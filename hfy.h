@@ -1524,8 +1524,9 @@ typedef struct hfy_layer_input {
   size_t tape_reals;             /* how many reals the tape has room for */
 } hfy_layer_input;
 
-/* What a layer can tell besides its answer; every pointer is optional. Rows go through all bags; the extra patterns of
-   ZERO and BIAS_PATTERN are told of in weights alone, last in their row. */
+/* What a layer can tell besides its answer; every pointer is optional. Rows go through all bags, but for trained states
+   (q) and memories (k, v): these stand there once. The extra patterns of ZERO and BIAS_PATTERN are told of in weights
+   alone, last in their row. */
 typedef struct hfy_layer_report {
   hfy_real *q, *k, *v; /* state rows x heads * head_width; stored rows x the same, x heads * value_width. GAUSSIAN: v */
   hfy_real *weights;   /* p of the read-out (in training what dropout left of it): bag by bag, head by head, state x
@@ -1565,11 +1566,12 @@ HFY_API hfy_status hfy_layer_tape(const hfy_layer *layer, const hfy_layer_input 
    (offset 0 of its table). tape: in->tape_reals reals of yours that hfy_layer_backward reads; NULL: inference. It is
    not the work's scratch, so that layers can be stacked on one work. report may be NULL. out may not overlap the input.
    A row without an answer (everything hidden from it, NaN) is 0 and has its status; the first such is returned, all
-   others are answered. A bag's bits do not depend on the other bags (but see folding), nor on threads.
+   others are answered. A bag's bits do not depend on the other bags, nor on threads.
    Cost: rows x widths x heads * head_width for the projections, state x stored rows x heads x (head_width (1 +
-   extra_steps) + value_width) for the association. Trained or static states that are few do without k and v: one pass
-   over the stored rows serves all heads (folding; SOFTMAX, SPARSEMAX, ENTMAX, NORMMAX, neither mask nor dropout), equal
-   up to rounding; static states that the largest bag has few of. Memories are projected once for all bags.
+   extra_steps) + value_width) for the association. Trained states that are few, and static ones in in->state where
+   stored_width is at most head_width and projected_width at most value_width, do without k and v: one pass over the
+   stored rows serves all heads (folding; SOFTMAX, SPARSEMAX, ENTMAX, NORMMAX, neither mask nor dropout), equal up to
+   rounding. It pays for static states that are fewer than the stored rows. Memories are projected once for all bags.
    Errors, nothing written: ARG (a member, an empty bag, a tape too short: its size is told), NOMEM, UNSUPPORTED. */
 HFY_API hfy_status hfy_layer_forward(const hfy_layer *layer, const hfy_real *params, const hfy_layer_input *in,
                                      hfy_real *out, hfy_real *tape, const hfy_layer_report *report, hfy_work *work);
@@ -19126,21 +19128,23 @@ HFY_COLD_ hfy_status hfy_layer_check_input_(const hfy_layer *l, const hfy_layer_
   return HFY_OK;
 }
 
-/* Folding (below): does it pay, and is it the same? Weights that sum to 1 and do not change when all scores shift. */
+/* Folding (below): does it pay, and is it the same? Weights that sum to 1 and do not change when all scores shift. Bags
+   have no say, or a bag's bits would hang on the others: any number of static states folds where rows are no wider than
+   what a head makes of them, but not where the rows are the states: those are many. */
 HFY_COLD_ int hfy_layer_folds_(const hfy_layer_run_ *r) {
   const hfy_layer *l = r->l;
   const hfy_layer_input *in = r->in;
   const unsigned other = HFY_LAYER_GAUSSIAN | HFY_LAYER_CONNECTED | HFY_LAYER_LEARN_ALPHA;
   const hfy_sep_kind kind = l->sep.kind;
-  const size_t path = hfy_base_plus_(hfy_base_times_(l->extra_steps, l->stored_width), l->projected_width);
-  return (l->queries || l->static_state) && !r->dropping && !l->static_stored && !l->static_projected &&
+  const double stored = (double)l->stored_width, projected = (double)l->projected_width;
+  const double key = (double)l->head_width, value = (double)l->value_width;
+  const int pays = l->queries ? (double)l->queries * (stored + projected) < stored * key + projected * value
+                              : l->static_state && in->state && stored <= key && projected <= value;
+  return pays && !r->dropping && !l->static_stored && !l->static_projected &&
          !l->norm_space && !l->memories && !r->full.extras &&
          !(l->flags & other) && !in->mask && !in->causal && !(l->tol > 0) &&
          !l->implicit && !(l->extra_steps && l->post.kind) && !l->sep.plus && !l->sep.upper && !l->sep.lower &&
-         (kind == HFY_SEP_SOFTMAX || kind == HFY_SEP_SPARSEMAX || kind == HFY_SEP_ENTMAX || kind == HFY_SEP_NORMMAX) &&
-         hfy_base_fits_(hfy_base_times_(l->heads, r->rows), path, 8 * sizeof(double)) &&
-         (double)r->most * (double)(l->stored_width + l->projected_width) <
-           (double)l->stored_width * (double)l->head_width + (double)l->projected_width * (double)l->value_width;
+         (kind == HFY_SEP_SOFTMAX || kind == HFY_SEP_SPARSEMAX || kind == HFY_SEP_ENTMAX || kind == HFY_SEP_NORMMAX);
 }
 
 /* Resolves the layer, counts rows, finds the sides. params may be NULL where nothing is followed. whole: bags as they
@@ -19205,7 +19209,7 @@ HFY_COLD_ void hfy_layer_mark_(const hfy_layer_run_ *r, hfy_real mark[HFY_LAYER_
 /* The next part of a tape, or NULL while it is only counted. */
 HFY_COLD_ hfy_real *hfy_layer_take_(hfy_real *tape, size_t *at, size_t reals) {
   const size_t here = *at;
-  *at += reals;
+  *at = hfy_base_plus_(here, reals);
   return tape ? tape + here : NULL;
 }
 
@@ -19217,9 +19221,20 @@ HFY_COLD_ size_t hfy_layer_lay_(hfy_layer_run_ *r, hfy_real *tape) {
   r->o = hfy_layer_take_(tape, &at, r->rows * r->full.values);
   for (i = 0; i < (r->fold ? 1 : HFY_LAYER_SIDES_); i++)
     if (!r->side[i].fixed) r->side[i].head = hfy_layer_take_(tape, &at, r->side[i].all * r->side[i].n);
-  i = r->fold ? l->extra_steps * l->stored_width + l->projected_width : r->states * l->head_width;
-  r->path = hfy_layer_take_(tape, &at, l->heads * r->rows * i);
+  i = r->fold ? hfy_base_plus_(hfy_base_times_(l->extra_steps, l->stored_width), l->projected_width)
+              : hfy_base_times_(r->states, l->head_width);
+  r->path = hfy_layer_take_(tape, &at, hfy_base_times_(hfy_base_times_(l->heads, r->rows), i));
   return at;
+}
+
+/* The same with a tape that has in->tape_reals (NULL: none): is there room, and can there be? */
+HFY_COLD_ hfy_status hfy_layer_room_(hfy_layer_run_ *r, const hfy_real *tape, size_t *size) {
+  *size = hfy_layer_lay_(r, NULL);
+  if (!hfy_base_fits_(*size, 1, sizeof(double)))
+    return hfy_base_should_(r->w, "layer->", "extra_steps", (double)r->l->extra_steps, "smaller: no tape is so long");
+  if (tape && r->in->tape_reals < *size)
+    return hfy_base_fail_(r->w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", r->in->tape_reals, *size);
+  return HFY_OK;
 }
 
 /* --- rows to the heads and back --- */
@@ -19416,6 +19431,7 @@ HFY_COLD_ void hfy_layer_gaussian_(const hfy_layer_run_ *r, size_t h, hfy_real *
       const double z = ((half > 0 ? ((double)j - half) / half : 0) - mu) / sigma;
       const double s = g ? (double)g[i * many + j] / sigma : 0;
       if (bias) bias[i * many + j] += (hfy_real)(-0.5 * z * z);
+      if (!(fabs(s) > 0)) continue; /* where sigma is tiny z is infinite */
       d_mu += s * z;
       d_sigma += s * z * z;
     }
@@ -19502,7 +19518,7 @@ HFY_COLD_ void hfy_layer_ask_(hfy_layer_run_ *r, const hfy_real *queries, size_t
   }
 }
 
-/* --- folding: few states over many stored rows do without k and v ---
+/* --- folding: trained and static states do without k and v ---
    score = beta q . (W_K (gain o x + shift) + b_K) = u . x + what is the same for all rows, u = beta gain o (W_K^T q);
    heads say W_V (gain o z + shift) + b_V of z = X^T p: all heads of a bag are queries of one net over rows x. */
 
@@ -19749,13 +19765,13 @@ HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena, hfy_layer_run_ *r, int ba
   wide = hfy_layer_most_(wide, r->full.values, 0);
   r->joint = HFY_TAKE_(arena, hfy_real, joint);
   r->djoint = HFY_TAKE_(arena, hfy_real, back ? joint : 0);
-  r->q = HFY_TAKE_(arena, hfy_real, n * l->head_width);
-  r->u = HFY_TAKE_(arena, hfy_real, n * l->stored_width);
-  r->y = HFY_TAKE_(arena, hfy_real, n * wider);
-  r->dq = HFY_TAKE_(arena, hfy_real, back_n * l->head_width);
-  r->du = HFY_TAKE_(arena, hfy_real, back_n * l->stored_width);
-  r->dy = HFY_TAKE_(arena, hfy_real, back_n * wider);
-  r->bias = HFY_TAKE_(arena, hfy_real, r->makes ? (r->makes > 1 ? r->most : 1) * r->many : 0);
+  r->q = HFY_TAKE_(arena, hfy_real, hfy_base_times_(n, l->head_width));
+  r->u = HFY_TAKE_(arena, hfy_real, hfy_base_times_(n, l->stored_width));
+  r->y = HFY_TAKE_(arena, hfy_real, hfy_base_times_(n, wider));
+  r->dq = HFY_TAKE_(arena, hfy_real, hfy_base_times_(back_n, l->head_width));
+  r->du = HFY_TAKE_(arena, hfy_real, hfy_base_times_(back_n, l->stored_width));
+  r->dy = HFY_TAKE_(arena, hfy_real, hfy_base_times_(back_n, wider));
+  r->bias = HFY_TAKE_(arena, hfy_real, r->makes ? hfy_base_times_(r->makes > 1 ? r->most : 1, r->many) : 0);
   r->zero = HFY_TAKE_(arena, hfy_real, l->flags & HFY_LAYER_GAUSSIAN ? r->most + r->many : 0);
   r->visible = HFY_TAKE_(arena, size_t, r->in->causal ? r->most : 0);
   hfy_layer_equip_(arena, wide, back ? row : 0, &r->tools);
@@ -19782,9 +19798,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_layer_forward(const hfy_layer *layer, const hf
     status = hfy_layer_begin_(r, layer, params, in, tell->weights != NULL, tell->k || tell->v || tell->energy, w);
   if (!status && r->rows && !out) status = hfy_base_null_(w, "out");
   if (!status && !tape) r->states = 0; /* nobody will go back */
-  if (!status) size = hfy_layer_lay_(r, NULL);
-  if (!status && tape && in->tape_reals < size)
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", in->tape_reals, size);
+  if (!status) status = hfy_layer_room_(r, tape, &size);
   memset(&told, 0, sizeof told);
   told.status = &one;
   told.energy = tell->energy ? &energy : NULL;
@@ -19824,8 +19838,10 @@ HFY_API HFY_SMALL_ hfy_status hfy_layer_tape(const hfy_layer *layer, const hfy_l
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_layer_run_ r;
   hfy_status status = hfy_base_null_(w, reals ? NULL : "reals");
+  size_t size = 0;
   if (!status) status = hfy_layer_begin_(&r, layer, NULL, in, 0, 0, w);
-  if (!status) *reals = hfy_layer_lay_(&r, NULL);
+  if (!status) status = hfy_layer_room_(&r, NULL, &size);
+  if (!status) *reals = size;
   return hfy_base_close_(w, &local, status);
 }
 
@@ -19940,16 +19956,16 @@ HFY_COLD_ hfy_status hfy_layer_rewind_(hfy_layer_run_ *r, const hfy_layer *layer
   hfy_real mark[HFY_LAYER_MARK_];
   size_t size;
   int plain = 0, same;
+  hfy_status status;
   do {
-    hfy_status status = hfy_layer_begin_(r, layer, params, in, 0, plain, w);
+    status = hfy_layer_begin_(r, layer, params, in, 0, plain, w);
     if (status) return status;
-    size = hfy_layer_lay_(r, NULL);
+    status = hfy_layer_room_(r, tape, &size);
     hfy_layer_mark_(r, mark);
     same = in->tape_reals >= HFY_LAYER_MARK_ && !memcmp(mark, tape, sizeof mark);
     plain = 1;
   } while (!same && r->fold);
-  if (in->tape_reals < size)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", in->tape_reals, size);
+  if (status) return status;
   if (!same) return hfy_base_fail_(w, HFY_ERR_ARG, "tape is not of a forward pass with this layer and input");
   hfy_layer_lay_(r, (hfy_real *)(uintptr_t)tape); /* read only from here on */
   return HFY_OK;
@@ -19994,7 +20010,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_layer_backward(const hfy_layer *layer, const h
     r->dout = (hfy_real *)(uintptr_t)dout; /* read only */
     if (some) r->dout = HFY_TAKE_(&arena, hfy_real, r->rows * r->l->out_width);
     r->dheads = out.w ? HFY_TAKE_(&arena, hfy_real, r->rows * r->full.values) : r->dout;
-    r->dbias = HFY_TAKE_(&arena, hfy_real, asked.bias ? r->most * r->many : 0);
+    r->dbias = HFY_TAKE_(&arena, hfy_real, asked.bias ? hfy_base_times_(r->most, r->many) : 0);
     for (s = r->side; s < r->side + HFY_LAYER_SIDES_; s++) {
       const size_t size = s->rows * s->width;
       s->dhead = HFY_TAKE_(&arena, hfy_real, r->fold && s->part ? 0 : s->all * s->n);

@@ -631,6 +631,215 @@ TEST(folded_is_plain) {
   }
 }
 
+/* Static states of their own are folded where rows are no wider than a head; where the stored rows are the states they are
+   not, with the same answers. */
+TEST(static_states) {
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(38);
+  size_t i, tape[4];
+  for (i = 0; i < 4; i++) {
+    ragged(r, 0);
+    r->layer.static_state = 1;
+    r->layer.head_width = 4;
+    r->layer.value_width = i == 3 ? 3 : 4;
+    if (i) r->in.state = r->state;
+    r->in.state_rows = stored_of_bags;
+    if (i == 2) r->in.mask = r->mask; /* of 0 */
+    if (!i) draw(r, &rng);
+    rig_sizes(r);
+    tape[i] = r->tape_reals;
+  }
+  CHECK(tape[1] < tape[0] && tape[2] == tape[0] && tape[3] > tape[1]);
+  ragged(r, 0);
+  r->layer.static_state = 1;
+  r->layer.head_width = 4;
+  r->layer.extra_steps = 1;
+  draw(r, &rng);
+  r->grad.stored = r->d_stored;
+  run(r, r->out, &r->grad);
+  for (i = 0; i < 2; i++) {
+    static hfy_real out[REALS], d_stored[REALS], d_state[REALS];
+    size_t k;
+    r->in.state = r->stored;
+    r->in.state_rows = stored_of_bags;
+    if (i) r->in.mask = r->mask;
+    rig_sizes(r);
+    memset(d_stored, 0, sizeof d_stored);
+    memset(d_state, 0, sizeof d_state);
+    r->grad.stored = d_stored;
+    r->grad.state = d_state;
+    run(r, out, &r->grad);
+    near_all(out, r->out, r->outs, 200 * REAL_EPS);
+    for (k = 0; k < r->stored_reals; k++) CHECK_NEAR(d_stored[k] + d_state[k], r->d_stored[k], 400 * REAL_EPS);
+  }
+}
+
+/* Bags of one row beside bags of thousands: each has the outputs, reports and gradients of its input that it has alone, to
+   the bit, whatever folds; parameters get the sum of what the bags give. */
+enum { WIDEST = 6, STORED_ROWS = 4800, STATE_ROWS = 160, WEIGHTS = 1 << 20, FROM_BAGS = 1 << 19 };
+typedef struct bag_result {
+  hfy_real out[STATE_ROWS * WIDEST], weights[WEIGHTS], stored[STORED_ROWS * WIDEST], state[STATE_ROWS * WIDEST];
+  hfy_real projected[STORED_ROWS * WIDEST], params[REALS];
+  double energy[2 * STATE_ROWS];
+  size_t steps[2 * STATE_ROWS];
+  hfy_status status[STATE_ROWS];
+} bag_result;
+
+/* Both ways through in, with results at those offsets (rows of out, of states, stored rows, weights). */
+static void through_bags(const rig *r, const hfy_layer_input *given, int energy, bag_result *to, const size_t at[4]) {
+  static hfy_real tape[FROM_BAGS];
+  const size_t heads = r->layer.heads, wide = r->layer.width;
+  hfy_layer_input in = *given;
+  hfy_layer_report tell;
+  hfy_layer_grad grad;
+  hfy_work *w = (hfy_work *)(uintptr_t)&r->work;
+  memset(&tell, 0, sizeof tell);
+  memset(&grad, 0, sizeof grad);
+  tell.weights = to->weights + at[3];
+  tell.steps = to->steps + at[0] * heads;
+  tell.status = to->status + at[0];
+  if (energy) tell.energy = to->energy + at[0] * heads;
+  grad.params = to->params;
+  grad.stored = to->stored + at[2] * r->layer.stored_width;
+  if (in.projected) grad.projected = to->projected + at[2] * r->layer.projected_width;
+  if (in.state) grad.state = to->state + at[1] * wide;
+  in.tape_reals = FROM_BAGS;
+  if (!CHECK(hfy_layer_forward(&r->layer, r->param, &in, to->out + at[0] * wide, tape, &tell, w) == HFY_OK))
+    printf("    %s\n", w->message);
+  if (!CHECK(hfy_layer_backward(&r->layer, r->param, &in, tape, r->dout + at[0] * wide, &grad, w) == HFY_OK))
+    printf("    %s\n", w->message);
+}
+
+/* A layer whose states are trained or static, or (i % 8 == 7) neither, and its bags; returns stored rows of all. */
+static size_t draw_bags(rig *r, int i, hfy_rng *rng, size_t *states, size_t *stored, size_t *rows) {
+  static const hfy_sep_kind kinds[] = {HFY_SEP_SOFTMAX, HFY_SEP_SPARSEMAX, HFY_SEP_ENTMAX, HFY_SEP_NORMMAX, HFY_SEP_KSUBSETS};
+  hfy_layer *l = &r->layer;
+  size_t b, all = 0;
+  clear(r);
+  l->heads = 1 + below(rng, 2);
+  l->width = 2 + below(rng, WIDEST - 1);
+  l->stored_width = 2 + below(rng, l->width - 1);
+  l->projected_width = i & 1 ? l->stored_width : 2 + below(rng, WIDEST - 1);
+  l->head_width = l->width;
+  l->value_width = 2 + below(rng, WIDEST);
+  l->queries = i % 4 == 3 && i % 8 < 7 ? 1 + below(rng, 4) : 0;
+  l->static_state = i % 8 < 7;
+  l->extra_steps = below(rng, 3);
+  l->norm_stored = (hfy_layer_norm)below(rng, 3);
+  l->norm_projected = (hfy_layer_norm)below(rng, 3);
+  l->sep.kind = kinds[below(rng, COUNT(kinds))];
+  l->sep.k = 1;
+  l->beta = 0.3;
+  if (!below(rng, 4)) l->flags = HFY_LAYER_LEARN_BETA;
+  r->in.bags = 2 + below(rng, 4);
+  for (b = *rows = 0; b < r->in.bags; b++, *rows += states[b - 1], all += stored[b - 1]) {
+    states[b] = l->queries ? l->queries : below(rng, 2) ? 1 : 1 + below(rng, 30);
+    stored[b] = below(rng, 3) ? 1 + below(rng, 20) : 1 + below(rng, states[b] > 4 ? 100 : 2500);
+    if (all + stored[b] > STORED_ROWS) stored[b] = 1;
+  }
+  return all;
+}
+
+TEST(bags_of_any_size) {
+  static unsigned char padding[STORED_ROWS];
+  static bag_result all, alone;
+  static hfy_real stored[STORED_ROWS * WIDEST], projected[STORED_ROWS * WIDEST];
+  static const size_t none[4] = {0, 0, 0, 0};
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(31 + sizeof(hfy_real));
+  int i;
+  for (i = 0; i < 64 / (int)FEWER && !check_errors; i++) {
+    size_t state_rows[5], stored_rows[5], at[4] = {0, 0, 0, 0}, rows, k, b;
+    const size_t many = draw_bags(r, i, &rng, state_rows, stored_rows, &rows);
+    const int energy = !below(&rng, 4) && r->layer.stored_width == r->layer.head_width;
+    const hfy_layer *l = &r->layer;
+    hfy_layer_input in = r->in;
+    CHECK(hfy_layer_params(l, "", 0, r->table, ENTRIES, &r->entries, &r->params, &r->work) == HFY_OK && r->params <= REALS);
+    draw_params(r->table, r->entries, &rng, r->param);
+    for (k = 0; k < many * WIDEST; k++) stored[k] = (hfy_real)bell(&rng), projected[k] = (hfy_real)bell(&rng);
+    normals(&rng, r->state, rows * l->width, 1);
+    normals(&rng, r->dout, rows * l->width, 1);
+    for (k = 0; k < many; k++) padding[k] = !below(&rng, 3);
+    for (b = k = 0; b < in.bags; k += stored_rows[b++]) padding[k] = 0;
+    in.state_rows = state_rows;
+    in.stored_rows = stored_rows;
+    in.stored = stored;
+    in.projected = i & 1 && below(&rng, 2) ? NULL : projected;
+    in.state = l->queries ? NULL : r->state;
+    if (below(&rng, 2)) in.padding = padding;
+    memset(&all, 0, sizeof all);
+    memset(&alone, 0, sizeof alone);
+    through_bags(r, &in, energy, &all, none);
+    for (b = 0; b < in.bags; b++) {
+      hfy_layer_input one = in;
+      one.bags = 1;
+      one.state_rows = one.stored_rows = NULL;
+      one.state_each = state_rows[b];
+      one.stored_each = stored_rows[b];
+      one.stored = stored + at[2] * l->stored_width;
+      if (in.projected) one.projected = projected + at[2] * l->projected_width;
+      if (in.state) one.state = r->state + at[1] * l->width;
+      if (in.padding) one.padding = padding + at[2];
+      through_bags(r, &one, energy, &alone, at);
+      at[0] += state_rows[b];
+      at[1] += state_rows[b];
+      at[2] += stored_rows[b];
+      at[3] += l->heads * state_rows[b] * stored_rows[b];
+    }
+    CHECK(same_bits(all.out, alone.out, sizeof all.out) && same_bits(all.weights, alone.weights, at[3] * sizeof *all.weights));
+    CHECK(same_bits(all.stored, alone.stored, sizeof all.stored) && same_bits(all.state, alone.state, sizeof all.state));
+    CHECK(same_bits(all.projected, alone.projected, sizeof all.projected));
+    CHECK(same_bits(all.steps, alone.steps, sizeof all.steps) && same_bits(all.status, alone.status, sizeof all.status));
+    CHECK(same_bits(all.energy, alone.energy, sizeof all.energy));
+    near_all(all.params, alone.params, r->params, 4000 * REAL_EPS);
+    if (check_errors)
+      printf("    case %d: kind %d, trained %d, static %d, widths %d %d %d %d, extra steps %d\n", i, (int)l->sep.kind, (int)l->queries,
+             l->static_state, (int)l->width, (int)l->stored_width, (int)l->projected_width, (int)l->value_width, (int)l->extra_steps);
+  }
+}
+
+/* Sizes and numbers at their ends: steps without end need no tape, or are refused; a position that sees itself alone;
+   scratch of a folded bag does not grow with its rows. */
+TEST(ends_of_ranges) {
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(37);
+  size_t i, peak[2];
+  ragged(r, 1);
+  draw(r, &rng);
+  r->layer.tol = 1e-3;
+  r->layer.extra_steps = SIZE_MAX / 8 + 1;
+  r->in.tape_reals = 16 * REALS;
+  CHECK_FAILS(hfy_layer_tape(&r->layer, &r->in, &r->tape_reals, &r->work), HFY_ERR_ARG, &r->work, "layer->extra_steps is");
+  CHECK_FAILS(hfy_layer_forward(&r->layer, r->param, &r->in, r->out, r->tape, NULL, &r->work), HFY_ERR_ARG, &r->work,
+              "it should be smaller: no tape is so long");
+  CHECK(all_are(r->out, r->outs, 0) && all_are(r->tape, COUNT(r->tape), 0));
+  CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, r->out, NULL, NULL, &r->work) == HFY_OK);
+  ragged(r, 0);
+  r->layer.flags = HFY_LAYER_GAUSSIAN;
+  r->layer.positions = 5;
+  draw(r, &rng);
+  for (i = 0; i < r->entries; i++) { /* row 0 is at -1 */
+    if (!strcmp(r->table[i].name, "mu")) r->param[r->table[i].offset] = -1;
+    if (!strcmp(r->table[i].name, "sigma")) r->param[r->table[i].offset] = (hfy_real)(0.25 / REAL_MAX);
+  }
+  r->grad.params = r->d_param;
+  run(r, r->out, &r->grad);
+  for (i = 0; i < r->params; i++) CHECK(fabs((double)r->d_param[i]) <= REAL_MAX);
+  for (i = 0; i < 2; i++) {
+    clear(r);
+    r->layer.width = r->layer.heads = 4;
+    r->layer.queries = 1;
+    r->layer.head_width = 16;
+    r->layer.norm_stored = r->layer.norm_projected = HFY_LAYER_RAW;
+    r->in.bags = 1;
+    r->in.stored = r->stored;
+    r->in.stored_each = REALS / 4 >> i;
+    CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, r->out, NULL, NULL, &r->work) == HFY_OK);
+    peak[i] = r->work.peak;
+  }
+  CHECK(peak[0] == peak[1] && peak[0] < 131072);
+}
+
 TEST(lookup_is_plain) {
   static hfy_real out[REALS], d_state[REALS];
   rig *r = &rigs;
@@ -1454,6 +1663,16 @@ TEST(reports) {
     }
     if (check_errors) break;
   }
+  for (i = 0; i < 2; i++) { /* trained states and memories once, not for each bag */
+    const hfy_layer_report some = {i ? NULL : q, i ? k : NULL, i ? v : NULL, NULL, NULL, NULL, NULL};
+    ragged(r, i);
+    *(i ? &r->layer.memories : &r->layer.queries) = 2;
+    draw(r, &rng);
+    fill(q, REALS, 7), fill(k, REALS, 7), fill(v, REALS, 7);
+    CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, out, NULL, &some, &r->work) == HFY_OK);
+    CHECK(all_are(q + 8 - 8 * i, 16, 7) && all_are(k + 8 * i, 16, 7) && all_are(v + 8 * i, 16, 7));
+    CHECK(!all_are(i ? k : q, 1, 7) && (!i || !all_are(v + 7, 1, 7)));
+  }
 }
 
 TEST(bad_layers) {
@@ -1883,6 +2102,9 @@ int main(int argc, char **argv) {
   RUN(bag_by_bag);
   RUN(a_row_is_alone_in_its_bag);
   RUN(folded_is_plain);
+  RUN(static_states);
+  RUN(bags_of_any_size);
+  RUN(ends_of_ranges);
   RUN(lookup_is_plain);
   RUN(fixed_points);
   RUN(without_weights_a_net);
