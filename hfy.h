@@ -6074,6 +6074,7 @@ enum { HFY_SIMD_SEGMENT_ = 32768 }; /* elements before a whole-number dot moves 
 enum { HFY_SIMD_GROUP_ = 8 };       /* queries of a panel */
 enum { HFY_SIMD_PAD_ = 64 };        /* bytes read behind a row at most: there behind the last one, 0 in a query */
 enum { HFY_SIMD_TILE_ = 32 };       /* the most rows of a tile; rows of a block of first directions */
+enum { HFY_SIMD_ROUGH_ = 64 };      /* two products of a row's byte with 0 .. 128 fit in 16 bits: 2 * 128 * 127 < 2^15 */
 enum { HFY_SIMD_FIRST_ = 32 };      /* directions of a block: four of row i at 4 i, the next four 4 TILE bytes behind */
 
 /* A query in whole numbers, zeros behind it up to a multiple of HFY_SIMD_PAD_ elements. */
@@ -6081,6 +6082,7 @@ typedef struct hfy_simd_wide_ {
   size_t dim;
   const int16_t *whole;
   const unsigned char *high, *low; /* whole = 256 (high - 128) + low; read by kernels with planes only */
+  const unsigned char *rough;      /* in steps of its own, ROUGH more than they are: 0 .. 2 ROUGH */
 } hfy_simd_wide_;
 
 /* The upper bound of a row's score is  (dot - offset) row_scale scale + shift + row_error near + row_spread rest +
@@ -6100,17 +6102,32 @@ typedef struct hfy_simd_int8_ {
   /* out[i] = <row i, q> + the planes' 32768 sum; row list[i], or row i for a list of NULL */
   void (*dot)(const signed char *rows, size_t stride, const size_t *list, size_t count, const hfy_simd_wide_ *q,
               double *out);
+  /* out[i] = <row list[i], q.rough>, q.dim <= SEGMENT; NULL: no sooner than dot */
+  void (*rough)(const signed char *rows, const size_t *list, size_t count, const hfy_simd_wide_ *q, int32_t *out);
+  /* |x times both units - scale row|^2, in any order */
+  double (*off)(const hfy_real *x, const signed char *row, size_t dim, const double unit[2], double scale);
   /* packs up to `rows` rows into tile: word w of row i at w*rows + i; room: ceil(dim/64) * 64 * rows * 4/step */
   void (*pack)(const signed char *rows, size_t stride, size_t count, size_t dim, void *tile);
   /* out[j*rows + i] = <row i, query j> (plus offset) for the GROUP queries of a panel: words at w*GROUP + j */
   void (*tile)(const void *tile, const int32_t *panel, size_t words, int32_t *out);
-  /* bit i: row i of a tile passes; row: scales, errors, spreads, means (NULL: none); up: their bounds go there, room
-     for 8 more; or NULL */
+  /* bit i: row i of a tile passes; row: scales, errors, spreads, means; up: their bounds go there, room for 8 more; or
+     NULL */
   uint32_t (*pass)(const int32_t *dots, const float *const row[4], size_t count, const hfy_simd_bound_ *bound,
                    double *up);
   /* out[i] = <first directions of row i, q> of whole blocks; |q| < 32640 */
   void (*sweep)(const signed char *blocks, size_t count, const int16_t *q, int32_t *out);
 } hfy_simd_int8_;
+
+/* The place of the lowest bit that is on; mask is not 0. */
+HFY_PRIVATE_ size_t hfy_simd_lowest_(uint32_t mask) {
+#ifdef HFY_GNU_
+  return (size_t)__builtin_ctz(mask);
+#else
+  size_t i = 0;
+  for (; !(mask & 1); mask >>= 1) i++;
+  return i;
+#endif
+}
 
 /* --- portable --- */
 
@@ -6130,6 +6147,16 @@ HFY_PRIVATE_ void hfy_simd_int8_dot_scalar_(const signed char *rows, size_t stri
     }
     out[i] = total;
   }
+}
+
+HFY_PRIVATE_ double hfy_simd_int8_off_scalar_(const hfy_real *x, const signed char *row, size_t dim,
+                                              const double unit[2], double scale) {
+  double squares = 0;
+  for (; dim; dim--, x++, row++) {
+    const double off = (double)*x * unit[0] * unit[1] - scale * *row;
+    squares += off * off;
+  }
+  return squares;
 }
 
 HFY_PRIVATE_ void hfy_simd_int8_pack_scalar_(const signed char *rows, size_t stride, size_t count, size_t dim,
@@ -6164,8 +6191,7 @@ HFY_PRIVATE_ uint32_t hfy_simd_int8_pass_scalar_(const int32_t *dots, const floa
   size_t i;
   for (i = 0; i < count; i++) {
     double up = (double)(dots[i] - b->offset) * (double)row[0][i] * b->scale +
-                ((double)row[1][i] * b->near + ((double)row[2][i] * b->rest + b->shift));
-    if (row[3]) up += (double)row[3][i] * b->along;
+                ((double)row[1][i] * b->near + ((double)row[2][i] * b->rest + b->shift)) + (double)row[3][i] * b->along;
     if (out) out[i] = up;
     mask |= (uint32_t)!(up < b->least) << i;
   }
@@ -6181,8 +6207,8 @@ HFY_PRIVATE_ void hfy_simd_int8_sweep_scalar_(const signed char *x, size_t count
 }
 
 static const hfy_simd_int8_ hfy_simd_int8_scalar_ = {
-  "portable", 0, 0, 2, 16, hfy_simd_int8_dot_scalar_, hfy_simd_int8_pack_scalar_, hfy_simd_int8_tile_scalar_,
-  hfy_simd_int8_pass_scalar_, hfy_simd_int8_sweep_scalar_};
+  "portable", 0, 0, 2, 16, hfy_simd_int8_dot_scalar_, NULL, hfy_simd_int8_off_scalar_, hfy_simd_int8_pack_scalar_,
+  hfy_simd_int8_tile_scalar_, hfy_simd_int8_pass_scalar_, hfy_simd_int8_sweep_scalar_};
 
 #if HFY_SIMD_HAS_(HFY_ISAS_AVX2 | HFY_ISAS_AVX512) && defined(HFY_GNU_) && defined(__x86_64__)
 #define HFY_SIMD_INT8_X86_
@@ -6249,6 +6275,52 @@ HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_dot_avx2_(const signed char *rows
   }
 }
 
+HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_rough_avx2_(const signed char *rows, const size_t *list, size_t count,
+                                                           const hfy_simd_wide_ *q, int32_t *out) {
+  const signed char *row[4];
+  int32_t four[4];
+  size_t i, n, at, place[4];
+  int l;
+  for (i = 0; i < count; i += n) {
+    __m256i sum[4];
+    HFY_UNROLL_ for (l = 0; l < 4; l++) sum[l] = _mm256_setzero_si256();
+    n = hfy_simd_int8_four_(rows, q->dim, list, i, count, q->dim, row, place);
+    for (at = 0; at < q->dim; at += 32) {
+      const __m256i v = hfy_simd_int8_load_avx2_(q->rough + at);
+      HFY_UNROLL_ for (l = 0; l < 4; l++) {
+        const __m256i pairs = _mm256_maddubs_epi16(v, hfy_simd_int8_load_avx2_(row[l] + at));
+        sum[l] = _mm256_add_epi32(sum[l], _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+      }
+    }
+    _mm_storeu_si128((__m128i *)(void *)four, hfy_simd_int8_sums_avx2_(sum[0], sum[1], sum[2], sum[3]));
+    for (l = 0; l < (int)n; l++) out[place[l]] = four[l];
+  }
+}
+
+HFY_PRIVATE_ HFY_SIMD_AVX2_ double hfy_simd_int8_off_avx2_(const hfy_real *x, const signed char *row, size_t dim,
+                                                           const double unit[2], double scale) {
+  __m256d sum[2] = {_mm256_setzero_pd(), _mm256_setzero_pd()};
+  double lane[4];
+  size_t d, l;
+  for (d = 0; d + 8 <= dim; d += 8)
+    HFY_UNROLL_ for (l = 0; l < 2; l++) {
+#ifdef HFY_DOUBLE
+      const __m256d key = _mm256_loadu_pd(x + d + 4 * l);
+#else
+      const __m256d key = _mm256_cvtps_pd(_mm_loadu_ps(x + d + 4 * l));
+#endif
+      const __m256d scaled = _mm256_mul_pd(_mm256_mul_pd(key, _mm256_set1_pd(unit[0])), _mm256_set1_pd(unit[1]));
+      __m256d off;
+      int32_t four;
+      memcpy(&four, row + d + 4 * l, sizeof four);
+      off = _mm256_cvtepi32_pd(_mm_cvtepi8_epi32(_mm_cvtsi32_si128(four)));
+      off = _mm256_fnmadd_pd(off, _mm256_set1_pd(scale), scaled);
+      sum[l] = _mm256_fmadd_pd(off, off, sum[l]);
+    }
+  _mm256_storeu_pd(lane, _mm256_add_pd(sum[0], sum[1]));
+  return lane[0] + lane[1] + lane[2] + lane[3] + hfy_simd_int8_off_scalar_(x + d, row + d, dim - d, unit, scale);
+}
+
 HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_pack_avx2_(const signed char *rows, size_t stride, size_t count,
                                                           size_t dim, void *tile) {
   unsigned char *out = (unsigned char *)tile;
@@ -6297,18 +6369,20 @@ HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_tile_avx2_(const void *tile, cons
 
 HFY_PRIVATE_ HFY_SIMD_AVX2_ uint32_t hfy_simd_int8_pass_avx2_(const int32_t *dots, const float *const row[4],
                                                               size_t count, const hfy_simd_bound_ *b, double *out) {
+  const float *const scale = row[0], *const error = row[1], *const spread = row[2], *const mean = row[3];
+  const hfy_simd_bound_ bound = *b; /* which no store can change */
   uint32_t mask = 0;
   size_t i;
   for (i = 0; i < count; i += 4) {
-    __m128i dot = _mm_sub_epi32(_mm_loadu_si128((const __m128i *)(const void *)(dots + i)), _mm_set1_epi32(b->offset));
-    __m256d up = _mm256_mul_pd(_mm256_cvtepi32_pd(dot), _mm256_cvtps_pd(_mm_loadu_ps(row[0] + i)));
-    __m256d more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(row[2] + i)), _mm256_set1_pd(b->rest),
-                                   _mm256_set1_pd(b->shift));
-    more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(row[1] + i)), _mm256_set1_pd(b->near), more);
-    if (row[3]) more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(row[3] + i)), _mm256_set1_pd(b->along), more);
-    up = _mm256_fmadd_pd(up, _mm256_set1_pd(b->scale), more);
+    __m128i dot = _mm_sub_epi32(_mm_loadu_si128((const __m128i *)(const void *)(dots + i)), _mm_set1_epi32(bound.offset));
+    __m256d up = _mm256_mul_pd(_mm256_cvtepi32_pd(dot), _mm256_cvtps_pd(_mm_loadu_ps(scale + i)));
+    __m256d more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(spread + i)), _mm256_set1_pd(bound.rest),
+                                   _mm256_set1_pd(bound.shift));
+    more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(error + i)), _mm256_set1_pd(bound.near), more);
+    more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(mean + i)), _mm256_set1_pd(bound.along), more);
+    up = _mm256_fmadd_pd(up, _mm256_set1_pd(bound.scale), more);
     if (out) _mm256_storeu_pd(out + i, up);
-    mask |= (uint32_t)_mm256_movemask_pd(_mm256_cmp_pd(up, _mm256_set1_pd(b->least), _CMP_NLT_UQ)) << i;
+    mask |= (uint32_t)_mm256_movemask_pd(_mm256_cmp_pd(up, _mm256_set1_pd(bound.least), _CMP_NLT_UQ)) << i;
   }
   return count < 32 ? mask & (((uint32_t)1 << count) - 1) : mask;
 }
@@ -6332,8 +6406,8 @@ HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_sweep_avx2_(const signed char *x,
 }
 
 static const hfy_simd_int8_ hfy_simd_int8_avx2_ = {
-  "avx2", 0, 0, 2, 16, hfy_simd_int8_dot_avx2_, hfy_simd_int8_pack_avx2_, hfy_simd_int8_tile_avx2_,
-  hfy_simd_int8_pass_avx2_, hfy_simd_int8_sweep_avx2_};
+  "avx2", 0, 0, 2, 16, hfy_simd_int8_dot_avx2_, hfy_simd_int8_rough_avx2_, hfy_simd_int8_off_avx2_,
+  hfy_simd_int8_pack_avx2_, hfy_simd_int8_tile_avx2_, hfy_simd_int8_pass_avx2_, hfy_simd_int8_sweep_avx2_};
 
 #if HFY_SIMD_HAS_(HFY_ISAS_AVX512)
 /* --- AVX-512 with VNNI --- */
@@ -6433,25 +6507,27 @@ HFY_PRIVATE_ HFY_SIMD_VNNI_ void hfy_simd_int8_tile_vnni_(const void *tile, cons
 
 HFY_PRIVATE_ HFY_SIMD_VNNI_ uint32_t hfy_simd_int8_pass_vnni_(const int32_t *dots, const float *const row[4],
                                                               size_t count, const hfy_simd_bound_ *b, double *out) {
+  const float *const scale = row[0], *const error = row[1], *const spread = row[2], *const mean = row[3];
+  const hfy_simd_bound_ bound = *b; /* which no store can change */
   uint32_t mask = 0;
   size_t i;
   for (i = 0; i < count; i += 8) {
-    __m256i dot = _mm256_sub_epi32(hfy_simd_int8_load_avx2_(dots + i), _mm256_set1_epi32(b->offset));
-    __m512d up = _mm512_mul_pd(_mm512_cvtepi32_pd(dot), _mm512_cvtps_pd(_mm256_loadu_ps(row[0] + i)));
-    __m512d more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(row[2] + i)), _mm512_set1_pd(b->rest),
-                                   _mm512_set1_pd(b->shift));
-    more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(row[1] + i)), _mm512_set1_pd(b->near), more);
-    if (row[3]) more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(row[3] + i)), _mm512_set1_pd(b->along), more);
-    up = _mm512_fmadd_pd(up, _mm512_set1_pd(b->scale), more);
+    __m256i dot = _mm256_sub_epi32(hfy_simd_int8_load_avx2_(dots + i), _mm256_set1_epi32(bound.offset));
+    __m512d up = _mm512_mul_pd(_mm512_cvtepi32_pd(dot), _mm512_cvtps_pd(_mm256_loadu_ps(scale + i)));
+    __m512d more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(spread + i)), _mm512_set1_pd(bound.rest),
+                                   _mm512_set1_pd(bound.shift));
+    more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(error + i)), _mm512_set1_pd(bound.near), more);
+    more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(mean + i)), _mm512_set1_pd(bound.along), more);
+    up = _mm512_fmadd_pd(up, _mm512_set1_pd(bound.scale), more);
     if (out) _mm512_storeu_pd(out + i, up);
-    mask |= (uint32_t)_mm512_cmp_pd_mask(up, _mm512_set1_pd(b->least), _CMP_NLT_UQ) << i;
+    mask |= (uint32_t)_mm512_cmp_pd_mask(up, _mm512_set1_pd(bound.least), _CMP_NLT_UQ) << i;
   }
   return count < 32 ? mask & (((uint32_t)1 << count) - 1) : mask;
 }
 
 static const hfy_simd_int8_ hfy_simd_int8_vnni_ = {
-  "avx512vnni", 1, 128, 4, 32, hfy_simd_int8_dot_vnni_, hfy_simd_int8_pack_vnni_, hfy_simd_int8_tile_vnni_,
-  hfy_simd_int8_pass_vnni_, hfy_simd_int8_sweep_avx2_};
+  "avx512vnni", 1, 128, 4, 32, hfy_simd_int8_dot_vnni_, hfy_simd_int8_rough_avx2_, hfy_simd_int8_off_avx2_,
+  hfy_simd_int8_pack_vnni_, hfy_simd_int8_tile_vnni_, hfy_simd_int8_pass_vnni_, hfy_simd_int8_sweep_avx2_};
 #endif
 #undef HFY_SIMD_AVX2_
 #undef HFY_SIMD_VNNI_
@@ -6522,7 +6598,7 @@ HFY_PRIVATE_ HFY_SIMD_WIDE_ size_t hfy_simd_near_wide_(const uint32_t *d, size_t
     unsigned found = _mm512_mask_cmple_epu32_mask(there, _mm512_maskz_loadu_epi32(there, d + i), edge);
     for (; found; found &= found - 1) {
       if (count == room) return room + 1;
-      nearby[count++] = i + (size_t)__builtin_ctz(found);
+      nearby[count++] = i + hfy_simd_lowest_(found);
     }
   }
   return count;
@@ -9156,7 +9232,8 @@ typedef struct hfy_index_one_ {
   double top;                  /* the kth best lower bound of theta */
   double best[HFY_INDEX_FEW_]; /* the best of them, descending */
   hfy_simd_bound_ early;       /* by the prefix */
-  hfy_simd_wide_ wide;         /* then rows are bounded as a whole by this, */
+  hfy_simd_bound_ rough;       /* then of rows as a whole: by few levels, */
+  hfy_simd_wide_ wide;         /* and then by this, */
   size_t waiting[HFY_INDEX_WAITING_], waits; /* a few at a time */
   const hfy_real *q, *bias;    /* the caller's: its state, its bias or NULL */
   size_t visible;              /* and how many rows it sees */
@@ -9191,7 +9268,7 @@ typedef struct hfy_index_scratch_ {
   int32_t *out;   /* GROUP x TILE */
   hfy_index_one_ *one;
   size_t *slot;   /* which of them is the query in place j */
-  unsigned char *wides;  /* of the queries of a batch: whole, high, low */
+  unsigned char *wides;  /* of the queries of a batch: whole, high, low, rough */
   int deep, packed;      /* prefixes go before rows; the rows at hand are in tile */
   uint32_t fetched;      /* those of them that were sent for as a whole */
   float both[HFY_SIMD_TILE_]; /* their errors and spreads, where those count together */
@@ -9236,30 +9313,16 @@ HFY_COLD_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index_seek_ *se
   s->panel = HFY_TAKE_(arena, int32_t, hfy_base_times_(shared, padded / 2));
   s->tile = hfy_base_take_(arena, shared ? padded : 0, HFY_SIMD_TILE_ * 2);
   s->out = HFY_TAKE_(arena, int32_t, shared ? (size_t)2 * HFY_SIMD_GROUP_ * HFY_SIMD_TILE_ : 0);
-  s->wides = HFY_TAKE_(arena, unsigned char, prefix ? hfy_base_times_(shared, 4 * padded) : 0);
+  s->wides = HFY_TAKE_(arena, unsigned char, prefix ? hfy_base_times_(shared, 5 * padded) : 0);
   s->one = HFY_TAKE_(arena, hfy_index_one_, shared);
   s->slot = HFY_TAKE_(arena, size_t, shared);
 }
 
 /* Does key x still lie as near to its copy as the build measured?   (math 13.7) */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ int hfy_index_holds_(const hfy_index_seek_ *seek, const hfy_real *x, size_t row) {
+HFY_PRIVATE_ int hfy_index_holds_(const hfy_index_seek_ *seek, const hfy_real *x, size_t row) {
   const size_t dim = seek->index->dim;
-  const signed char *copy = seek->view.rows + row * dim;
-  const double scale = (double)seek->view.scale[row], far = (double)seek->view.error[row];
-  const double a = seek->unit.a, b = seek->unit.b;
-  double lane[8] = {0}, squares = 0;
-  size_t d, l;
-  for (d = 0; d + 8 <= dim; d += 8)
-    for (l = 0; l < 8; l++) {
-      double off = (double)x[d + l] * a * b - scale * copy[d + l];
-      lane[l] += off * off;
-    }
-  for (l = 0; l < 8; l++) squares += lane[l];
-  for (; d < dim; d++) {
-    double off = (double)x[d] * a * b - scale * copy[d];
-    squares += off * off;
-  }
-  return squares <= far * far;
+  const double far = (double)seek->view.error[row], unit[2] = {seek->unit.a, seek->unit.b};
+  return seek->int8->off(x, seek->view.rows + row * dim, dim, unit, (double)seek->view.scale[row]) <= far * far;
 }
 
 /* Starts searches over keys with an index of theirs, or (keys NULL) by the index alone. beta, width, kth and workers
@@ -9728,36 +9791,51 @@ HFY_PRIVATE_ void hfy_index_take_(const hfy_index_seek_ *seek, hfy_index_one_ *o
   hfy_index_raise_(seek, one, (double)up);
 }
 
-/* Takes in the rows that wait for their bounds as a whole. */
+/* Takes in the rows that wait for their bounds as a whole: by a rough query first, which rules out most. */
 HFY_PRIVATE_ void hfy_index_serve_(const hfy_index_seek_ *seek, hfy_index_one_ *one, const hfy_index_lift_ *raise) {
+  const hfy_index_view_ *v = &seek->view;
+  const hfy_simd_bound_ *b = &one->rough;
+  int32_t rough[HFY_INDEX_WAITING_];
   double dots[HFY_INDEX_WAITING_];
-  size_t i;
-  if (!one->waits) return;
-  seek->int8->dot(seek->view.rows, seek->index->dim, one->waiting, one->waits, &one->wide, dots);
-  for (i = 0; i < one->waits; i++) {
-    const size_t row = one->waiting[i];
-    if (seek->int8->planes) dots[i] -= 32768 * (double)seek->view.sum[row];
-    hfy_index_take_(seek, one, dots[i], row, raise);
-  }
+  size_t *waiting = one->waiting, i, left = one->waits;
   one->waits = 0;
+  if (left && seek->int8->rough) {
+    seek->int8->rough(v->rows, waiting, left, &one->wide, rough);
+    for (i = 0; i < left; i++) {
+      const size_t row = waiting[i];
+      const double up = (double)(rough[i] - HFY_SIMD_ROUGH_ * v->sum[row]) * (double)v->scale[row] * b->scale +
+                        ((double)v->error[row] * b->near + ((double)v->spread[row] * b->rest + b->shift));
+      waiting[one->waits] = row;
+      one->waits += !(up < one->bound.least);
+    }
+    left = one->waits;
+    one->waits = 0;
+  }
+  if (!left) return;
+  seek->int8->dot(v->rows, seek->index->dim, waiting, left, &one->wide, dots);
+  for (i = 0; i < left; i++) {
+    if (seek->int8->planes) dots[i] -= 32768 * (double)v->sum[waiting[i]];
+    hfy_index_take_(seek, one, dots[i], waiting[i], raise);
+  }
 }
 
 /* The rows of a tile that passed. */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_index_hits_(const hfy_index_seek_ *seek, hfy_index_one_ *one, uint32_t mask,
                                                      const int32_t *dots, size_t row, hfy_index_scratch_ *s) {
   const size_t dim = seek->index->dim;
-  uint32_t fresh = mask & ~s->fetched;
+  const uint32_t fresh = mask & ~s->fetched;
   size_t at;
   s->fetched |= mask;
-  for (; mask; row++, dots++, mask >>= 1, fresh >>= 1) {
-    if (!(mask & 1)) continue;
+  for (; mask; mask &= mask - 1) {
+    const size_t i = hfy_simd_lowest_(mask);
     if (!s->deep) {
-      hfy_index_take_(seek, one, (double)(*dots - one->bound.offset), row, &s->raise);
+      hfy_index_take_(seek, one, (double)(dots[i] - one->bound.offset), row + i, &s->raise);
       continue;
     }
     s->passed++;
-    one->waiting[one->waits++] = row;
-    for (at = 0; fresh & 1 && at < dim && at < 4096; at += 64) HFY_PREFETCH_L2_(seek->view.rows + row * dim + at);
+    one->waiting[one->waits++] = row + i;
+    for (at = 0; (fresh >> i & 1) && at < dim && at < 4096; at += 64)
+      HFY_PREFETCH_L2_(seek->view.rows + (row + i) * dim + at);
     if (one->waits == HFY_INDEX_WAITING_) hfy_index_serve_(seek, one, &s->raise);
   }
 }
@@ -9830,18 +9908,27 @@ HFY_COLD_ void hfy_index_aim_prefixes_(const hfy_index_seek_ *seek, hfy_index_on
   }
 }
 
-/* And one at rows, for what prefixes leave. */
+/* And one at rows, for what prefixes leave: by few levels and by many. */
 HFY_PRIVATE_ void hfy_index_aim_wide_(const hfy_index_seek_ *seek, hfy_index_one_ *one, hfy_index_scratch_ *s) {
   const size_t dim = seek->index->dim, padded = hfy_index_padded_(dim);
-  unsigned char *wides = s->wides + (size_t)(one - s->one) * 4 * padded;
+  unsigned char *wides = s->wides + (size_t)(one - s->one) * 5 * padded;
   hfy_index_scratch_ own = *s;
   hfy_index_level_ level;
+  double off;
+  size_t d;
+  one->rough.scale = hfy_index_quantise_(s->q, dim, HFY_SIMD_ROUGH_, s->whole, NULL, NULL);
+  hfy_index_rest_(seek, one->rough.scale, s, &one->rough.shift, &off, &one->rough.rest);
+  one->rough.shift += off + s->about;
+  one->rough.near = s->norm * (1 + 1e-13);
   own.whole = (int16_t *)(void *)wides;
   own.high = wides + 2 * padded;
   own.low = wides + 3 * padded;
+  memset(wides + 4 * padded, 0, padded);
+  for (d = 0; d < dim; d++) wides[4 * padded + d] = (unsigned char)(s->whole[d] + HFY_SIMD_ROUGH_);
   hfy_index_begin_level_(seek, s->q, dim, &own, &level);
   memcpy(s->whole, own.whole, dim * sizeof *own.whole);
   one->wide = level.q;
+  one->wide.rough = wides + 4 * padded;
   one->bound.scale = level.step;
 }
 
@@ -9962,7 +10049,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_index_group_(const hfy_index_seek_ *see
   const hfy_index_view_ *v = &seek->view;
   const size_t dim = s->deep ? seek->index->prefix : seek->index->dim;
   const size_t parts = s->deep && seek->int8->step == 4 ? 2 : 1;
-  const float *rows[4] = {v->scale + from, v->error + from, v->spread + from, NULL};
+  const float *rows[4] = {v->scale + from, v->error + from, v->spread + from, v->scale + from}; /* no means: along is 0 */
   uint32_t mask[HFY_SIMD_GROUP_] = {0}, any = 0;
   int plain[HFY_SIMD_GROUP_];
   size_t l;
