@@ -6102,8 +6102,9 @@ typedef struct hfy_simd_int8_ {
   /* out[i] = <row i, q> + the planes' 32768 sum; row list[i], or row i for a list of NULL */
   void (*dot)(const signed char *rows, size_t stride, const size_t *list, size_t count, const hfy_simd_wide_ *q,
               double *out);
-  /* out[i] = <row list[i], q.rough>, q.dim <= SEGMENT; NULL: no sooner than dot */
-  void (*rough)(const signed char *rows, const size_t *list, size_t count, const hfy_simd_wide_ *q, int32_t *out);
+  /* the same with q->rough, without planes; NULL: no sooner */
+  void (*rough)(const signed char *rows, size_t stride, const size_t *list, size_t count, const hfy_simd_wide_ *q,
+                double *out);
   /* |x times both units - scale row|^2, in any order */
   double (*off)(const hfy_real *x, const signed char *row, size_t dim, const double unit[2], double scale);
   /* packs up to `rows` rows into tile: word w of row i at w*rows + i; room: ceil(dim/64) * 64 * rows * 4/step */
@@ -6251,8 +6252,10 @@ HFY_PRIVATE_ HFY_SIMD_AVX2_ __m128i hfy_simd_int8_sums_avx2_(__m256i a, __m256i 
   return _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
 }
 
-HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_dot_avx2_(const signed char *rows, size_t stride, const size_t *list,
-                                                         size_t count, const hfy_simd_wide_ *q, double *out) {
+/* By whole, or by rough. */
+HFY_PRIVATE_ HFY_SIMD_AVX2_ inline void hfy_simd_int8_dots_avx2_(const signed char *rows, size_t stride,
+                                                                 const size_t *list, size_t count,
+                                                                 const hfy_simd_wide_ *q, double *out, int rough) {
   const signed char *row[4];
   double four[4];
   size_t i, n, at, end, place[4];
@@ -6263,10 +6266,13 @@ HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_dot_avx2_(const signed char *rows
     for (at = 0; at < q->dim;) {
       __m256i sum[4];
       HFY_UNROLL_ for (l = 0; l < 4; l++) sum[l] = _mm256_setzero_si256();
-      for (end = at + hfy_base_min_(q->dim - at, HFY_SIMD_SEGMENT_); at < end; at += 16) {
-        const __m256i v = hfy_simd_int8_load_avx2_(q->whole + at);
-        HFY_UNROLL_ for (l = 0; l < 4; l++)
-          sum[l] = _mm256_add_epi32(sum[l], _mm256_madd_epi16(v, hfy_simd_int8_widen_avx2_(row[l] + at)));
+      for (end = at + hfy_base_min_(q->dim - at, HFY_SIMD_SEGMENT_); at < end; at += rough ? 32 : 16) {
+        const __m256i v = hfy_simd_int8_load_avx2_(rough ? (const void *)(q->rough + at) : q->whole + at);
+        HFY_UNROLL_ for (l = 0; l < 4; l++) {
+          const __m256i one = rough ? _mm256_maddubs_epi16(v, hfy_simd_int8_load_avx2_(row[l] + at)) : v;
+          const __m256i other = rough ? _mm256_set1_epi16(1) : hfy_simd_int8_widen_avx2_(row[l] + at);
+          sum[l] = _mm256_add_epi32(sum[l], _mm256_madd_epi16(one, other));
+        }
       }
       total = _mm256_add_pd(total, _mm256_cvtepi32_pd(hfy_simd_int8_sums_avx2_(sum[0], sum[1], sum[2], sum[3])));
     }
@@ -6275,26 +6281,14 @@ HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_dot_avx2_(const signed char *rows
   }
 }
 
-HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_rough_avx2_(const signed char *rows, const size_t *list, size_t count,
-                                                           const hfy_simd_wide_ *q, int32_t *out) {
-  const signed char *row[4];
-  int32_t four[4];
-  size_t i, n, at, place[4];
-  int l;
-  for (i = 0; i < count; i += n) {
-    __m256i sum[4];
-    HFY_UNROLL_ for (l = 0; l < 4; l++) sum[l] = _mm256_setzero_si256();
-    n = hfy_simd_int8_four_(rows, q->dim, list, i, count, q->dim, row, place);
-    for (at = 0; at < q->dim; at += 32) {
-      const __m256i v = hfy_simd_int8_load_avx2_(q->rough + at);
-      HFY_UNROLL_ for (l = 0; l < 4; l++) {
-        const __m256i pairs = _mm256_maddubs_epi16(v, hfy_simd_int8_load_avx2_(row[l] + at));
-        sum[l] = _mm256_add_epi32(sum[l], _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
-      }
-    }
-    _mm_storeu_si128((__m128i *)(void *)four, hfy_simd_int8_sums_avx2_(sum[0], sum[1], sum[2], sum[3]));
-    for (l = 0; l < (int)n; l++) out[place[l]] = four[l];
-  }
+HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_dot_avx2_(const signed char *rows, size_t stride, const size_t *list,
+                                                         size_t count, const hfy_simd_wide_ *q, double *out) {
+  hfy_simd_int8_dots_avx2_(rows, stride, list, count, q, out, 0);
+}
+
+HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_rough_avx2_(const signed char *rows, size_t stride, const size_t *list,
+                                                           size_t count, const hfy_simd_wide_ *q, double *out) {
+  hfy_simd_int8_dots_avx2_(rows, stride, list, count, q, out, 1);
 }
 
 HFY_PRIVATE_ HFY_SIMD_AVX2_ double hfy_simd_int8_off_avx2_(const hfy_real *x, const signed char *row, size_t dim,
@@ -8550,13 +8544,6 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_dot_(double sum, const hfy_real
   return sum;
 }
 
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_square_(const double *x, size_t n) {
-  double sum = 0;
-  size_t d;
-  for (d = 0; d < n; d++) sum += x[d] * x[d];
-  return sum;
-}
-
 /* x ~ step * whole numbers, at most `levels` in size. Returns step; 0: all too small. With `bytes` (127 levels) they go
    there too, their sum into *sum, and step is rounded to float. */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_quantise_(const double *x, size_t n, double levels, int16_t *whole,
@@ -8763,7 +8750,7 @@ HFY_COLD_ void hfy_index_mean_(hfy_index_build_ *b) {
   double typical;
   for (t = 0; t < b->samples; t++) {
     hfy_index_widen_(b, hfy_index_sampled_(b, t));
-    b->norm[t] = b->sorted[t] = sqrt(hfy_index_square_(b->wide, b->dim));
+    b->norm[t] = b->sorted[t] = sqrt(hfy_linalg_dot_(b->wide, b->wide, b->dim));
   }
   typical = hfy_base_kth_largest_(b->sorted, b->samples, (b->samples + 1) / 2);
   for (d = 0; d < b->dim; d++) b->total[d] = 0;
@@ -8956,7 +8943,7 @@ HFY_COLD_ void hfy_index_fill_prefix_(const hfy_index_build_ *b, size_t from, si
     for (t = 0; t < n; t++) {
       hfy_real *y = b->tile + t * dim;
       along[t] = hfy_index_deflate_(b, from + t, view->c_mean + from + t, y);
-      norm[t] = hfy_sim_norm_(hfy_index_square_(b->wide, dim), dim);
+      norm[t] = hfy_sim_norm_(hfy_linalg_dot_(b->wide, b->wide, dim), dim);
       start[t] = hfy_sim_norm_(hfy_index_dot_(0, y, y, dim), dim);
     }
     b->simd->dot(view->basis, dim, r, b->tile, dim, n, dim, b->coef, r);
@@ -9259,6 +9246,8 @@ typedef struct hfy_index_scratch_ {
   double norm, about;        /* |q|; what underflow, and the rounding of what is beside the dot, can add */
   double beside, own;        /* that, and what a row's own counts */
   double *dots;              /* workers x CHUNK */
+  hfy_real *lower;           /* without keys: of all rows, lower bounds of theta; */
+  double most;               /* both ends lie within this, and NaN becomes it */
   size_t directions;         /* the first of them, or all */
   hfy_real *off, *y;         /* dim, prefix: the query (a group of them) beside the directions and along them */
   double *wide;              /* prefix: y again */
@@ -9397,7 +9386,7 @@ HFY_PRIVATE_ int hfy_index_aim_(const hfy_index_seek_ *seek, const hfy_real *q, 
   for (d = 0; d < dim; d++)
     s->q[d] = (seek->sim == HFY_SIM_EUCLIDEAN ? s->q[d] : (double)q[d]) * unit.a * unit.b;
   s->exponent += moved;
-  s->norm = hfy_sim_norm_(hfy_index_square_(s->q, dim), dim);
+  s->norm = hfy_sim_norm_(hfy_linalg_dot_(s->q, s->q, dim), dim);
   both = seek->index->exponent + s->exponent;
   s->about = ldexp(4 * ((double)dim + 64) * HFY_REAL_MIN_, -both);
   if (seek->sim != HFY_SIM_DOT && !hfy_index_aim_sim_(seek, q, s)) return 0;
@@ -9423,6 +9412,7 @@ HFY_PRIVATE_ hfy_real hfy_index_theta_(const hfy_index_seek_ *seek, double bound
     } else {
       const int outer = (bound > 0) == (side > 0);
       bound *= own / norm;
+      if (seek->keyless) bound *= outer ? 1.00013 : 0.99987; /* 1/|q| of any kernel */
       if (side > 0 && !outer) bound = 0;
       bound = bound * (outer || side > 0 ? 1 + 1e-14 : 1 - 5e-4) + side * 1e-300;
     }
@@ -9436,7 +9426,8 @@ HFY_PRIVATE_ double hfy_index_levels_(int planes, size_t dim) {
   return planes || most > 32639 ? 32639 : most; /* 127 * 256 + 127: two bytes with a sign */
 }
 
-/* For q^ = step * s->whole: middle = m.(q - q^), how far that may be off (about), and rest >= |q - q^|. */
+/* For q^ = step * s->whole: middle, m.(q - q^) and what is beside the dot; how far a bound may be off besides what rows
+   count (about); and rest >= |q - q^|. */
 HFY_PRIVATE_ void hfy_index_rest_(const hfy_index_seek_ *seek, double step, const hfy_index_scratch_ *s, double *middle,
                                   double *about, double *rest) {
   size_t d, dim = seek->index->dim;
@@ -9447,8 +9438,8 @@ HFY_PRIVATE_ void hfy_index_rest_(const hfy_index_seek_ *seek, double step, cons
     along += (double)seek->view.mean[d] * r;
   }
   *rest = hfy_sim_norm_(squares, dim) + 8 * DBL_EPSILON * s->norm;
-  *middle = along;
-  *about = m * (8 * DBL_EPSILON * s->norm + ((double)dim + 8) * DBL_EPSILON * *rest);
+  *middle = along + s->beside;
+  *about = m * (8 * DBL_EPSILON * s->norm + ((double)dim + 8) * DBL_EPSILON * *rest) + s->about;
   *rest *= 1 + 1e-13;
 }
 
@@ -9461,7 +9452,7 @@ typedef struct hfy_index_level_ {
   const int32_t *sum;
   hfy_simd_wide_ q;
   double step, A, B, C, shift, planes, own;
-  double middle, about; /* rows: shift's two parts, what moves a bound and what widens it */
+  double fall; /* rows: of a lower bound, what shift is of an upper one */
   hfy_index_power_ unit;
 } hfy_index_level_;
 
@@ -9494,8 +9485,8 @@ typedef struct hfy_index_spans_ {
   const hfy_real *bias;
   const size_t *list;
   size_t n, span;
-  hfy_real *upper;
-  double *dots;
+  hfy_real *upper, *lower;
+  double *dots, most;
 } hfy_index_spans_;
 
 /* Bounds of the dots of rows from .. from+n-1 by blocks, from a multiple of TILE, n <= CHUNK; room for 8 more. */
@@ -9563,6 +9554,13 @@ HFY_PRIVATE_ void hfy_index_span_(void *context, size_t task) {
                         : hfy_sim_theta_(beta, up * unit.a * unit.b, t->bias, row, over);
       if (!t->list || theta < t->upper[row]) t->upper[row] = theta;
     }
+    for (i = from; t->lower && i < from + now; i++) {
+      const double middle = (dots[i - from] - l->planes * (double)l->sum[i]) * (double)l->scale[i] * l->step;
+      const double reach = (double)l->a[i] * l->A + ((double)l->b[i] * l->B - l->fall);
+      const double low = (double)hfy_index_theta_(seek, middle - reach, l->own, -1, &unit, NULL, i);
+      t->lower[i] = (hfy_real)(low >= -t->most ? low : -t->most);
+      t->upper[i] = (hfy_real)((double)t->upper[i] <= t->most ? (double)t->upper[i] : t->most);
+    }
   }
 }
 
@@ -9571,24 +9569,23 @@ HFY_PRIVATE_ void hfy_index_bounds_(const hfy_index_seek_ *seek, const hfy_index
                                     const size_t *list, size_t n, hfy_real *upper, hfy_index_scratch_ *s) {
   size_t tasks = hfy_base_min_(seek->workers, n / HFY_INDEX_SHARE_ + 1);
   const size_t span = (n / tasks / HFY_SIMD_TILE_ + 1) * HFY_SIMD_TILE_;
-  hfy_index_spans_ t = {seek, l, bias, list, n, span, upper, s->dots};
+  hfy_index_spans_ t = {seek, l, bias, list, n, span, upper, s->lower, s->dots, s->most};
   hfy_base_parallel_(tasks, hfy_index_span_, &t);
 }
 
 /* The bounds of whole rows for the query aimed at.   (math 13.3) */
 HFY_COLD_ void hfy_index_level_rows_(const hfy_index_seek_ *seek, hfy_index_scratch_ *s, hfy_index_level_ *l) {
-  double middle, off;
+  double middle, about;
   hfy_index_begin_level_(seek, s->q, seek->index->dim, s, l);
-  hfy_index_rest_(seek, l->step, s, &middle, &off, &l->B);
+  hfy_index_rest_(seek, l->step, s, &middle, &about, &l->B);
   l->rows = seek->view.rows;
   l->scale = seek->view.scale;
   l->sum = seek->view.sum;
   l->a = seek->view.error;
   l->b = seek->view.spread;
   l->A = s->norm * (1 + 1e-13);
-  l->shift = middle + off + s->about + s->beside;
-  l->middle = middle + s->beside;
-  l->about = off + s->about;
+  l->shift = middle + about;
+  l->fall = middle - about;
 }
 
 /* Those of the prefix, of n queries at once: the directions are read once for all.   (math 13.4) */
@@ -9741,28 +9738,22 @@ HFY_COLD_ void hfy_index_give_up_(hfy_index_one_ *one) {
   one->bound.least = HUGE_VAL;
 }
 
-/* After the first `seen` rows: if the others are as they are, which share of them will be left? */
-HFY_COLD_ double hfy_index_left_(const hfy_index_seek_ *seek, const hfy_index_one_ *one, size_t seen,
-                                 const hfy_index_lift_ *raise) {
-  const double top = raise->to(raise, one->top, (double)one->visible / (double)seen, one->below, one->count);
-  size_t l, left = 0;
-  for (l = 0; l < one->count; l++) left += (size_t)hfy_sim_matters_(top, seek->width, (double)one->above[l]);
-  return (double)left / (double)seen;
-}
-
 /* Is the index of use to nq queries that share a pass? A row here and there costs as much as 50 of a pass over the
    keys. */
 HFY_COLD_ int hfy_index_doubt_(const hfy_index_seek_ *seek, size_t nq, size_t seen, hfy_index_scratch_ *s) {
-  double left = 0, one;
-  size_t j, n = 0;
-  for (j = 0; j < nq && s->raise.to; j++) {
-    if (s->one[j].count == SIZE_MAX || s->one[j].visible < seen) continue;
-    one = hfy_index_left_(seek, s->one + j, seen, &s->raise);
-    left += one;
-    if (one > 0.2) hfy_index_give_up_(s->one + j);
+  const hfy_index_lift_ *raise = &s->raise;
+  size_t j, l, m, left = 0, n = 0;
+  for (j = 0; j < nq && raise->to; j++) { /* if the others are as they are, which share of them will be left? */
+    hfy_index_one_ *one = s->one + j;
+    double top;
+    if (one->count == SIZE_MAX || one->visible < seen) continue;
+    top = raise->to(raise, one->top, (double)one->visible / (double)seen, one->below, one->count);
+    for (l = m = 0; l < one->count; l++) m += (size_t)hfy_sim_matters_(top, seek->width, (double)one->above[l]);
+    if (m * 5 > seen) hfy_index_give_up_(one);
+    left += m;
     n++;
   }
-  for (j = 0; j < nq && left > 0.03 * (double)n; j++) hfy_index_give_up_(s->one + j);
+  for (j = 0; j < nq && (double)left > 0.03 * (double)(n * seen); j++) hfy_index_give_up_(s->one + j);
   for (j = n = 0; j < nq; j++) n += s->one[j].count != SIZE_MAX;
   return n > 0;
 }
@@ -9795,27 +9786,24 @@ HFY_PRIVATE_ void hfy_index_take_(const hfy_index_seek_ *seek, hfy_index_one_ *o
 HFY_PRIVATE_ void hfy_index_serve_(const hfy_index_seek_ *seek, hfy_index_one_ *one, const hfy_index_lift_ *raise) {
   const hfy_index_view_ *v = &seek->view;
   const hfy_simd_bound_ *b = &one->rough;
-  int32_t rough[HFY_INDEX_WAITING_];
+  const size_t dim = seek->index->dim;
   double dots[HFY_INDEX_WAITING_];
-  size_t *waiting = one->waiting, i, left = one->waits;
+  size_t i, n = one->waits, left = 0, *row = one->waiting;
   one->waits = 0;
-  if (left && seek->int8->rough) {
-    seek->int8->rough(v->rows, waiting, left, &one->wide, rough);
-    for (i = 0; i < left; i++) {
-      const size_t row = waiting[i];
-      const double up = (double)(rough[i] - HFY_SIMD_ROUGH_ * v->sum[row]) * (double)v->scale[row] * b->scale +
-                        ((double)v->error[row] * b->near + ((double)v->spread[row] * b->rest + b->shift));
-      waiting[one->waits] = row;
-      one->waits += !(up < one->bound.least);
+  if (n && seek->int8->rough) {
+    seek->int8->rough(v->rows, dim, row, n, &one->wide, dots);
+    for (i = 0; i < n; i++) {
+      const double up = (dots[i] - HFY_SIMD_ROUGH_ * (double)v->sum[row[i]]) * (double)v->scale[row[i]] * b->scale +
+                        ((double)v->error[row[i]] * b->near + ((double)v->spread[row[i]] * b->rest + b->shift));
+      row[left] = row[i];
+      left += !(up < one->bound.least);
     }
-    left = one->waits;
-    one->waits = 0;
+    n = left;
   }
-  if (!left) return;
-  seek->int8->dot(v->rows, seek->index->dim, waiting, left, &one->wide, dots);
-  for (i = 0; i < left; i++) {
-    if (seek->int8->planes) dots[i] -= 32768 * (double)v->sum[waiting[i]];
-    hfy_index_take_(seek, one, dots[i], waiting[i], raise);
+  if (n) seek->int8->dot(v->rows, dim, row, n, &one->wide, dots);
+  for (i = 0; i < n; i++) {
+    if (seek->int8->planes) dots[i] -= 32768 * (double)v->sum[row[i]];
+    hfy_index_take_(seek, one, dots[i], row[i], raise);
   }
 }
 
@@ -9840,35 +9828,23 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_index_hits_(const hfy_index_seek_ *seek
   }
 }
 
-/* Aims a batch's query at rows, by bytes. */
-HFY_PRIVATE_ void hfy_index_aim_rows_(const hfy_index_seek_ *seek, hfy_index_one_ *one, int32_t *panel,
-                                      hfy_index_scratch_ *s) {
-  const size_t dim = seek->index->dim, step = seek->int8->step;
-  size_t d;
-  one->bound.scale = hfy_index_quantise_(s->q, dim, 127, s->whole, NULL, NULL);
-  for (d = 0; d < dim; d++) { /* four in a word of the panel, as bytes, or two */
-    signed char byte = (signed char)s->whole[d], *word = (signed char *)(panel + d / step * HFY_SIMD_GROUP_);
-    memcpy(word + d % step * (4 / step), step == 4 ? (const void *)&byte : s->whole + d, 4 / step);
-    one->bound.offset += s->whole[d] * seek->int8->offset;
-  }
-}
-
-/* Two bytes of each whole number of a query into its words of the panel (which were 0); returns the dots' offset. */
-HFY_PRIVATE_ int32_t hfy_index_put_pairs_(const hfy_index_seek_ *seek, size_t words, int32_t *panel,
+/* n whole numbers of a query into its words of the panel (which were 0): as int16, or as bytes, then (second) of two
+   bytes the lower ones so many words behind. Returns the dots' offset. */
+HFY_PRIVATE_ int32_t hfy_index_put_words_(const hfy_index_seek_ *seek, size_t n, size_t second, int32_t *panel,
                                           const int16_t *whole) {
   const size_t step = seek->int8->step;
   int32_t offset = 0;
   size_t d;
-  for (d = 0; d < seek->index->prefix; d++) {
-    signed char *word = (signed char *)(panel + d / step * HFY_SIMD_GROUP_);
-    const int high = (int)((unsigned)(whole[d] + 128 + 32768) >> 8) - 128;
+  for (d = 0; d < n; d++) {
+    signed char *word = (signed char *)(panel + d / step * HFY_SIMD_GROUP_) + d % step * (4 / step);
+    const int high = second ? (int)((unsigned)(whole[d] + 128 + 32768) >> 8) - 128 : whole[d];
     offset += whole[d] * seek->int8->offset;
     if (step == 2) {
-      memcpy(word + d % 2 * 2, whole + d, 2);
-    } else {
-      word[d % 4] = (signed char)high;
-      word[words * HFY_SIMD_GROUP_ * sizeof *panel + d % 4] = (signed char)(whole[d] - 256 * high);
+      memcpy(word, whole + d, 2);
+      continue;
     }
+    *word = (signed char)high;
+    if (second) word[second * HFY_SIMD_GROUP_ * sizeof *panel] = (signed char)(whole[d] - 256 * high);
   }
   return offset;
 }
@@ -9894,7 +9870,7 @@ HFY_COLD_ void hfy_index_aim_prefixes_(const hfy_index_seek_ *seek, hfy_index_on
   for (j = 0; j < n; j++) {
     if (one[j].count == SIZE_MAX) continue;
     hfy_index_round_(seek, j, s, x + j, &level);
-    one[j].early.offset = hfy_index_put_pairs_(seek, words, panel + j, s->whole);
+    one[j].early.offset = hfy_index_put_words_(seek, r, words, panel + j, s->whole);
   }
   hfy_index_leave_(seek, n, s);
   for (j = 0; j < n; j++) {
@@ -9914,11 +9890,11 @@ HFY_PRIVATE_ void hfy_index_aim_wide_(const hfy_index_seek_ *seek, hfy_index_one
   unsigned char *wides = s->wides + (size_t)(one - s->one) * 5 * padded;
   hfy_index_scratch_ own = *s;
   hfy_index_level_ level;
-  double off;
+  double about;
   size_t d;
   one->rough.scale = hfy_index_quantise_(s->q, dim, HFY_SIMD_ROUGH_, s->whole, NULL, NULL);
-  hfy_index_rest_(seek, one->rough.scale, s, &one->rough.shift, &off, &one->rough.rest);
-  one->rough.shift += off + s->about;
+  hfy_index_rest_(seek, one->rough.scale, s, &one->rough.shift, &about, &one->rough.rest);
+  one->rough.shift += about;
   one->rough.near = s->norm * (1 + 1e-13);
   own.whole = (int16_t *)(void *)wides;
   own.high = wides + 2 * padded;
@@ -9937,7 +9913,6 @@ HFY_PRIVATE_ void hfy_index_enter_(const hfy_index_seek_ *seek, size_t j, size_t
   hfy_index_one_ *one = s->one + j;
   int32_t *panel = s->panel + j / HFY_SIMD_GROUP_ * HFY_SIMD_GROUP_ * words + j % HFY_SIMD_GROUP_;
   const double least = one->bound.least;
-  double off;
   size_t d;
   memset(&one->bound, 0, sizeof one->bound);
   for (d = 0; d < words && !s->deep; d++) panel[d * HFY_SIMD_GROUP_] = 0;
@@ -9946,15 +9921,15 @@ HFY_PRIVATE_ void hfy_index_enter_(const hfy_index_seek_ *seek, size_t j, size_t
     one->count = SIZE_MAX;
     return;
   }
-  if (s->deep)
+  if (s->deep) {
     hfy_index_aim_wide_(seek, one, s);
-  else
-    hfy_index_aim_rows_(seek, one, panel, s);
-  hfy_index_rest_(seek, one->bound.scale, s, &one->middle, &off, &one->rest);
-  one->middle += s->beside;
+  } else {
+    one->bound.scale = hfy_index_quantise_(s->q, seek->index->dim, 127, s->whole, NULL, NULL);
+    one->bound.offset = hfy_index_put_words_(seek, seek->index->dim, 0, panel, s->whole);
+  }
+  hfy_index_rest_(seek, one->bound.scale, s, &one->middle, &one->about, &one->rest);
   one->own = s->own;
   one->bound.rest = seek->sim == HFY_SIM_DOT ? one->rest : seek->sim == HFY_SIM_EUCLIDEAN ? -one->own : 0;
-  one->about = off + s->about;
   one->bound.shift = one->middle + one->about;
   one->bound.near = s->norm * (1 + 1e-13);
   one->bound.least = least;
@@ -10151,47 +10126,16 @@ typedef struct hfy_index_alone_ {
   hfy_index_seek_ seek;
   hfy_index_scratch_ s;
   hfy_index_level_ level;
-  hfy_real *lower, *upper; /* theta of every row lies between them */
-  double most;             /* and these two within it; NaN becomes that */
-  size_t span;             /* rows of a task */
-  hfy_work later;          /* messages after the first */
+  hfy_real *upper; /* theta of every row lies between s.lower and this */
+  hfy_work later;  /* messages after the first */
 } hfy_index_alone_;
-
-/* theta of a bound of a row's dot, from that side. */
-HFY_PRIVATE_ hfy_real hfy_index_end_(const hfy_index_alone_ *a, double bound, int side, size_t row) {
-  const hfy_index_level_ *l = &a->level;
-  double own = l->own;
-  if (a->seek.sim == HFY_SIM_DOT) return (hfy_real)(a->seek.beta * (bound * l->unit.a * l->unit.b));
-  if (a->seek.sim == HFY_SIM_COSINE) own *= (bound > 0) == (side > 0) ? 1.00013 : 0.99987; /* 1/|q| of any kernel */
-  return hfy_index_theta_(&a->seek, bound, own, side, &l->unit, NULL, row);
-}
-
-HFY_PRIVATE_ void hfy_index_ends_(void *context, size_t task) {
-  const hfy_index_alone_ *a = (const hfy_index_alone_ *)context;
-  const hfy_index_level_ *l = &a->level;
-  size_t from = task * a->span, end = hfy_base_min_(from + a->span, a->seek.index->count), i, now;
-  double *dots = a->s.dots + task * HFY_INDEX_CHUNK_;
-  for (; from < end; from += now) {
-    now = hfy_base_min_(HFY_INDEX_CHUNK_, end - from);
-    a->seek.int8->dot(l->rows + from * l->stride, l->stride, NULL, now, &l->q, dots);
-    for (i = 0; i < now; i++) {
-      const size_t row = from + i;
-      const double middle = (dots[i] - l->planes * (double)l->sum[row]) * (double)l->scale[row] * l->step + l->middle;
-      const double reach = (double)l->a[row] * l->A + ((double)l->b[row] * l->B + l->about);
-      const double up = (double)hfy_index_end_(a, middle + reach, 1, row);
-      const double low = (double)hfy_index_end_(a, middle - reach, -1, row);
-      a->upper[row] = (hfy_real)(up <= a->most ? up : a->most);
-      a->lower[row] = (hfy_real)(low >= -a->most ? low : -a->most);
-    }
-  }
-}
 
 /* The approximate score, half way; and how far theta, or the exact score that it is a rounding of, can be off. */
 HFY_PRIVATE_ hfy_real hfy_index_about_(const hfy_index_alone_ *a, size_t row) {
-  return (hfy_real)(0.5 * (double)a->lower[row] + 0.5 * (double)a->upper[row]);
+  return (hfy_real)(0.5 * (double)a->s.lower[row] + 0.5 * (double)a->upper[row]);
 }
 HFY_PRIVATE_ double hfy_index_off_(const hfy_index_alone_ *a, size_t row) {
-  const double low = (double)a->lower[row], up = (double)a->upper[row], size = up > -low ? fabs(up) : fabs(low);
+  const double low = (double)a->s.lower[row], up = (double)a->upper[row], size = up > -low ? fabs(up) : fabs(low);
   return (0.5 * up - 0.5 * low + HFY_REAL_EPS_ * size) * (1 + 4 * DBL_EPSILON) + HFY_REAL_MIN_;
 }
 
@@ -10200,6 +10144,7 @@ HFY_COLD_ hfy_status hfy_index_begin_alone_(const hfy_index *index, hfy_sim sim,
                                             const char *missing, hfy_index_alone_ *a, hfy_work *w) {
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   const hfy_simd_ *simd = hfy_simd_choose_(w);
+  double most;
   hfy_status status = simd ? hfy_base_null_(w, missing) : HFY_ERR_UNSUPPORTED;
   if (!status) status = hfy_index_begin_(index, simd, NULL, index->count, index->dim, 0, &a->seek, w);
   if (status) return status;
@@ -10214,12 +10159,12 @@ HFY_COLD_ hfy_status hfy_index_begin_alone_(const hfy_index *index, hfy_sim sim,
   a->seek.beta = beta;
   a->seek.over = 1;
   a->seek.workers = hfy_base_min_(hfy_base_workers_(), index->count / HFY_INDEX_SHARE_ + 1);
-  a->span = (index->count + a->seek.workers - 1) / a->seek.workers;
-  a->most = sim == HFY_SIM_COSINE ? 1.001 * (1 + 8 * ((double)index->dim + 64) * HFY_REAL_EPS_) * beta : HUGE_VAL;
+  most = sim == HFY_SIM_COSINE ? 1.001 * (1 + 8 * ((double)index->dim + 64) * HFY_REAL_EPS_) * beta : HUGE_VAL;
   while (hfy_base_layout_(&arena, w, &status)) {
     hfy_index_plan_(&arena, &a->seek, 1, &a->s);
-    a->lower = HFY_TAKE_(&arena, hfy_real, index->count);
+    a->s.lower = HFY_TAKE_(&arena, hfy_real, index->count);
     a->upper = HFY_TAKE_(&arena, hfy_real, index->count);
+    a->s.most = most;
   }
   return status;
 }
@@ -10236,9 +10181,9 @@ HFY_PRIVATE_ hfy_status hfy_index_aim_alone_(hfy_index_alone_ *a, const hfy_real
     return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "queries, row %z: so large or small beside the keys, or 0, that "
                           "its scores have no bounds", j);
   hfy_index_level_rows_(&a->seek, &a->s, &a->level);
-  hfy_base_parallel_((index->count + a->span - 1) / a->span, hfy_index_ends_, a);
+  hfy_index_bounds_(&a->seek, &a->level, NULL, NULL, index->count, a->upper, &a->s);
   for (i = 0; i < index->count; i++) /* in this order, or bytes are damaged */
-    finite &= -quarter <= a->lower[i] && a->lower[i] <= a->upper[i] && a->upper[i] <= quarter;
+    finite &= -quarter <= a->s.lower[i] && a->s.lower[i] <= a->upper[i] && a->upper[i] <= quarter;
   return finite ? HFY_OK
                 : hfy_base_fail_(work, HFY_ERR_NONFINITE, "queries, row %z: scores beyond a quarter of the range of "
                                  "hfy_real; or the bytes at index->data have changed", j);
@@ -10309,7 +10254,7 @@ HFY_PRIVATE_ size_t hfy_index_best_(const hfy_index_alone_ *a, size_t k, size_t 
     hfy_index_sift_(a, top, 0, i);
   }
   for (i = k; i--;) {
-    if (!(a->lower[top[i]] > rest)) sure = i;
+    if (!(a->s.lower[top[i]] > rest)) sure = i;
     rest = a->upper[top[i]] > rest ? a->upper[top[i]] : rest;
   }
   return sure;

@@ -598,6 +598,23 @@ TEST(any_directions_will_do) {
   free(m.keys);
 }
 
+/* By few levels: the dot, and the bound of it, which the row's score does not exceed. */
+static void rough_of_one(const hfy_index_seek_ *seek, const hfy_index_one_ *one, size_t row, long double exact, hfy_real score) {
+  const size_t dim = seek->index->dim;
+  const hfy_index_view_ *v = &seek->view;
+  const double unit = one->unit.a * one->unit.b;
+  double dot = 0, found, up;
+  size_t d;
+  for (d = 0; d < dim; d++) dot += (double)(one->wide.rough[d] * v->rows[row * dim + d]);
+  if (seek->int8->rough) {
+    seek->int8->rough(v->rows, dim, &row, 1, &one->wide, &found);
+    CHECK_EQ(found, dot);
+  }
+  up = (dot - 64.0 * (double)v->sum[row]) * (double)v->scale[row] * one->rough.scale + one->rough.shift +
+       (double)v->error[row] * one->rough.near + (double)v->spread[row] * one->rough.rest;
+  CHECK(exact <= (long double)(up * unit) && (double)score <= up * unit);
+}
+
 /* A row's bounds for query j of a batch: of a pass over rows, or over prefixes and then by the row as a whole. */
 static void bounds_of_one(memory_of *m, const hfy_real *q, size_t j, size_t i, size_t l) {
   const hfy_index_seek_ *seek = &m->run.fast.seek;
@@ -606,7 +623,7 @@ static void bounds_of_one(memory_of *m, const hfy_real *q, size_t j, size_t i, s
   hfy_index_one_ *one = s->one + j;
   hfy_simd_bound_ *bound = s->deep ? &one->early : &one->bound;
   const float *rows[4] = {s->deep ? v->c_scale : v->scale, s->deep ? v->c_error : v->error,
-                          s->deep ? v->c_rest : v->spread, s->deep ? v->c_mean : NULL};
+                          s->deep ? v->c_rest : v->spread, s->deep ? v->c_mean : v->scale};
   const int32_t *out = &s->out[j % 8 * seek->int8->rows + l];
   const double unit = one->unit.a * one->unit.b;
   const hfy_real *x = m->keys + (i + l) * m->stride;
@@ -617,8 +634,7 @@ static void bounds_of_one(memory_of *m, const hfy_real *q, size_t j, size_t i, s
   hfy_real score;
   int k;
   seek->simd->dot(x, m->stride, 1, q, m->dim, 1, m->dim, &score, 1);
-  for (k = 0; k < 4; k++)
-    if (rows[k]) rows[k] += row;
+  for (k = 0; k < 4; k++) rows[k] += row;
   up = dot * (double)*rows[0] * bound->scale + (double)*rows[1] * bound->near + (double)*rows[2] * bound->rest + shift;
   if (s->deep) {
     up += (double)*rows[3] * bound->along;
@@ -634,6 +650,7 @@ static void bounds_of_one(memory_of *m, const hfy_real *q, size_t j, size_t i, s
     hfy_index_level_along_(seek, 0, s, &level);
     seek->int8->dot(v->coef, m->index.prefix, &row, 1, &level.q, &want);
     CHECK_EQ(want - level.planes * (double)v->c_sum[row], (double)(*out - bound->offset));
+    rough_of_one(seek, one, row, exact - all * 1e-18L, score);
   }
   CHECK(exact <= (long double)(up * unit) + all * 1e-18L && (double)score <= up * unit);
   CHECK(exact <= (long double)((middle + reach) * unit) + all * 1e-18L &&
