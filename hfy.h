@@ -9443,25 +9443,27 @@ HFY_PRIVATE_ void hfy_index_rest_(const hfy_index_seek_ *seek, double step, cons
   *rest *= 1 + 1e-13;
 }
 
-/* How a level of the index bounds a row: dot scale step + a A + b B + c C + shift. */
+/* How a level of the index bounds a row: by `bound`, with these arrays of row constants (c NULL: no means). */
 typedef struct hfy_index_level_ {
   const signed char *rows;
   size_t stride;
   const signed char *first;       /* or NULL: blocks, in the place of rows */
-  const float *scale, *a, *b, *c; /* c: the prefix's v */
+  const float *scale, *a, *b, *c;
   const int32_t *sum;
   hfy_simd_wide_ q;
-  double step, A, B, C, shift, planes, own;
-  double fall; /* rows: of a lower bound, what shift is of an upper one */
+  hfy_simd_bound_ bound;
+  double planes, own;
+  double fall;       /* rows: of a lower bound, what shift is of an upper one */
+  double norm, size; /* prefix: |q|, |y^| */
   hfy_index_power_ unit;
 } hfy_index_level_;
 
 /* Begins one for v ~ step * whole numbers (n of them, as many as a row has). */
 HFY_COLD_ void hfy_index_begin_level_(const hfy_index_seek_ *seek, const double *v, size_t n, hfy_index_scratch_ *s,
                                       hfy_index_level_ *l) {
+  const double levels = hfy_index_levels_(seek->int8->planes && !seek->keyless, n);
   size_t d, behind = hfy_index_padded_(n) - n;
-  memset(l, 0, sizeof *l);
-  l->step = hfy_index_quantise_(v, n, hfy_index_levels_(seek->int8->planes && !seek->keyless, n), s->whole, NULL, NULL);
+  l->bound.scale = hfy_index_quantise_(v, n, levels, s->whole, NULL, NULL);
   for (d = 0; d < n; d++) { /* the planes of kernels that have them */
     s->high[d] = (unsigned char)((unsigned)(s->whole[d] + 32768) >> 8);
     s->low[d] = (unsigned char)((unsigned)(s->whole[d] + 32768) & 255);
@@ -9492,13 +9494,12 @@ typedef struct hfy_index_spans_ {
 /* Bounds of the dots of rows from .. from+n-1 by blocks, from a multiple of TILE, n <= CHUNK; room for 8 more. */
 HFY_PRIVATE_ void hfy_index_sweep_(const hfy_index_seek_ *seek, const hfy_index_level_ *l, size_t from, size_t n,
                                    double *up) {
-  const hfy_simd_bound_ bound = {l->step, l->shift, l->A, l->B, l->C, 0, 0};
   int32_t dots[HFY_INDEX_CHUNK_];
   size_t i;
   seek->int8->sweep(l->first + from * HFY_SIMD_FIRST_, (n + HFY_SIMD_TILE_ - 1) / HFY_SIMD_TILE_, l->q.whole, dots);
   for (i = 0; i < n; i += HFY_SIMD_TILE_) {
     const float *const row[4] = {l->scale + from + i, l->a + from + i, l->b + from + i, l->c + from + i};
-    (void)seek->int8->pass(dots + i, row, hfy_base_min_(n - i, HFY_SIMD_TILE_), &bound, up + i);
+    (void)seek->int8->pass(dots + i, row, hfy_base_min_(n - i, HFY_SIMD_TILE_), &l->bound, up + i);
   }
 }
 
@@ -9508,12 +9509,12 @@ HFY_PRIVATE_ int hfy_index_promises_(const hfy_index_seek_ *seek, const hfy_inde
   double middle[TILE + 8], reach[BLOCKS * TILE], sum = 0, squares = 0;
   hfy_index_level_ bare = *l;
   size_t i, block, m = 0, left = 0;
-  bare.A = bare.B = 0;
+  bare.bound.near = bare.bound.rest = 0;
   for (block = 0; block < BLOCKS; block++) {
     const size_t from = n / TILE * block / BLOCKS * TILE, some = hfy_base_min_(TILE, n - from);
     hfy_index_sweep_(seek, &bare, from, some, middle);
     for (i = 0; i < some; i++) {
-      reach[m++] = middle[i] + (double)l->a[from + i] * l->A + (double)l->b[from + i] * l->B;
+      reach[m++] = middle[i] + (double)l->a[from + i] * l->bound.near + (double)l->b[from + i] * l->bound.rest;
       sum += middle[i];
       squares += middle[i] * middle[i];
     }
@@ -9529,6 +9530,7 @@ HFY_PRIVATE_ void hfy_index_span_(void *context, size_t task) {
   const hfy_index_spans_ *t = (const hfy_index_spans_ *)context;
   const hfy_index_level_ *l = t->level;
   const hfy_index_seek_ *seek = t->seek;
+  const hfy_simd_bound_ bound = l->bound;
   const hfy_index_power_ unit = l->unit;
   const double beta = seek->beta, over = seek->over;
   size_t from = task * t->span, end = hfy_base_min_(from + t->span, t->n), i, now;
@@ -9546,17 +9548,17 @@ HFY_PRIVATE_ void hfy_index_span_(void *context, size_t task) {
                     now, &l->q, dots);
     for (i = 0; i < now; i++) {
       size_t row = t->list ? t->list[from + i] : from + i;
-      double up = (dots[i] - l->planes * (double)l->sum[row]) * (double)l->scale[row] * l->step +
-                  ((double)l->a[row] * l->A + ((double)l->b[row] * l->B + l->shift));
+      double up = (dots[i] - l->planes * (double)l->sum[row]) * (double)l->scale[row] * bound.scale +
+                  ((double)l->a[row] * bound.near + ((double)l->b[row] * bound.rest + bound.shift));
       hfy_real theta;
-      if (l->c) up += (double)l->c[row] * l->C;
+      if (l->c) up += (double)l->c[row] * bound.along;
       theta = seek->sim ? hfy_index_theta_(seek, up, l->own, 1, &unit, t->bias, row)
                         : hfy_sim_theta_(beta, up * unit.a * unit.b, t->bias, row, over);
       if (!t->list || theta < t->upper[row]) t->upper[row] = theta;
     }
     for (i = from; t->lower && i < from + now; i++) {
-      const double middle = (dots[i - from] - l->planes * (double)l->sum[i]) * (double)l->scale[i] * l->step;
-      const double reach = (double)l->a[i] * l->A + ((double)l->b[i] * l->B - l->fall);
+      const double middle = (dots[i - from] - l->planes * (double)l->sum[i]) * (double)l->scale[i] * bound.scale;
+      const double reach = (double)l->a[i] * bound.near + ((double)l->b[i] * bound.rest - l->fall);
       const double low = (double)hfy_index_theta_(seek, middle - reach, l->own, -1, &unit, NULL, i);
       t->lower[i] = (hfy_real)(low >= -t->most ? low : -t->most);
       t->upper[i] = (hfy_real)((double)t->upper[i] <= t->most ? (double)t->upper[i] : t->most);
@@ -9576,25 +9578,23 @@ HFY_PRIVATE_ void hfy_index_bounds_(const hfy_index_seek_ *seek, const hfy_index
 /* The bounds of whole rows for the query aimed at.   (math 13.3) */
 HFY_COLD_ void hfy_index_level_rows_(const hfy_index_seek_ *seek, hfy_index_scratch_ *s, hfy_index_level_ *l) {
   double middle, about;
+  memset(l, 0, sizeof *l);
   hfy_index_begin_level_(seek, s->q, seek->index->dim, s, l);
-  hfy_index_rest_(seek, l->step, s, &middle, &about, &l->B);
+  hfy_index_rest_(seek, l->bound.scale, s, &middle, &about, &l->bound.rest);
   l->rows = seek->view.rows;
   l->scale = seek->view.scale;
   l->sum = seek->view.sum;
   l->a = seek->view.error;
   l->b = seek->view.spread;
-  l->A = s->norm * (1 + 1e-13);
-  l->shift = middle + about;
+  l->bound.near = s->norm * (1 + 1e-13);
+  l->bound.shift = middle + about;
   l->fall = middle - about;
 }
 
-/* Those of the prefix, of n queries at once: the directions are read once for all.   (math 13.4) */
-typedef struct hfy_index_along_ {
-  double along, norm, shift, size, step; /* m.q, |q|, the bound's shift, |y^|, its step */
-} hfy_index_along_;
+/* Those of the prefix, in three steps: of n queries at once, so that the directions are read once for all. (math 13.4) */
 
 /* First: the query aimed at less its part along the mean, into s->off. */
-HFY_COLD_ void hfy_index_beside_(const hfy_index_seek_ *seek, size_t j, hfy_index_scratch_ *s, hfy_index_along_ *x) {
+HFY_COLD_ void hfy_index_beside_(const hfy_index_seek_ *seek, size_t j, hfy_index_scratch_ *s, hfy_index_level_ *l) {
   const hfy_index_view_ *v = &seek->view;
   const size_t dim = seek->index->dim;
   const double m = seek->index->mean_norm;
@@ -9604,46 +9604,37 @@ HFY_COLD_ void hfy_index_beside_(const hfy_index_seek_ *seek, size_t j, hfy_inde
   for (d = 0; d < dim; d++) along += (double)v->mean[d] * s->q[d];
   factor = m > 0 ? along / (m * m) : 0;
   for (d = 0; d < dim; d++) off[d] = (hfy_real)(s->q[d] - factor * (double)v->mean[d]);
-  x->along = along;
-  x->norm = s->norm;
-  x->shift = s->about + s->beside;
+  memset(l, 0, sizeof *l);
+  l->norm = s->norm;
+  l->bound.along = along;
+  l->bound.shift = s->about + s->beside;
 }
 
 /* Then, from its dots in s->y: its whole numbers in s->whole, and less those in s->y. */
-HFY_COLD_ void hfy_index_round_(const hfy_index_seek_ *seek, size_t j, hfy_index_scratch_ *s, hfy_index_along_ *x,
-                                hfy_index_level_ *l) {
+HFY_COLD_ void hfy_index_round_(const hfy_index_seek_ *seek, size_t j, hfy_index_scratch_ *s, hfy_index_level_ *l) {
   const size_t r = s->directions;
   hfy_real *y = s->y + j * r;
   size_t k;
   for (k = 0; k < r; k++) s->wide[k] = (double)y[k];
   hfy_index_begin_level_(seek, s->wide, r, s, l);
-  x->step = l->step;
-  for (x->size = 0, k = 0; k < r; k++) {
-    double part = l->step * s->whole[k];
-    x->size += part * part;
+  for (k = 0; k < r; k++) {
+    double part = l->bound.scale * s->whole[k];
+    l->size += part * part;
     y[k] = (hfy_real)-part;
   }
-  x->size = hfy_sim_norm_(x->size, r);
+  l->size = hfy_sim_norm_(l->size, r);
 }
 
-/* What the directions leave of n queries into s->off, and its dots with them into s->y. */
-HFY_PRIVATE_ void hfy_index_leave_(const hfy_index_seek_ *seek, size_t n, hfy_index_scratch_ *s) {
-  const hfy_real *basis = seek->view.basis;
-  const size_t dim = seek->index->dim, r = s->directions;
-  seek->simd->combine(s->y, r, n, basis, dim, r, dim, s->off, dim);
-  seek->simd->dot(basis, dim, r, s->off, dim, n, dim, s->y, r);
-}
-
-/* Last: what the constants of rows count. */
+/* Last, from what the directions leave of it in s->off and the dots of that in s->y: what the constants of rows count. */
 HFY_COLD_ void hfy_index_count_(const hfy_index_seek_ *seek, size_t j, const hfy_index_scratch_ *s,
-                                const hfy_index_along_ *x, hfy_index_level_ *l) {
+                                hfy_index_level_ *l) {
   const hfy_index *index = seek->index;
   const hfy_index_view_ *v = &seek->view;
   const size_t dim = index->dim, r = s->directions;
   const hfy_real *off = s->off + j * dim, *y = s->y + j * r;
   const double frobenius = index->basis_norm * sqrt((double)r) * (1 + 1e-12);
-  const double moved = 2.1 * HFY_REAL_EPS_ * x->norm +
-                       (2 * (double)r + 4) * HFY_REAL_EPS_ * (2.1 * x->norm + x->size * frobenius) + HFY_INDEX_TINY_;
+  const double moved = 2.1 * HFY_REAL_EPS_ * l->norm +
+                       (2 * (double)r + 4) * HFY_REAL_EPS_ * (2.1 * l->norm + l->size * frobenius) + HFY_INDEX_TINY_;
   const double rest = hfy_sim_norm_(hfy_index_dot_(0, off, off, dim), dim);
   double leak = hfy_sim_norm_(hfy_index_dot_(0, y, y, r), r) + hfy_sim_slack_(dim) * frobenius * rest +
                 index->basis_norm * moved + HFY_INDEX_TINY_;
@@ -9654,25 +9645,67 @@ HFY_COLD_ void hfy_index_count_(const hfy_index_seek_ *seek, size_t j, const hfy
   l->a = v->c_error;
   l->b = v->c_rest;
   l->c = v->c_mean;
-  l->A = x->size > leak ? x->size : leak;
-  if (x->norm / 16 > l->A) l->A = x->norm / 16;
-  l->A *= 1 + 1e-12;
-  l->B = (rest + moved) * (1 + 1e-12);
-  l->C = x->along;
-  l->shift = x->shift;
+  l->bound.near = l->size > leak ? l->size : leak;
+  if (l->norm / 16 > l->bound.near) l->bound.near = l->norm / 16;
+  l->bound.near *= 1 + 1e-12;
+  l->bound.rest = (rest + moved) * (1 + 1e-12);
 }
 
-/* For the one query aimed at: all directions, or the first of them.   (math 13.4) */
+/* n whole numbers of a query into its words of the panel (which were 0): as int16, or as bytes, then (second) of two
+   bytes the lower ones so many words behind. Returns the dots' offset. */
+HFY_PRIVATE_ int32_t hfy_index_put_words_(const hfy_index_seek_ *seek, size_t n, size_t second, int32_t *panel,
+                                          const int16_t *whole) {
+  const size_t step = seek->int8->step;
+  int32_t offset = 0;
+  size_t d;
+  for (d = 0; d < n; d++) {
+    signed char *word = (signed char *)(panel + d / step * HFY_SIMD_GROUP_) + d % step * (4 / step);
+    const int high = second ? (int)((unsigned)(whole[d] + 128 + 32768) >> 8) - 128 : whole[d];
+    offset += whole[d] * seek->int8->offset;
+    if (step == 2) {
+      memcpy(word, whole + d, 2);
+      continue;
+    }
+    *word = (signed char)high;
+    if (second) word[second * HFY_SIMD_GROUP_ * sizeof *panel] = (signed char)(whole[d] - 256 * high);
+  }
+  return offset;
+}
+
+/* The levels of n queries by the first r directions: of a group of a batch (one), whose words go into the panel; or
+   (NULL) of the one query aimed at. */
+HFY_COLD_ void hfy_index_prefixes_(const hfy_index_seek_ *seek, size_t n, hfy_index_one_ *one, size_t words,
+                                   int32_t *panel, hfy_index_scratch_ *s, hfy_index_level_ *level) {
+  const hfy_real *basis = seek->view.basis;
+  const size_t dim = seek->index->dim, r = s->directions;
+  size_t j;
+  for (j = 0; j < n; j++) {
+    if (one && one[j].count != SIZE_MAX && !hfy_index_aim_(seek, one[j].q, s)) one[j].count = SIZE_MAX;
+    if (one && one[j].count == SIZE_MAX)
+      memset(s->off + j * dim, 0, dim * sizeof *s->off);
+    else
+      hfy_index_beside_(seek, j, s, level + j);
+  }
+  seek->simd->dot(basis, dim, r, s->off, dim, n, dim, s->y, r);
+  for (j = 0; j < n; j++) {
+    if (one && one[j].count == SIZE_MAX) continue;
+    hfy_index_round_(seek, j, s, level + j);
+    if (one) level[j].bound.offset = hfy_index_put_words_(seek, r, words, panel + j, s->whole);
+  }
+  seek->simd->combine(s->y, r, n, basis, dim, r, dim, s->off, dim);
+  seek->simd->dot(basis, dim, r, s->off, dim, n, dim, s->y, r);
+  for (j = 0; j < n; j++) {
+    if (one && one[j].count == SIZE_MAX) continue;
+    hfy_index_count_(seek, j, s, level + j);
+    if (one) one[j].early = level[j].bound;
+  }
+}
+
+/* For the one query aimed at: all directions, or the first of them. */
 HFY_COLD_ void hfy_index_level_along_(const hfy_index_seek_ *seek, int first, hfy_index_scratch_ *s,
                                       hfy_index_level_ *l) {
-  const size_t dim = seek->index->dim, r = first ? (size_t)HFY_SIMD_FIRST_ : seek->index->prefix;
-  hfy_index_along_ x;
-  s->directions = r;
-  hfy_index_beside_(seek, 0, s, &x);
-  seek->simd->dot(seek->view.basis, dim, r, s->off, dim, 1, dim, s->y, r);
-  hfy_index_round_(seek, 0, s, &x, l);
-  hfy_index_leave_(seek, 1, s);
-  hfy_index_count_(seek, 0, s, &x, l);
+  s->directions = first ? (size_t)HFY_SIMD_FIRST_ : seek->index->prefix;
+  hfy_index_prefixes_(seek, 1, NULL, 0, NULL, s, l);
   if (!first) return;
   l->first = seek->view.first;
   l->b = seek->view.c_first;
@@ -9828,63 +9861,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_index_hits_(const hfy_index_seek_ *seek
   }
 }
 
-/* n whole numbers of a query into its words of the panel (which were 0): as int16, or as bytes, then (second) of two
-   bytes the lower ones so many words behind. Returns the dots' offset. */
-HFY_PRIVATE_ int32_t hfy_index_put_words_(const hfy_index_seek_ *seek, size_t n, size_t second, int32_t *panel,
-                                          const int16_t *whole) {
-  const size_t step = seek->int8->step;
-  int32_t offset = 0;
-  size_t d;
-  for (d = 0; d < n; d++) {
-    signed char *word = (signed char *)(panel + d / step * HFY_SIMD_GROUP_) + d % step * (4 / step);
-    const int high = second ? (int)((unsigned)(whole[d] + 128 + 32768) >> 8) - 128 : whole[d];
-    offset += whole[d] * seek->int8->offset;
-    if (step == 2) {
-      memcpy(word, whole + d, 2);
-      continue;
-    }
-    *word = (signed char)high;
-    if (second) word[second * HFY_SIMD_GROUP_ * sizeof *panel] = (signed char)(whole[d] - 256 * high);
-  }
-  return offset;
-}
-
-/* Aims a group of queries at prefixes, in two bytes. */
-HFY_COLD_ void hfy_index_aim_prefixes_(const hfy_index_seek_ *seek, hfy_index_one_ *one, size_t words,
-                                       int32_t *panel, hfy_index_scratch_ *s) {
-  const size_t dim = seek->index->dim, r = seek->index->prefix, n = HFY_SIMD_GROUP_;
-  hfy_index_along_ x[HFY_SIMD_GROUP_];
-  hfy_index_level_ level;
-  size_t j;
-  s->directions = r;
-  memset(panel, 0, 2 * n * words * sizeof *panel / (seek->int8->step == 4 ? 1 : 2));
-  memset(s->off, 0, n * dim * sizeof *s->off);
-  for (j = 0; j < n; j++) {
-    if (one[j].count == SIZE_MAX) continue;
-    if (hfy_index_aim_(seek, one[j].q, s))
-      hfy_index_beside_(seek, j, s, x + j);
-    else
-      one[j].count = SIZE_MAX;
-  }
-  seek->simd->dot(seek->view.basis, dim, r, s->off, dim, n, dim, s->y, r);
-  for (j = 0; j < n; j++) {
-    if (one[j].count == SIZE_MAX) continue;
-    hfy_index_round_(seek, j, s, x + j, &level);
-    one[j].early.offset = hfy_index_put_words_(seek, r, words, panel + j, s->whole);
-  }
-  hfy_index_leave_(seek, n, s);
-  for (j = 0; j < n; j++) {
-    if (one[j].count == SIZE_MAX) continue;
-    hfy_index_count_(seek, j, s, x + j, &level);
-    one[j].early.scale = x[j].step;
-    one[j].early.near = level.A;
-    one[j].early.rest = level.B;
-    one[j].early.along = level.C;
-    one[j].early.shift = level.shift;
-  }
-}
-
-/* And one at rows, for what prefixes leave: by few levels and by many. */
+/* Aims a query at rows, for what prefixes leave: by few levels and by many. */
 HFY_PRIVATE_ void hfy_index_aim_wide_(const hfy_index_seek_ *seek, hfy_index_one_ *one, hfy_index_scratch_ *s) {
   const size_t dim = seek->index->dim, padded = hfy_index_padded_(dim);
   unsigned char *wides = s->wides + (size_t)(one - s->one) * 5 * padded;
@@ -9905,7 +9882,7 @@ HFY_PRIVATE_ void hfy_index_aim_wide_(const hfy_index_seek_ *seek, hfy_index_one
   memcpy(s->whole, own.whole, dim * sizeof *own.whole);
   one->wide = level.q;
   one->wide.rough = wides + 4 * padded;
-  one->bound.scale = level.step;
+  one->bound.scale = level.bound.scale;
 }
 
 /* Aims the query in place j of a batch: its words in the panel, its bounds. */
@@ -9937,15 +9914,20 @@ HFY_PRIVATE_ void hfy_index_enter_(const hfy_index_seek_ *seek, size_t j, size_t
 }
 
 /* Aims all of a batch, whole groups of it. Returns the words of a query. */
-HFY_PRIVATE_ size_t hfy_index_enter_all_(const hfy_index_seek_ *seek, size_t nq, hfy_index_scratch_ *s) {
+HFY_COLD_ size_t hfy_index_enter_all_(const hfy_index_seek_ *seek, size_t nq, hfy_index_scratch_ *s) {
   const size_t dim = s->deep ? seek->index->prefix : seek->index->dim;
   const size_t words = (dim + seek->int8->step - 1) / seek->int8->step;
   const size_t group = HFY_SIMD_GROUP_ * words * (s->deep && seek->int8->step == 4 ? 2 : 1);
+  hfy_index_level_ level[HFY_SIMD_GROUP_];
   size_t j;
   s->ratio = 0;
   for (j = nq; j % HFY_SIMD_GROUP_; j++) s->one[j].count = SIZE_MAX;
-  for (j = 0; j < nq && s->deep; j += HFY_SIMD_GROUP_)
-    hfy_index_aim_prefixes_(seek, s->one + j, words, s->panel + j / HFY_SIMD_GROUP_ * group, s);
+  s->directions = seek->index->prefix;
+  for (j = 0; j < nq && s->deep; j += HFY_SIMD_GROUP_) {
+    int32_t *panel = s->panel + j / HFY_SIMD_GROUP_ * group;
+    memset(panel, 0, group * sizeof *panel);
+    hfy_index_prefixes_(seek, HFY_SIMD_GROUP_, s->one + j, words, panel, s, level);
+  }
   for (j = 0; j < nq || j % HFY_SIMD_GROUP_; j++) {
     const hfy_index_one_ *one = s->one + j;
     hfy_index_enter_(seek, j, words, s);

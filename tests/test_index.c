@@ -445,7 +445,7 @@ static double attack(memory_of *m, const hfy_simd_int8_ *int8, const hfy_real *q
   else
     hfy_index_level_rows_(seek, s, &l);
   for (i = 0; i < m->count; i++) {
-    double block[HFY_SIMD_TILE_ + 8], reach = (double)l.a[i] * l.A + (double)l.b[i] * l.B;
+    double block[HFY_SIMD_TILE_ + 8], reach = (double)l.a[i] * l.bound.near + (double)l.b[i] * l.bound.rest;
     const hfy_real *x = m->keys + i * m->stride;
     long double all, exact = exact_dot(x, q, m->dim, &all);
     double up, down, off, unit = ldexp(1.0, seek->index->exponent + s->exponent);
@@ -456,17 +456,17 @@ static double attack(memory_of *m, const hfy_simd_int8_ *int8, const hfy_real *q
     if (m->dim > 2048) naive = score;
     if (l.first) {
       hfy_index_sweep_(seek, &l, i / 32 * 32, hfy_base_min_(32, m->count - i / 32 * 32), block);
-      off = block[i % 32] - reach - l.shift;
+      off = block[i % 32] - reach - l.bound.shift;
     } else {
       int8->dot(l.rows + i * l.stride, l.stride, NULL, 1, &l.q, &dot);
-      off = (dot - l.planes * (double)l.sum[i]) * (double)l.scale[i] * l.step + (l.c ? (double)l.c[i] * l.C : 0);
+      off = (dot - l.planes * (double)l.sum[i]) * (double)l.scale[i] * l.bound.scale + (l.c ? (double)l.c[i] * l.bound.along : 0);
     }
-    up = l.first ? block[i % 32] * unit : (off + reach + l.shift) * unit;
+    up = l.first ? block[i % 32] * unit : (off + reach + l.bound.shift) * unit;
     /* middle: the shift less its own slack, which the lower end has on the other side */
     {
       double middle, slack = s->about, rest = 0;
       if (!prefix) {
-        hfy_index_rest_(seek, l.step, s, &middle, &slack, &rest);
+        hfy_index_rest_(seek, l.bound.scale, s, &middle, &slack, &rest);
         slack += s->about;
       } else {
         middle = 0;
@@ -1201,33 +1201,33 @@ TEST(constants_of_the_proof) {
     about = ldexpl(4 * (long double)(dim + 64) * (long double)TINY, -a.index.exponent - s->exponent);
     CHECK(is_just_above(s->norm, norm, 1e-12) && is_just_above(s->about, about, 1e-12));
     hfy_index_level_rows_(&a.run.fast.seek, s, &l);
-    for (d = 0; d < dim; d++) y[d] = q[d] - (long double)l.step * s->whole[d];
+    for (d = 0; d < dim; d++) y[d] = q[d] - (long double)l.bound.scale * s->whole[d];
     rest = exact_norm(y, dim);
     for (d = 0, size = 0, e = 0; d < dim; d++) size += mean[d] * y[d], e += fabsl(mean[d] * y[d]);
-    CHECK(is_just_above(l.A, norm * (1 + 1e-13L), 1e-12)); /* r itself is off by 2 v |q| */
-    CHECK((long double)l.B >= rest + 5 * v * norm && (long double)l.B <= (rest + 11 * v * norm) * (1 + 1e-12L));
+    CHECK(is_just_above(l.bound.near, norm * (1 + 1e-13L), 1e-12)); /* r itself is off by 2 v |q| */
+    CHECK((long double)l.bound.rest >= rest + 5 * v * norm && (long double)l.bound.rest <= (rest + 11 * v * norm) * (1 + 1e-12L));
     e = m * (8 * v * norm + (long double)(dim + 8) * v * rest);
-    CHECK((long double)l.shift - size >= about + e / 2 && (long double)l.shift - size <= about + 1.5L * e + 1e-18L);
+    CHECK((long double)l.bound.shift - size >= about + e / 2 && (long double)l.bound.shift - size <= about + 1.5L * e + 1e-18L);
     if (r) {
       hfy_index_level_along_(&a.run.fast.seek, 0, s, &l);
-      for (k = 0; k < r; k++) x[k] = (long double)l.step * s->whole[k];
+      for (k = 0; k < r; k++) x[k] = (long double)l.bound.scale * s->whole[k];
       size = exact_norm(x, r);
       for (d = 0; d < dim; d++) {
-        y[d] = q[d] - (m > 0 ? (long double)(l.C / (a.index.mean_norm * a.index.mean_norm)) : 0) * mean[d];
+        y[d] = q[d] - (m > 0 ? (long double)(l.bound.along / (a.index.mean_norm * a.index.mean_norm)) : 0) * mean[d];
         for (k = 0; k < r; k++) y[d] -= x[k] * (long double)view->basis[k * dim + d];
       }
       rest = exact_norm(y, dim);
       e = 2.1L * eps * norm + (long double)(2 * r + 4) * eps * (2.1L * norm + size * frobenius) + 0x1p-80L;
-      CHECK((long double)l.B >= rest && (long double)l.B >= e && (long double)l.B <= (rest + 2 * e) * (1 + 1e-9L));
+      CHECK((long double)l.bound.rest >= rest && (long double)l.bound.rest >= e && (long double)l.bound.rest <= (rest + 2 * e) * (1 + 1e-9L));
       for (k = 0; k < r; k++)
         for (d = 0, x[k] = 0; d < dim; d++) x[k] += (long double)view->basis[k * dim + d] * y[d];
       e = gamma * frobenius * rest + (long double)a.index.basis_norm * e + 0x1p-80L; /* what the leak may be off */
       rest = exact_norm(x, r);
-      CHECK((long double)l.A >= size && (long double)l.A >= norm / 16 && (long double)l.A >= 512 * rest &&
-            (long double)l.A >= 512 * e * (1 - 1e-6L));
+      CHECK((long double)l.bound.near >= size && (long double)l.bound.near >= norm / 16 && (long double)l.bound.near >= 512 * rest &&
+            (long double)l.bound.near >= 512 * e * (1 - 1e-6L));
       e = 512 * (rest + 2 * e), e = size > e ? size : e, e = norm / 16 > e ? norm / 16 : e;
-      CHECK((long double)l.A <= e * (1 + 1e-6L) && fabsl((long double)l.C - along) <= 1e-12L * norm * m);
-      CHECK(is_just_above(l.shift, about, 1e-12));
+      CHECK((long double)l.bound.near <= e * (1 + 1e-6L) && fabsl((long double)l.bound.along - along) <= 1e-12L * norm * m);
+      CHECK(is_just_above(l.bound.shift, about, 1e-12));
     }
     drop(&a);
     free(a.keys);
