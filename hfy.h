@@ -10055,7 +10055,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_index_group_(const hfy_index_seek_ *see
 HFY_COLD_ int hfy_index_fails_(const hfy_index_seek_ *seek, size_t nq, size_t from, size_t limit,
                                const hfy_index_scratch_ *s) {
   const double share = (double)s->passed / ((double)nq * (double)HFY_INDEX_WINDOW_);
-  const double most = seek->int8->step == 4 ? 0.05 : 0.5;
+  const double most = seek->int8->step == 4 ? 0.15 : 0.5;
   const int early = from < HFY_INDEX_WINDOW_ * (seek->kth / 16 + 1); /* the kth best rises more slowly */
   return share * (0.4 + 0.6 * sqrt((double)from / (double)limit)) > (early ? 3 * most : most);
 }
