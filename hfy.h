@@ -6074,7 +6074,7 @@ enum { HFY_SIMD_SEGMENT_ = 32768 }; /* elements before a whole-number dot moves 
 enum { HFY_SIMD_GROUP_ = 8 };       /* queries of a panel */
 enum { HFY_SIMD_PAD_ = 64 };        /* bytes read behind a row at most: there behind the last one, 0 in a query */
 enum { HFY_SIMD_TILE_ = 32 };       /* the most rows of a tile; rows of a block of first directions */
-enum { HFY_SIMD_ROUGH_ = 64 };      /* two products of a row's byte with 0 .. 128 fit in 16 bits: 2 * 128 * 127 < 2^15 */
+enum { HFY_SIMD_ROUGH_ = 64 };      /* levels of a rough query: 2 * 128 * 127 < 2^15, so pairs fit in 16 bits */
 enum { HFY_SIMD_FIRST_ = 32 };      /* directions of a block: four of row i at 4 i, the next four 4 TILE bytes behind */
 
 /* A query in whole numbers, zeros behind it up to a multiple of HFY_SIMD_PAD_ elements. */
@@ -6368,8 +6368,9 @@ HFY_PRIVATE_ HFY_SIMD_AVX2_ uint32_t hfy_simd_int8_pass_avx2_(const int32_t *dot
   uint32_t mask = 0;
   size_t i;
   for (i = 0; i < count; i += 4) {
-    __m128i dot = _mm_sub_epi32(_mm_loadu_si128((const __m128i *)(const void *)(dots + i)), _mm_set1_epi32(bound.offset));
-    __m256d up = _mm256_mul_pd(_mm256_cvtepi32_pd(dot), _mm256_cvtps_pd(_mm_loadu_ps(scale + i)));
+    __m128i dot = _mm_loadu_si128((const __m128i *)(const void *)(dots + i));
+    __m256d up = _mm256_mul_pd(_mm256_cvtepi32_pd(_mm_sub_epi32(dot, _mm_set1_epi32(bound.offset))),
+                               _mm256_cvtps_pd(_mm_loadu_ps(scale + i)));
     __m256d more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(spread + i)), _mm256_set1_pd(bound.rest),
                                    _mm256_set1_pd(bound.shift));
     more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(error + i)), _mm256_set1_pd(bound.near), more);
@@ -9285,7 +9286,7 @@ HFY_COLD_ int hfy_index_pays_(const hfy_index_seek_ *seek, size_t nq) {
   return row >= HFY_INDEX_ROW_ || seek->index->count * row > HFY_INDEX_CACHED_;
 }
 
-/* nq: queries of a scan at most; one of them takes 25 KiB (41) and 2 dim bytes. */
+/* nq: queries of a scan at most; one of them takes 25 KiB (41) and 2 dim bytes, with a prefix 7 dim. */
 HFY_COLD_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index_seek_ *seek, size_t nq, hfy_index_scratch_ *s) {
   size_t dim = seek->index->dim, prefix = seek->index->prefix, padded = hfy_index_padded_(dim);
   size_t groups = hfy_index_shares_(seek, nq) ? (nq + HFY_SIMD_GROUP_ - 1) / HFY_SIMD_GROUP_ : 0;
@@ -9591,7 +9592,7 @@ HFY_COLD_ void hfy_index_level_rows_(const hfy_index_seek_ *seek, hfy_index_scra
   l->fall = middle - about;
 }
 
-/* Those of the prefix, in three steps: of n queries at once, so that the directions are read once for all. (math 13.4) */
+/* Those of the prefix, in three steps, for many queries at once: so directions are read once.   (math 13.4) */
 
 /* First: the query aimed at less its part along the mean, into s->off. */
 HFY_COLD_ void hfy_index_beside_(const hfy_index_seek_ *seek, size_t j, hfy_index_scratch_ *s, hfy_index_level_ *l) {
@@ -9625,7 +9626,7 @@ HFY_COLD_ void hfy_index_round_(const hfy_index_seek_ *seek, size_t j, hfy_index
   l->size = hfy_sim_norm_(l->size, r);
 }
 
-/* Last, from what the directions leave of it in s->off and the dots of that in s->y: what the constants of rows count. */
+/* Last, from what is left in s->off and its dots in s->y: what the constants of rows count. */
 HFY_COLD_ void hfy_index_count_(const hfy_index_seek_ *seek, size_t j, const hfy_index_scratch_ *s,
                                 hfy_index_level_ *l) {
   const hfy_index *index = seek->index;
@@ -10006,7 +10007,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_index_group_(const hfy_index_seek_ *see
   const hfy_index_view_ *v = &seek->view;
   const size_t dim = s->deep ? seek->index->prefix : seek->index->dim;
   const size_t parts = s->deep && seek->int8->step == 4 ? 2 : 1;
-  const float *rows[4] = {v->scale + from, v->error + from, v->spread + from, v->scale + from}; /* no means: along is 0 */
+  const float *rows[4] = {v->scale + from, v->error + from, v->spread + from, v->scale + from}; /* along: 0 */
   uint32_t mask[HFY_SIMD_GROUP_] = {0}, any = 0;
   int plain[HFY_SIMD_GROUP_];
   size_t l;
@@ -15191,18 +15192,25 @@ HFY_PRIVATE_ void hfy_net_keep_(const hfy_net_run_ *run, hfy_net_list_ *list, do
   list->count = kept;
 }
 
-/* What n scores (the first RAISED of them) raise a bar to.   (math 13.8) */
-HFY_PRIVATE_ double hfy_net_raise_(const hfy_net_run_ *run, double top, const double *theta, size_t n,
-                                   const hfy_net_stream_ *t) {
+/* What n scores in t->scratch, each of which stands for `share`, raise a bar to.   (math 13.8) */
+HFY_PRIVATE_ double hfy_net_threshold_(const hfy_net_run_ *run, double top, double share, size_t n,
+                                       const hfy_net_stream_ *t) {
   hfy_sep_scratch_ some;
-  if (!HFY_NET_SHORT_(run->fast.cuts) || n < HFY_NET_FIRST_) return top;
   some.simd = run->simd;
-  some.count = hfy_base_min_(n, HFY_NET_RAISED_);
+  some.count = n;
   some.weight = t->scratch;
   some.index = t->some;
   some.power = t->power;
-  memcpy(t->scratch, theta, some.count * sizeof *theta);
-  return hfy_sep_raise_(&run->net.sep, top, 1, &some);
+  return hfy_sep_raise_(&run->net.sep, top, share, &some);
+}
+
+/* What the first RAISED of n scores do. */
+HFY_PRIVATE_ double hfy_net_raise_(const hfy_net_run_ *run, double top, const double *theta, size_t n,
+                                   const hfy_net_stream_ *t) {
+  if (!HFY_NET_SHORT_(run->fast.cuts) || n < HFY_NET_FIRST_) return top;
+  n = hfy_base_min_(n, HFY_NET_RAISED_);
+  memcpy(t->scratch, theta, n * sizeof *theta);
+  return hfy_net_threshold_(run, top, 1, n, t);
 }
 
 /* Drops candidates that later ones have outdone. The bar rises first: by rank to the kth best of what is listed; to
@@ -15767,7 +15775,6 @@ HFY_COLD_ int hfy_net_index_pays_(const hfy_net_run_ *run, const hfy_net_walk_ *
   hfy_net_bounds_ *b = &s->fast.bounds;
   hfy_net_stream_ *t = s->fast.stream;
   size_t i, m = 0, left = 0, *row = s->sep.index;
-  hfy_sep_scratch_ sep;
   hfy_index_level_ level;
   double top;
   if ((!run->fast.cuts && !HFY_NET_LEAVES_(run)) || run->fast.kth > 1 || n < 16 * some) return 1;
@@ -15783,13 +15790,8 @@ HFY_COLD_ int hfy_net_index_pays_(const hfy_net_run_ *run, const hfy_net_walk_ *
     t->scratch[m] = t->scratch[i];
     m += t->scratch[i] > -HUGE_VAL;
   }
-  sep.simd = run->simd;
-  sep.count = m;
-  sep.weight = t->scratch;
-  sep.index = t->some;
-  sep.power = t->power;
   for (top = -HUGE_VAL, i = 0; i < m && HFY_NET_LEAVES_(run); i++) top = t->scratch[i] > top ? t->scratch[i] : top;
-  if (!HFY_NET_LEAVES_(run)) top = hfy_sep_raise_(&run->net.sep, top, (double)(n / some), &sep);
+  if (!HFY_NET_LEAVES_(run)) top = hfy_net_threshold_(run, top, (double)(n / some), m, t);
   for (i = 0; i < some; i++) left += (size_t)hfy_sim_matters_(top, run->fast.margin, (double)b->upper[row[i]]);
   return left <= some / 6; /* rows here and there cost more than a pass does */
 }
@@ -16036,14 +16038,10 @@ HFY_COLD_ double hfy_net_index_lift_(const hfy_index_lift_ *raise, double top, d
                                       const hfy_real *score, size_t n) {
   const hfy_net_run_ *run = (const hfy_net_run_ *)raise->context;
   const hfy_net_stream_ *t = (const hfy_net_stream_ *)raise->room;
-  hfy_sep_scratch_ some;
-  some.simd = run->simd;
-  some.weight = t->scratch;
-  some.index = t->some;
-  some.power = t->power;
-  for (some.count = 0; n--; score++)
-    if ((double)*score > -HUGE_VAL) t->scratch[some.count++] = (double)*score;
-  return hfy_sep_raise_(&run->net.sep, top, share, &some);
+  size_t m = 0;
+  for (; n--; score++)
+    if ((double)*score > -HUGE_VAL) t->scratch[m++] = (double)*score;
+  return hfy_net_threshold_(run, top, share, m, t);
 }
 
 /* What live queries look at together: a pass over the index, or over the keys for those to whom it is of no use; they
