@@ -615,6 +615,24 @@ static void rough_of_one(const hfy_index_seek_ *seek, const hfy_index_one_ *one,
   CHECK(exact <= (long double)(up * unit) && (double)score <= up * unit);
 }
 
+/* Without keys the cosine's 1/|q| is that of no kernel: both ends go outwards by what kernels may differ. */
+TEST(cosines_without_keys_allow_for_any_kernel) {
+  static const double bounds[] = {0.5, -0.5};
+  const hfy_index_power_ unit = {1, 1};
+  float own = 1;
+  hfy_index_seek_ seek;
+  int k, side;
+  memset(&seek, 0, sizeof seek);
+  seek.sim = HFY_SIM_COSINE, seek.beta = seek.over = 1, seek.view.own = &own;
+  for (k = 0; k < 2; k++)
+    for (side = -1; side < 2; side += 2) {
+      double with, without;
+      seek.keyless = 0, with = (double)hfy_index_theta_(&seek, bounds[k], 1, side, &unit, NULL, 0);
+      seek.keyless = 1, without = (double)hfy_index_theta_(&seek, bounds[k], 1, side, &unit, NULL, 0);
+      CHECK(side * (without - with) >= 1.2e-4 * fabs(with) && fabs(without - with) <= 1.4e-4 * fabs(with));
+    }
+}
+
 /* A row's bounds for query j of a batch: of a pass over rows, or over prefixes and then by the row as a whole. */
 static void bounds_of_one(memory_of *m, const hfy_real *q, size_t j, size_t i, size_t l) {
   const hfy_index_seek_ *seek = &m->run.fast.seek;
@@ -2613,6 +2631,7 @@ int main(int argc, char **argv) {
   RUN(a_batch_that_overflows);
   RUN(bounds_hold);
   RUN(any_directions_will_do);
+  RUN(cosines_without_keys_allow_for_any_kernel);
   RUN(bounds_of_a_batch_hold);
   RUN(bounds_of_other_similarities);
   RUN(spans_cover_every_row);
