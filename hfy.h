@@ -6119,7 +6119,7 @@ typedef struct hfy_simd_int8_ {
   void (*sweep)(const signed char *blocks, size_t count, const int16_t *q, int32_t *out);
 } hfy_simd_int8_;
 
-/* The place of the lowest bit that is on; mask is not 0. */
+/* The place of the lowest bit of mask, not 0. */
 HFY_PRIVATE_ size_t hfy_simd_lowest_(uint32_t mask) {
 #ifdef HFY_GNU_
   return (size_t)__builtin_ctz(mask);
@@ -6364,7 +6364,7 @@ HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_tile_avx2_(const void *tile, cons
 HFY_PRIVATE_ HFY_SIMD_AVX2_ uint32_t hfy_simd_int8_pass_avx2_(const int32_t *dots, const float *const row[4],
                                                               size_t count, const hfy_simd_bound_ *b, double *out) {
   const float *const scale = row[0], *const error = row[1], *const spread = row[2], *const mean = row[3];
-  const hfy_simd_bound_ bound = *b; /* which no store can change */
+  const hfy_simd_bound_ bound = *b; /* no store changes it */
   uint32_t mask = 0;
   size_t i;
   for (i = 0; i < count; i += 4) {
@@ -6503,7 +6503,7 @@ HFY_PRIVATE_ HFY_SIMD_VNNI_ void hfy_simd_int8_tile_vnni_(const void *tile, cons
 HFY_PRIVATE_ HFY_SIMD_VNNI_ uint32_t hfy_simd_int8_pass_vnni_(const int32_t *dots, const float *const row[4],
                                                               size_t count, const hfy_simd_bound_ *b, double *out) {
   const float *const scale = row[0], *const error = row[1], *const spread = row[2], *const mean = row[3];
-  const hfy_simd_bound_ bound = *b; /* which no store can change */
+  const hfy_simd_bound_ bound = *b; /* no store changes it */
   uint32_t mask = 0;
   size_t i;
   for (i = 0; i < count; i += 8) {
@@ -9427,8 +9427,7 @@ HFY_PRIVATE_ double hfy_index_levels_(int planes, size_t dim) {
   return planes || most > 32639 ? 32639 : most; /* 127 * 256 + 127: two bytes with a sign */
 }
 
-/* For q^ = step * s->whole: middle, m.(q - q^) and what is beside the dot; how far a bound may be off besides what rows
-   count (about); and rest >= |q - q^|. */
+/* For q^ = step * s->whole: m.(q - q^) and what is beside the dot (middle), its slack (about), rest >= |q - q^|. */
 HFY_PRIVATE_ void hfy_index_rest_(const hfy_index_seek_ *seek, double step, const hfy_index_scratch_ *s, double *middle,
                                   double *about, double *rest) {
   size_t d, dim = seek->index->dim;
@@ -9444,7 +9443,7 @@ HFY_PRIVATE_ void hfy_index_rest_(const hfy_index_seek_ *seek, double step, cons
   *rest *= 1 + 1e-13;
 }
 
-/* How a level of the index bounds a row: by `bound`, with these arrays of row constants (c NULL: no means). */
+/* How a level of the index bounds a row: by these constants of rows (c NULL: no means). */
 typedef struct hfy_index_level_ {
   const signed char *rows;
   size_t stride;
@@ -9626,7 +9625,7 @@ HFY_COLD_ void hfy_index_round_(const hfy_index_seek_ *seek, size_t j, hfy_index
   l->size = hfy_sim_norm_(l->size, r);
 }
 
-/* Last, from what is left in s->off and its dots in s->y: what the constants of rows count. */
+/* Last, from s->off and its dots in s->y: what the constants of rows count. */
 HFY_COLD_ void hfy_index_count_(const hfy_index_seek_ *seek, size_t j, const hfy_index_scratch_ *s,
                                 hfy_index_level_ *l) {
   const hfy_index *index = seek->index;
@@ -9652,8 +9651,8 @@ HFY_COLD_ void hfy_index_count_(const hfy_index_seek_ *seek, size_t j, const hfy
   l->bound.rest = (rest + moved) * (1 + 1e-12);
 }
 
-/* n whole numbers of a query into its words of the panel (which were 0): as int16, or as bytes, then (second) of two
-   bytes the lower ones so many words behind. Returns the dots' offset. */
+/* n whole numbers of a query into its words of the panel (which were 0): int16 or bytes; of two bytes the lower ones
+   `second` words behind. Returns the dots' offset. */
 HFY_PRIVATE_ int32_t hfy_index_put_words_(const hfy_index_seek_ *seek, size_t n, size_t second, int32_t *panel,
                                           const int16_t *whole) {
   const size_t step = seek->int8->step;
@@ -9673,8 +9672,7 @@ HFY_PRIVATE_ int32_t hfy_index_put_words_(const hfy_index_seek_ *seek, size_t n,
   return offset;
 }
 
-/* The levels of n queries by the first r directions: of a group of a batch (one), whose words go into the panel; or
-   (NULL) of the one query aimed at. */
+/* The levels of n queries: of a batch's (one), whose words go into the panel; or (NULL) of the one aimed at. */
 HFY_COLD_ void hfy_index_prefixes_(const hfy_index_seek_ *seek, size_t n, hfy_index_one_ *one, size_t words,
                                    int32_t *panel, hfy_index_scratch_ *s, hfy_index_level_ *level) {
   const hfy_real *basis = seek->view.basis;
@@ -9702,7 +9700,7 @@ HFY_COLD_ void hfy_index_prefixes_(const hfy_index_seek_ *seek, size_t n, hfy_in
   }
 }
 
-/* For the one query aimed at: all directions, or the first of them. */
+/* For the one query aimed at: all, or the first. */
 HFY_COLD_ void hfy_index_level_along_(const hfy_index_seek_ *seek, int first, hfy_index_scratch_ *s,
                                       hfy_index_level_ *l) {
   s->directions = first ? (size_t)HFY_SIMD_FIRST_ : seek->index->prefix;
@@ -9816,7 +9814,7 @@ HFY_PRIVATE_ void hfy_index_take_(const hfy_index_seek_ *seek, hfy_index_one_ *o
   hfy_index_raise_(seek, one, (double)up);
 }
 
-/* Takes in the rows that wait for their bounds as a whole: by a rough query first, which rules out most. */
+/* Takes in the rows that wait, if a rough query does not rule them out. */
 HFY_PRIVATE_ void hfy_index_serve_(const hfy_index_seek_ *seek, hfy_index_one_ *one, const hfy_index_lift_ *raise) {
   const hfy_index_view_ *v = &seek->view;
   const hfy_simd_bound_ *b = &one->rough;
@@ -15204,7 +15202,7 @@ HFY_PRIVATE_ double hfy_net_threshold_(const hfy_net_run_ *run, double top, doub
   return hfy_sep_raise_(&run->net.sep, top, share, &some);
 }
 
-/* What the first RAISED of n scores do. */
+/* RAISED of n. */
 HFY_PRIVATE_ double hfy_net_raise_(const hfy_net_run_ *run, double top, const double *theta, size_t n,
                                    const hfy_net_stream_ *t) {
   if (!HFY_NET_SHORT_(run->fast.cuts) || n < HFY_NET_FIRST_) return top;
@@ -15530,7 +15528,7 @@ HFY_PRIVATE_ size_t hfy_net_reached_(const hfy_net_run_ *run, size_t n, size_t m
   const hfy_real *upper = s->fast.bounds.upper;
   const double top = s->fast.bounds.top, margin = run->fast.margin;
   size_t i, listed = 0, *list = s->sep.index;
-  for (i = 0; i < n; i++) { /* as hfy_sim_matters_, without a branch that nobody foretells */
+  for (i = 0; i < n; i++) { /* hfy_sim_matters_ without branches */
     const double u = (double)upper[i], d = top - u;
     list[listed] = i;
     listed += (size_t)(((d < margin) | !(d > 0)) & !(u < -DBL_MAX));
