@@ -629,6 +629,10 @@ TEST(cosines_without_keys_allow_for_any_kernel) {
       double with, without;
       seek.keyless = 0, with = (double)hfy_index_theta_(&seek, bounds[k], 1, side, &unit, NULL, 0);
       seek.keyless = 1, without = (double)hfy_index_theta_(&seek, bounds[k], 1, side, &unit, NULL, 0);
+      if (side > 0 && k) { /* 0, whatever 1/|q| is */
+        CHECK_EQ(without, with);
+        continue;
+      }
       CHECK(side * (without - with) >= 1.2e-4 * fabs(with) && fabs(without - with) <= 1.4e-4 * fabs(with));
     }
 }
