@@ -6076,6 +6076,7 @@ enum { HFY_SIMD_SEGMENT_ = 32768 }; /* elements before a whole-number dot moves 
 enum { HFY_SIMD_GROUP_ = 8 };       /* queries of a panel */
 enum { HFY_SIMD_PAD_ = 64 };        /* bytes read behind a row at most: there behind the last one, 0 in a query */
 enum { HFY_SIMD_TILE_ = 32 };       /* the most rows of a tile; rows of a block of first directions */
+enum { HFY_SIMD_ROUGH_ = 64 };      /* levels of a rough query: 2 * 128 * 127 < 2^15, so pairs fit in 16 bits */
 enum { HFY_SIMD_FIRST_ = 32 };      /* directions of a block: four of row i at 4 i, the next four 4 TILE bytes behind */
 
 /* A query in whole numbers, zeros behind it up to a multiple of HFY_SIMD_PAD_ elements. */
@@ -6083,6 +6084,7 @@ typedef struct hfy_simd_wide_ {
   size_t dim;
   const int16_t *whole;
   const unsigned char *high, *low; /* whole = 256 (high - 128) + low; read by kernels with planes only */
+  const unsigned char *rough;      /* in steps of its own, ROUGH more than they are: 0 .. 2 ROUGH */
 } hfy_simd_wide_;
 
 /* The upper bound of a row's score is  (dot - offset) row_scale scale + shift + row_error near + row_spread rest +
@@ -6102,17 +6104,33 @@ typedef struct hfy_simd_int8_ {
   /* out[i] = <row i, q> + the planes' 32768 sum; row list[i], or row i for a list of NULL */
   void (*dot)(const signed char *rows, size_t stride, const size_t *list, size_t count, const hfy_simd_wide_ *q,
               double *out);
+  /* the same with q->rough, without planes; NULL: no sooner */
+  void (*rough)(const signed char *rows, size_t stride, const size_t *list, size_t count, const hfy_simd_wide_ *q,
+                double *out);
+  /* |x times both units - scale row|^2, in any order */
+  double (*off)(const hfy_real *x, const signed char *row, size_t dim, const double unit[2], double scale);
   /* packs up to `rows` rows into tile: word w of row i at w*rows + i; room: ceil(dim/64) * 64 * rows * 4/step */
   void (*pack)(const signed char *rows, size_t stride, size_t count, size_t dim, void *tile);
   /* out[j*rows + i] = <row i, query j> (plus offset) for the GROUP queries of a panel: words at w*GROUP + j */
   void (*tile)(const void *tile, const int32_t *panel, size_t words, int32_t *out);
-  /* bit i: row i of a tile passes; row: scales, errors, spreads, means (NULL: none); up: their bounds go there, room
-     for 8 more; or NULL */
+  /* bit i: row i of a tile passes; row: scales, errors, spreads, means; up: their bounds go there, room for 8 more; or
+     NULL */
   uint32_t (*pass)(const int32_t *dots, const float *const row[4], size_t count, const hfy_simd_bound_ *bound,
                    double *up);
   /* out[i] = <first directions of row i, q> of whole blocks; |q| < 32640 */
   void (*sweep)(const signed char *blocks, size_t count, const int16_t *q, int32_t *out);
 } hfy_simd_int8_;
+
+/* The place of the lowest bit of mask, not 0. */
+HFY_PRIVATE_ size_t hfy_simd_lowest_(uint32_t mask) {
+#ifdef HFY_GNU_
+  return (size_t)__builtin_ctz(mask);
+#else
+  size_t i = 0;
+  for (; !(mask & 1); mask >>= 1) i++;
+  return i;
+#endif
+}
 
 /* --- portable --- */
 
@@ -6132,6 +6150,16 @@ HFY_PRIVATE_ void hfy_simd_int8_dot_scalar_(const signed char *rows, size_t stri
     }
     out[i] = total;
   }
+}
+
+HFY_PRIVATE_ double hfy_simd_int8_off_scalar_(const hfy_real *x, const signed char *row, size_t dim,
+                                              const double unit[2], double scale) {
+  double squares = 0;
+  for (; dim; dim--, x++, row++) {
+    const double off = (double)*x * unit[0] * unit[1] - scale * *row;
+    squares += off * off;
+  }
+  return squares;
 }
 
 HFY_PRIVATE_ void hfy_simd_int8_pack_scalar_(const signed char *rows, size_t stride, size_t count, size_t dim,
@@ -6166,8 +6194,7 @@ HFY_PRIVATE_ uint32_t hfy_simd_int8_pass_scalar_(const int32_t *dots, const floa
   size_t i;
   for (i = 0; i < count; i++) {
     double up = (double)(dots[i] - b->offset) * (double)row[0][i] * b->scale +
-                ((double)row[1][i] * b->near + ((double)row[2][i] * b->rest + b->shift));
-    if (row[3]) up += (double)row[3][i] * b->along;
+                ((double)row[1][i] * b->near + ((double)row[2][i] * b->rest + b->shift)) + (double)row[3][i] * b->along;
     if (out) out[i] = up;
     mask |= (uint32_t)!(up < b->least) << i;
   }
@@ -6183,8 +6210,8 @@ HFY_PRIVATE_ void hfy_simd_int8_sweep_scalar_(const signed char *x, size_t count
 }
 
 static const hfy_simd_int8_ hfy_simd_int8_scalar_ = {
-  "portable", 0, 0, 2, 16, hfy_simd_int8_dot_scalar_, hfy_simd_int8_pack_scalar_, hfy_simd_int8_tile_scalar_,
-  hfy_simd_int8_pass_scalar_, hfy_simd_int8_sweep_scalar_};
+  "portable", 0, 0, 2, 16, hfy_simd_int8_dot_scalar_, NULL, hfy_simd_int8_off_scalar_, hfy_simd_int8_pack_scalar_,
+  hfy_simd_int8_tile_scalar_, hfy_simd_int8_pass_scalar_, hfy_simd_int8_sweep_scalar_};
 
 #if HFY_SIMD_HAS_(HFY_ISAS_AVX2 | HFY_ISAS_AVX512) && defined(HFY_GNU_) && defined(__x86_64__)
 #define HFY_SIMD_INT8_X86_
@@ -6227,8 +6254,10 @@ HFY_PRIVATE_ HFY_SIMD_AVX2_ __m128i hfy_simd_int8_sums_avx2_(__m256i a, __m256i 
   return _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
 }
 
-HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_dot_avx2_(const signed char *rows, size_t stride, const size_t *list,
-                                                         size_t count, const hfy_simd_wide_ *q, double *out) {
+/* By whole, or by rough. */
+HFY_PRIVATE_ HFY_SIMD_AVX2_ inline void hfy_simd_int8_dots_avx2_(const signed char *rows, size_t stride,
+                                                                 const size_t *list, size_t count,
+                                                                 const hfy_simd_wide_ *q, double *out, int rough) {
   const signed char *row[4];
   double four[4];
   size_t i, n, at, end, place[4];
@@ -6239,16 +6268,53 @@ HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_dot_avx2_(const signed char *rows
     for (at = 0; at < q->dim;) {
       __m256i sum[4];
       HFY_UNROLL_ for (l = 0; l < 4; l++) sum[l] = _mm256_setzero_si256();
-      for (end = at + hfy_base_min_(q->dim - at, HFY_SIMD_SEGMENT_); at < end; at += 16) {
-        const __m256i v = hfy_simd_int8_load_avx2_(q->whole + at);
-        HFY_UNROLL_ for (l = 0; l < 4; l++)
-          sum[l] = _mm256_add_epi32(sum[l], _mm256_madd_epi16(v, hfy_simd_int8_widen_avx2_(row[l] + at)));
+      for (end = at + hfy_base_min_(q->dim - at, HFY_SIMD_SEGMENT_); at < end; at += rough ? 32 : 16) {
+        const __m256i v = hfy_simd_int8_load_avx2_(rough ? (const void *)(q->rough + at) : q->whole + at);
+        HFY_UNROLL_ for (l = 0; l < 4; l++) {
+          const __m256i one = rough ? _mm256_maddubs_epi16(v, hfy_simd_int8_load_avx2_(row[l] + at)) : v;
+          const __m256i other = rough ? _mm256_set1_epi16(1) : hfy_simd_int8_widen_avx2_(row[l] + at);
+          sum[l] = _mm256_add_epi32(sum[l], _mm256_madd_epi16(one, other));
+        }
       }
       total = _mm256_add_pd(total, _mm256_cvtepi32_pd(hfy_simd_int8_sums_avx2_(sum[0], sum[1], sum[2], sum[3])));
     }
     _mm256_storeu_pd(four, total);
     for (l = 0; l < (int)n; l++) out[place[l]] = four[l];
   }
+}
+
+HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_dot_avx2_(const signed char *rows, size_t stride, const size_t *list,
+                                                         size_t count, const hfy_simd_wide_ *q, double *out) {
+  hfy_simd_int8_dots_avx2_(rows, stride, list, count, q, out, 0);
+}
+
+HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_rough_avx2_(const signed char *rows, size_t stride, const size_t *list,
+                                                           size_t count, const hfy_simd_wide_ *q, double *out) {
+  hfy_simd_int8_dots_avx2_(rows, stride, list, count, q, out, 1);
+}
+
+HFY_PRIVATE_ HFY_SIMD_AVX2_ double hfy_simd_int8_off_avx2_(const hfy_real *x, const signed char *row, size_t dim,
+                                                           const double unit[2], double scale) {
+  __m256d sum[2] = {_mm256_setzero_pd(), _mm256_setzero_pd()};
+  double lane[4];
+  size_t d, l;
+  for (d = 0; d + 8 <= dim; d += 8)
+    HFY_UNROLL_ for (l = 0; l < 2; l++) {
+#ifdef HFY_DOUBLE
+      const __m256d key = _mm256_loadu_pd(x + d + 4 * l);
+#else
+      const __m256d key = _mm256_cvtps_pd(_mm_loadu_ps(x + d + 4 * l));
+#endif
+      const __m256d scaled = _mm256_mul_pd(_mm256_mul_pd(key, _mm256_set1_pd(unit[0])), _mm256_set1_pd(unit[1]));
+      __m256d off;
+      int32_t four;
+      memcpy(&four, row + d + 4 * l, sizeof four);
+      off = _mm256_cvtepi32_pd(_mm_cvtepi8_epi32(_mm_cvtsi32_si128(four)));
+      off = _mm256_fnmadd_pd(off, _mm256_set1_pd(scale), scaled);
+      sum[l] = _mm256_fmadd_pd(off, off, sum[l]);
+    }
+  _mm256_storeu_pd(lane, _mm256_add_pd(sum[0], sum[1]));
+  return lane[0] + lane[1] + lane[2] + lane[3] + hfy_simd_int8_off_scalar_(x + d, row + d, dim - d, unit, scale);
 }
 
 HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_pack_avx2_(const signed char *rows, size_t stride, size_t count,
@@ -6299,18 +6365,21 @@ HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_tile_avx2_(const void *tile, cons
 
 HFY_PRIVATE_ HFY_SIMD_AVX2_ uint32_t hfy_simd_int8_pass_avx2_(const int32_t *dots, const float *const row[4],
                                                               size_t count, const hfy_simd_bound_ *b, double *out) {
+  const float *const scale = row[0], *const error = row[1], *const spread = row[2], *const mean = row[3];
+  const hfy_simd_bound_ bound = *b; /* no store changes it */
   uint32_t mask = 0;
   size_t i;
   for (i = 0; i < count; i += 4) {
-    __m128i dot = _mm_sub_epi32(_mm_loadu_si128((const __m128i *)(const void *)(dots + i)), _mm_set1_epi32(b->offset));
-    __m256d up = _mm256_mul_pd(_mm256_cvtepi32_pd(dot), _mm256_cvtps_pd(_mm_loadu_ps(row[0] + i)));
-    __m256d more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(row[2] + i)), _mm256_set1_pd(b->rest),
-                                   _mm256_set1_pd(b->shift));
-    more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(row[1] + i)), _mm256_set1_pd(b->near), more);
-    if (row[3]) more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(row[3] + i)), _mm256_set1_pd(b->along), more);
-    up = _mm256_fmadd_pd(up, _mm256_set1_pd(b->scale), more);
+    __m128i dot = _mm_loadu_si128((const __m128i *)(const void *)(dots + i));
+    __m256d up = _mm256_mul_pd(_mm256_cvtepi32_pd(_mm_sub_epi32(dot, _mm_set1_epi32(bound.offset))),
+                               _mm256_cvtps_pd(_mm_loadu_ps(scale + i)));
+    __m256d more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(spread + i)), _mm256_set1_pd(bound.rest),
+                                   _mm256_set1_pd(bound.shift));
+    more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(error + i)), _mm256_set1_pd(bound.near), more);
+    more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(mean + i)), _mm256_set1_pd(bound.along), more);
+    up = _mm256_fmadd_pd(up, _mm256_set1_pd(bound.scale), more);
     if (out) _mm256_storeu_pd(out + i, up);
-    mask |= (uint32_t)_mm256_movemask_pd(_mm256_cmp_pd(up, _mm256_set1_pd(b->least), _CMP_NLT_UQ)) << i;
+    mask |= (uint32_t)_mm256_movemask_pd(_mm256_cmp_pd(up, _mm256_set1_pd(bound.least), _CMP_NLT_UQ)) << i;
   }
   return count < 32 ? mask & (((uint32_t)1 << count) - 1) : mask;
 }
@@ -6334,8 +6403,8 @@ HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_sweep_avx2_(const signed char *x,
 }
 
 static const hfy_simd_int8_ hfy_simd_int8_avx2_ = {
-  "avx2", 0, 0, 2, 16, hfy_simd_int8_dot_avx2_, hfy_simd_int8_pack_avx2_, hfy_simd_int8_tile_avx2_,
-  hfy_simd_int8_pass_avx2_, hfy_simd_int8_sweep_avx2_};
+  "avx2", 0, 0, 2, 16, hfy_simd_int8_dot_avx2_, hfy_simd_int8_rough_avx2_, hfy_simd_int8_off_avx2_,
+  hfy_simd_int8_pack_avx2_, hfy_simd_int8_tile_avx2_, hfy_simd_int8_pass_avx2_, hfy_simd_int8_sweep_avx2_};
 
 #if HFY_SIMD_HAS_(HFY_ISAS_AVX512)
 /* --- AVX-512 with VNNI --- */
@@ -6435,25 +6504,27 @@ HFY_PRIVATE_ HFY_SIMD_VNNI_ void hfy_simd_int8_tile_vnni_(const void *tile, cons
 
 HFY_PRIVATE_ HFY_SIMD_VNNI_ uint32_t hfy_simd_int8_pass_vnni_(const int32_t *dots, const float *const row[4],
                                                               size_t count, const hfy_simd_bound_ *b, double *out) {
+  const float *const scale = row[0], *const error = row[1], *const spread = row[2], *const mean = row[3];
+  const hfy_simd_bound_ bound = *b; /* no store changes it */
   uint32_t mask = 0;
   size_t i;
   for (i = 0; i < count; i += 8) {
-    __m256i dot = _mm256_sub_epi32(hfy_simd_int8_load_avx2_(dots + i), _mm256_set1_epi32(b->offset));
-    __m512d up = _mm512_mul_pd(_mm512_cvtepi32_pd(dot), _mm512_cvtps_pd(_mm256_loadu_ps(row[0] + i)));
-    __m512d more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(row[2] + i)), _mm512_set1_pd(b->rest),
-                                   _mm512_set1_pd(b->shift));
-    more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(row[1] + i)), _mm512_set1_pd(b->near), more);
-    if (row[3]) more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(row[3] + i)), _mm512_set1_pd(b->along), more);
-    up = _mm512_fmadd_pd(up, _mm512_set1_pd(b->scale), more);
+    __m256i dot = _mm256_sub_epi32(hfy_simd_int8_load_avx2_(dots + i), _mm256_set1_epi32(bound.offset));
+    __m512d up = _mm512_mul_pd(_mm512_cvtepi32_pd(dot), _mm512_cvtps_pd(_mm256_loadu_ps(scale + i)));
+    __m512d more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(spread + i)), _mm512_set1_pd(bound.rest),
+                                   _mm512_set1_pd(bound.shift));
+    more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(error + i)), _mm512_set1_pd(bound.near), more);
+    more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(mean + i)), _mm512_set1_pd(bound.along), more);
+    up = _mm512_fmadd_pd(up, _mm512_set1_pd(bound.scale), more);
     if (out) _mm512_storeu_pd(out + i, up);
-    mask |= (uint32_t)_mm512_cmp_pd_mask(up, _mm512_set1_pd(b->least), _CMP_NLT_UQ) << i;
+    mask |= (uint32_t)_mm512_cmp_pd_mask(up, _mm512_set1_pd(bound.least), _CMP_NLT_UQ) << i;
   }
   return count < 32 ? mask & (((uint32_t)1 << count) - 1) : mask;
 }
 
 static const hfy_simd_int8_ hfy_simd_int8_vnni_ = {
-  "avx512vnni", 1, 128, 4, 32, hfy_simd_int8_dot_vnni_, hfy_simd_int8_pack_vnni_, hfy_simd_int8_tile_vnni_,
-  hfy_simd_int8_pass_vnni_, hfy_simd_int8_sweep_avx2_};
+  "avx512vnni", 1, 128, 4, 32, hfy_simd_int8_dot_vnni_, hfy_simd_int8_rough_avx2_, hfy_simd_int8_off_avx2_,
+  hfy_simd_int8_pack_vnni_, hfy_simd_int8_tile_vnni_, hfy_simd_int8_pass_vnni_, hfy_simd_int8_sweep_avx2_};
 #endif
 #undef HFY_SIMD_AVX2_
 #undef HFY_SIMD_VNNI_
@@ -6524,7 +6595,7 @@ HFY_PRIVATE_ HFY_SIMD_WIDE_ size_t hfy_simd_near_wide_(const uint32_t *d, size_t
     unsigned found = _mm512_mask_cmple_epu32_mask(there, _mm512_maskz_loadu_epi32(there, d + i), edge);
     for (; found; found &= found - 1) {
       if (count == room) return room + 1;
-      nearby[count++] = i + (size_t)__builtin_ctz(found);
+      nearby[count++] = i + hfy_simd_lowest_(found);
     }
   }
   return count;
@@ -8476,13 +8547,6 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_dot_(double sum, const hfy_real
   return sum;
 }
 
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_square_(const double *x, size_t n) {
-  double sum = 0;
-  size_t d;
-  for (d = 0; d < n; d++) sum += x[d] * x[d];
-  return sum;
-}
-
 /* x ~ step * whole numbers, at most `levels` in size. Returns step; 0: all too small. With `bytes` (127 levels) they go
    there too, their sum into *sum, and step is rounded to float. */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_quantise_(const double *x, size_t n, double levels, int16_t *whole,
@@ -8689,7 +8753,7 @@ HFY_COLD_ void hfy_index_mean_(hfy_index_build_ *b) {
   double typical;
   for (t = 0; t < b->samples; t++) {
     hfy_index_widen_(b, hfy_index_sampled_(b, t));
-    b->norm[t] = b->sorted[t] = sqrt(hfy_index_square_(b->wide, b->dim));
+    b->norm[t] = b->sorted[t] = sqrt(hfy_linalg_dot_(b->wide, b->wide, b->dim));
   }
   typical = hfy_base_kth_largest_(b->sorted, b->samples, (b->samples + 1) / 2);
   for (d = 0; d < b->dim; d++) b->total[d] = 0;
@@ -8882,7 +8946,7 @@ HFY_COLD_ void hfy_index_fill_prefix_(const hfy_index_build_ *b, size_t from, si
     for (t = 0; t < n; t++) {
       hfy_real *y = b->tile + t * dim;
       along[t] = hfy_index_deflate_(b, from + t, view->c_mean + from + t, y);
-      norm[t] = hfy_sim_norm_(hfy_index_square_(b->wide, dim), dim);
+      norm[t] = hfy_sim_norm_(hfy_linalg_dot_(b->wide, b->wide, dim), dim);
       start[t] = hfy_sim_norm_(hfy_index_dot_(0, y, y, dim), dim);
     }
     b->simd->dot(view->basis, dim, r, b->tile, dim, n, dim, b->coef, r);
@@ -9158,7 +9222,8 @@ typedef struct hfy_index_one_ {
   double top;                  /* the kth best lower bound of theta */
   double best[HFY_INDEX_FEW_]; /* the best of them, descending */
   hfy_simd_bound_ early;       /* by the prefix */
-  hfy_simd_wide_ wide;         /* then rows are bounded as a whole by this, */
+  hfy_simd_bound_ rough;       /* then of rows as a whole: by few levels, */
+  hfy_simd_wide_ wide;         /* and then by this, */
   size_t waiting[HFY_INDEX_WAITING_], waits; /* a few at a time */
   const hfy_real *q, *bias;    /* the caller's: its state, its bias or NULL */
   size_t visible;              /* and how many rows it sees */
@@ -9184,6 +9249,8 @@ typedef struct hfy_index_scratch_ {
   double norm, about;        /* |q|; what underflow, and the rounding of what is beside the dot, can add */
   double beside, own;        /* that, and what a row's own counts */
   double *dots;              /* workers x CHUNK */
+  hfy_real *lower;           /* without keys: of all rows, lower bounds of theta; */
+  double most;               /* both ends lie within this, and NaN becomes it */
   size_t directions;         /* the first of them, or all */
   hfy_real *off, *y;         /* dim, prefix: the query (a group of them) beside the directions and along them */
   double *wide;              /* prefix: y again */
@@ -9193,7 +9260,7 @@ typedef struct hfy_index_scratch_ {
   int32_t *out;   /* GROUP x TILE */
   hfy_index_one_ *one;
   size_t *slot;   /* which of them is the query in place j */
-  unsigned char *wides;  /* of the queries of a batch: whole, high, low */
+  unsigned char *wides;  /* of the queries of a batch: whole, high, low, rough */
   int deep, packed;      /* prefixes go before rows; the rows at hand are in tile */
   uint32_t fetched;      /* those of them that were sent for as a whole */
   float both[HFY_SIMD_TILE_]; /* their errors and spreads, where those count together */
@@ -9221,7 +9288,7 @@ HFY_COLD_ int hfy_index_pays_(const hfy_index_seek_ *seek, size_t nq) {
   return row >= HFY_INDEX_ROW_ || seek->index->count * row > HFY_INDEX_CACHED_;
 }
 
-/* nq: queries of a scan at most; one of them takes 25 KiB (41) and 2 dim bytes. */
+/* nq: queries of a scan at most; one of them takes 25 KiB (41) and 2 dim bytes, with a prefix 7 dim. */
 HFY_COLD_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index_seek_ *seek, size_t nq, hfy_index_scratch_ *s) {
   size_t dim = seek->index->dim, prefix = seek->index->prefix, padded = hfy_index_padded_(dim);
   size_t groups = hfy_index_shares_(seek, nq) ? (nq + HFY_SIMD_GROUP_ - 1) / HFY_SIMD_GROUP_ : 0;
@@ -9238,30 +9305,16 @@ HFY_COLD_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index_seek_ *se
   s->panel = HFY_TAKE_(arena, int32_t, hfy_base_times_(shared, padded / 2));
   s->tile = hfy_base_take_(arena, shared ? padded : 0, HFY_SIMD_TILE_ * 2);
   s->out = HFY_TAKE_(arena, int32_t, shared ? (size_t)2 * HFY_SIMD_GROUP_ * HFY_SIMD_TILE_ : 0);
-  s->wides = HFY_TAKE_(arena, unsigned char, prefix ? hfy_base_times_(shared, 4 * padded) : 0);
+  s->wides = HFY_TAKE_(arena, unsigned char, prefix ? hfy_base_times_(shared, 5 * padded) : 0);
   s->one = HFY_TAKE_(arena, hfy_index_one_, shared);
   s->slot = HFY_TAKE_(arena, size_t, shared);
 }
 
 /* Does key x still lie as near to its copy as the build measured?   (math 13.7) */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ int hfy_index_holds_(const hfy_index_seek_ *seek, const hfy_real *x, size_t row) {
+HFY_PRIVATE_ int hfy_index_holds_(const hfy_index_seek_ *seek, const hfy_real *x, size_t row) {
   const size_t dim = seek->index->dim;
-  const signed char *copy = seek->view.rows + row * dim;
-  const double scale = (double)seek->view.scale[row], far = (double)seek->view.error[row];
-  const double a = seek->unit.a, b = seek->unit.b;
-  double lane[8] = {0}, squares = 0;
-  size_t d, l;
-  for (d = 0; d + 8 <= dim; d += 8)
-    for (l = 0; l < 8; l++) {
-      double off = (double)x[d + l] * a * b - scale * copy[d + l];
-      lane[l] += off * off;
-    }
-  for (l = 0; l < 8; l++) squares += lane[l];
-  for (; d < dim; d++) {
-    double off = (double)x[d] * a * b - scale * copy[d];
-    squares += off * off;
-  }
-  return squares <= far * far;
+  const double far = (double)seek->view.error[row], unit[2] = {seek->unit.a, seek->unit.b};
+  return seek->int8->off(x, seek->view.rows + row * dim, dim, unit, (double)seek->view.scale[row]) <= far * far;
 }
 
 /* Starts searches over keys with an index of theirs, or (keys NULL) by the index alone. beta, width, kth and workers
@@ -9336,7 +9389,7 @@ HFY_PRIVATE_ int hfy_index_aim_(const hfy_index_seek_ *seek, const hfy_real *q, 
   for (d = 0; d < dim; d++)
     s->q[d] = (seek->sim == HFY_SIM_EUCLIDEAN ? s->q[d] : (double)q[d]) * unit.a * unit.b;
   s->exponent += moved;
-  s->norm = hfy_sim_norm_(hfy_index_square_(s->q, dim), dim);
+  s->norm = hfy_sim_norm_(hfy_linalg_dot_(s->q, s->q, dim), dim);
   both = seek->index->exponent + s->exponent;
   s->about = ldexp(4 * ((double)dim + 64) * HFY_REAL_MIN_, -both);
   if (seek->sim != HFY_SIM_DOT && !hfy_index_aim_sim_(seek, q, s)) return 0;
@@ -9362,6 +9415,7 @@ HFY_PRIVATE_ hfy_real hfy_index_theta_(const hfy_index_seek_ *seek, double bound
     } else {
       const int outer = (bound > 0) == (side > 0);
       bound *= own / norm;
+      if (seek->keyless) bound *= outer ? 1.00013 : 0.99987; /* 1/|q| of any kernel */
       if (side > 0 && !outer) bound = 0;
       bound = bound * (outer || side > 0 ? 1 + 1e-14 : 1 - 5e-4) + side * 1e-300;
     }
@@ -9375,7 +9429,7 @@ HFY_PRIVATE_ double hfy_index_levels_(int planes, size_t dim) {
   return planes || most > 32639 ? 32639 : most; /* 127 * 256 + 127: two bytes with a sign */
 }
 
-/* For q^ = step * s->whole: middle = m.(q - q^), how far that may be off (about), and rest >= |q - q^|. */
+/* For q^ = step * s->whole: m.(q - q^) and what is beside the dot (middle), its slack (about), rest >= |q - q^|. */
 HFY_PRIVATE_ void hfy_index_rest_(const hfy_index_seek_ *seek, double step, const hfy_index_scratch_ *s, double *middle,
                                   double *about, double *rest) {
   size_t d, dim = seek->index->dim;
@@ -9386,30 +9440,32 @@ HFY_PRIVATE_ void hfy_index_rest_(const hfy_index_seek_ *seek, double step, cons
     along += (double)seek->view.mean[d] * r;
   }
   *rest = hfy_sim_norm_(squares, dim) + 8 * DBL_EPSILON * s->norm;
-  *middle = along;
-  *about = m * (8 * DBL_EPSILON * s->norm + ((double)dim + 8) * DBL_EPSILON * *rest);
+  *middle = along + s->beside;
+  *about = m * (8 * DBL_EPSILON * s->norm + ((double)dim + 8) * DBL_EPSILON * *rest) + s->about;
   *rest *= 1 + 1e-13;
 }
 
-/* How a level of the index bounds a row: dot scale step + a A + b B + c C + shift. */
+/* How a level of the index bounds a row: by these constants of rows (c NULL: no means). */
 typedef struct hfy_index_level_ {
   const signed char *rows;
   size_t stride;
   const signed char *first;       /* or NULL: blocks, in the place of rows */
-  const float *scale, *a, *b, *c; /* c: the prefix's v */
+  const float *scale, *a, *b, *c;
   const int32_t *sum;
   hfy_simd_wide_ q;
-  double step, A, B, C, shift, planes, own;
-  double middle, about; /* rows: shift's two parts, what moves a bound and what widens it */
+  hfy_simd_bound_ bound;
+  double planes, own;
+  double fall;       /* rows: of a lower bound, what shift is of an upper one */
+  double norm, size; /* prefix: |q|, |y^| */
   hfy_index_power_ unit;
 } hfy_index_level_;
 
 /* Begins one for v ~ step * whole numbers (n of them, as many as a row has). */
 HFY_COLD_ void hfy_index_begin_level_(const hfy_index_seek_ *seek, const double *v, size_t n, hfy_index_scratch_ *s,
                                       hfy_index_level_ *l) {
+  const double levels = hfy_index_levels_(seek->int8->planes && !seek->keyless, n);
   size_t d, behind = hfy_index_padded_(n) - n;
-  memset(l, 0, sizeof *l);
-  l->step = hfy_index_quantise_(v, n, hfy_index_levels_(seek->int8->planes && !seek->keyless, n), s->whole, NULL, NULL);
+  l->bound.scale = hfy_index_quantise_(v, n, levels, s->whole, NULL, NULL);
   for (d = 0; d < n; d++) { /* the planes of kernels that have them */
     s->high[d] = (unsigned char)((unsigned)(s->whole[d] + 32768) >> 8);
     s->low[d] = (unsigned char)((unsigned)(s->whole[d] + 32768) & 255);
@@ -9433,20 +9489,19 @@ typedef struct hfy_index_spans_ {
   const hfy_real *bias;
   const size_t *list;
   size_t n, span;
-  hfy_real *upper;
-  double *dots;
+  hfy_real *upper, *lower;
+  double *dots, most;
 } hfy_index_spans_;
 
 /* Bounds of the dots of rows from .. from+n-1 by blocks, from a multiple of TILE, n <= CHUNK; room for 8 more. */
 HFY_PRIVATE_ void hfy_index_sweep_(const hfy_index_seek_ *seek, const hfy_index_level_ *l, size_t from, size_t n,
                                    double *up) {
-  const hfy_simd_bound_ bound = {l->step, l->shift, l->A, l->B, l->C, 0, 0};
   int32_t dots[HFY_INDEX_CHUNK_];
   size_t i;
   seek->int8->sweep(l->first + from * HFY_SIMD_FIRST_, (n + HFY_SIMD_TILE_ - 1) / HFY_SIMD_TILE_, l->q.whole, dots);
   for (i = 0; i < n; i += HFY_SIMD_TILE_) {
     const float *const row[4] = {l->scale + from + i, l->a + from + i, l->b + from + i, l->c + from + i};
-    (void)seek->int8->pass(dots + i, row, hfy_base_min_(n - i, HFY_SIMD_TILE_), &bound, up + i);
+    (void)seek->int8->pass(dots + i, row, hfy_base_min_(n - i, HFY_SIMD_TILE_), &l->bound, up + i);
   }
 }
 
@@ -9456,12 +9511,12 @@ HFY_PRIVATE_ int hfy_index_promises_(const hfy_index_seek_ *seek, const hfy_inde
   double middle[TILE + 8], reach[BLOCKS * TILE], sum = 0, squares = 0;
   hfy_index_level_ bare = *l;
   size_t i, block, m = 0, left = 0;
-  bare.A = bare.B = 0;
+  bare.bound.near = bare.bound.rest = 0;
   for (block = 0; block < BLOCKS; block++) {
     const size_t from = n / TILE * block / BLOCKS * TILE, some = hfy_base_min_(TILE, n - from);
     hfy_index_sweep_(seek, &bare, from, some, middle);
     for (i = 0; i < some; i++) {
-      reach[m++] = middle[i] + (double)l->a[from + i] * l->A + (double)l->b[from + i] * l->B;
+      reach[m++] = middle[i] + (double)l->a[from + i] * l->bound.near + (double)l->b[from + i] * l->bound.rest;
       sum += middle[i];
       squares += middle[i] * middle[i];
     }
@@ -9477,6 +9532,7 @@ HFY_PRIVATE_ void hfy_index_span_(void *context, size_t task) {
   const hfy_index_spans_ *t = (const hfy_index_spans_ *)context;
   const hfy_index_level_ *l = t->level;
   const hfy_index_seek_ *seek = t->seek;
+  const hfy_simd_bound_ bound = l->bound;
   const hfy_index_power_ unit = l->unit;
   const double beta = seek->beta, over = seek->over;
   size_t from = task * t->span, end = hfy_base_min_(from + t->span, t->n), i, now;
@@ -9494,13 +9550,20 @@ HFY_PRIVATE_ void hfy_index_span_(void *context, size_t task) {
                     now, &l->q, dots);
     for (i = 0; i < now; i++) {
       size_t row = t->list ? t->list[from + i] : from + i;
-      double up = (dots[i] - l->planes * (double)l->sum[row]) * (double)l->scale[row] * l->step +
-                  ((double)l->a[row] * l->A + ((double)l->b[row] * l->B + l->shift));
+      double up = (dots[i] - l->planes * (double)l->sum[row]) * (double)l->scale[row] * bound.scale +
+                  ((double)l->a[row] * bound.near + ((double)l->b[row] * bound.rest + bound.shift));
       hfy_real theta;
-      if (l->c) up += (double)l->c[row] * l->C;
+      if (l->c) up += (double)l->c[row] * bound.along;
       theta = seek->sim ? hfy_index_theta_(seek, up, l->own, 1, &unit, t->bias, row)
                         : hfy_sim_theta_(beta, up * unit.a * unit.b, t->bias, row, over);
       if (!t->list || theta < t->upper[row]) t->upper[row] = theta;
+    }
+    for (i = from; t->lower && i < from + now; i++) {
+      const double middle = (dots[i - from] - l->planes * (double)l->sum[i]) * (double)l->scale[i] * bound.scale;
+      const double reach = (double)l->a[i] * bound.near + ((double)l->b[i] * bound.rest - l->fall);
+      const double low = (double)hfy_index_theta_(seek, middle - reach, l->own, -1, &unit, NULL, i);
+      t->lower[i] = (hfy_real)(low >= -t->most ? low : -t->most);
+      t->upper[i] = (hfy_real)((double)t->upper[i] <= t->most ? (double)t->upper[i] : t->most);
     }
   }
 }
@@ -9510,33 +9573,30 @@ HFY_PRIVATE_ void hfy_index_bounds_(const hfy_index_seek_ *seek, const hfy_index
                                     const size_t *list, size_t n, hfy_real *upper, hfy_index_scratch_ *s) {
   size_t tasks = hfy_base_min_(seek->workers, n / HFY_INDEX_SHARE_ + 1);
   const size_t span = (n / tasks / HFY_SIMD_TILE_ + 1) * HFY_SIMD_TILE_;
-  hfy_index_spans_ t = {seek, l, bias, list, n, span, upper, s->dots};
+  hfy_index_spans_ t = {seek, l, bias, list, n, span, upper, s->lower, s->dots, s->most};
   hfy_base_parallel_(tasks, hfy_index_span_, &t);
 }
 
 /* The bounds of whole rows for the query aimed at.   (math 13.3) */
 HFY_COLD_ void hfy_index_level_rows_(const hfy_index_seek_ *seek, hfy_index_scratch_ *s, hfy_index_level_ *l) {
-  double middle, off;
+  double middle, about;
+  memset(l, 0, sizeof *l);
   hfy_index_begin_level_(seek, s->q, seek->index->dim, s, l);
-  hfy_index_rest_(seek, l->step, s, &middle, &off, &l->B);
+  hfy_index_rest_(seek, l->bound.scale, s, &middle, &about, &l->bound.rest);
   l->rows = seek->view.rows;
   l->scale = seek->view.scale;
   l->sum = seek->view.sum;
   l->a = seek->view.error;
   l->b = seek->view.spread;
-  l->A = s->norm * (1 + 1e-13);
-  l->shift = middle + off + s->about + s->beside;
-  l->middle = middle + s->beside;
-  l->about = off + s->about;
+  l->bound.near = s->norm * (1 + 1e-13);
+  l->bound.shift = middle + about;
+  l->fall = middle - about;
 }
 
-/* Those of the prefix, of n queries at once: the directions are read once for all.   (math 13.4) */
-typedef struct hfy_index_along_ {
-  double along, norm, shift, size, step; /* m.q, |q|, the bound's shift, |y^|, its step */
-} hfy_index_along_;
+/* Those of the prefix, in three steps, for many queries at once: so directions are read once.   (math 13.4) */
 
 /* First: the query aimed at less its part along the mean, into s->off. */
-HFY_COLD_ void hfy_index_beside_(const hfy_index_seek_ *seek, size_t j, hfy_index_scratch_ *s, hfy_index_along_ *x) {
+HFY_COLD_ void hfy_index_beside_(const hfy_index_seek_ *seek, size_t j, hfy_index_scratch_ *s, hfy_index_level_ *l) {
   const hfy_index_view_ *v = &seek->view;
   const size_t dim = seek->index->dim;
   const double m = seek->index->mean_norm;
@@ -9546,46 +9606,37 @@ HFY_COLD_ void hfy_index_beside_(const hfy_index_seek_ *seek, size_t j, hfy_inde
   for (d = 0; d < dim; d++) along += (double)v->mean[d] * s->q[d];
   factor = m > 0 ? along / (m * m) : 0;
   for (d = 0; d < dim; d++) off[d] = (hfy_real)(s->q[d] - factor * (double)v->mean[d]);
-  x->along = along;
-  x->norm = s->norm;
-  x->shift = s->about + s->beside;
+  memset(l, 0, sizeof *l);
+  l->norm = s->norm;
+  l->bound.along = along;
+  l->bound.shift = s->about + s->beside;
 }
 
 /* Then, from its dots in s->y: its whole numbers in s->whole, and less those in s->y. */
-HFY_COLD_ void hfy_index_round_(const hfy_index_seek_ *seek, size_t j, hfy_index_scratch_ *s, hfy_index_along_ *x,
-                                hfy_index_level_ *l) {
+HFY_COLD_ void hfy_index_round_(const hfy_index_seek_ *seek, size_t j, hfy_index_scratch_ *s, hfy_index_level_ *l) {
   const size_t r = s->directions;
   hfy_real *y = s->y + j * r;
   size_t k;
   for (k = 0; k < r; k++) s->wide[k] = (double)y[k];
   hfy_index_begin_level_(seek, s->wide, r, s, l);
-  x->step = l->step;
-  for (x->size = 0, k = 0; k < r; k++) {
-    double part = l->step * s->whole[k];
-    x->size += part * part;
+  for (k = 0; k < r; k++) {
+    double part = l->bound.scale * s->whole[k];
+    l->size += part * part;
     y[k] = (hfy_real)-part;
   }
-  x->size = hfy_sim_norm_(x->size, r);
+  l->size = hfy_sim_norm_(l->size, r);
 }
 
-/* What the directions leave of n queries into s->off, and its dots with them into s->y. */
-HFY_PRIVATE_ void hfy_index_leave_(const hfy_index_seek_ *seek, size_t n, hfy_index_scratch_ *s) {
-  const hfy_real *basis = seek->view.basis;
-  const size_t dim = seek->index->dim, r = s->directions;
-  seek->simd->combine(s->y, r, n, basis, dim, r, dim, s->off, dim);
-  seek->simd->dot(basis, dim, r, s->off, dim, n, dim, s->y, r);
-}
-
-/* Last: what the constants of rows count. */
+/* Last, from s->off and its dots in s->y: what the constants of rows count. */
 HFY_COLD_ void hfy_index_count_(const hfy_index_seek_ *seek, size_t j, const hfy_index_scratch_ *s,
-                                const hfy_index_along_ *x, hfy_index_level_ *l) {
+                                hfy_index_level_ *l) {
   const hfy_index *index = seek->index;
   const hfy_index_view_ *v = &seek->view;
   const size_t dim = index->dim, r = s->directions;
   const hfy_real *off = s->off + j * dim, *y = s->y + j * r;
   const double frobenius = index->basis_norm * sqrt((double)r) * (1 + 1e-12);
-  const double moved = 2.1 * HFY_REAL_EPS_ * x->norm +
-                       (2 * (double)r + 4) * HFY_REAL_EPS_ * (2.1 * x->norm + x->size * frobenius) + HFY_INDEX_TINY_;
+  const double moved = 2.1 * HFY_REAL_EPS_ * l->norm +
+                       (2 * (double)r + 4) * HFY_REAL_EPS_ * (2.1 * l->norm + l->size * frobenius) + HFY_INDEX_TINY_;
   const double rest = hfy_sim_norm_(hfy_index_dot_(0, off, off, dim), dim);
   double leak = hfy_sim_norm_(hfy_index_dot_(0, y, y, r), r) + hfy_sim_slack_(dim) * frobenius * rest +
                 index->basis_norm * moved + HFY_INDEX_TINY_;
@@ -9596,25 +9647,66 @@ HFY_COLD_ void hfy_index_count_(const hfy_index_seek_ *seek, size_t j, const hfy
   l->a = v->c_error;
   l->b = v->c_rest;
   l->c = v->c_mean;
-  l->A = x->size > leak ? x->size : leak;
-  if (x->norm / 16 > l->A) l->A = x->norm / 16;
-  l->A *= 1 + 1e-12;
-  l->B = (rest + moved) * (1 + 1e-12);
-  l->C = x->along;
-  l->shift = x->shift;
+  l->bound.near = l->size > leak ? l->size : leak;
+  if (l->norm / 16 > l->bound.near) l->bound.near = l->norm / 16;
+  l->bound.near *= 1 + 1e-12;
+  l->bound.rest = (rest + moved) * (1 + 1e-12);
 }
 
-/* For the one query aimed at: all directions, or the first of them.   (math 13.4) */
+/* n whole numbers of a query into its words of the panel (which were 0): int16 or bytes; of two bytes the lower ones
+   `second` words behind. Returns the dots' offset. */
+HFY_PRIVATE_ int32_t hfy_index_put_words_(const hfy_index_seek_ *seek, size_t n, size_t second, int32_t *panel,
+                                          const int16_t *whole) {
+  const size_t step = seek->int8->step;
+  int32_t offset = 0;
+  size_t d;
+  for (d = 0; d < n; d++) {
+    signed char *word = (signed char *)(panel + d / step * HFY_SIMD_GROUP_) + d % step * (4 / step);
+    const int high = second ? (int)((unsigned)(whole[d] + 128 + 32768) >> 8) - 128 : whole[d];
+    offset += whole[d] * seek->int8->offset;
+    if (step == 2) {
+      memcpy(word, whole + d, 2);
+      continue;
+    }
+    *word = (signed char)high;
+    if (second) word[second * HFY_SIMD_GROUP_ * sizeof *panel] = (signed char)(whole[d] - 256 * high);
+  }
+  return offset;
+}
+
+/* The levels of n queries: of a batch's (one), whose words go into the panel; or (NULL) of the one aimed at. */
+HFY_COLD_ void hfy_index_prefixes_(const hfy_index_seek_ *seek, size_t n, hfy_index_one_ *one, size_t words,
+                                   int32_t *panel, hfy_index_scratch_ *s, hfy_index_level_ *level) {
+  const hfy_real *basis = seek->view.basis;
+  const size_t dim = seek->index->dim, r = s->directions;
+  size_t j;
+  for (j = 0; j < n; j++) {
+    if (one && one[j].count != SIZE_MAX && !hfy_index_aim_(seek, one[j].q, s)) one[j].count = SIZE_MAX;
+    if (one && one[j].count == SIZE_MAX)
+      memset(s->off + j * dim, 0, dim * sizeof *s->off);
+    else
+      hfy_index_beside_(seek, j, s, level + j);
+  }
+  seek->simd->dot(basis, dim, r, s->off, dim, n, dim, s->y, r);
+  for (j = 0; j < n; j++) {
+    if (one && one[j].count == SIZE_MAX) continue;
+    hfy_index_round_(seek, j, s, level + j);
+    if (one) level[j].bound.offset = hfy_index_put_words_(seek, r, words, panel + j, s->whole);
+  }
+  seek->simd->combine(s->y, r, n, basis, dim, r, dim, s->off, dim);
+  seek->simd->dot(basis, dim, r, s->off, dim, n, dim, s->y, r);
+  for (j = 0; j < n; j++) {
+    if (one && one[j].count == SIZE_MAX) continue;
+    hfy_index_count_(seek, j, s, level + j);
+    if (one) one[j].early = level[j].bound;
+  }
+}
+
+/* For the one query aimed at: all, or the first. */
 HFY_COLD_ void hfy_index_level_along_(const hfy_index_seek_ *seek, int first, hfy_index_scratch_ *s,
                                       hfy_index_level_ *l) {
-  const size_t dim = seek->index->dim, r = first ? (size_t)HFY_SIMD_FIRST_ : seek->index->prefix;
-  hfy_index_along_ x;
-  s->directions = r;
-  hfy_index_beside_(seek, 0, s, &x);
-  seek->simd->dot(seek->view.basis, dim, r, s->off, dim, 1, dim, s->y, r);
-  hfy_index_round_(seek, 0, s, &x, l);
-  hfy_index_leave_(seek, 1, s);
-  hfy_index_count_(seek, 0, s, &x, l);
+  s->directions = first ? (size_t)HFY_SIMD_FIRST_ : seek->index->prefix;
+  hfy_index_prefixes_(seek, 1, NULL, 0, NULL, s, l);
   if (!first) return;
   l->first = seek->view.first;
   l->b = seek->view.c_first;
@@ -9680,28 +9772,22 @@ HFY_COLD_ void hfy_index_give_up_(hfy_index_one_ *one) {
   one->bound.least = HUGE_VAL;
 }
 
-/* After the first `seen` rows: if the others are as they are, which share of them will be left? */
-HFY_COLD_ double hfy_index_left_(const hfy_index_seek_ *seek, const hfy_index_one_ *one, size_t seen,
-                                 const hfy_index_lift_ *raise) {
-  const double top = raise->to(raise, one->top, (double)one->visible / (double)seen, one->below, one->count);
-  size_t l, left = 0;
-  for (l = 0; l < one->count; l++) left += (size_t)hfy_sim_matters_(top, seek->width, (double)one->above[l]);
-  return (double)left / (double)seen;
-}
-
 /* Is the index of use to nq queries that share a pass? A row here and there costs as much as 50 of a pass over the
    keys. */
 HFY_COLD_ int hfy_index_doubt_(const hfy_index_seek_ *seek, size_t nq, size_t seen, hfy_index_scratch_ *s) {
-  double left = 0, one;
-  size_t j, n = 0;
-  for (j = 0; j < nq && s->raise.to; j++) {
-    if (s->one[j].count == SIZE_MAX || s->one[j].visible < seen) continue;
-    one = hfy_index_left_(seek, s->one + j, seen, &s->raise);
-    left += one;
-    if (one > 0.2) hfy_index_give_up_(s->one + j);
+  const hfy_index_lift_ *raise = &s->raise;
+  size_t j, l, m, left = 0, n = 0;
+  for (j = 0; j < nq && raise->to; j++) { /* if the others are as they are, which share of them will be left? */
+    hfy_index_one_ *one = s->one + j;
+    double top;
+    if (one->count == SIZE_MAX || one->visible < seen) continue;
+    top = raise->to(raise, one->top, (double)one->visible / (double)seen, one->below, one->count);
+    for (l = m = 0; l < one->count; l++) m += (size_t)hfy_sim_matters_(top, seek->width, (double)one->above[l]);
+    if (m * 5 > seen) hfy_index_give_up_(one);
+    left += m;
     n++;
   }
-  for (j = 0; j < nq && left > 0.03 * (double)n; j++) hfy_index_give_up_(s->one + j);
+  for (j = 0; j < nq && (double)left > 0.03 * (double)(n * seen); j++) hfy_index_give_up_(s->one + j);
   for (j = n = 0; j < nq; j++) n += s->one[j].count != SIZE_MAX;
   return n > 0;
 }
@@ -9730,121 +9816,74 @@ HFY_PRIVATE_ void hfy_index_take_(const hfy_index_seek_ *seek, hfy_index_one_ *o
   hfy_index_raise_(seek, one, (double)up);
 }
 
-/* Takes in the rows that wait for their bounds as a whole. */
+/* Takes in the rows that wait, if a rough query does not rule them out. */
 HFY_PRIVATE_ void hfy_index_serve_(const hfy_index_seek_ *seek, hfy_index_one_ *one, const hfy_index_lift_ *raise) {
+  const hfy_index_view_ *v = &seek->view;
+  const hfy_simd_bound_ *b = &one->rough;
+  const size_t dim = seek->index->dim;
   double dots[HFY_INDEX_WAITING_];
-  size_t i;
-  if (!one->waits) return;
-  seek->int8->dot(seek->view.rows, seek->index->dim, one->waiting, one->waits, &one->wide, dots);
-  for (i = 0; i < one->waits; i++) {
-    const size_t row = one->waiting[i];
-    if (seek->int8->planes) dots[i] -= 32768 * (double)seek->view.sum[row];
-    hfy_index_take_(seek, one, dots[i], row, raise);
-  }
+  size_t i, n = one->waits, left = 0, *row = one->waiting;
   one->waits = 0;
+  if (n && seek->int8->rough) {
+    seek->int8->rough(v->rows, dim, row, n, &one->wide, dots);
+    for (i = 0; i < n; i++) {
+      const double up = (dots[i] - HFY_SIMD_ROUGH_ * (double)v->sum[row[i]]) * (double)v->scale[row[i]] * b->scale +
+                        ((double)v->error[row[i]] * b->near + ((double)v->spread[row[i]] * b->rest + b->shift));
+      row[left] = row[i];
+      left += !(up < one->bound.least);
+    }
+    n = left;
+  }
+  if (n) seek->int8->dot(v->rows, dim, row, n, &one->wide, dots);
+  for (i = 0; i < n; i++) {
+    if (seek->int8->planes) dots[i] -= 32768 * (double)v->sum[row[i]];
+    hfy_index_take_(seek, one, dots[i], row[i], raise);
+  }
 }
 
 /* The rows of a tile that passed. */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_index_hits_(const hfy_index_seek_ *seek, hfy_index_one_ *one, uint32_t mask,
                                                      const int32_t *dots, size_t row, hfy_index_scratch_ *s) {
   const size_t dim = seek->index->dim;
-  uint32_t fresh = mask & ~s->fetched;
+  const uint32_t fresh = mask & ~s->fetched;
   size_t at;
   s->fetched |= mask;
-  for (; mask; row++, dots++, mask >>= 1, fresh >>= 1) {
-    if (!(mask & 1)) continue;
+  for (; mask; mask &= mask - 1) {
+    const size_t i = hfy_simd_lowest_(mask);
     if (!s->deep) {
-      hfy_index_take_(seek, one, (double)(*dots - one->bound.offset), row, &s->raise);
+      hfy_index_take_(seek, one, (double)(dots[i] - one->bound.offset), row + i, &s->raise);
       continue;
     }
     s->passed++;
-    one->waiting[one->waits++] = row;
-    for (at = 0; fresh & 1 && at < dim && at < 4096; at += 64) HFY_PREFETCH_L2_(seek->view.rows + row * dim + at);
+    one->waiting[one->waits++] = row + i;
+    for (at = 0; (fresh >> i & 1) && at < dim && at < 4096; at += 64)
+      HFY_PREFETCH_L2_(seek->view.rows + (row + i) * dim + at);
     if (one->waits == HFY_INDEX_WAITING_) hfy_index_serve_(seek, one, &s->raise);
   }
 }
 
-/* Aims a batch's query at rows, by bytes. */
-HFY_PRIVATE_ void hfy_index_aim_rows_(const hfy_index_seek_ *seek, hfy_index_one_ *one, int32_t *panel,
-                                      hfy_index_scratch_ *s) {
-  const size_t dim = seek->index->dim, step = seek->int8->step;
-  size_t d;
-  one->bound.scale = hfy_index_quantise_(s->q, dim, 127, s->whole, NULL, NULL);
-  for (d = 0; d < dim; d++) { /* four in a word of the panel, as bytes, or two */
-    signed char byte = (signed char)s->whole[d], *word = (signed char *)(panel + d / step * HFY_SIMD_GROUP_);
-    memcpy(word + d % step * (4 / step), step == 4 ? (const void *)&byte : s->whole + d, 4 / step);
-    one->bound.offset += s->whole[d] * seek->int8->offset;
-  }
-}
-
-/* Two bytes of each whole number of a query into its words of the panel (which were 0); returns the dots' offset. */
-HFY_PRIVATE_ int32_t hfy_index_put_pairs_(const hfy_index_seek_ *seek, size_t words, int32_t *panel,
-                                          const int16_t *whole) {
-  const size_t step = seek->int8->step;
-  int32_t offset = 0;
-  size_t d;
-  for (d = 0; d < seek->index->prefix; d++) {
-    signed char *word = (signed char *)(panel + d / step * HFY_SIMD_GROUP_);
-    const int high = (int)((unsigned)(whole[d] + 128 + 32768) >> 8) - 128;
-    offset += whole[d] * seek->int8->offset;
-    if (step == 2) {
-      memcpy(word + d % 2 * 2, whole + d, 2);
-    } else {
-      word[d % 4] = (signed char)high;
-      word[words * HFY_SIMD_GROUP_ * sizeof *panel + d % 4] = (signed char)(whole[d] - 256 * high);
-    }
-  }
-  return offset;
-}
-
-/* Aims a group of queries at prefixes, in two bytes. */
-HFY_COLD_ void hfy_index_aim_prefixes_(const hfy_index_seek_ *seek, hfy_index_one_ *one, size_t words,
-                                       int32_t *panel, hfy_index_scratch_ *s) {
-  const size_t dim = seek->index->dim, r = seek->index->prefix, n = HFY_SIMD_GROUP_;
-  hfy_index_along_ x[HFY_SIMD_GROUP_];
-  hfy_index_level_ level;
-  size_t j;
-  s->directions = r;
-  memset(panel, 0, 2 * n * words * sizeof *panel / (seek->int8->step == 4 ? 1 : 2));
-  memset(s->off, 0, n * dim * sizeof *s->off);
-  for (j = 0; j < n; j++) {
-    if (one[j].count == SIZE_MAX) continue;
-    if (hfy_index_aim_(seek, one[j].q, s))
-      hfy_index_beside_(seek, j, s, x + j);
-    else
-      one[j].count = SIZE_MAX;
-  }
-  seek->simd->dot(seek->view.basis, dim, r, s->off, dim, n, dim, s->y, r);
-  for (j = 0; j < n; j++) {
-    if (one[j].count == SIZE_MAX) continue;
-    hfy_index_round_(seek, j, s, x + j, &level);
-    one[j].early.offset = hfy_index_put_pairs_(seek, words, panel + j, s->whole);
-  }
-  hfy_index_leave_(seek, n, s);
-  for (j = 0; j < n; j++) {
-    if (one[j].count == SIZE_MAX) continue;
-    hfy_index_count_(seek, j, s, x + j, &level);
-    one[j].early.scale = x[j].step;
-    one[j].early.near = level.A;
-    one[j].early.rest = level.B;
-    one[j].early.along = level.C;
-    one[j].early.shift = level.shift;
-  }
-}
-
-/* And one at rows, for what prefixes leave. */
+/* Aims a query at rows, for what prefixes leave: by few levels and by many. */
 HFY_PRIVATE_ void hfy_index_aim_wide_(const hfy_index_seek_ *seek, hfy_index_one_ *one, hfy_index_scratch_ *s) {
   const size_t dim = seek->index->dim, padded = hfy_index_padded_(dim);
-  unsigned char *wides = s->wides + (size_t)(one - s->one) * 4 * padded;
+  unsigned char *wides = s->wides + (size_t)(one - s->one) * 5 * padded;
   hfy_index_scratch_ own = *s;
   hfy_index_level_ level;
+  double about;
+  size_t d;
+  one->rough.scale = hfy_index_quantise_(s->q, dim, HFY_SIMD_ROUGH_, s->whole, NULL, NULL);
+  hfy_index_rest_(seek, one->rough.scale, s, &one->rough.shift, &about, &one->rough.rest);
+  one->rough.shift += about;
+  one->rough.near = s->norm * (1 + 1e-13);
   own.whole = (int16_t *)(void *)wides;
   own.high = wides + 2 * padded;
   own.low = wides + 3 * padded;
+  memset(wides + 4 * padded, 0, padded);
+  for (d = 0; d < dim; d++) wides[4 * padded + d] = (unsigned char)(s->whole[d] + HFY_SIMD_ROUGH_);
   hfy_index_begin_level_(seek, s->q, dim, &own, &level);
   memcpy(s->whole, own.whole, dim * sizeof *own.whole);
   one->wide = level.q;
-  one->bound.scale = level.step;
+  one->wide.rough = wides + 4 * padded;
+  one->bound.scale = level.bound.scale;
 }
 
 /* Aims the query in place j of a batch: its words in the panel, its bounds. */
@@ -9852,7 +9891,6 @@ HFY_PRIVATE_ void hfy_index_enter_(const hfy_index_seek_ *seek, size_t j, size_t
   hfy_index_one_ *one = s->one + j;
   int32_t *panel = s->panel + j / HFY_SIMD_GROUP_ * HFY_SIMD_GROUP_ * words + j % HFY_SIMD_GROUP_;
   const double least = one->bound.least;
-  double off;
   size_t d;
   memset(&one->bound, 0, sizeof one->bound);
   for (d = 0; d < words && !s->deep; d++) panel[d * HFY_SIMD_GROUP_] = 0;
@@ -9861,15 +9899,15 @@ HFY_PRIVATE_ void hfy_index_enter_(const hfy_index_seek_ *seek, size_t j, size_t
     one->count = SIZE_MAX;
     return;
   }
-  if (s->deep)
+  if (s->deep) {
     hfy_index_aim_wide_(seek, one, s);
-  else
-    hfy_index_aim_rows_(seek, one, panel, s);
-  hfy_index_rest_(seek, one->bound.scale, s, &one->middle, &off, &one->rest);
-  one->middle += s->beside;
+  } else {
+    one->bound.scale = hfy_index_quantise_(s->q, seek->index->dim, 127, s->whole, NULL, NULL);
+    one->bound.offset = hfy_index_put_words_(seek, seek->index->dim, 0, panel, s->whole);
+  }
+  hfy_index_rest_(seek, one->bound.scale, s, &one->middle, &one->about, &one->rest);
   one->own = s->own;
   one->bound.rest = seek->sim == HFY_SIM_DOT ? one->rest : seek->sim == HFY_SIM_EUCLIDEAN ? -one->own : 0;
-  one->about = off + s->about;
   one->bound.shift = one->middle + one->about;
   one->bound.near = s->norm * (1 + 1e-13);
   one->bound.least = least;
@@ -9877,15 +9915,20 @@ HFY_PRIVATE_ void hfy_index_enter_(const hfy_index_seek_ *seek, size_t j, size_t
 }
 
 /* Aims all of a batch, whole groups of it. Returns the words of a query. */
-HFY_PRIVATE_ size_t hfy_index_enter_all_(const hfy_index_seek_ *seek, size_t nq, hfy_index_scratch_ *s) {
+HFY_COLD_ size_t hfy_index_enter_all_(const hfy_index_seek_ *seek, size_t nq, hfy_index_scratch_ *s) {
   const size_t dim = s->deep ? seek->index->prefix : seek->index->dim;
   const size_t words = (dim + seek->int8->step - 1) / seek->int8->step;
   const size_t group = HFY_SIMD_GROUP_ * words * (s->deep && seek->int8->step == 4 ? 2 : 1);
+  hfy_index_level_ level[HFY_SIMD_GROUP_];
   size_t j;
   s->ratio = 0;
   for (j = nq; j % HFY_SIMD_GROUP_; j++) s->one[j].count = SIZE_MAX;
-  for (j = 0; j < nq && s->deep; j += HFY_SIMD_GROUP_)
-    hfy_index_aim_prefixes_(seek, s->one + j, words, s->panel + j / HFY_SIMD_GROUP_ * group, s);
+  s->directions = seek->index->prefix;
+  for (j = 0; j < nq && s->deep; j += HFY_SIMD_GROUP_) {
+    int32_t *panel = s->panel + j / HFY_SIMD_GROUP_ * group;
+    memset(panel, 0, group * sizeof *panel);
+    hfy_index_prefixes_(seek, HFY_SIMD_GROUP_, s->one + j, words, panel, s, level);
+  }
   for (j = 0; j < nq || j % HFY_SIMD_GROUP_; j++) {
     const hfy_index_one_ *one = s->one + j;
     hfy_index_enter_(seek, j, words, s);
@@ -9964,7 +10007,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_index_group_(const hfy_index_seek_ *see
   const hfy_index_view_ *v = &seek->view;
   const size_t dim = s->deep ? seek->index->prefix : seek->index->dim;
   const size_t parts = s->deep && seek->int8->step == 4 ? 2 : 1;
-  const float *rows[4] = {v->scale + from, v->error + from, v->spread + from, NULL};
+  const float *rows[4] = {v->scale + from, v->error + from, v->spread + from, v->scale + from}; /* along: 0 */
   uint32_t mask[HFY_SIMD_GROUP_] = {0}, any = 0;
   int plain[HFY_SIMD_GROUP_];
   size_t l;
@@ -10013,7 +10056,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_index_group_(const hfy_index_seek_ *see
 HFY_COLD_ int hfy_index_fails_(const hfy_index_seek_ *seek, size_t nq, size_t from, size_t limit,
                                const hfy_index_scratch_ *s) {
   const double share = (double)s->passed / ((double)nq * (double)HFY_INDEX_WINDOW_);
-  const double most = seek->int8->step == 4 ? 0.05 : 0.25;
+  const double most = seek->int8->step == 4 ? 0.15 : 0.5;
   const int early = from < HFY_INDEX_WINDOW_ * (seek->kth / 16 + 1); /* the kth best rises more slowly */
   return share * (0.4 + 0.6 * sqrt((double)from / (double)limit)) > (early ? 3 * most : most);
 }
@@ -10066,47 +10109,16 @@ typedef struct hfy_index_alone_ {
   hfy_index_seek_ seek;
   hfy_index_scratch_ s;
   hfy_index_level_ level;
-  hfy_real *lower, *upper; /* theta of every row lies between them */
-  double most;             /* and these two within it; NaN becomes that */
-  size_t span;             /* rows of a task */
-  hfy_work later;          /* messages after the first */
+  hfy_real *upper; /* theta of every row lies between s.lower and this */
+  hfy_work later;  /* messages after the first */
 } hfy_index_alone_;
-
-/* theta of a bound of a row's dot, from that side. */
-HFY_PRIVATE_ hfy_real hfy_index_end_(const hfy_index_alone_ *a, double bound, int side, size_t row) {
-  const hfy_index_level_ *l = &a->level;
-  double own = l->own;
-  if (a->seek.sim == HFY_SIM_DOT) return (hfy_real)(a->seek.beta * (bound * l->unit.a * l->unit.b));
-  if (a->seek.sim == HFY_SIM_COSINE) own *= (bound > 0) == (side > 0) ? 1.00013 : 0.99987; /* 1/|q| of any kernel */
-  return hfy_index_theta_(&a->seek, bound, own, side, &l->unit, NULL, row);
-}
-
-HFY_PRIVATE_ void hfy_index_ends_(void *context, size_t task) {
-  const hfy_index_alone_ *a = (const hfy_index_alone_ *)context;
-  const hfy_index_level_ *l = &a->level;
-  size_t from = task * a->span, end = hfy_base_min_(from + a->span, a->seek.index->count), i, now;
-  double *dots = a->s.dots + task * HFY_INDEX_CHUNK_;
-  for (; from < end; from += now) {
-    now = hfy_base_min_(HFY_INDEX_CHUNK_, end - from);
-    a->seek.int8->dot(l->rows + from * l->stride, l->stride, NULL, now, &l->q, dots);
-    for (i = 0; i < now; i++) {
-      const size_t row = from + i;
-      const double middle = (dots[i] - l->planes * (double)l->sum[row]) * (double)l->scale[row] * l->step + l->middle;
-      const double reach = (double)l->a[row] * l->A + ((double)l->b[row] * l->B + l->about);
-      const double up = (double)hfy_index_end_(a, middle + reach, 1, row);
-      const double low = (double)hfy_index_end_(a, middle - reach, -1, row);
-      a->upper[row] = (hfy_real)(up <= a->most ? up : a->most);
-      a->lower[row] = (hfy_real)(low >= -a->most ? low : -a->most);
-    }
-  }
-}
 
 /* The approximate score, half way; and how far theta, or the exact score that it is a rounding of, can be off. */
 HFY_PRIVATE_ hfy_real hfy_index_about_(const hfy_index_alone_ *a, size_t row) {
-  return (hfy_real)(0.5 * (double)a->lower[row] + 0.5 * (double)a->upper[row]);
+  return (hfy_real)(0.5 * (double)a->s.lower[row] + 0.5 * (double)a->upper[row]);
 }
 HFY_PRIVATE_ double hfy_index_off_(const hfy_index_alone_ *a, size_t row) {
-  const double low = (double)a->lower[row], up = (double)a->upper[row], size = up > -low ? fabs(up) : fabs(low);
+  const double low = (double)a->s.lower[row], up = (double)a->upper[row], size = up > -low ? fabs(up) : fabs(low);
   return (0.5 * up - 0.5 * low + HFY_REAL_EPS_ * size) * (1 + 4 * DBL_EPSILON) + HFY_REAL_MIN_;
 }
 
@@ -10115,6 +10127,7 @@ HFY_COLD_ hfy_status hfy_index_begin_alone_(const hfy_index *index, hfy_sim sim,
                                             const char *missing, hfy_index_alone_ *a, hfy_work *w) {
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   const hfy_simd_ *simd = hfy_simd_choose_(w);
+  double most;
   hfy_status status = simd ? hfy_base_null_(w, missing) : HFY_ERR_UNSUPPORTED;
   if (!status) status = hfy_index_begin_(index, simd, NULL, index->count, index->dim, 0, &a->seek, w);
   if (status) return status;
@@ -10129,12 +10142,12 @@ HFY_COLD_ hfy_status hfy_index_begin_alone_(const hfy_index *index, hfy_sim sim,
   a->seek.beta = beta;
   a->seek.over = 1;
   a->seek.workers = hfy_base_min_(hfy_base_workers_(), index->count / HFY_INDEX_SHARE_ + 1);
-  a->span = (index->count + a->seek.workers - 1) / a->seek.workers;
-  a->most = sim == HFY_SIM_COSINE ? 1.001 * (1 + 8 * ((double)index->dim + 64) * HFY_REAL_EPS_) * beta : HUGE_VAL;
+  most = sim == HFY_SIM_COSINE ? 1.001 * (1 + 8 * ((double)index->dim + 64) * HFY_REAL_EPS_) * beta : HUGE_VAL;
   while (hfy_base_layout_(&arena, w, &status)) {
     hfy_index_plan_(&arena, &a->seek, 1, &a->s);
-    a->lower = HFY_TAKE_(&arena, hfy_real, index->count);
+    a->s.lower = HFY_TAKE_(&arena, hfy_real, index->count);
     a->upper = HFY_TAKE_(&arena, hfy_real, index->count);
+    a->s.most = most;
   }
   return status;
 }
@@ -10151,9 +10164,9 @@ HFY_PRIVATE_ hfy_status hfy_index_aim_alone_(hfy_index_alone_ *a, const hfy_real
     return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "queries, row %z: so large or small beside the keys, or 0, that "
                           "its scores have no bounds", j);
   hfy_index_level_rows_(&a->seek, &a->s, &a->level);
-  hfy_base_parallel_((index->count + a->span - 1) / a->span, hfy_index_ends_, a);
+  hfy_index_bounds_(&a->seek, &a->level, NULL, NULL, index->count, a->upper, &a->s);
   for (i = 0; i < index->count; i++) /* in this order, or bytes are damaged */
-    finite &= -quarter <= a->lower[i] && a->lower[i] <= a->upper[i] && a->upper[i] <= quarter;
+    finite &= -quarter <= a->s.lower[i] && a->s.lower[i] <= a->upper[i] && a->upper[i] <= quarter;
   return finite ? HFY_OK
                 : hfy_base_fail_(work, HFY_ERR_NONFINITE, "queries, row %z: scores beyond a quarter of the range of "
                                  "hfy_real; or the bytes at index->data have changed", j);
@@ -10224,7 +10237,7 @@ HFY_PRIVATE_ size_t hfy_index_best_(const hfy_index_alone_ *a, size_t k, size_t 
     hfy_index_sift_(a, top, 0, i);
   }
   for (i = k; i--;) {
-    if (!(a->lower[top[i]] > rest)) sure = i;
+    if (!(a->s.lower[top[i]] > rest)) sure = i;
     rest = a->upper[top[i]] > rest ? a->upper[top[i]] : rest;
   }
   return sure;
@@ -15179,18 +15192,25 @@ HFY_PRIVATE_ void hfy_net_keep_(const hfy_net_run_ *run, hfy_net_list_ *list, do
   list->count = kept;
 }
 
-/* What n scores (the first RAISED of them) raise a bar to.   (math 13.8) */
-HFY_PRIVATE_ double hfy_net_raise_(const hfy_net_run_ *run, double top, const double *theta, size_t n,
-                                   const hfy_net_stream_ *t) {
+/* What n scores in t->scratch, each of which stands for `share`, raise a bar to.   (math 13.8) */
+HFY_PRIVATE_ double hfy_net_threshold_(const hfy_net_run_ *run, double top, double share, size_t n,
+                                       const hfy_net_stream_ *t) {
   hfy_sep_scratch_ some;
-  if (!HFY_NET_SHORT_(run->fast.cuts) || n < HFY_NET_FIRST_) return top;
   some.simd = run->simd;
-  some.count = hfy_base_min_(n, HFY_NET_RAISED_);
+  some.count = n;
   some.weight = t->scratch;
   some.index = t->some;
   some.power = t->power;
-  memcpy(t->scratch, theta, some.count * sizeof *theta);
-  return hfy_sep_raise_(&run->net.sep, top, 1, &some);
+  return hfy_sep_raise_(&run->net.sep, top, share, &some);
+}
+
+/* RAISED of n. */
+HFY_PRIVATE_ double hfy_net_raise_(const hfy_net_run_ *run, double top, const double *theta, size_t n,
+                                   const hfy_net_stream_ *t) {
+  if (!HFY_NET_SHORT_(run->fast.cuts) || n < HFY_NET_FIRST_) return top;
+  n = hfy_base_min_(n, HFY_NET_RAISED_);
+  memcpy(t->scratch, theta, n * sizeof *theta);
+  return hfy_net_threshold_(run, top, 1, n, t);
 }
 
 /* Drops candidates that later ones have outdone. The bar rises first: by rank to the kth best of what is listed; to
@@ -15508,15 +15528,15 @@ HFY_PRIVATE_ size_t hfy_net_sift_(const hfy_net_run_ *run, const hfy_net_walk_ *
 
 /* Lists the rows below n whose upper bound reaches the best; SIZE_MAX: more than `most`. */
 HFY_PRIVATE_ size_t hfy_net_reached_(const hfy_net_run_ *run, size_t n, size_t most, hfy_net_scratch_ *s) {
-  const hfy_net_bounds_ *b = &s->fast.bounds;
-  size_t i, listed = 0;
-  for (i = 0; i < n; i++) {
-    double u = (double)b->upper[i];
-    if (!hfy_sim_matters_(b->top, run->fast.margin, u) || hfy_base_is_neg_inf_(u)) continue;
-    if (listed == most) return SIZE_MAX;
-    s->sep.index[listed++] = i;
+  const hfy_real *upper = s->fast.bounds.upper;
+  const double top = s->fast.bounds.top, margin = run->fast.margin;
+  size_t i, listed = 0, *list = s->sep.index;
+  for (i = 0; i < n; i++) { /* hfy_sim_matters_ without branches */
+    const double u = (double)upper[i], d = top - u;
+    list[listed] = i;
+    listed += (size_t)(((d < margin) | !(d > 0)) & !(u < -DBL_MAX));
   }
-  return listed;
+  return listed > most ? SIZE_MAX : listed;
 }
 
 /* The same, if they are `most` at most: else SIZE_MAX. Scores the rows that promise most first. */
@@ -15756,7 +15776,6 @@ HFY_COLD_ int hfy_net_index_pays_(const hfy_net_run_ *run, const hfy_net_walk_ *
   hfy_net_bounds_ *b = &s->fast.bounds;
   hfy_net_stream_ *t = s->fast.stream;
   size_t i, m = 0, left = 0, *row = s->sep.index;
-  hfy_sep_scratch_ sep;
   hfy_index_level_ level;
   double top;
   if ((!run->fast.cuts && !HFY_NET_LEAVES_(run)) || run->fast.kth > 1 || n < 16 * some) return 1;
@@ -15772,13 +15791,8 @@ HFY_COLD_ int hfy_net_index_pays_(const hfy_net_run_ *run, const hfy_net_walk_ *
     t->scratch[m] = t->scratch[i];
     m += t->scratch[i] > -HUGE_VAL;
   }
-  sep.simd = run->simd;
-  sep.count = m;
-  sep.weight = t->scratch;
-  sep.index = t->some;
-  sep.power = t->power;
   for (top = -HUGE_VAL, i = 0; i < m && HFY_NET_LEAVES_(run); i++) top = t->scratch[i] > top ? t->scratch[i] : top;
-  if (!HFY_NET_LEAVES_(run)) top = hfy_sep_raise_(&run->net.sep, top, (double)(n / some), &sep);
+  if (!HFY_NET_LEAVES_(run)) top = hfy_net_threshold_(run, top, (double)(n / some), m, t);
   for (i = 0; i < some; i++) left += (size_t)hfy_sim_matters_(top, run->fast.margin, (double)b->upper[row[i]]);
   return left <= some / 6; /* rows here and there cost more than a pass does */
 }
@@ -16025,14 +16039,10 @@ HFY_COLD_ double hfy_net_index_lift_(const hfy_index_lift_ *raise, double top, d
                                       const hfy_real *score, size_t n) {
   const hfy_net_run_ *run = (const hfy_net_run_ *)raise->context;
   const hfy_net_stream_ *t = (const hfy_net_stream_ *)raise->room;
-  hfy_sep_scratch_ some;
-  some.simd = run->simd;
-  some.weight = t->scratch;
-  some.index = t->some;
-  some.power = t->power;
-  for (some.count = 0; n--; score++)
-    if ((double)*score > -HUGE_VAL) t->scratch[some.count++] = (double)*score;
-  return hfy_sep_raise_(&run->net.sep, top, share, &some);
+  size_t m = 0;
+  for (; n--; score++)
+    if ((double)*score > -HUGE_VAL) t->scratch[m++] = (double)*score;
+  return hfy_net_threshold_(run, top, share, m, t);
 }
 
 /* What live queries look at together: a pass over the index, or over the keys for those to whom it is of no use; they

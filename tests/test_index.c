@@ -445,7 +445,7 @@ static double attack(memory_of *m, const hfy_simd_int8_ *int8, const hfy_real *q
   else
     hfy_index_level_rows_(seek, s, &l);
   for (i = 0; i < m->count; i++) {
-    double block[HFY_SIMD_TILE_ + 8], reach = (double)l.a[i] * l.A + (double)l.b[i] * l.B;
+    double block[HFY_SIMD_TILE_ + 8], reach = (double)l.a[i] * l.bound.near + (double)l.b[i] * l.bound.rest;
     const hfy_real *x = m->keys + i * m->stride;
     long double all, exact = exact_dot(x, q, m->dim, &all);
     double up, down, off, unit = ldexp(1.0, seek->index->exponent + s->exponent);
@@ -456,17 +456,17 @@ static double attack(memory_of *m, const hfy_simd_int8_ *int8, const hfy_real *q
     if (m->dim > 2048) naive = score;
     if (l.first) {
       hfy_index_sweep_(seek, &l, i / 32 * 32, hfy_base_min_(32, m->count - i / 32 * 32), block);
-      off = block[i % 32] - reach - l.shift;
+      off = block[i % 32] - reach - l.bound.shift;
     } else {
       int8->dot(l.rows + i * l.stride, l.stride, NULL, 1, &l.q, &dot);
-      off = (dot - l.planes * (double)l.sum[i]) * (double)l.scale[i] * l.step + (l.c ? (double)l.c[i] * l.C : 0);
+      off = (dot - l.planes * (double)l.sum[i]) * (double)l.scale[i] * l.bound.scale + (l.c ? (double)l.c[i] * l.bound.along : 0);
     }
-    up = l.first ? block[i % 32] * unit : (off + reach + l.shift) * unit;
+    up = l.first ? block[i % 32] * unit : (off + reach + l.bound.shift) * unit;
     /* middle: the shift less its own slack, which the lower end has on the other side */
     {
       double middle, slack = s->about, rest = 0;
       if (!prefix) {
-        hfy_index_rest_(seek, l.step, s, &middle, &slack, &rest);
+        hfy_index_rest_(seek, l.bound.scale, s, &middle, &slack, &rest);
         slack += s->about;
       } else {
         middle = 0;
@@ -598,6 +598,45 @@ TEST(any_directions_will_do) {
   free(m.keys);
 }
 
+/* By few levels: the dot, and the bound of it, which the row's score does not exceed. */
+static void rough_of_one(const hfy_index_seek_ *seek, const hfy_index_one_ *one, size_t row, long double exact, hfy_real score) {
+  const size_t dim = seek->index->dim;
+  const hfy_index_view_ *v = &seek->view;
+  const double unit = one->unit.a * one->unit.b;
+  double dot = 0, found, up;
+  size_t d;
+  for (d = 0; d < dim; d++) dot += (double)(one->wide.rough[d] * v->rows[row * dim + d]);
+  if (seek->int8->rough) {
+    seek->int8->rough(v->rows, dim, &row, 1, &one->wide, &found);
+    CHECK_EQ(found, dot);
+  }
+  up = (dot - 64.0 * (double)v->sum[row]) * (double)v->scale[row] * one->rough.scale + one->rough.shift +
+       (double)v->error[row] * one->rough.near + (double)v->spread[row] * one->rough.rest;
+  CHECK(exact <= (long double)(up * unit) && (double)score <= up * unit);
+}
+
+/* Without keys the cosine's 1/|q| is that of no kernel: both ends go outwards by what kernels may differ. */
+TEST(cosines_without_keys_allow_for_any_kernel) {
+  static const double bounds[] = {0.5, -0.5};
+  const hfy_index_power_ unit = {1, 1};
+  float own = 1;
+  hfy_index_seek_ seek;
+  int k, side;
+  memset(&seek, 0, sizeof seek);
+  seek.sim = HFY_SIM_COSINE, seek.beta = seek.over = 1, seek.view.own = &own;
+  for (k = 0; k < 2; k++)
+    for (side = -1; side < 2; side += 2) {
+      double with, without;
+      seek.keyless = 0, with = (double)hfy_index_theta_(&seek, bounds[k], 1, side, &unit, NULL, 0);
+      seek.keyless = 1, without = (double)hfy_index_theta_(&seek, bounds[k], 1, side, &unit, NULL, 0);
+      if (side > 0 && k) { /* 0, whatever 1/|q| is */
+        CHECK_EQ(without, with);
+        continue;
+      }
+      CHECK(side * (without - with) >= 1.2e-4 * fabs(with) && fabs(without - with) <= 1.4e-4 * fabs(with));
+    }
+}
+
 /* A row's bounds for query j of a batch: of a pass over rows, or over prefixes and then by the row as a whole. */
 static void bounds_of_one(memory_of *m, const hfy_real *q, size_t j, size_t i, size_t l) {
   const hfy_index_seek_ *seek = &m->run.fast.seek;
@@ -606,7 +645,7 @@ static void bounds_of_one(memory_of *m, const hfy_real *q, size_t j, size_t i, s
   hfy_index_one_ *one = s->one + j;
   hfy_simd_bound_ *bound = s->deep ? &one->early : &one->bound;
   const float *rows[4] = {s->deep ? v->c_scale : v->scale, s->deep ? v->c_error : v->error,
-                          s->deep ? v->c_rest : v->spread, s->deep ? v->c_mean : NULL};
+                          s->deep ? v->c_rest : v->spread, s->deep ? v->c_mean : v->scale};
   const int32_t *out = &s->out[j % 8 * seek->int8->rows + l];
   const double unit = one->unit.a * one->unit.b;
   const hfy_real *x = m->keys + (i + l) * m->stride;
@@ -617,8 +656,7 @@ static void bounds_of_one(memory_of *m, const hfy_real *q, size_t j, size_t i, s
   hfy_real score;
   int k;
   seek->simd->dot(x, m->stride, 1, q, m->dim, 1, m->dim, &score, 1);
-  for (k = 0; k < 4; k++)
-    if (rows[k]) rows[k] += row;
+  for (k = 0; k < 4; k++) rows[k] += row;
   up = dot * (double)*rows[0] * bound->scale + (double)*rows[1] * bound->near + (double)*rows[2] * bound->rest + shift;
   if (s->deep) {
     up += (double)*rows[3] * bound->along;
@@ -634,6 +672,7 @@ static void bounds_of_one(memory_of *m, const hfy_real *q, size_t j, size_t i, s
     hfy_index_level_along_(seek, 0, s, &level);
     seek->int8->dot(v->coef, m->index.prefix, &row, 1, &level.q, &want);
     CHECK_EQ(want - level.planes * (double)v->c_sum[row], (double)(*out - bound->offset));
+    rough_of_one(seek, one, row, exact - all * 1e-18L, score);
   }
   CHECK(exact <= (long double)(up * unit) + all * 1e-18L && (double)score <= up * unit);
   CHECK(exact <= (long double)((middle + reach) * unit) + all * 1e-18L &&
@@ -1186,33 +1225,34 @@ TEST(constants_of_the_proof) {
     about = ldexpl(4 * (long double)(dim + 64) * (long double)TINY, -a.index.exponent - s->exponent);
     CHECK(is_just_above(s->norm, norm, 1e-12) && is_just_above(s->about, about, 1e-12));
     hfy_index_level_rows_(&a.run.fast.seek, s, &l);
-    for (d = 0; d < dim; d++) y[d] = q[d] - (long double)l.step * s->whole[d];
+    for (d = 0; d < dim; d++) y[d] = q[d] - (long double)l.bound.scale * s->whole[d];
     rest = exact_norm(y, dim);
     for (d = 0, size = 0, e = 0; d < dim; d++) size += mean[d] * y[d], e += fabsl(mean[d] * y[d]);
-    CHECK(is_just_above(l.A, norm * (1 + 1e-13L), 1e-12)); /* r itself is off by 2 v |q| */
-    CHECK((long double)l.B >= rest + 5 * v * norm && (long double)l.B <= (rest + 11 * v * norm) * (1 + 1e-12L));
+    CHECK(is_just_above(l.bound.near, norm * (1 + 1e-13L), 1e-12)); /* r itself is off by 2 v |q| */
+    CHECK((long double)l.bound.rest >= rest + 5 * v * norm && (long double)l.bound.rest <= (rest + 11 * v * norm) * (1 + 1e-12L));
     e = m * (8 * v * norm + (long double)(dim + 8) * v * rest);
-    CHECK((long double)l.shift - size >= about + e / 2 && (long double)l.shift - size <= about + 1.5L * e + 1e-18L);
+    CHECK((long double)l.bound.shift - size >= about + e / 2 && (long double)l.bound.shift - size <= about + 1.5L * e + 1e-18L);
     if (r) {
       hfy_index_level_along_(&a.run.fast.seek, 0, s, &l);
-      for (k = 0; k < r; k++) x[k] = (long double)l.step * s->whole[k];
+      for (k = 0; k < r; k++) x[k] = (long double)l.bound.scale * s->whole[k];
       size = exact_norm(x, r);
       for (d = 0; d < dim; d++) {
-        y[d] = q[d] - (m > 0 ? (long double)(l.C / (a.index.mean_norm * a.index.mean_norm)) : 0) * mean[d];
+        y[d] = q[d] - (m > 0 ? (long double)(l.bound.along / (a.index.mean_norm * a.index.mean_norm)) : 0) * mean[d];
         for (k = 0; k < r; k++) y[d] -= x[k] * (long double)view->basis[k * dim + d];
       }
       rest = exact_norm(y, dim);
       e = 2.1L * eps * norm + (long double)(2 * r + 4) * eps * (2.1L * norm + size * frobenius) + 0x1p-80L;
-      CHECK((long double)l.B >= rest && (long double)l.B >= e && (long double)l.B <= (rest + 2 * e) * (1 + 1e-9L));
+      CHECK((long double)l.bound.rest >= rest && (long double)l.bound.rest >= e);
+      CHECK((long double)l.bound.rest <= (rest + 2 * e) * (1 + 1e-9L));
       for (k = 0; k < r; k++)
         for (d = 0, x[k] = 0; d < dim; d++) x[k] += (long double)view->basis[k * dim + d] * y[d];
       e = gamma * frobenius * rest + (long double)a.index.basis_norm * e + 0x1p-80L; /* what the leak may be off */
       rest = exact_norm(x, r);
-      CHECK((long double)l.A >= size && (long double)l.A >= norm / 16 && (long double)l.A >= 512 * rest &&
-            (long double)l.A >= 512 * e * (1 - 1e-6L));
+      CHECK((long double)l.bound.near >= size && (long double)l.bound.near >= norm / 16);
+      CHECK((long double)l.bound.near >= 512 * rest && (long double)l.bound.near >= 512 * e * (1 - 1e-6L));
       e = 512 * (rest + 2 * e), e = size > e ? size : e, e = norm / 16 > e ? norm / 16 : e;
-      CHECK((long double)l.A <= e * (1 + 1e-6L) && fabsl((long double)l.C - along) <= 1e-12L * norm * m);
-      CHECK(is_just_above(l.shift, about, 1e-12));
+      CHECK((long double)l.bound.near <= e * (1 + 1e-6L) && fabsl((long double)l.bound.along - along) <= 1e-12L * norm * m);
+      CHECK(is_just_above(l.bound.shift, about, 1e-12));
     }
     drop(&a);
     free(a.keys);
@@ -2597,6 +2637,7 @@ int main(int argc, char **argv) {
   RUN(a_batch_that_overflows);
   RUN(bounds_hold);
   RUN(any_directions_will_do);
+  RUN(cosines_without_keys_allow_for_any_kernel);
   RUN(bounds_of_a_batch_hold);
   RUN(bounds_of_other_similarities);
   RUN(spans_cover_every_row);
