@@ -3652,6 +3652,13 @@ typedef struct hfy_simd_row_ {
 #define HFY_SIMD_LATE_ 1
 #endif
 
+/* Are softmax and its slope one kernel? Layers go back through it; not for size. */
+#if defined(HFY_HAS_LAYER_) && !defined(__OPTIMIZE_SIZE__)
+#define HFY_SIMD_SLOPES_ 1
+#else
+#define HFY_SIMD_SLOPES_ 0
+#endif
+
 typedef struct hfy_simd_ {
   hfy_isa isa;
   size_t lanes;               /* of a vector of hfy_real, at most HFY_SIMD_LANES_ */
@@ -3689,6 +3696,11 @@ typedef struct hfy_simd_ {
   /* the slope of a softmax p along v, in double: m = sum p (v - v_k) / sum p, k one of the heaviest (each set has its
      choice: only rounding hangs on it), y = p (v - v_k - m), and 0 where p is 0, whatever v is; y may be v or p */
   void (*tilt)(const hfy_real *p, const hfy_real *v, size_t n, hfy_real *y);
+#if HFY_SIMD_SLOPES_
+  /* x becomes its softmax, v the slope of that along v as `tilt` has it, but differences in hfy_real; or NULL. 0: the
+     largest x is not finite, and nothing was done. */
+  int (*slope)(hfy_real *x, hfy_real *v, size_t n);
+#endif
   /* Double precision whatever hfy_real is: candidates and their distances d from the largest score. */
   /* r = max(t - d, 0): sums = {how many d < t, sum of r, sum of r^2} */
   void (*below)(const double *d, size_t n, double t, double sums[3]);
@@ -4355,7 +4367,11 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
   hfy_simd_softmax_late_scalar_,
 #endif
   hfy_simd_scale_scalar_, hfy_simd_scale_once_scalar_, hfy_simd_mix_scalar_,
-  hfy_simd_apart_scalar_, hfy_simd_exp_scalar_, hfy_simd_tilt_scalar_, hfy_simd_below_scalar_,
+  hfy_simd_apart_scalar_, hfy_simd_exp_scalar_, hfy_simd_tilt_scalar_,
+#if HFY_SIMD_SLOPES_
+  NULL,
+#endif
+  hfy_simd_below_scalar_,
   hfy_simd_keep_below_scalar_, hfy_simd_powers_scalar_, hfy_simd_clip_scalar_, hfy_simd_signs_scalar_,
   {0, 0, 0, NULL}};
 
@@ -5788,6 +5804,43 @@ HFY_TARGET_ void HFY_V_(tilt)(const HFY_S_ *p, const HFY_S_ *v, size_t n, HFY_S_
   }
 }
 
+#if HFY_SIMD_SLOPES_
+HFY_TARGET_ int HFY_V_(slope)(HFY_S_ *x, HFY_S_ *v, size_t n) {
+  enum { lanes = HFY_LANES_, parts = sizeof(HFY_S_) == 8 ? 1 : 2 };
+  const HFY_VV_ none = HFY_V_(zero)(), one = HFY_V_(set)(1), least = HFY_V_(set)((HFY_S_)-HUGE_VAL);
+  const HFY_S_ top = HFY_V_(largest)(x, n, NULL);
+  HFY_VV_ best = least, by, mean;
+  HFY_DV_ low = HFY_D_(zero)(), high = low;
+  size_t i, j;
+  double sum;
+  if (!(fabs((double)top) <= HFY_REAL_MAX_)) return 0;
+  sum = HFY_V_(softmax)(x, n, top, HFY_SIMD_TINY_, x);
+  for (i = 0; i < n; i += lanes) { /* the heaviest has e^0 */
+    const HFY_VV_ e = HFY_V_(load_up)(x + i, n - i), y = HFY_V_(load_up)(v + i, n - i);
+    best = HFY_V_(max)(best, HFY_V_(select)(HFY_V_(lt)(e, one), least, y));
+  }
+  best = HFY_V_(set)(HFY_V_(highest)(best));
+  for (i = 0; i < n; i = j) { /* four of a lane are added up before they go to double */
+    HFY_VV_ along = none;
+    for (j = i; j < n && j < i + 4 * lanes; j += lanes) {
+      const HFY_VV_ e = HFY_V_(load_up)(x + j, n - j), d = HFY_V_(sub)(HFY_V_(load_up)(v + j, n - j), best);
+      along = HFY_V_(fma)(e, HFY_V_(select)(HFY_V_(lt)(none, e), d, none), along);
+    }
+    low = HFY_D_(add)(low, HFY_V_(low)(along));
+    if (parts == 2) high = HFY_D_(add)(high, HFY_V_(high)(along));
+  }
+  by = HFY_V_(set)((HFY_S_)(1 / sum));
+  mean = HFY_V_(set)((HFY_S_)(HFY_D_(total)(low, high) / sum));
+  for (i = 0; i < n; i += lanes) {
+    const HFY_VV_ p = HFY_V_(mul)(by, HFY_V_(load_up)(x + i, n - i)), y = HFY_V_(load_up)(v + i, n - i);
+    const HFY_VV_ d = HFY_V_(mul)(p, HFY_V_(sub)(HFY_V_(sub)(y, best), mean));
+    HFY_V_(store_up)(x + i, p, n - i);
+    HFY_V_(store_up)(v + i, HFY_V_(select)(HFY_V_(lt)(none, p), d, none), n - i);
+  }
+  return 1;
+}
+#endif
+
 HFY_INLINE_ void HFY_D_(below1)(HFY_DV_ d, HFY_DV_ edge, HFY_DV_ sums[3]) {
   const HFY_DV_ zero = HFY_D_(zero)(), r = HFY_D_(max)(HFY_D_(sub)(edge, d), zero);
   sums[0] = HFY_D_(add)(sums[0], HFY_D_(select)(HFY_D_(lt)(d, edge), HFY_D_(set)(1.0), zero));
@@ -5924,7 +5977,11 @@ static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {
 #if HFY_SIMD_LATE_
   HFY_V_(softmax_late),
 #endif
-  HFY_V_(scale), HFY_V_(scale_once), HFY_V_(mix), HFY_V_(apart), HFY_V_(exp), HFY_V_(tilt), HFY_D_(below),
+  HFY_V_(scale), HFY_V_(scale_once), HFY_V_(mix), HFY_V_(apart), HFY_V_(exp), HFY_V_(tilt),
+#if HFY_SIMD_SLOPES_
+  HFY_V_(slope),
+#endif
+  HFY_D_(below),
   HFY_D_(keep_below), HFY_D_(powers), HFY_D_(clip), HFY_D_(signs),
   {sizeof(HFY_S_), HFY_BATCH_, HFY_V_(wide), HFY_QUERIES_ == 1 ? NULL : HFY_V_(block)}};
 #undef HFY_PACK_
@@ -17062,6 +17119,7 @@ typedef struct hfy_net_back_ {
   size_t lot;                           /* elements turned at once */
   int opens, solves, reads, tries;      /* now: q, theta, p, z; u; through the readout; p of all steps, no more */
   int bare;                             /* f(q) = K'p, and a readout: dq is beta pull, and nowhere else */
+  int lean;                             /* a layer's, by SOFTMAX: nothing is asked between its theta and its slope */
   double step;
   hfy_net_one_ *one, failed;
   hfy_status *status;                   /* n_queries: how they went */
@@ -17182,13 +17240,13 @@ HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, 
     memcpy(b->q + l * dim, q, dim * sizeof *q);
   }
   hfy_net_norms_(run, b->q + from * dim, nq, inverse);
-  memcpy(b->beta_q + from * dim, b->q + from * dim, nq * dim * sizeof *b->q);
+  if (b->q != b->beta_q) memcpy(b->beta_q + from * dim, b->q + from * dim, nq * dim * sizeof *b->q);
   run->simd->scale_once(b->beta_q + from * dim, nq * dim, run->net.beta);
   if (run->net.sim == HFY_SIM_DOT && b->more && hfy_net_back_dense_(b)) /* nothing hangs on the last bits */
     hfy_net_back_dots_(b, nq, &keys, b->beta_q + from * dim, b->theta + from * n, s);
   else
     hfy_net_scores_(run, b->q + from * dim, nq, inverse, 0, run->net.count, b->theta + from * n, n);
-  for (l = from; l < to; l++) {
+  for (l = from; !b->lean && l < to; l++) {
     hfy_net_one_ *one = b->one + l;
     if (b->reads && l < run->net.count) hfy_net_ahead_(run->readout.at, l * run->readout.stride, width);
     hfy_net_mask_row_(run, one->who, b->theta + l * n);
@@ -17211,6 +17269,39 @@ HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, 
   }
 }
 
+#if HFY_SIMD_SLOPES_
+/* A layer's theta and dp become p and the slopes of theta; pull = K'slopes. */
+HFY_PRIVATE_ void hfy_net_back_slopes_(hfy_net_back_ *b, size_t from, size_t to, hfy_net_scratch_ *s) {
+  const hfy_net_run_ *run = &b->run;
+  const hfy_net *net = &run->net;
+  const hfy_net_rows_ keys = {net->keys, net->key_stride, net->dim};
+  const hfy_simd_product_ *how = &run->simd->product;
+  const size_t dim = net->dim, n = net->count, width = b->reads ? run->readout.width : dim;
+  size_t l, i;
+  for (l = from; l < to; l++) {
+    const size_t who = b->one[l].who;
+    if (b->grad->queries && b->one[l].step == 1) hfy_net_ahead_(b->grad->queries, who * run->query_row, dim);
+    hfy_net_mask_row_(run, who, b->y + l * n);
+    if (b->reads) hfy_net_drop_row_(run->drop, who, NULL, n, b->dy + l * n);
+    if (run->simd->slope(b->y + l * n, b->dy + l * n, n)) continue;
+    hfy_net_back_fail_(b, l, HFY_ERR_NONFINITE, NULL, 0);
+    memset(b->dy + l * n, 0, n * sizeof *b->dy);
+    memset((b->reads ? b->v : b->dz) + l * width, 0, width * sizeof *b->v);
+  }
+  if (net->bias || net->visible || n > run->fold) /* a slope of 0 may stand before a row that is not finite */
+    hfy_net_project_all_(run, b->dy + from * n, to - from, &keys, s, b->pull + from * dim);
+  else
+    for (i = 0; i < n; i += HFY_SIMD_LIST_) {
+      const hfy_simd_block_ block = {b->dy + from * n + i, net->keys + i * net->key_stride, b->pull + from * dim,
+                                     to - from, dim, hfy_base_min_(HFY_SIMD_LIST_, n - i), n, 1, n * how->rows,
+                                     net->key_stride, how->columns, dim, !i, 0, NULL, 0};
+      how->block(&block);
+    }
+}
+#else
+#define hfy_net_back_slopes_(b, from, to, s) (void)0
+#endif
+
 /* From what rows^T p gets, v, back through p and theta to dq. */
 HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to, const hfy_net_rows_ *rows,
                                         const hfy_real *v, int adds, hfy_net_scratch_ *s) {
@@ -17221,7 +17312,8 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
   const int dots = net->sim == HFY_SIM_DOT, structured = hfy_sep_method_of_(&net->sep) == HFY_SEP_BY_STRUCTURE_;
   size_t l, d, i;
   hfy_net_back_dots_(b, to - from, rows, v + from * rows->width, b->dy + from * n, s);
-  for (l = from; l < to; l++) {
+  if (b->lean) hfy_net_back_slopes_(b, from, to, s);
+  for (l = from; !b->lean && l < to; l++) {
     hfy_sep_grad sep = {NULL, NULL, NULL, NULL, NULL, NULL, NULL};
     const hfy_sep_row_ row = {b->theta + l * n, b->y + l * n, b->dy + l * n, b->dy + l * n, n, b->one[l].who};
     if (adds) {
@@ -17238,8 +17330,8 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
     if (structured && !net->sep.plus) (void)hfy_sep_list_(&net->sep, row.theta, n, row.row, &s->sep); /* the mixture */
     hfy_sep_chain_vjp_(&net->sep, &row, &sep, &s->sep);
   }
-  if (dots) hfy_net_project_all_(run, b->dy + from * n, to - from, &keys, s, b->pull + from * dim);
-  for (l = from; l < to; l++) {
+  if (dots && !b->lean) hfy_net_project_all_(run, b->dy + from * n, to - from, &keys, s, b->pull + from * dim);
+  for (l = from; (!b->bare || adds) && l < to; l++) {
     double *dq = b->dq + l * dim, along = 0;
     const hfy_real *q = b->q + l * dim, *pull = b->pull + l * dim;
     for (d = 0; dots && !b->bare && d < dim; d++) dq[d] += net->beta * (double)pull[d];
@@ -17263,7 +17355,6 @@ HFY_PRIVATE_ void hfy_net_back_step_(hfy_net_back_ *b, size_t from, size_t to, i
   const size_t dim = net->dim;
   size_t l, d;
   if (b->bare) {
-    memcpy(b->dz + from * dim, b->pull + from * dim, (to - from) * dim * sizeof *b->dz);
     b->run.simd->scale_once(b->dz + from * dim, (to - from) * dim, net->beta);
     for (l = from; l < to; l++)
       if (b->one[l].status) memset(b->dz + l * dim, 0, dim * sizeof *b->dz);
@@ -17495,6 +17586,7 @@ HFY_PRIVATE_ void hfy_net_back_round_(hfy_net_back_ *b, int opens, int reads, in
   size_t l, d;
   b->opens = opens;
   b->reads = reads;
+  if (b->bare && !reads) hfy_base_swap_(&b->dz, &b->pull, sizeof b->dz);
   hfy_base_parallel_(hfy_base_min_(b->shares, b->live), hfy_net_back_share_, b);
   if (!adds) return;
   hfy_base_parallel_(b->tasks, hfy_net_back_rows_, b);
@@ -17547,7 +17639,7 @@ HFY_PRIVATE_ void hfy_net_back_admit_(hfy_net_back_ *b, size_t who, size_t l) {
   memset(one, 0, sizeof *one);
   one->who = who;
   one->residual = -1;
-  if (b->bare) memset(b->pull + l * dim, 0, dim * sizeof *b->pull);
+  if (b->bare && lost) memset(b->pull + l * dim, 0, dim * sizeof *b->pull);
   for (d = 0; !b->bare && d < dim; d++) b->dq[l * dim + d] = lost || run->readout.at ? 0 : (double)dout[d];
   if (lost) return;
   one->step = 1;
@@ -17660,11 +17752,11 @@ HFY_COLD_ void hfy_net_plan_back_(hfy_base_arena_ *arena, size_t n_queries, hfy_
     s->f = HFY_TAKE_(arena, hfy_real, dim);
   }
   b->one = HFY_TAKE_(arena, hfy_net_one_, tile);
-  b->q = HFY_TAKE_(arena, hfy_real, states);
+  b->beta_q = HFY_TAKE_(arena, hfy_real, states);
+  b->q = b->lean && !b->asked[0] ? b->beta_q : HFY_TAKE_(arena, hfy_real, states);
   b->z = HFY_TAKE_(arena, hfy_real, states);
   b->df = HFY_TAKE_(arena, hfy_real, states);
   b->dz = HFY_TAKE_(arena, hfy_real, states);
-  b->beta_q = HFY_TAKE_(arena, hfy_real, states);
   b->pull = HFY_TAKE_(arena, hfy_real, states);
   b->v = HFY_TAKE_(arena, hfy_real, hfy_base_times_(tile, out));
   b->y = HFY_TAKE_(arena, hfy_real, rows);
@@ -17707,6 +17799,10 @@ HFY_COLD_ hfy_status hfy_net_choose_back_(hfy_net_back_ *b, size_t n_queries, in
   b->step = grad->implicit ? 1 : net->step;
   b->bare = run->readout.at && net->sim == HFY_SIM_DOT && !net->post.kind && !net->self_coupling && !(net->step < 1) &&
             !grad->implicit;
+#if HFY_SIMD_SLOPES_
+  b->lean = b->bare && b->more && b->more->lost && run->simd->slope && hfy_net_back_dense_(b) && !net->null_pattern &&
+            !b->sep.alpha && !b->each[0];
+#endif
   b->call.run = run;
   if (!walks && !net->index) return HFY_OK;
   status = hfy_net_choose_(run, b->tile, run->drop != NULL, &b->call.walks, w); /* an index of other keys is refused */
@@ -28529,6 +28625,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_SIMD_TINY_
 #undef HFY_SIMD_NARROW_
 #undef HFY_SIMD_LATE_
+#undef HFY_SIMD_SLOPES_
 #undef HFY_NET_LATE_
 #undef HFY_NET_TIMES_
 #undef HFY_NET_SOFTMAX_
