@@ -17209,6 +17209,7 @@ HFY_PRIVATE_ void hfy_net_back_dots_(const hfy_net_back_ *b, size_t nq, const hf
       hfy_net_rows_ turned = {kept ? run->turned : room, 0, 0};
       turned.stride = turned.width = have = hfy_base_min_(kept ? n : b->lot / width, n - i);
       if (!kept) hfy_simd_pack_(sizeof *room, room, have, rows->at + i * rows->stride, rows->stride, 1, have, width);
+      if (!kept && b->lean) simd->scale_once(room, have * width, run->net.beta);
       if (simd->product.block)
         hfy_net_turned_(simd, v, nq, width, &turned, out + i, row);
       else
@@ -17220,6 +17221,7 @@ HFY_PRIVATE_ void hfy_net_back_dots_(const hfy_net_back_ *b, size_t nq, const hf
   (void)s;
 #endif
   simd->dot(rows->at, rows->stride, n, v, width, nq, width, out, row);
+  if (b->lean) simd->scale_once(out, nq * row, run->net.beta);
 }
 
 /* q, theta, p and z of queries from .. to-1. */
@@ -17240,8 +17242,10 @@ HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, 
     memcpy(b->q + l * dim, q, dim * sizeof *q);
   }
   hfy_net_norms_(run, b->q + from * dim, nq, inverse);
-  if (b->q != b->beta_q) memcpy(b->beta_q + from * dim, b->q + from * dim, nq * dim * sizeof *b->q);
-  run->simd->scale_once(b->beta_q + from * dim, nq * dim, run->net.beta);
+  if (!b->lean) {
+    memcpy(b->beta_q + from * dim, b->q + from * dim, nq * dim * sizeof *b->q);
+    run->simd->scale_once(b->beta_q + from * dim, nq * dim, run->net.beta);
+  }
   if (run->net.sim == HFY_SIM_DOT && b->more && hfy_net_back_dense_(b)) /* nothing hangs on the last bits */
     hfy_net_back_dots_(b, nq, &keys, b->beta_q + from * dim, b->theta + from * n, s);
   else
@@ -17336,6 +17340,7 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
     const hfy_real *q = b->q + l * dim, *pull = b->pull + l * dim;
     for (d = 0; dots && !b->bare && d < dim; d++) dq[d] += net->beta * (double)pull[d];
     for (d = 0; dots && hfy_net_back_number_(b, l, 0) && d < dim; d++) along += (double)pull[d] * (double)q[d];
+    if (b->lean) along /= net->beta;
     for (i = 0; !dots && i < net->count; i++) {
       const double g = (double)b->dy[l * n + i], score = g > 0 || g < 0 ? hfy_net_back_score_(b, l, i) : 0;
       if (!(g > 0 || g < 0)) continue;
@@ -17354,7 +17359,7 @@ HFY_PRIVATE_ void hfy_net_back_step_(hfy_net_back_ *b, size_t from, size_t to, i
   const hfy_net *net = &b->run.net;
   const size_t dim = net->dim;
   size_t l, d;
-  if (b->bare) {
+  if (b->bare && !b->lean) {
     b->run.simd->scale_once(b->dz + from * dim, (to - from) * dim, net->beta);
     for (l = from; l < to; l++)
       if (b->one[l].status) memset(b->dz + l * dim, 0, dim * sizeof *b->dz);
@@ -17620,7 +17625,7 @@ HFY_PRIVATE_ void hfy_net_back_leave_(hfy_net_back_ *b) {
       if (b->asked[i]) *b->asked[i] += one->number[i];
     for (i = 0; i < 3; i++)
       if (b->each[i]) b->each[i][one->who] += one->number[i];
-    if (to && b->bare) b->run.simd->mix(to, b->pull + l * dim, dim, 1, b->run.net.beta);
+    if (to && b->bare) b->run.simd->mix(to, b->pull + l * dim, dim, 1, b->lean ? 1 : b->run.net.beta);
     for (i = 0; to && !b->bare && !b->grad->implicit && i < dim; i++)
       to[i] = (hfy_real)((double)to[i] + b->dq[l * dim + i]);
   }
@@ -17752,8 +17757,8 @@ HFY_COLD_ void hfy_net_plan_back_(hfy_base_arena_ *arena, size_t n_queries, hfy_
     s->f = HFY_TAKE_(arena, hfy_real, dim);
   }
   b->one = HFY_TAKE_(arena, hfy_net_one_, tile);
-  b->beta_q = HFY_TAKE_(arena, hfy_real, states);
-  b->q = b->lean && !b->asked[0] ? b->beta_q : HFY_TAKE_(arena, hfy_real, states);
+  b->q = HFY_TAKE_(arena, hfy_real, states);
+  b->beta_q = b->lean ? b->q : HFY_TAKE_(arena, hfy_real, states);
   b->z = HFY_TAKE_(arena, hfy_real, states);
   b->df = HFY_TAKE_(arena, hfy_real, states);
   b->dz = HFY_TAKE_(arena, hfy_real, states);
@@ -17801,7 +17806,7 @@ HFY_COLD_ hfy_status hfy_net_choose_back_(hfy_net_back_ *b, size_t n_queries, in
             !grad->implicit;
 #if HFY_SIMD_SLOPES_
   b->lean = b->bare && b->more && b->more->lost && run->simd->slope && hfy_net_back_dense_(b) && !net->null_pattern &&
-            !b->sep.alpha && !b->each[0];
+            !b->sep.alpha;
 #endif
   b->call.run = run;
   if (!walks && !net->index) return HFY_OK;
@@ -17836,6 +17841,9 @@ HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, s
   if (status || (part && part->dry)) return status;
   report.status = b.status;
   hfy_net_prepare_(&b.run);
+#ifdef HFY_HAS_LAYER_
+  if (b.lean) b.run.simd->scale_once(b.run.turned, b.run.kept, b.run.net.beta);
+#endif
   for (; first < last; first += b.tile) {
     b.live = hfy_base_min_(b.tile, last - first);
     hfy_net_back_tile_(&b, first);
