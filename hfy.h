@@ -17126,6 +17126,8 @@ typedef struct hfy_net_back_ {
   hfy_real *q, *z, *df, *dz, *v;        /* D; v: readout_dim */
   hfy_real *beta_q, *pull;              /* DOT: D; pull: K'theta' */
   hfy_real *theta, *y, *dy, *turned;    /* N, theta is y unless it is needed; tasks x lot */
+  hfy_real *said;                       /* several tiles: the readout's columns as rows, or NULL */
+  size_t kept;                          /* how many numbers these are */
   double *dq, *u, *want, *rest, *way;   /* D; but for dq implicit only: rest = want - (1 - J')u */
   double *inverse_q, *sum;              /* 1; tasks x 2D */
 } hfy_net_back_;
@@ -17199,17 +17201,18 @@ HFY_PRIVATE_ void hfy_net_back_dots_(const hfy_net_back_ *b, size_t nq, const hf
   const hfy_simd_ *simd = run->simd;
   const size_t n = run->net.count, row = hfy_net_row_(&run->net), width = rows->width;
 #ifdef HFY_HAS_LAYER_
-  const int kept = run->turned && rows->at == run->net.keys && rows->stride == run->net.key_stride &&
+  const int keys = rows->at == run->net.keys && rows->stride == run->net.key_stride &&
                    width == run->net.dim; /* not values that only begin there */
-  hfy_real *room = b->turned + (size_t)(s - b->scratch) * b->lot;
+  hfy_real *const at = keys ? run->turned : rows == &run->readout ? b->said : NULL;
+  hfy_real *room = at ? at : b->turned + (size_t)(s - b->scratch) * b->lot;
   size_t i, have;
   if (width <= HFY_NET_TURNS_ && b->more) {
     if (!simd->product.block) memset(out, 0, nq * row * sizeof *out);
     for (i = 0; i < n; i += have) {
-      hfy_net_rows_ turned = {kept ? run->turned : room, 0, 0};
-      turned.stride = turned.width = have = hfy_base_min_(kept ? n : b->lot / width, n - i);
-      if (!kept) hfy_simd_pack_(sizeof *room, room, have, rows->at + i * rows->stride, rows->stride, 1, have, width);
-      if (!kept && b->lean) simd->scale_once(room, have * width, run->net.beta);
+      hfy_net_rows_ turned = {room, 0, 0};
+      turned.stride = turned.width = have = hfy_base_min_(at ? n : b->lot / width, n - i);
+      if (!at) hfy_simd_pack_(sizeof *room, room, have, rows->at + i * rows->stride, rows->stride, 1, have, width);
+      if (!at && b->lean) simd->scale_once(room, have * width, run->net.beta);
       if (simd->product.block)
         hfy_net_turned_(simd, v, nq, width, &turned, out + i, row);
       else
@@ -17770,6 +17773,7 @@ HFY_COLD_ void hfy_net_plan_back_(hfy_base_arena_ *arena, size_t n_queries, hfy_
   if (net->sim != HFY_SIM_DOT || hfy_sep_needs_theta_(&net->sep)) b->theta = HFY_TAKE_(arena, hfy_real, rows);
 #ifdef HFY_HAS_LAYER_
   run->turned = HFY_TAKE_(arena, hfy_real, run->kept);
+  b->said = HFY_TAKE_(arena, hfy_real, b->kept);
 #endif
   b->turned = HFY_TAKE_(arena, hfy_real, b->tasks * b->lot);
   b->dq = HFY_TAKE_(arena, double, states);
@@ -17795,7 +17799,8 @@ HFY_COLD_ hfy_status hfy_net_choose_back_(hfy_net_back_ *b, size_t n_queries, in
     b->tile = HFY_NET_PATH_BYTES_ / path ? HFY_NET_PATH_BYTES_ / path : 1;
   b->lot = HFY_NET_TURN_ * (b->tile < least ? least : b->tile);
 #ifdef HFY_HAS_LAYER_
-  run->kept = b->more && net->max_steps > 1 ? hfy_net_kept_(net) : 0;
+  run->kept = b->more && (net->max_steps > 1 || n_queries > b->tile) ? hfy_net_kept_(net) : 0;
+  if (run->kept && n_queries > b->tile && run->readout.width <= net->dim) b->kept = net->count * run->readout.width;
 #endif
   b->tasks = hfy_base_times_(hfy_base_times_(b->tile, net->count), net->dim) / HFY_NET_TURNED_ + 1;
   b->tasks = hfy_base_min_(hfy_base_min_(b->tasks, most), (net->count - 1) / HFY_NET_TURN_ + 1);
@@ -17842,7 +17847,11 @@ HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, s
   report.status = b.status;
   hfy_net_prepare_(&b.run);
 #ifdef HFY_HAS_LAYER_
+  if (b.kept)
+    hfy_simd_pack_(sizeof *b.said, b.said, net->count, b.run.readout.at, b.run.readout.stride, 1, net->count,
+                   b.run.readout.width);
   if (b.lean) b.run.simd->scale_once(b.run.turned, b.run.kept, b.run.net.beta);
+  if (b.lean) b.run.simd->scale_once(b.said, b.kept, b.run.net.beta);
 #endif
   for (; first < last; first += b.tile) {
     b.live = hfy_base_min_(b.tile, last - first);
