@@ -17119,7 +17119,7 @@ typedef struct hfy_net_back_ {
   size_t lot;                           /* elements turned at once */
   int opens, solves, reads, tries;      /* now: q, theta, p, z; u; through the readout; p of all steps, no more */
   int bare;                             /* f(q) = K'p, and a readout: dq is beta pull, and nowhere else */
-  int lean;                             /* a layer's, by SOFTMAX: nothing is asked between its theta and its slope */
+  int lean;                             /* a layer's, by SOFTMAX: one kernel makes p and slopes, those are beta times */
   double step;
   hfy_net_one_ *one, failed;
   hfy_status *status;                   /* n_queries: how they went */
@@ -17811,7 +17811,7 @@ HFY_COLD_ hfy_status hfy_net_choose_back_(hfy_net_back_ *b, size_t n_queries, in
             !grad->implicit;
 #if HFY_SIMD_SLOPES_
   b->lean = b->bare && b->more && b->more->lost && run->simd->slope && hfy_net_back_dense_(b) && !net->null_pattern &&
-            !b->sep.alpha;
+            !b->sep.alpha && !grad->bias;
 #endif
   b->call.run = run;
   if (!walks && !net->index) return HFY_OK;
