@@ -17234,15 +17234,13 @@ HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, 
   const hfy_net_rows_ keys = {run->net.keys, run->net.key_stride, dim};
   const int checks = b->solves || !(run->path || (b->more && b->more->lost)); /* nobody has been there */
   double *inverse = b->inverse_q ? b->inverse_q + from : NULL;
-  size_t l;
-  for (l = from; l < to; l++) {
+  size_t l, m;
+  for (l = from; l < to; l += m) { /* as many as come one after another */
     const hfy_net_one_ *one = b->one + l;
-    const hfy_real *q = run->queries + one->who * run->query_row;
-    if (run->path && (run->latest || one->step > 1))
-      q = hfy_net_state_(run, one->who, one->step - 2);
-    else
-      hfy_net_ahead_(q, 8 * run->query_row, dim);
-    memcpy(b->q + l * dim, q, dim * sizeof *q);
+    const int moved = run->path && (run->latest || one->step > 1);
+    const hfy_real *q = moved ? hfy_net_state_(run, one->who, one->step - 2) : run->queries + one->who * run->query_row;
+    for (m = 1; l + m < to && one[m].who == one->who + m && one[m].step == one->step;) m++;
+    hfy_simd_pack_(sizeof *q, b->q + l * dim, dim, q, 1, moved ? run->states * dim : run->query_row, dim, m);
   }
   hfy_net_norms_(run, b->q + from * dim, nq, inverse);
   if (!b->lean) {
@@ -17338,7 +17336,7 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
     hfy_sep_chain_vjp_(&net->sep, &row, &sep, &s->sep);
   }
   if (dots && !b->lean) hfy_net_project_all_(run, b->dy + from * n, to - from, &keys, s, b->pull + from * dim);
-  for (l = from; (!b->bare || adds) && l < to; l++) {
+  for (l = from; (!b->bare || b->asked[0] || b->each[0] || net->null_pattern) && l < to; l++) {
     double *dq = b->dq + l * dim, along = 0;
     const hfy_real *q = b->q + l * dim, *pull = b->pull + l * dim;
     for (d = 0; dots && !b->bare && d < dim; d++) dq[d] += net->beta * (double)pull[d];
