@@ -5807,19 +5807,20 @@ HFY_TARGET_ void HFY_V_(tilt)(const HFY_S_ *p, const HFY_S_ *v, size_t n, HFY_S_
 #if HFY_SIMD_SLOPES_
 HFY_TARGET_ int HFY_V_(slope)(HFY_S_ *x, HFY_S_ *v, size_t n) {
   enum { lanes = HFY_LANES_, parts = sizeof(HFY_S_) == 8 ? 1 : 2 };
-  const HFY_VV_ none = HFY_V_(zero)(), one = HFY_V_(set)(1), least = HFY_V_(set)((HFY_S_)-HUGE_VAL);
+  const HFY_VV_ none = HFY_V_(zero)(), least = HFY_V_(set)((HFY_S_)-HUGE_VAL);
   const HFY_S_ top = HFY_V_(largest)(x, n, NULL);
+  const HFY_VV_ most = HFY_V_(set)(top);
   HFY_VV_ best = least, by, mean;
   HFY_DV_ low = HFY_D_(zero)(), high = low;
   size_t i, j;
   double sum;
   if (!(fabs((double)top) <= HFY_REAL_MAX_)) return 0;
-  sum = HFY_V_(softmax)(x, n, top, HFY_SIMD_TINY_, x);
-  for (i = 0; i < n; i += lanes) { /* the heaviest has e^0 */
-    const HFY_VV_ e = HFY_V_(load_up)(x + i, n - i), y = HFY_V_(load_up)(v + i, n - i);
-    best = HFY_V_(max)(best, HFY_V_(select)(HFY_V_(lt)(e, one), least, y));
+  for (i = 0; i < n; i += lanes) {
+    const HFY_VV_ a = HFY_V_(up_to)(n - i, HFY_V_(load_up)(x + i, n - i), least), y = HFY_V_(load_up)(v + i, n - i);
+    best = HFY_V_(max)(best, HFY_V_(select)(HFY_V_(lt)(a, most), least, y));
   }
-  best = HFY_V_(set)(HFY_V_(highest)(best));
+  best = HFY_V_(set)(HFY_V_(highest)(best)); /* v of the heaviest */
+  sum = HFY_V_(softmax)(x, n, top, HFY_SIMD_TINY_, x);
   for (i = 0; i < n; i = j) { /* four of a lane are added up before they go to double */
     HFY_VV_ along = none;
     for (j = i; j < n && j < i + 4 * lanes; j += lanes) {
