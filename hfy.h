@@ -19075,7 +19075,7 @@ HFY_COLD_ void hfy_layer_equip_(hfy_base_arena_ *arena, size_t wide, size_t row,
   t->tasks = hfy_base_workers_();
   t->slice = hfy_linalg_gemm_scratch_(wide, wide, wide, sizeof(hfy_real));
   t->gemm = HFY_TAKE_(arena, hfy_real, hfy_base_times_(t->tasks, t->slice));
-  t->sum = HFY_TAKE_(arena, double, hfy_base_times_(2, row));
+  t->sum = HFY_TAKE_(arena, double, hfy_base_times_(4, row));
 }
 
 /* One bag: where its rows begin among those of out, of the input, of q, of k and v. */
@@ -19434,7 +19434,7 @@ HFY_PRIVATE_ void hfy_layer_normalise_(const hfy_layer_tools_ *t, const hfy_real
    to, the bias's part behind it. */
 HFY_PRIVATE_ void hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy_real *gain, const hfy_real *x,
                                             size_t rows, size_t n, hfy_real *dy, hfy_real *dgain, hfy_real *dx) {
-  double *sum = t->sum;
+  double *sum = t->sum, *us = sum + 2 * n, *gs = us + n;
   const double keep = dx == dy ? 0 : 1;
   size_t i;
   for (i = 0; i < 2 * n; i++) sum[i] = 0;
@@ -19447,13 +19447,13 @@ HFY_PRIVATE_ void hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy
       sum[n + i] += d;
       all += g;
       along += g * u;
+      us[i] = u;
+      gs[i] = g;
     }
     all /= (double)n;
     along /= (double)n;
-    for (i = 0; dx && i < n; i++) {
-      const double u = ((double)x[i] - mean) * root, g = (gain ? (double)gain[i] : 1) * (double)dy[i];
-      dx[i] = (hfy_real)(keep * (double)dx[i] + root * (g - all - u * along));
-    }
+    for (i = 0; dx && i < n; i++)
+      dx[i] = (hfy_real)(keep * (double)dx[i] + root * (gs[i] - all - us[i] * along));
   }
   for (i = 0; dgain && i < 2 * n; i++) dgain[i] = (hfy_real)((double)dgain[i] + sum[i]);
 }
