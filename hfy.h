@@ -3654,9 +3654,10 @@ typedef struct hfy_simd_row_ {
 
 /* Are softmax and its slope one kernel? Layers go back through it; not for size. */
 #if defined(HFY_HAS_LAYER_) && !defined(__OPTIMIZE_SIZE__)
-#define HFY_SIMD_SLOPES_ 1
+#define HFY_SIMD_SLOPES_(of) of,
 #else
-#define HFY_SIMD_SLOPES_ 0
+#define HFY_SIMD_SLOPES_(of)
+#define HFY_SIMD_TILTS_
 #endif
 
 typedef struct hfy_simd_ {
@@ -3696,7 +3697,7 @@ typedef struct hfy_simd_ {
   /* the slope of a softmax p along v, in double: m = sum p (v - v_k) / sum p, k one of the heaviest (each set has its
      choice: only rounding hangs on it), y = p (v - v_k - m), and 0 where p is 0, whatever v is; y may be v or p */
   void (*tilt)(const hfy_real *p, const hfy_real *v, size_t n, hfy_real *y);
-#if HFY_SIMD_SLOPES_
+#ifndef HFY_SIMD_TILTS_
   /* x becomes its softmax, v the slope of that along v as `tilt` has it, but differences in hfy_real; or NULL. 0: the
      largest x is not finite, and nothing was done. */
   int (*slope)(hfy_real *x, hfy_real *v, size_t n);
@@ -4367,10 +4368,7 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
   hfy_simd_softmax_late_scalar_,
 #endif
   hfy_simd_scale_scalar_, hfy_simd_scale_once_scalar_, hfy_simd_mix_scalar_,
-  hfy_simd_apart_scalar_, hfy_simd_exp_scalar_, hfy_simd_tilt_scalar_,
-#if HFY_SIMD_SLOPES_
-  NULL,
-#endif
+  hfy_simd_apart_scalar_, hfy_simd_exp_scalar_, hfy_simd_tilt_scalar_, HFY_SIMD_SLOPES_(NULL)
   hfy_simd_below_scalar_,
   hfy_simd_keep_below_scalar_, hfy_simd_powers_scalar_, hfy_simd_clip_scalar_, hfy_simd_signs_scalar_,
   {0, 0, 0, NULL}};
@@ -5804,7 +5802,7 @@ HFY_TARGET_ void HFY_V_(tilt)(const HFY_S_ *p, const HFY_S_ *v, size_t n, HFY_S_
   }
 }
 
-#if HFY_SIMD_SLOPES_
+#ifndef HFY_SIMD_TILTS_
 HFY_TARGET_ int HFY_V_(slope)(HFY_S_ *x, HFY_S_ *v, size_t n) {
   enum { lanes = HFY_LANES_, parts = sizeof(HFY_S_) == 8 ? 1 : 2 };
   const HFY_VV_ none = HFY_V_(zero)(), least = HFY_V_(set)((HFY_S_)-HUGE_VAL);
@@ -5979,10 +5977,7 @@ static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {
   HFY_V_(softmax_late),
 #endif
   HFY_V_(scale), HFY_V_(scale_once), HFY_V_(mix), HFY_V_(apart), HFY_V_(exp), HFY_V_(tilt),
-#if HFY_SIMD_SLOPES_
-  HFY_V_(slope),
-#endif
-  HFY_D_(below),
+  HFY_SIMD_SLOPES_(HFY_V_(slope)) HFY_D_(below),
   HFY_D_(keep_below), HFY_D_(powers), HFY_D_(clip), HFY_D_(signs),
   {sizeof(HFY_S_), HFY_BATCH_, HFY_V_(wide), HFY_QUERIES_ == 1 ? NULL : HFY_V_(block)}};
 #undef HFY_PACK_
@@ -17244,10 +17239,8 @@ HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, 
     hfy_simd_pack_(sizeof *q, b->q + l * dim, dim, q, 1, moved ? run->states * dim : run->query_row, dim, m);
   }
   hfy_net_norms_(run, b->q + from * dim, nq, inverse);
-  if (!b->lean) {
-    memcpy(b->beta_q + from * dim, b->q + from * dim, nq * dim * sizeof *b->q);
-    run->simd->scale_once(b->beta_q + from * dim, nq * dim, run->net.beta);
-  }
+  if (!b->lean) memcpy(b->beta_q + from * dim, b->q + from * dim, nq * dim * sizeof *b->q);
+  if (!b->lean) run->simd->scale_once(b->beta_q + from * dim, nq * dim, run->net.beta);
   if (run->net.sim == HFY_SIM_DOT && b->more && hfy_net_back_dense_(b)) /* nothing hangs on the last bits */
     hfy_net_back_dots_(b, nq, &keys, b->beta_q + from * dim, b->theta + from * n, s);
   else
@@ -17275,34 +17268,31 @@ HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, 
   }
 }
 
-#if HFY_SIMD_SLOPES_
+#ifndef HFY_SIMD_TILTS_
 /* A layer's theta and dp become p and the slopes of theta; pull = K'slopes. */
 HFY_PRIVATE_ void hfy_net_back_slopes_(hfy_net_back_ *b, size_t from, size_t to, hfy_net_scratch_ *s) {
   const hfy_net_run_ *run = &b->run;
   const hfy_net *net = &run->net;
-  const hfy_net_rows_ keys = {net->keys, net->key_stride, net->dim};
   const hfy_simd_product_ *how = &run->simd->product;
   const size_t dim = net->dim, n = net->count, width = b->reads ? run->readout.width : dim;
-  size_t l, i;
+  const hfy_net_rows_ keys = {net->keys, net->key_stride, dim};
+  const hfy_simd_block_ pull = {b->dy + from * n, keys.at, b->pull + from * dim, to - from, dim, n, n, 1, n * how->rows,
+                                keys.stride, how->columns, dim, 1, 0, NULL, 0};
+  size_t l;
   for (l = from; l < to; l++) {
-    const size_t who = b->one[l].who;
-    if (b->grad->queries && b->one[l].step == 1) hfy_net_ahead_(b->grad->queries, who * run->query_row, dim);
-    hfy_net_mask_row_(run, who, b->y + l * n);
-    if (b->reads) hfy_net_drop_row_(run->drop, who, NULL, n, b->dy + l * n);
-    if (run->simd->slope(b->y + l * n, b->dy + l * n, n)) continue;
+    hfy_real *theta = b->y + l * n, *dp = b->dy + l * n;
+    if (b->grad->queries) hfy_net_ahead_(b->grad->queries, b->one[l].who * run->query_row, dim);
+    hfy_net_mask_row_(run, b->one[l].who, theta);
+    if (b->reads) hfy_net_drop_row_(run->drop, b->one[l].who, NULL, n, dp);
+    if (run->simd->slope(theta, dp, n)) continue;
     hfy_net_back_fail_(b, l, HFY_ERR_NONFINITE, NULL, 0);
-    memset(b->dy + l * n, 0, n * sizeof *b->dy);
+    memset(dp, 0, n * sizeof *dp);
     memset((b->reads ? b->v : b->dz) + l * width, 0, width * sizeof *b->v);
   }
   if (net->bias || net->visible || n > run->fold) /* a slope of 0 may stand before a row that is not finite */
     hfy_net_project_all_(run, b->dy + from * n, to - from, &keys, s, b->pull + from * dim);
   else
-    for (i = 0; i < n; i += HFY_SIMD_LIST_) {
-      const hfy_simd_block_ block = {b->dy + from * n + i, net->keys + i * net->key_stride, b->pull + from * dim,
-                                     to - from, dim, hfy_base_min_(HFY_SIMD_LIST_, n - i), n, 1, n * how->rows,
-                                     net->key_stride, how->columns, dim, !i, 0, NULL, 0};
-      how->block(&block);
-    }
+    how->block(&pull);
 }
 #else
 #define hfy_net_back_slopes_(b, from, to, s) (void)0
@@ -17808,9 +17798,8 @@ HFY_COLD_ hfy_status hfy_net_choose_back_(hfy_net_back_ *b, size_t n_queries, in
   b->step = grad->implicit ? 1 : net->step;
   b->bare = run->readout.at && net->sim == HFY_SIM_DOT && !net->post.kind && !net->self_coupling && !(net->step < 1) &&
             !grad->implicit;
-#if HFY_SIMD_SLOPES_
-  b->lean = b->bare && b->more && b->more->lost && run->simd->slope && hfy_net_back_dense_(b) && !net->null_pattern &&
-            !b->sep.alpha && !grad->bias;
+#ifndef HFY_SIMD_TILTS_
+  b->lean = b->bare && b->more && run->simd->slope && hfy_net_back_dense_(b) && !b->sep.alpha && !grad->bias;
 #endif
   b->call.run = run;
   if (!walks && !net->index) return HFY_OK;
@@ -28642,6 +28631,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_SIMD_NARROW_
 #undef HFY_SIMD_LATE_
 #undef HFY_SIMD_SLOPES_
+#undef HFY_SIMD_TILTS_
 #undef HFY_NET_LATE_
 #undef HFY_NET_TIMES_
 #undef HFY_NET_SOFTMAX_

@@ -1650,6 +1650,38 @@ TEST(spoilt_tape) {
   }
 }
 
+/* The gradients are the same where that of a mask, which hides nothing, is asked for, too: of long bags and wide heads. */
+TEST(a_mask_of_zeros) {
+  static hfy_real d_param[REALS], d_stored[REALS];
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(32);
+  size_t i;
+  for (i = 0; i < 2; i++) {
+    clear(r);
+    r->layer.width = 4;
+    r->layer.head_width = i ? 100 : 4;
+    r->layer.extra_steps = 1;
+    r->in.bags = 1;
+    r->in.stored_each = i ? 6 : 300;
+    r->in.state_each = 3;
+    r->in.stored = r->stored;
+    r->in.state = r->state;
+    draw(r, &rng);
+    memset(d_param, 0, sizeof d_param);
+    memset(d_stored, 0, sizeof d_stored);
+    r->grad.params = d_param;
+    r->grad.stored = d_stored;
+    run(r, r->out, &r->grad);
+    r->in.mask = r->mask;
+    r->grad.params = r->d_param;
+    r->grad.stored = r->d_stored;
+    r->grad.mask = r->d_mask;
+    run(r, r->out, &r->grad);
+    near_all(d_param, r->d_param, r->params, 2000 * REAL_EPS);
+    near_all(d_stored, r->d_stored, r->stored_reals, 2000 * REAL_EPS);
+  }
+}
+
 /* What layers, blocks, dense layers and the optimiser refuse besides. */
 TEST(refusals) {
   const double betas[2] = {1, -1};
@@ -1808,6 +1840,7 @@ int main(int argc, char **argv) {
   RUN(bad_layers);
   RUN(bad_input);
   RUN(spoilt_tape);
+  RUN(a_mask_of_zeros);
   RUN(refusals);
 #ifdef HFY_DOUBLE
   RUN(each_option);
