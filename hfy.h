@@ -17278,6 +17278,7 @@ HFY_PRIVATE_ void hfy_net_back_slopes_(hfy_net_back_ *b, size_t from, size_t to,
   const hfy_net_rows_ keys = {net->keys, net->key_stride, dim};
   const hfy_simd_block_ pull = {b->dy + from * n, keys.at, b->pull + from * dim, to - from, dim, n, n, 1, n * how->rows,
                                 keys.stride, how->columns, dim, 1, 0, NULL, 0};
+  const int lists = net->bias || net->visible || n > run->fold;
   size_t l;
   for (l = from; l < to; l++) {
     hfy_real *theta = b->y + l * n, *dp = b->dy + l * n;
@@ -17289,10 +17290,9 @@ HFY_PRIVATE_ void hfy_net_back_slopes_(hfy_net_back_ *b, size_t from, size_t to,
     memset(dp, 0, n * sizeof *dp);
     memset((b->reads ? b->v : b->dz) + l * width, 0, width * sizeof *b->v);
   }
-  if (net->bias || net->visible || n > run->fold) /* a slope of 0 may stand before a row that is not finite */
+  if (!lists) how->block(&pull);
+  if (lists || !hfy_post_finite_(b->pull + from * dim, (to - from) * dim)) /* slopes of 0 before infinite keys */
     hfy_net_project_all_(run, b->dy + from * n, to - from, &keys, s, b->pull + from * dim);
-  else
-    how->block(&pull);
 }
 #else
 #define hfy_net_back_slopes_(b, from, to, s) (void)0

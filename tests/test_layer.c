@@ -1623,7 +1623,7 @@ TEST(rows_that_begin_together) {
   clear(r);
 }
 
-/* A tape with states that are no numbers: a status, no gradient that is none, and other bags' are as they were. */
+/* A tape with states that are infinite: a status, no gradient that is none, and other bags' are as they were. */
 TEST(spoilt_tape) {
   static hfy_real whole[REALS];
   rig *r = &rigs;
@@ -1638,7 +1638,7 @@ TEST(spoilt_tape) {
     r->grad.stored = whole;
     memset(whole, 0, sizeof whole);
     run(r, r->out, &r->grad);
-    r->tape[i == 0 ? 4 + rows * 5 : i == 1 ? r->tape_reals - rows * 4 + 1 : 4 + rows * 9] = not_a_number(); /* q, path, k */
+    r->tape[i == 0 ? 4 + rows * 5 : i == 1 ? r->tape_reals - rows * 4 + 1 : 4 + rows * 9] = (hfy_real)HUGE_VAL; /* q, path, k */
     memset(r->d_param, 0, sizeof r->d_param);
     r->grad.stored = r->d_stored;
     CHECK_FAILS(hfy_layer_backward(&r->layer, r->param, &r->in, r->tape, r->dout, &r->grad, &r->work), HFY_ERR_NONFINITE,
