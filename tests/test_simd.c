@@ -935,7 +935,7 @@ TEST(slope_values) {
       hfy_real *px = x + (most - n), *pv = v + (most - n);
       for (i = 0, k = 0; i < n; i++) {
         theta[i] = (hfy_real)(normal() * 2 - 3);
-        along[i] = normal() + (hfy_real)100;
+        along[i] = normal() + (hfy_real)(n % 2 ? 100 : -100);
         if (round == 1 && i % 3 == 1) theta[i] = -(hfy_real)HUGE_VAL;
         if (round == 1 && i % 3 == 1) along[i] = quiet_nan();
       }
