@@ -3654,6 +3654,14 @@ typedef struct hfy_simd_row_ {
 #define HFY_SIMD_LATE_ 1
 #endif
 
+/* Are softmax and its slope one kernel? Layers go back through it; not for size. */
+#if defined(HFY_HAS_LAYER_) && !defined(__OPTIMIZE_SIZE__)
+#define HFY_SIMD_SLOPES_(of) of,
+#else
+#define HFY_SIMD_SLOPES_(of)
+#define HFY_SIMD_TILTS_
+#endif
+
 typedef struct hfy_simd_ {
   hfy_isa isa;
   size_t lanes;               /* of a vector of hfy_real, at most HFY_SIMD_LANES_ */
@@ -3691,6 +3699,11 @@ typedef struct hfy_simd_ {
   /* the slope of a softmax p along v, in double: m = sum p (v - v_k) / sum p, k one of the heaviest (each set has its
      choice: only rounding hangs on it), y = p (v - v_k - m), and 0 where p is 0, whatever v is; y may be v or p */
   void (*tilt)(const hfy_real *p, const hfy_real *v, size_t n, hfy_real *y);
+#ifndef HFY_SIMD_TILTS_
+  /* x becomes its softmax, v the slope of that along v as `tilt` has it, but differences in hfy_real; or NULL. 0: the
+     largest x is not finite, and nothing was done. */
+  int (*slope)(hfy_real *x, hfy_real *v, size_t n);
+#endif
   /* Double precision whatever hfy_real is: candidates and their distances d from the largest score. */
   /* r = max(t - d, 0): sums = {how many d < t, sum of r, sum of r^2} */
   void (*below)(const double *d, size_t n, double t, double sums[3]);
@@ -4357,7 +4370,8 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
   hfy_simd_softmax_late_scalar_,
 #endif
   hfy_simd_scale_scalar_, hfy_simd_scale_once_scalar_, hfy_simd_mix_scalar_,
-  hfy_simd_apart_scalar_, hfy_simd_exp_scalar_, hfy_simd_tilt_scalar_, hfy_simd_below_scalar_,
+  hfy_simd_apart_scalar_, hfy_simd_exp_scalar_, hfy_simd_tilt_scalar_, HFY_SIMD_SLOPES_(NULL)
+  hfy_simd_below_scalar_,
   hfy_simd_keep_below_scalar_, hfy_simd_powers_scalar_, hfy_simd_clip_scalar_, hfy_simd_signs_scalar_,
   {0, 0, 0, NULL}};
 
@@ -5790,6 +5804,44 @@ HFY_TARGET_ void HFY_V_(tilt)(const HFY_S_ *p, const HFY_S_ *v, size_t n, HFY_S_
   }
 }
 
+#ifndef HFY_SIMD_TILTS_
+HFY_TARGET_ int HFY_V_(slope)(HFY_S_ *x, HFY_S_ *v, size_t n) {
+  enum { lanes = HFY_LANES_, parts = sizeof(HFY_S_) == 8 ? 1 : 2 };
+  const HFY_VV_ none = HFY_V_(zero)(), least = HFY_V_(set)((HFY_S_)-HUGE_VAL);
+  const HFY_S_ top = HFY_V_(largest)(x, n, NULL);
+  const HFY_VV_ most = HFY_V_(set)(top);
+  HFY_VV_ best = least, by, mean;
+  HFY_DV_ low = HFY_D_(zero)(), high = low;
+  size_t i, j;
+  double sum;
+  if (!(fabs((double)top) <= HFY_REAL_MAX_)) return 0;
+  for (i = 0; i < n; i += lanes) {
+    const HFY_VV_ a = HFY_V_(up_to)(n - i, HFY_V_(load_up)(x + i, n - i), least), y = HFY_V_(load_up)(v + i, n - i);
+    best = HFY_V_(max)(best, HFY_V_(select)(HFY_V_(lt)(a, most), least, y));
+  }
+  best = HFY_V_(set)(HFY_V_(highest)(best)); /* v of the heaviest */
+  sum = HFY_V_(softmax)(x, n, top, HFY_SIMD_TINY_, x);
+  for (i = 0; i < n; i = j) { /* four of a lane are added up before they go to double */
+    HFY_VV_ along = none;
+    for (j = i; j < n && j < i + 4 * lanes; j += lanes) {
+      const HFY_VV_ e = HFY_V_(load_up)(x + j, n - j), d = HFY_V_(sub)(HFY_V_(load_up)(v + j, n - j), best);
+      along = HFY_V_(fma)(e, HFY_V_(select)(HFY_V_(lt)(none, e), d, none), along);
+    }
+    low = HFY_D_(add)(low, HFY_V_(low)(along));
+    if (parts == 2) high = HFY_D_(add)(high, HFY_V_(high)(along));
+  }
+  by = HFY_V_(set)((HFY_S_)(1 / sum));
+  mean = HFY_V_(set)((HFY_S_)(HFY_D_(total)(low, high) / sum));
+  for (i = 0; i < n; i += lanes) {
+    const HFY_VV_ p = HFY_V_(mul)(by, HFY_V_(load_up)(x + i, n - i)), y = HFY_V_(load_up)(v + i, n - i);
+    const HFY_VV_ d = HFY_V_(mul)(p, HFY_V_(sub)(HFY_V_(sub)(y, best), mean));
+    HFY_V_(store_up)(x + i, p, n - i);
+    HFY_V_(store_up)(v + i, HFY_V_(select)(HFY_V_(lt)(none, p), d, none), n - i);
+  }
+  return 1;
+}
+#endif
+
 HFY_INLINE_ void HFY_D_(below1)(HFY_DV_ d, HFY_DV_ edge, HFY_DV_ sums[3]) {
   const HFY_DV_ zero = HFY_D_(zero)(), r = HFY_D_(max)(HFY_D_(sub)(edge, d), zero);
   sums[0] = HFY_D_(add)(sums[0], HFY_D_(select)(HFY_D_(lt)(d, edge), HFY_D_(set)(1.0), zero));
@@ -5926,7 +5978,8 @@ static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {
 #if HFY_SIMD_LATE_
   HFY_V_(softmax_late),
 #endif
-  HFY_V_(scale), HFY_V_(scale_once), HFY_V_(mix), HFY_V_(apart), HFY_V_(exp), HFY_V_(tilt), HFY_D_(below),
+  HFY_V_(scale), HFY_V_(scale_once), HFY_V_(mix), HFY_V_(apart), HFY_V_(exp), HFY_V_(tilt),
+  HFY_SIMD_SLOPES_(HFY_V_(slope)) HFY_D_(below),
   HFY_D_(keep_below), HFY_D_(powers), HFY_D_(clip), HFY_D_(signs),
   {sizeof(HFY_S_), HFY_BATCH_, HFY_V_(wide), HFY_QUERIES_ == 1 ? NULL : HFY_V_(block)}};
 #undef HFY_PACK_
@@ -17075,12 +17128,15 @@ typedef struct hfy_net_back_ {
   size_t lot;                           /* elements turned at once */
   int opens, solves, reads, tries;      /* now: q, theta, p, z; u; through the readout; p of all steps, no more */
   int bare;                             /* f(q) = K'p, and a readout: dq is beta pull, and nowhere else */
+  int lean;                             /* a layer's, by SOFTMAX: one kernel makes p and slopes, those are beta times */
   double step;
   hfy_net_one_ *one, failed;
   hfy_status *status;                   /* n_queries: how they went */
   hfy_real *q, *z, *df, *dz, *v;        /* D; v: readout_dim */
   hfy_real *beta_q, *pull;              /* DOT: D; pull: K'theta' */
   hfy_real *theta, *y, *dy, *turned;    /* N, theta is y unless it is needed; tasks x lot */
+  hfy_real *said;                       /* several tiles: the readout's columns as rows, or NULL */
+  size_t kept;                          /* how many numbers these are */
   double *dq, *u, *want, *rest, *way;   /* D; but for dq implicit only: rest = want - (1 - J')u */
   double *inverse_q, *sum;              /* 1; tasks x 2D */
 } hfy_net_back_;
@@ -17154,16 +17210,18 @@ HFY_PRIVATE_ void hfy_net_back_dots_(const hfy_net_back_ *b, size_t nq, const hf
   const hfy_simd_ *simd = run->simd;
   const size_t n = run->net.count, row = hfy_net_row_(&run->net), width = rows->width;
 #ifdef HFY_HAS_LAYER_
-  const int kept = run->turned && rows->at == run->net.keys && rows->stride == run->net.key_stride &&
+  const int keys = rows->at == run->net.keys && rows->stride == run->net.key_stride &&
                    width == run->net.dim; /* not values that only begin there */
-  hfy_real *room = b->turned + (size_t)(s - b->scratch) * b->lot;
+  hfy_real *const at = keys ? run->turned : rows == &run->readout ? b->said : NULL;
+  hfy_real *room = at ? at : b->turned + (size_t)(s - b->scratch) * b->lot;
   size_t i, have;
   if (width <= HFY_NET_TURNS_ && b->more) {
     if (!simd->product.block) memset(out, 0, nq * row * sizeof *out);
     for (i = 0; i < n; i += have) {
-      hfy_net_rows_ turned = {kept ? run->turned : room, 0, 0};
-      turned.stride = turned.width = have = hfy_base_min_(kept ? n : b->lot / width, n - i);
-      if (!kept) hfy_simd_pack_(sizeof *room, room, have, rows->at + i * rows->stride, rows->stride, 1, have, width);
+      hfy_net_rows_ turned = {room, 0, 0};
+      turned.stride = turned.width = have = hfy_base_min_(at ? n : b->lot / width, n - i);
+      if (!at) hfy_simd_pack_(sizeof *room, room, have, rows->at + i * rows->stride, rows->stride, 1, have, width);
+      if (!at && b->lean) simd->scale_once(room, have * width, run->net.beta);
       if (simd->product.block)
         hfy_net_turned_(simd, v, nq, width, &turned, out + i, row);
       else
@@ -17175,6 +17233,7 @@ HFY_PRIVATE_ void hfy_net_back_dots_(const hfy_net_back_ *b, size_t nq, const hf
   (void)s;
 #endif
   simd->dot(rows->at, rows->stride, n, v, width, nq, width, out, row);
+  if (b->lean) simd->scale_once(out, nq * row, run->net.beta);
 }
 
 /* q, theta, p and z of queries from .. to-1. */
@@ -17184,24 +17243,22 @@ HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, 
   const hfy_net_rows_ keys = {run->net.keys, run->net.key_stride, dim};
   const int checks = b->solves || !(run->path || (b->more && b->more->lost)); /* nobody has been there */
   double *inverse = b->inverse_q ? b->inverse_q + from : NULL;
-  size_t l;
-  for (l = from; l < to; l++) {
+  size_t l, m;
+  for (l = from; l < to; l += m) { /* as many as come one after another */
     const hfy_net_one_ *one = b->one + l;
-    const hfy_real *q = run->queries + one->who * run->query_row;
-    if (run->path && (run->latest || one->step > 1))
-      q = hfy_net_state_(run, one->who, one->step - 2);
-    else
-      hfy_net_ahead_(q, 8 * run->query_row, dim);
-    memcpy(b->q + l * dim, q, dim * sizeof *q);
+    const int moved = run->path && (run->latest || one->step > 1);
+    const hfy_real *q = moved ? hfy_net_state_(run, one->who, one->step - 2) : run->queries + one->who * run->query_row;
+    for (m = 1; l + m < to && one[m].who == one->who + m && one[m].step == one->step;) m++;
+    hfy_simd_pack_(sizeof *q, b->q + l * dim, dim, q, 1, moved ? run->states * dim : run->query_row, dim, m);
   }
   hfy_net_norms_(run, b->q + from * dim, nq, inverse);
-  memcpy(b->beta_q + from * dim, b->q + from * dim, nq * dim * sizeof *b->q);
-  run->simd->scale_once(b->beta_q + from * dim, nq * dim, run->net.beta);
+  if (!b->lean) memcpy(b->beta_q + from * dim, b->q + from * dim, nq * dim * sizeof *b->q);
+  if (!b->lean) run->simd->scale_once(b->beta_q + from * dim, nq * dim, run->net.beta);
   if (run->net.sim == HFY_SIM_DOT && b->more && hfy_net_back_dense_(b)) /* nothing hangs on the last bits */
     hfy_net_back_dots_(b, nq, &keys, b->beta_q + from * dim, b->theta + from * n, s);
   else
     hfy_net_scores_(run, b->q + from * dim, nq, inverse, 0, run->net.count, b->theta + from * n, n);
-  for (l = from; l < to; l++) {
+  for (l = from; !b->lean && l < to; l++) {
     hfy_net_one_ *one = b->one + l;
     if (b->reads && l < run->net.count) hfy_net_ahead_(run->readout.at, l * run->readout.stride, width);
     hfy_net_mask_row_(run, one->who, b->theta + l * n);
@@ -17224,6 +17281,36 @@ HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, 
   }
 }
 
+#ifndef HFY_SIMD_TILTS_
+/* A layer's theta and dp become p and the slopes of theta; pull = K'slopes. */
+HFY_PRIVATE_ void hfy_net_back_slopes_(hfy_net_back_ *b, size_t from, size_t to, hfy_net_scratch_ *s) {
+  const hfy_net_run_ *run = &b->run;
+  const hfy_net *net = &run->net;
+  const hfy_simd_product_ *how = &run->simd->product;
+  const size_t dim = net->dim, n = net->count, width = b->reads ? run->readout.width : dim;
+  const hfy_net_rows_ keys = {net->keys, net->key_stride, dim};
+  const hfy_simd_block_ pull = {b->dy + from * n, keys.at, b->pull + from * dim, to - from, dim, n, n, 1, n * how->rows,
+                                keys.stride, how->columns, dim, 1, 0, NULL, 0};
+  const int lists = net->bias || net->visible || n > run->fold;
+  size_t l;
+  for (l = from; l < to; l++) {
+    hfy_real *theta = b->y + l * n, *dp = b->dy + l * n;
+    if (b->grad->queries) hfy_net_ahead_(b->grad->queries, b->one[l].who * run->query_row, dim);
+    hfy_net_mask_row_(run, b->one[l].who, theta);
+    if (b->reads) hfy_net_drop_row_(run->drop, b->one[l].who, NULL, n, dp);
+    if (run->simd->slope(theta, dp, n)) continue;
+    hfy_net_back_fail_(b, l, HFY_ERR_NONFINITE, NULL, 0);
+    memset(dp, 0, n * sizeof *dp);
+    memset((b->reads ? b->v : b->dz) + l * width, 0, width * sizeof *b->v);
+  }
+  if (!lists) how->block(&pull);
+  if (lists || !hfy_post_finite_(b->pull + from * dim, (to - from) * dim)) /* slopes of 0 before infinite keys */
+    hfy_net_project_all_(run, b->dy + from * n, to - from, &keys, s, b->pull + from * dim);
+}
+#else
+#define hfy_net_back_slopes_(b, from, to, s) (void)0
+#endif
+
 /* From what rows^T p gets, v, back through p and theta to dq. */
 HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to, const hfy_net_rows_ *rows,
                                         const hfy_real *v, int adds, hfy_net_scratch_ *s) {
@@ -17234,7 +17321,8 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
   const int dots = net->sim == HFY_SIM_DOT, structured = hfy_sep_method_of_(&net->sep) == HFY_SEP_BY_STRUCTURE_;
   size_t l, d, i;
   hfy_net_back_dots_(b, to - from, rows, v + from * rows->width, b->dy + from * n, s);
-  for (l = from; l < to; l++) {
+  if (b->lean) hfy_net_back_slopes_(b, from, to, s);
+  for (l = from; !b->lean && l < to; l++) {
     hfy_sep_grad sep = {NULL, NULL, NULL, NULL, NULL, NULL, NULL};
     const hfy_sep_row_ row = {b->theta + l * n, b->y + l * n, b->dy + l * n, b->dy + l * n, n, b->one[l].who};
     if (adds) {
@@ -17251,12 +17339,13 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
     if (structured && !net->sep.plus) (void)hfy_sep_list_(&net->sep, row.theta, n, row.row, &s->sep); /* the mixture */
     hfy_sep_chain_vjp_(&net->sep, &row, &sep, &s->sep);
   }
-  if (dots) hfy_net_project_all_(run, b->dy + from * n, to - from, &keys, s, b->pull + from * dim);
-  for (l = from; l < to; l++) {
+  if (dots && !b->lean) hfy_net_project_all_(run, b->dy + from * n, to - from, &keys, s, b->pull + from * dim);
+  for (l = from; (!b->bare || b->asked[0] || b->each[0] || net->null_pattern) && l < to; l++) {
     double *dq = b->dq + l * dim, along = 0;
     const hfy_real *q = b->q + l * dim, *pull = b->pull + l * dim;
     for (d = 0; dots && !b->bare && d < dim; d++) dq[d] += net->beta * (double)pull[d];
     for (d = 0; dots && hfy_net_back_number_(b, l, 0) && d < dim; d++) along += (double)pull[d] * (double)q[d];
+    if (b->lean) along /= net->beta;
     for (i = 0; !dots && i < net->count; i++) {
       const double g = (double)b->dy[l * n + i], score = g > 0 || g < 0 ? hfy_net_back_score_(b, l, i) : 0;
       if (!(g > 0 || g < 0)) continue;
@@ -17275,8 +17364,7 @@ HFY_PRIVATE_ void hfy_net_back_step_(hfy_net_back_ *b, size_t from, size_t to, i
   const hfy_net *net = &b->run.net;
   const size_t dim = net->dim;
   size_t l, d;
-  if (b->bare) {
-    memcpy(b->dz + from * dim, b->pull + from * dim, (to - from) * dim * sizeof *b->dz);
+  if (b->bare && !b->lean) {
     b->run.simd->scale_once(b->dz + from * dim, (to - from) * dim, net->beta);
     for (l = from; l < to; l++)
       if (b->one[l].status) memset(b->dz + l * dim, 0, dim * sizeof *b->dz);
@@ -17508,6 +17596,7 @@ HFY_PRIVATE_ void hfy_net_back_round_(hfy_net_back_ *b, int opens, int reads, in
   size_t l, d;
   b->opens = opens;
   b->reads = reads;
+  if (b->bare && !reads) hfy_base_swap_(&b->dz, &b->pull, sizeof b->dz);
   hfy_base_parallel_(hfy_base_min_(b->shares, b->live), hfy_net_back_share_, b);
   if (!adds) return;
   hfy_base_parallel_(b->tasks, hfy_net_back_rows_, b);
@@ -17541,7 +17630,7 @@ HFY_PRIVATE_ void hfy_net_back_leave_(hfy_net_back_ *b) {
       if (b->asked[i]) *b->asked[i] += one->number[i];
     for (i = 0; i < 3; i++)
       if (b->each[i]) b->each[i][one->who] += one->number[i];
-    if (to && b->bare) b->run.simd->mix(to, b->pull + l * dim, dim, 1, b->run.net.beta);
+    if (to && b->bare) b->run.simd->mix(to, b->pull + l * dim, dim, 1, b->lean ? 1 : b->run.net.beta);
     for (i = 0; to && !b->bare && !b->grad->implicit && i < dim; i++)
       to[i] = (hfy_real)((double)to[i] + b->dq[l * dim + i]);
   }
@@ -17560,7 +17649,7 @@ HFY_PRIVATE_ void hfy_net_back_admit_(hfy_net_back_ *b, size_t who, size_t l) {
   memset(one, 0, sizeof *one);
   one->who = who;
   one->residual = -1;
-  if (b->bare) memset(b->pull + l * dim, 0, dim * sizeof *b->pull);
+  if (b->bare && lost) memset(b->pull + l * dim, 0, dim * sizeof *b->pull);
   for (d = 0; !b->bare && d < dim; d++) b->dq[l * dim + d] = lost || run->readout.at ? 0 : (double)dout[d];
   if (lost) return;
   one->step = 1;
@@ -17674,10 +17763,10 @@ HFY_COLD_ void hfy_net_plan_back_(hfy_base_arena_ *arena, size_t n_queries, hfy_
   }
   b->one = HFY_TAKE_(arena, hfy_net_one_, tile);
   b->q = HFY_TAKE_(arena, hfy_real, states);
+  b->beta_q = b->lean ? b->q : HFY_TAKE_(arena, hfy_real, states);
   b->z = HFY_TAKE_(arena, hfy_real, states);
   b->df = HFY_TAKE_(arena, hfy_real, states);
   b->dz = HFY_TAKE_(arena, hfy_real, states);
-  b->beta_q = HFY_TAKE_(arena, hfy_real, states);
   b->pull = HFY_TAKE_(arena, hfy_real, states);
   b->v = HFY_TAKE_(arena, hfy_real, hfy_base_times_(tile, out));
   b->y = HFY_TAKE_(arena, hfy_real, rows);
@@ -17686,6 +17775,7 @@ HFY_COLD_ void hfy_net_plan_back_(hfy_base_arena_ *arena, size_t n_queries, hfy_
   if (net->sim != HFY_SIM_DOT || hfy_sep_needs_theta_(&net->sep)) b->theta = HFY_TAKE_(arena, hfy_real, rows);
 #ifdef HFY_HAS_LAYER_
   run->turned = HFY_TAKE_(arena, hfy_real, run->kept);
+  b->said = HFY_TAKE_(arena, hfy_real, b->kept);
 #endif
   b->turned = HFY_TAKE_(arena, hfy_real, b->tasks * b->lot);
   b->dq = HFY_TAKE_(arena, double, states);
@@ -17711,7 +17801,8 @@ HFY_COLD_ hfy_status hfy_net_choose_back_(hfy_net_back_ *b, size_t n_queries, in
     b->tile = HFY_NET_PATH_BYTES_ / path ? HFY_NET_PATH_BYTES_ / path : 1;
   b->lot = HFY_NET_TURN_ * (b->tile < least ? least : b->tile);
 #ifdef HFY_HAS_LAYER_
-  run->kept = b->more && net->max_steps > 1 ? hfy_net_kept_(net) : 0;
+  run->kept = b->more && (net->max_steps > 1 || n_queries > b->tile) ? hfy_net_kept_(net) : 0;
+  if (run->kept && n_queries > b->tile && run->readout.width <= net->dim) b->kept = net->count * run->readout.width;
 #endif
   b->tasks = hfy_base_times_(hfy_base_times_(b->tile, net->count), net->dim) / HFY_NET_TURNED_ + 1;
   b->tasks = hfy_base_min_(hfy_base_min_(b->tasks, most), (net->count - 1) / HFY_NET_TURN_ + 1);
@@ -17720,6 +17811,9 @@ HFY_COLD_ hfy_status hfy_net_choose_back_(hfy_net_back_ *b, size_t n_queries, in
   b->step = grad->implicit ? 1 : net->step;
   b->bare = run->readout.at && net->sim == HFY_SIM_DOT && !net->post.kind && !net->self_coupling && !(net->step < 1) &&
             !grad->implicit;
+#ifndef HFY_SIMD_TILTS_
+  b->lean = b->bare && b->more && run->simd->slope && hfy_net_back_dense_(b) && !b->sep.alpha && !grad->bias;
+#endif
   b->call.run = run;
   if (!walks && !net->index) return HFY_OK;
   status = hfy_net_choose_(run, b->tile, run->drop != NULL, &b->call.walks, w); /* an index of other keys is refused */
@@ -17753,6 +17847,13 @@ HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, s
   if (status || (part && part->dry)) return status;
   report.status = b.status;
   hfy_net_prepare_(&b.run);
+#ifdef HFY_HAS_LAYER_
+  if (b.kept)
+    hfy_simd_pack_(sizeof *b.said, b.said, net->count, b.run.readout.at, b.run.readout.stride, 1, net->count,
+                   b.run.readout.width);
+  if (b.lean) b.run.simd->scale_once(b.run.turned, b.run.kept, b.run.net.beta);
+  if (b.lean) b.run.simd->scale_once(b.said, b.kept, b.run.net.beta);
+#endif
   for (; first < last; first += b.tile) {
     b.live = hfy_base_min_(b.tile, last - first);
     hfy_net_back_tile_(&b, first);
@@ -18976,7 +19077,7 @@ HFY_COLD_ void hfy_layer_equip_(hfy_base_arena_ *arena, size_t wide, size_t row,
   t->tasks = hfy_base_workers_();
   t->slice = hfy_linalg_gemm_scratch_(wide, wide, wide, sizeof(hfy_real));
   t->gemm = HFY_TAKE_(arena, hfy_real, hfy_base_times_(t->tasks, t->slice));
-  t->sum = HFY_TAKE_(arena, double, hfy_base_times_(2, row));
+  t->sum = HFY_TAKE_(arena, double, hfy_base_times_(4, row));
 }
 
 /* One bag: where its rows begin among those of out, of the input, of q, of k and v. */
@@ -19348,7 +19449,7 @@ HFY_PRIVATE_ void hfy_layer_normalise_(const hfy_layer_tools_ *t, const hfy_real
    to, the bias's part behind it. */
 HFY_PRIVATE_ void hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy_real *gain, const hfy_real *x,
                                             size_t rows, size_t n, hfy_real *dy, hfy_real *dgain, hfy_real *dx) {
-  double *sum = t->sum;
+  double *sum = t->sum, *us = sum + 2 * n, *gs = us + n;
   const double keep = dx == dy ? 0 : 1;
   size_t i;
   for (i = 0; i < 2 * n; i++) sum[i] = 0;
@@ -19361,13 +19462,13 @@ HFY_PRIVATE_ void hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy
       sum[n + i] += d;
       all += g;
       along += g * u;
+      us[i] = u;
+      gs[i] = g;
     }
     all /= (double)n;
     along /= (double)n;
-    for (i = 0; dx && i < n; i++) {
-      const double u = ((double)x[i] - mean) * root, g = (gain ? (double)gain[i] : 1) * (double)dy[i];
-      dx[i] = (hfy_real)(keep * (double)dx[i] + root * (g - all - u * along));
-    }
+    for (i = 0; dx && i < n; i++)
+      dx[i] = (hfy_real)(keep * (double)dx[i] + root * (gs[i] - all - us[i] * along));
   }
   for (i = 0; dgain && i < 2 * n; i++) dgain[i] = (hfy_real)((double)dgain[i] + sum[i]);
 }
@@ -28556,6 +28657,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_SIMD_TINY_
 #undef HFY_SIMD_NARROW_
 #undef HFY_SIMD_LATE_
+#undef HFY_SIMD_SLOPES_
+#undef HFY_SIMD_TILTS_
 #undef HFY_NET_LATE_
 #undef HFY_NET_TIMES_
 #undef HFY_NET_SOFTMAX_

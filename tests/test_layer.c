@@ -846,12 +846,13 @@ TEST(lookup_is_plain) {
   hfy_rng rng = hfy_rng_seed(12);
   const double tol = 400 * REAL_EPS;
   size_t i, k;
-  for (i = 0; i < 4; i++) {
+  for (i = 0; i < 5; i++) { /* the last: memories meet several tiles of states */
     ragged(r, 1);
     r->layer.memories = 6;
     r->layer.extra_steps = i & 1;
     if (i & 2) r->layer.flags = HFY_LAYER_ZERO;
     r->in.stored = NULL;
+    if (i == 4) r->in.state_rows = NULL, r->in.state_each = 100;
     draw(r, &rng);
     memset(d_state, 0, sizeof d_state);
     r->grad.state = d_state;
@@ -1941,6 +1942,65 @@ TEST(rows_that_begin_together) {
   clear(r);
 }
 
+/* A tape with states that are infinite: a status, no gradient that is none, and other bags' are as they were. */
+TEST(spoilt_tape) {
+  static hfy_real whole[REALS];
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(31);
+  size_t i, k, rows;
+  for (i = 0; i < 3; i++) {
+    ragged(r, 0);
+    r->layer.extra_steps = 1;
+    draw(r, &rng);
+    rows = r->outs / 4;
+    r->grad.params = r->d_param;
+    r->grad.stored = whole;
+    memset(whole, 0, sizeof whole);
+    run(r, r->out, &r->grad);
+    r->tape[i == 0 ? 4 + rows * 5 : i == 1 ? r->tape_reals - rows * 4 + 1 : 4 + rows * 9] = (hfy_real)HUGE_VAL; /* q, path, k */
+    memset(r->d_param, 0, sizeof r->d_param);
+    r->grad.stored = r->d_stored;
+    CHECK_FAILS(hfy_layer_backward(&r->layer, r->param, &r->in, r->tape, r->dout, &r->grad, &r->work), HFY_ERR_NONFINITE,
+                &r->work, "bag 0");
+    for (k = 0; k < r->params; k++) CHECK(fabs((double)r->d_param[k]) < 1e6);
+    for (k = 0; k < r->stored_reals; k++) CHECK(fabs((double)r->d_stored[k]) < 1e6);
+    k = stored_of_bags[0] * 4;
+    CHECK(same_bits(r->d_stored + k, whole + k, (r->stored_reals - k) * sizeof *whole));
+  }
+}
+
+/* The gradients are the same where that of a mask, which hides nothing, is asked for, too: of long bags and wide heads. */
+TEST(a_mask_of_zeros) {
+  static hfy_real d_param[REALS], d_stored[REALS];
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(32);
+  size_t i;
+  for (i = 0; i < 2; i++) {
+    clear(r);
+    r->layer.width = 4;
+    r->layer.head_width = i ? 100 : 4;
+    r->layer.extra_steps = 1;
+    r->in.bags = 1;
+    r->in.stored_each = i ? 6 : 300;
+    r->in.state_each = 3;
+    r->in.stored = r->stored;
+    r->in.state = r->state;
+    draw(r, &rng);
+    memset(d_param, 0, sizeof d_param);
+    memset(d_stored, 0, sizeof d_stored);
+    r->grad.params = d_param;
+    r->grad.stored = d_stored;
+    run(r, r->out, &r->grad);
+    r->in.mask = r->mask;
+    r->grad.params = r->d_param;
+    r->grad.stored = r->d_stored;
+    r->grad.mask = r->d_mask;
+    run(r, r->out, &r->grad);
+    near_all(d_param, r->d_param, r->params, 2000 * REAL_EPS);
+    near_all(d_stored, r->d_stored, r->stored_reals, 2000 * REAL_EPS);
+  }
+}
+
 /* What layers, blocks, dense layers and the optimiser refuse besides. */
 TEST(refusals) {
   const double betas[2] = {1, -1};
@@ -2124,6 +2184,8 @@ int main(int argc, char **argv) {
   RUN(reports);
   RUN(bad_layers);
   RUN(bad_input);
+  RUN(spoilt_tape);
+  RUN(a_mask_of_zeros);
   RUN(refusals);
 #ifdef HFY_DOUBLE
   RUN(each_option);

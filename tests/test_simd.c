@@ -920,6 +920,54 @@ TEST(tilt_values) {
     }
 }
 
+#if !defined(__OPTIMIZE_SIZE__) && (!defined(HFY_ONLY_NET) || defined(HFY_ONLY_LAYER))
+#define HAS_SLOPES
+/* Softmax and the slope along v at once, within the roundings of hfy_real; nothing where the largest is not finite. */
+TEST(slope_values) {
+  enum { most = 140 };
+  const hfy_simd_ *simd;
+  hfy_real *x = (hfy_real *)at_the_edge(most * sizeof *x), *v = (hfy_real *)at_the_edge(most * sizeof *v);
+  hfy_real theta[most], along[most];
+  size_t n, i, t, k, round;
+  for (n = 1; n <= most; n++)
+    for (round = 0; round < 4; round++) { /* all count; some are masked, with NaN beside; one has nearly all; one sick */
+      long double sum = 0, mean = 0, spread = 0;
+      hfy_real *px = x + (most - n), *pv = v + (most - n);
+      for (i = 0, k = 0; i < n; i++) {
+        theta[i] = (hfy_real)(normal() * 2 - 3);
+        along[i] = normal() + (hfy_real)(n % 2 ? 100 : -100);
+        if (round == 1 && i % 3 == 1) theta[i] = -(hfy_real)HUGE_VAL;
+        if (round == 1 && i % 3 == 1) along[i] = quiet_nan();
+      }
+      if (round == 2) theta[n / 2] = 14;
+      for (i = 0; i < n; i++) k = theta[i] > theta[k] ? i : k;
+      if (round == 3) theta[n - 1] = n % 3 ? n % 3 == 1 ? quiet_nan() : (hfy_real)HUGE_VAL : -(hfy_real)HUGE_VAL;
+      for (i = 0; i < n && round == 3 && n % 3 == 0; i++) theta[i] = theta[n - 1];
+      for (i = 0; i < n; i++) {
+        const long double e = expl((long double)theta[i] - (long double)theta[k]);
+        sum += e;
+        if (e > 0) mean += e * ((long double)along[i] - (long double)along[k]);
+        if (e > 0) spread += e * fabsl((long double)along[i] - (long double)along[k]);
+      }
+      EACH_TABLE(simd, t)
+      {
+        if (!simd->slope) continue;
+        memcpy(px, theta, n * sizeof *px);
+        memcpy(pv, along, n * sizeof *pv);
+        CHECK(simd->slope(px, pv, n) == (round < 3));
+        if (round == 3) CHECK(same_bits(px, theta, n * sizeof *px) && same_bits(pv, along, n * sizeof *pv));
+        for (i = 0; round < 3 && i < n; i++) {
+          const long double p = expl((long double)theta[i] - (long double)theta[k]) / sum;
+          const long double d = p > 0 ? (long double)along[i] - (long double)along[k] : 0;
+          CHECK(fabsl((long double)px[i] - p) <= 4 * (long double)REAL_EPS * p);
+          CHECK(fabsl((long double)pv[i] - p * (d - mean / sum)) <=
+                8 * (long double)REAL_EPS * p * (fabsl(d) + spread / sum));
+        }
+      }
+    }
+}
+#endif
+
 TEST(signs_values) {
   enum { most = 200 };
   const hfy_simd_ *simd;
@@ -1023,6 +1071,9 @@ int main(int argc, char **argv) {
   RUN(clip_values);
   RUN(scale_mix_apart_values);
   RUN(tilt_values);
+#ifdef HAS_SLOPES
+  RUN(slope_values);
+#endif
   RUN(signs_values);
   RUN(agree_with_scalar);
   return CHECK_END();
