@@ -3680,7 +3680,8 @@ typedef struct hfy_simd_ {
   /* y[i] = e^(a (x[i] - max)), a > 0 rounded to hfy_real, the exponent rounded once; the rest as softmax; least is of
      x, too: log 1e-37 / a or more */
   double (*softmax_late)(const hfy_real *x, size_t n, hfy_real max, double a, double least, hfy_real *y);
-  /* the same for four rows of x, in place: n[r] <= BLOCK numbers of row r, or none; NULL: not there */
+  /* the same for four rows of x, in place, n[r] <= BLOCK numbers of row r, or none; what is behind them, up to whole
+     vectors of the longest, may become 0; NULL: not there */
   void (*softmax_rows)(hfy_real *x, size_t stride, const size_t *n, const hfy_real *max, double a, double least,
                        double *sums);
 #endif
@@ -5303,12 +5304,13 @@ HFY_INLINE_ size_t HFY_V_(ones)(unsigned bits) {
 HFY_TARGET_ size_t HFY_V_(nonzero)(const HFY_S_ *w, size_t n, size_t *lead) {
   enum { lanes = HFY_LANES_ };
   const HFY_VV_ zero = HFY_V_(zero)();
-  HFY_V_(cond) none = HFY_V_(lt)(zero, zero);
   size_t have = 0, i = 0;
   *lead = n;
-  if (!(w[n - 1] > 0)) none = HFY_V_(le)(zero, zero);
-  else for (; i + lanes <= n; i += lanes) none = HFY_V_(either)(none, HFY_V_(le)(HFY_V_(abs)(HFY_V_(load)(w + i)), zero));
-  if (HFY_V_(bits)(none)) i = 0; /* most often nothing is zero */
+  if (HFY_QUERIES_ > 1 && w[n - 1] > 0) { /* most often nothing is zero */
+    HFY_V_(cond) none = HFY_V_(lt)(zero, zero);
+    for (; i + lanes <= n; i += lanes) none = HFY_V_(either)(none, HFY_V_(le)(HFY_V_(abs)(HFY_V_(load)(w + i)), zero));
+    if (HFY_V_(bits)(none)) i = 0;
+  }
   for (have = i; i < n; i += lanes) {
     const unsigned bits = HFY_V_(bits)(HFY_V_(lt)(zero, HFY_V_(abs)(HFY_V_(load_up)(w + i, n - i))));
     const size_t more = HFY_V_(ones)(bits);
@@ -5671,6 +5673,18 @@ HFY_INLINE_ double HFY_D_(total)(HFY_DV_ a, HFY_DV_ b) {
   return sum;
 }
 
+/* With large numbers max could be too much, and what it lost too large; without a fused sum it would lose digits. */
+HFY_INLINE_ int HFY_V_(row_of)(HFY_S_ max, double a, double least, HFY_V_(row) *row) {
+  const HFY_S_ by = (HFY_S_)a, most = by * max;
+  row->max = HFY_V_(set)(max);
+  row->least = HFY_V_(set)((HFY_S_)least);
+  if (sizeof max < 8) row->least = HFY_V_(add)(row->max, row->least); /* double compares differences */
+  row->late = HFY_V_(set)(by);
+  row->less = HFY_V_(set)(-most);
+  row->lost = HFY_V_(fnma)(row->late, row->max, HFY_V_(set)(most));
+  return HFY_SIMD_PASS_ > 2 && most < 256 && most > -256 && (by < 1 || by > 1) ? HFY_V_(fused) : HFY_V_(times);
+}
+
 /* The sums of four vectors are added in double; the lanes go to the total after each block. The end counts as filled up
    with zeros: whatever is masked behind it changes no bit. */
 HFY_INLINE_ double HFY_V_(softmax_of)(const HFY_S_ *x, size_t n, const HFY_V_(row) *row, int how, HFY_S_ *y) {
@@ -5704,24 +5718,13 @@ HFY_INLINE_ double HFY_V_(softmax_of)(const HFY_S_ *x, size_t n, const HFY_V_(ro
 }
 
 #if HFY_SIMD_LATE_
-/* With large numbers max could be too much, and what it lost too large; without a fused sum it would lose digits. */
-HFY_INLINE_ int HFY_V_(row_of)(HFY_S_ max, double a, double least, HFY_V_(row) *row) {
-  const float by = (float)a, most = by * max;
-  row->max = HFY_V_(set)(max);
-  row->least = HFY_V_(add)(row->max, HFY_V_(set)((HFY_S_)least));
-  row->late = HFY_V_(set)(by);
-  row->less = HFY_V_(set)(-most);
-  row->lost = HFY_V_(fnma)(row->late, row->max, HFY_V_(set)(most));
-  return HFY_SIMD_PASS_ > 2 && most < 256 && most > -256 && (by < 1 || by > 1) ? HFY_V_(fused) : HFY_V_(times);
-}
-
 HFY_TARGET_ double HFY_V_(softmax_late)(const HFY_S_ *x, size_t n, HFY_S_ max, double a, double least, HFY_S_ *y) {
   HFY_V_(row) row;
   const int how = HFY_V_(row_of)(max, a, least, &row);
   return HFY_V_(softmax_of)(x, n, &row, how, y);
 }
 
-#undef HFY_SOFTMAX_ROWS_
+/* A vector of each row at a time: what waits for itself in one row is another's turn. */
 #if !defined(__OPTIMIZE_SIZE__) && HFY_SIMD_PASS_ > 2
 #define HFY_SOFTMAX_ROWS_ HFY_V_(softmax_rows)
 HFY_TARGET_ void HFY_V_(softmax_rows)(HFY_S_ *x, size_t stride, const size_t *n, const HFY_S_ *max, double a,
@@ -5741,12 +5744,11 @@ HFY_TARGET_ void HFY_V_(softmax_rows)(HFY_S_ *x, size_t stride, const size_t *n,
   }
   for (v = 0; v < 4; v++) {
     HFY_S_ *at = x + v * stride;
-    if (how != HFY_V_(fused)) sums[v] = n[v] ? HFY_V_(softmax_late)(at, n[v], max[v], a, least, at) : 0;
-    for (i = n[v] & ~(size_t)(lanes - 1); i < end; i += lanes)
+    for (i = n[v] & ~(size_t)(lanes - 1); how == HFY_V_(fused) && i < end; i += lanes)
       HFY_V_(store)(at + i, i < n[v] ? HFY_V_(up_to)(n[v] - i, HFY_V_(load)(at + i), none) : none);
+    if (how != HFY_V_(fused)) sums[v] = n[v] ? HFY_V_(softmax_late)(at, n[v], max[v], a, least, at) : 0;
   }
-  if (how != HFY_V_(fused)) return;
-  for (i = 0; i < end; i += lanes) {
+  for (i = 0; how == HFY_V_(fused) && i < end; i += lanes) {
     HFY_UNROLL_ for (v = 0; v < 4; v++) part[v] = HFY_V_(load)(x + v * stride + i);
     HFY_V_(softmax4)(part, row, 1, HFY_V_(fused), part);
     HFY_UNROLL_ for (v = 0; v < 4; v++) {
@@ -5760,7 +5762,8 @@ HFY_TARGET_ void HFY_V_(softmax_rows)(HFY_S_ *x, size_t stride, const size_t *n,
       all[v] = HFY_V_(zero)();
     }
   }
-  HFY_UNROLL_ for (v = 0; v < 4; v++) sums[v] = HFY_D_(total)(low[v], high[v]);
+  if (how == HFY_V_(fused))
+    HFY_UNROLL_ for (v = 0; v < 4; v++) sums[v] = HFY_D_(total)(low[v], high[v]);
 }
 #else
 #define HFY_SOFTMAX_ROWS_ NULL
@@ -5772,11 +5775,7 @@ HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, double
   return HFY_V_(softmax_late)(x, n, max, 1, least, y);
 #else
   HFY_V_(row) row;
-  row.max = HFY_V_(set)(max);
-  row.least = HFY_V_(set)((HFY_S_)least);
-#ifndef HFY_DOUBLE
-  row.least = HFY_V_(add)(row.max, row.least);
-#endif
+  (void)HFY_V_(row_of)(max, 1, least, &row);
   return HFY_V_(softmax_of)(x, n, &row, 0, y);
 #endif
 }
@@ -6010,6 +6009,7 @@ static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {
 #undef HFY_PACK_
 #undef HFY_BRIEF_
 #undef HFY_NARROW_
+#undef HFY_SOFTMAX_ROWS_
 #endif
 #ifndef HFY_SIMD_OTHER_ /* both precisions are there */
 static const hfy_simd_products_ HFY_PASTE_(products, real, HFY_ISA_) = {
@@ -15354,6 +15354,28 @@ HFY_PRIVATE_ void hfy_net_weigh_best_(const hfy_net_run_ *run, hfy_net_sum_ *sum
   sum->best = from + i;
 }
 
+#if HFY_SIMD_LATE_ && !defined(__OPTIMIZE_SIZE__)
+#define HFY_NET_TOGETHER_(run) ((run)->simd->softmax_rows && HFY_NET_LATE_(run) && (run)->fast.exponential)
+/* Scores of up to 4 rows, n[r] each, into weights relative to the running maxima: what hfy_net_weigh_ leaves to do. */
+HFY_PRIVATE_ void hfy_net_soften_rows_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_real *theta, const size_t *n,
+                                       size_t rows) {
+  const double least = -run->fast.negligible;
+  hfy_real top[4] = {0};
+  double sums[4];
+  size_t r;
+  for (r = 0; r < rows; r++) {
+    top[r] = n[r] ? (hfy_real)sum[r].top : 0;
+    if (rows < 4 && n[r]) sum[r].sum += HFY_NET_SOFTMAX_(run, theta + r * run->block, n[r], sum[r].top, least);
+  }
+  if (rows < 4) return;
+  run->simd->softmax_rows(theta, run->block, n, top, run->late, least / run->late, sums);
+  for (r = 0; r < 4; r++) sum[r].sum += n[r] ? sums[r] : 0;
+}
+#else
+#define HFY_NET_TOGETHER_(run) 0
+#define hfy_net_soften_rows_(run, sum, theta, n, rows) ((void)(n))
+#endif
+
 /* A block of scores into weights relative to the running maximum, which may rise: z then shrinks. 0: all are 0. */
 HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_real *theta, size_t from, size_t n,
                                 hfy_real *z, size_t width) {
@@ -15382,31 +15404,16 @@ HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_
     }
     sum->top = top;
   }
-  if (exponential) return 1; /* hfy_net_soften_rows_ does it, of several rows */
+  if (exponential) {
+    if (!HFY_NET_TOGETHER_(run)) sum->sum += HFY_NET_SOFTMAX_(run, theta, n, sum->top, -negligible);
+    return 1;
+  }
   sum->status = hfy_sep_elementwise_(&run->net.sep, theta, n, theta);
   if (sum->status)
     memset(theta, 0, n * sizeof *theta);
   else if (run->names)
     hfy_net_weigh_best_(run, sum, theta, from, n);
   return !sum->status;
-}
-
-/* Scores of n[r] rows, up to 4, into weights relative to the running maxima. */
-HFY_PRIVATE_ void hfy_net_soften_rows_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_real *theta, size_t stride,
-                                       const size_t *n, size_t rows) {
-  size_t r;
-#if HFY_SIMD_LATE_
-  hfy_real top[4] = {0};
-  double sums[4];
-  if (rows == 4 && run->simd->softmax_rows && HFY_NET_LATE_(run)) {
-    for (r = 0; r < 4; r++) top[r] = n[r] ? (hfy_real)sum[r].top : 0;
-    run->simd->softmax_rows(theta, stride, n, top, run->late, -run->fast.negligible / run->late, sums);
-    for (r = 0; r < 4; r++) sum[r].sum += n[r] ? sums[r] : 0;
-    return;
-  }
-#endif
-  for (r = 0; r < rows; r++)
-    if (n[r]) sum[r].sum += HFY_NET_SOFTMAX_(run, theta + r * stride, n[r], sum[r].top, -run->fast.negligible);
 }
 
 /* Adds a later segment's sums to those of all earlier ones. */
@@ -15998,8 +16005,8 @@ HFY_PRIVATE_ void hfy_net_fold_(const hfy_net_pass_ *pass, size_t from, size_t t
       weighs = shown && hfy_net_weigh_(run, t->fold + j, theta, from, shown, t->part + j * width, width);
       some |= weighs;
       soft[j % 4] = weighs ? shown : 0;
-      if (run->fast.exponential && (j % 4 == 3 || j + 1 == nq))
-        hfy_net_soften_rows_(run, t->fold + j - j % 4, t->scores + (j - j % 4) * run->block, run->block, soft, j % 4 + 1);
+      if (HFY_NET_TOGETHER_(run) && (j % 4 == 3 || j + 1 == nq))
+        hfy_net_soften_rows_(run, t->fold + j - j % 4, t->scores + (j - j % 4) * run->block, soft, j % 4 + 1);
       if (shown < n) memset(theta + shown, 0, (n - shown) * sizeof *theta);
     }
 #ifdef HFY_SIM_BLAS_
@@ -16359,14 +16366,13 @@ HFY_PRIVATE_ int hfy_net_glide_(const hfy_net_run_ *run, size_t live, hfy_net_sc
 #endif
 
 #ifndef __OPTIMIZE_SIZE__
-/* A last step into the readout of all live queries together, if nothing is asked but answers and all have one; else 0. */
+/* A last step into the readout of all live queries together, if only answers are asked and all have one; else 0. */
 HFY_PRIVATE_ int hfy_net_hand_over_(const hfy_net_run_ *run, size_t live, const hfy_net_scratch_ *s) {
   const size_t width = run->readout.width;
   size_t j;
   if (run->report || run->path || run->net.null_pattern || run->net.sep.kind == HFY_SEP_EXP) return 0;
-  for (j = 0; j < live; j++)
-    if (s->sums[j].status) return 0;
-  if (!hfy_post_finite_(s->out, live * width)) return 0;
+  for (j = 0; j < live && !s->sums[j].status;) j++;
+  if (j < live || !hfy_post_finite_(s->out, live * width)) return 0;
   for (j = 0; j < live; j++) {
     memcpy(run->out + s->walk[j].who * run->out_row, s->out + j * width, width * sizeof *s->out);
     s->walk[j].ended = 1;
@@ -28651,6 +28657,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_NET_LATE_
 #undef HFY_NET_TIMES_
 #undef HFY_NET_SOFTMAX_
+#undef HFY_NET_TOGETHER_
 #undef HFY_SIMD_POPCOUNT_
 #undef HFY_SIMD_X86_
 #undef HFY_SIMD_NEON_

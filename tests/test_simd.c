@@ -534,7 +534,7 @@ TEST(softmax_of_late_scores) {
       x[n / 2] = max;
       for (i = n; i < n + 9; i++) x[i] = (hfy_real)-HUGE_VAL;
       EACH_TABLE(simd, t) {
-        double sum = simd->softmax_late(x, n, max, a, -16.1, y), all = 0;
+        double sum = simd->softmax_late(x, n, max, a, -16.1 / a, y), all = 0;
         int ok = (double)y[n / 2] >= 1 && (double)y[n / 2] <= 1;
         for (i = 0; i < n; i++) {
           const double theta = a * ((double)x[i] - (double)max), want = exp(theta);
@@ -545,7 +545,44 @@ TEST(softmax_of_late_scores) {
         CHECK(ok);
         CHECK_NEAR(sum, all, 1e-6);
         memcpy(z, x, sizeof z);
-        CHECK(simd->softmax_late(z, n + 9, max, a, -16.1, z) == sum && !memcmp(z, y, n * sizeof *z));
+        CHECK(simd->softmax_late(z, n + 9, max, a, -16.1 / a, z) == sum && !memcmp(z, y, n * sizeof *z));
+      }
+    }
+}
+
+/* Four rows together: the bits of each alone, zeros up to a whole vector, nothing beyond; large numbers, too. */
+TEST(softmax_of_four_rows) {
+  static const double shifts[] = {0, 3, -250, 2000, 1e30};
+  const hfy_simd_ *simd;
+  enum { stride = 208, most = 160 };
+  hfy_real x[4 * stride], y[4 * stride], max[4];
+  size_t t, k, c, r, i, n[4], wrong;
+  for (k = 0; k < sizeof shifts / sizeof shifts[0]; k++)
+    for (c = 0; c < 60; c++) {
+      for (i = 0; i < 4 * stride; i++) x[i] = (hfy_real)(normal() + shifts[k] * (c % 3 || i < stride));
+      for (r = 0; r < 4; r++) {
+        n[r] = c % 7 == r ? 0 : c < 30 ? 4 * c + r + 1 : 1 + (size_t)fabs(60 * normal()) % most;
+        if (c % 5 == 1 && n[r]) x[r * stride + n[r] / 3] = (hfy_real)-HUGE_VAL;
+        max[r] = n[r] ? hfy_simd_max_scalar_(x + r * stride, n[r], NULL) : 0;
+        if (n[r] && !(max[r] > -HUGE_VAL)) n[r] = 0, max[r] = 0;
+      }
+      EACH_TABLE(simd, t) {
+        double sums[4] = {0};
+        const double a = c % 4 ? 0.35 : 1;
+        if (!simd->softmax_rows) continue;
+        memcpy(y, x, sizeof y);
+        simd->softmax_rows(y, stride, n, max, a, -16.1 / a, sums);
+        for (r = wrong = 0; r < 4; r++) {
+          hfy_real z[stride];
+          const hfy_real *p = x + r * stride;
+          const double sum = n[r] ? simd->softmax_late(p, n[r], max[r], a, -16.1 / a, z) : 0;
+          wrong += !(sums[r] <= sum && sums[r] >= sum) || memcmp(z, y + r * stride, n[r] * sizeof *z);
+          for (i = n[r]; i < stride; i++) {
+            const hfy_real b = y[r * stride + i];
+            wrong += !((b <= p[i] && b >= p[i]) || (b <= 0 && b >= 0 && i < most + 16));
+          }
+        }
+        CHECK(!wrong);
       }
     }
 }
