@@ -634,11 +634,11 @@ static size_t differs(hfy_net net, const hfy_real *q, const hfy_real *out, size_
   size_t wrong, width = net.readout_dim, steps, i;
   hfy_report report;
   memset(&report, 0, sizeof report);
-  report.steps = &steps;
+  report.steps = &steps, steps = 9;
   if (net.visible) net.visible += who;
   for (i = 0; i < 80; i++) alone[i] = 7;
   wrong = hfy_retrieve(&net, q + who * net.dim, 1, alone, NULL, NULL) != (hfy_status)status;
-  wrong += hfy_retrieve(&net, q + who * net.dim, 1, told, &report, NULL) != (hfy_status)status;
+  wrong += hfy_retrieve(&net, q + who * net.dim, 1, told, &report, NULL) != (hfy_status)status || steps != (size_t)(status ? 9 : 1);
   return wrong + (memcmp(alone, out + who * width, width * sizeof *out) || memcmp(alone, told, 40 * sizeof *out));
 }
 
@@ -654,7 +654,7 @@ TEST(answers_of_a_readout) {
       const hfy_real *q = keys + count * dims[d];
       memset(&net, 0, sizeof net);
       net.dim = dims[d], net.count = count, net.keys = keys, net.readout = readout, net.readout_dim = width;
-      net.sep.kind = way & 4 ? HFY_SEP_EXP : HFY_SEP_SOFTMAX, net.null_pattern = way == 2, net.beta = way == 3 ? 40 : 0.05;
+      net.sep.kind = way & 4 && way != 6 ? HFY_SEP_EXP : HFY_SEP_SOFTMAX, net.null_pattern = way == 2, net.beta = way == 3 ? 40 : 0.05;
       for (i = 0; i < (count + nq) * dims[d]; i++) keys[i] = (hfy_real)hfy_rng_normal(&rng);
       for (i = 0; i < count * width; i++) readout[i] = (hfy_real)hfy_rng_normal(&rng);
       for (i = 0; i < nq; i++) visible[i] = way & 1 ? 3 * i + 1 : count - i / 2;
