@@ -638,7 +638,8 @@ static size_t differs(hfy_net net, const hfy_real *q, const hfy_real *out, size_
   if (net.visible) net.visible += who;
   for (i = 0; i < 80; i++) alone[i] = 7;
   wrong = hfy_retrieve(&net, q + who * net.dim, 1, alone, NULL, NULL) != (hfy_status)status;
-  wrong += hfy_retrieve(&net, q + who * net.dim, 1, told, &report, NULL) != (hfy_status)status || steps != (size_t)(status ? 9 : 1);
+  wrong += hfy_retrieve(&net, q + who * net.dim, 1, told, &report, NULL) != (hfy_status)status ||
+           steps != (size_t)(status ? 9 : 1);
   return wrong + (memcmp(alone, out + who * width, width * sizeof *out) || memcmp(alone, told, 40 * sizeof *out));
 }
 
@@ -654,7 +655,8 @@ TEST(answers_of_a_readout) {
       const hfy_real *q = keys + count * dims[d];
       memset(&net, 0, sizeof net);
       net.dim = dims[d], net.count = count, net.keys = keys, net.readout = readout, net.readout_dim = width;
-      net.sep.kind = way & 4 && way != 6 ? HFY_SEP_EXP : HFY_SEP_SOFTMAX, net.null_pattern = way == 2, net.beta = way == 3 ? 40 : 0.05;
+      net.sep.kind = way & 4 && way != 6 ? HFY_SEP_EXP : HFY_SEP_SOFTMAX, net.null_pattern = way == 2;
+      net.beta = way == 3 ? 40 : 0.05;
       for (i = 0; i < (count + nq) * dims[d]; i++) keys[i] = (hfy_real)hfy_rng_normal(&rng);
       for (i = 0; i < count * width; i++) readout[i] = (hfy_real)hfy_rng_normal(&rng);
       for (i = 0; i < nq; i++) visible[i] = way & 1 ? 3 * i + 1 : count - i / 2;
@@ -663,9 +665,11 @@ TEST(answers_of_a_readout) {
       if (way == 2) visible[5] = 0;
       if (way == 6) readout[(count - 1) * width] = (hfy_real)HUGE_VAL;
       net.visible = visible;
-      CHECK(hfy_retrieve(&net, q, nq, out, NULL, NULL) == (way == 1 ? HFY_ERR_ARG : way == 6 ? HFY_ERR_NONFINITE : HFY_OK));
+      CHECK(hfy_retrieve(&net, q, nq, out, NULL, NULL) ==
+            (way == 1 ? HFY_ERR_ARG : way == 6 ? HFY_ERR_NONFINITE : HFY_OK));
       for (i = wrong = 0; i < nq; i++)
-        wrong += differs(net, q, out, i, way == 1 && i == 6 ? HFY_ERR_ARG : way == 6 && i < 2 ? HFY_ERR_NONFINITE : HFY_OK);
+        wrong += differs(net, q, out, i,
+                         way == 1 && i == 6 ? HFY_ERR_ARG : way == 6 && i < 2 ? HFY_ERR_NONFINITE : HFY_OK);
       CHECK(!wrong);
     }
   free(keys);
