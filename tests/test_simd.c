@@ -1050,6 +1050,7 @@ int main(int argc, char **argv) {
   RUN(softmax_sums);
 #ifndef HFY_DOUBLE
   RUN(softmax_of_late_scores);
+  RUN(softmax_of_four_rows);
 #endif
   RUN(scale_values);
   RUN(exp_special);
