@@ -3687,8 +3687,13 @@ typedef struct hfy_simd_ {
      1e-300), or more. y may be x. Returns their sum, in double (float: added four at a time in float). */
   double (*softmax)(const hfy_real *x, size_t n, hfy_real max, double least, hfy_real *y);
 #if HFY_SIMD_LATE_
-  /* y[i] = e^(a (x[i] - max)), a > 0 and its product rounded to hfy_real; the rest as softmax */
+  /* y[i] = e^(a (x[i] - max)), a > 0 rounded to hfy_real, the exponent rounded once; the rest as softmax; least is of
+     x, too: log 1e-37 / a or more */
   double (*softmax_late)(const hfy_real *x, size_t n, hfy_real max, double a, double least, hfy_real *y);
+  /* the same for four rows of x, in place, n[r] <= BLOCK numbers of row r, or none; what is behind them, up to whole
+     vectors of the longest, may become 0; NULL: not there */
+  void (*softmax_rows)(hfy_real *x, size_t stride, const size_t *n, const hfy_real *max, double a, double least,
+                       double *sums);
 #endif
   void (*scale)(hfy_real *y, size_t n, double a);                 /* y = a y, a rounded to hfy_real */
   void (*scale_once)(hfy_real *y, size_t n, double a);            /* y = a y in double, rounded once */
@@ -4225,7 +4230,7 @@ HFY_PRIVATE_ double hfy_simd_softmax_late_scalar_(const hfy_real *x, size_t n, h
     size_t i, l, half, block = hfy_base_min_(n, HFY_SIMD_BLOCK_);
     for (i = 0; i < block; i++) {
       double a = (double)x[i], m = (double)max, d = a - m, e = 0;
-      if (factor * d >= least) {
+      if (d >= least) {
         double part = d - a; /* what the subtraction lost (Knuth): lost = (a - (d - part)) - (m + part) */
         double lost = (a - (d - part)) - (m + part);
         e = exp(factor * d);
@@ -4367,7 +4372,7 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
   hfy_simd_combine_scalar_, hfy_simd_gather_scalar_, hfy_simd_max_scalar_, hfy_simd_window_scalar_, NULL,
   hfy_simd_softmax_scalar_,
 #if HFY_SIMD_LATE_
-  hfy_simd_softmax_late_scalar_,
+  hfy_simd_softmax_late_scalar_, NULL,
 #endif
   hfy_simd_scale_scalar_, hfy_simd_scale_once_scalar_, hfy_simd_mix_scalar_,
   hfy_simd_apart_scalar_, hfy_simd_exp_scalar_, hfy_simd_tilt_scalar_, HFY_SIMD_SLOPES_(NULL)
@@ -5315,9 +5320,14 @@ HFY_INLINE_ size_t HFY_V_(ones)(unsigned bits) {
 HFY_TARGET_ size_t HFY_V_(nonzero)(const HFY_S_ *w, size_t n, size_t *lead) {
   enum { lanes = HFY_LANES_ };
   const HFY_VV_ zero = HFY_V_(zero)();
-  size_t have = 0, i;
+  size_t have = 0, i = 0;
   *lead = n;
-  for (i = 0; i < n; i += lanes) {
+  if (HFY_QUERIES_ > 1 && w[n - 1] > 0) { /* most often nothing is zero */
+    HFY_V_(cond) none = HFY_V_(lt)(zero, zero);
+    for (; i + lanes <= n; i += lanes) none = HFY_V_(either)(none, HFY_V_(le)(HFY_V_(abs)(HFY_V_(load)(w + i)), zero));
+    if (HFY_V_(bits)(none)) i = 0;
+  }
+  for (have = i; i < n; i += lanes) {
     const unsigned bits = HFY_V_(bits)(HFY_V_(lt)(zero, HFY_V_(abs)(HFY_V_(load_up)(w + i, n - i))));
     const size_t more = HFY_V_(ones)(bits);
     if (more < lanes && *lead == n) *lead = i + HFY_V_(ones)(bits & ~(bits + 1));
@@ -5613,18 +5623,25 @@ HFY_INLINE_ HFY_DV_ HFY_D_(softmax1)(HFY_DV_ x, HFY_DV_ max, HFY_DV_ least) {
   p = HFY_D_(exp_parts)(HFY_D_(max)(d, least), lost, &n);
   return HFY_D_(select)(HFY_D_(le)(least, d), HFY_D_(scale2)(p, n), HFY_D_(zero)());
 }
+enum { HFY_V_(times) = 1, HFY_V_(fused) };
+/* What a row's exponents are made with: fused, late x + less, lost being the part of late max that less lost. */
+typedef struct HFY_V_(row) {
+  HFY_VV_ max, least, late, less, lost;
+} HFY_V_(row);
 #ifdef HFY_DOUBLE
-HFY_INLINE_ void HFY_D_(softmax4)(const HFY_DV_ *raw, HFY_DV_ max, const HFY_DV_ *late, HFY_DV_ edge, HFY_DV_ *y) {
+HFY_INLINE_ void HFY_D_(softmax4)(const HFY_DV_ *raw, const HFY_D_(row) *row, int apart, int how, HFY_DV_ *y) {
   int v;
-  (void)late;
-  HFY_UNROLL_ for (v = 0; v < 4; v++) y[v] = HFY_D_(softmax1)(raw[v], max, edge);
+  (void)apart;
+  (void)how;
+  HFY_UNROLL_ for (v = 0; v < 4; v++) y[v] = HFY_D_(softmax1)(raw[v], row->max, row->least);
 }
 #else
 /* The same in float, without the last quarter of an ulp. x is raised to what still counts, so that
    n >= -123; 1.5 2^23 added and taken away rounds to whole numbers, which the sum's last bits hold. Four side by side:
-   each step waits for the one before. late: what differences are multiplied by, or NULL. */
-HFY_INLINE_ void HFY_F_(softmax4)(const HFY_FV_ *raw, HFY_FV_ max, const HFY_FV_ *late, HFY_FV_ edge, HFY_FV_ *y) {
-  const HFY_FV_ least = HFY_F_(add)(max, edge), whole = HFY_F_(set)(12582912.0f);
+   each step waits for the one before, of one row or (apart 1) of four. how: times, differences are multiplied by late;
+   fused, in one go; else not. */
+HFY_INLINE_ void HFY_F_(softmax4)(const HFY_FV_ *raw, const HFY_F_(row) *row, int apart, int how, HFY_FV_ *y) {
+  const HFY_FV_ whole = HFY_F_(set)(12582912.0f);
   HFY_FV_ x[4], d[4], t[4], n[4], r[4], p[4];
   int v;
 #define HFY_EACH_(to, what)                                                                                            \
@@ -5632,16 +5649,21 @@ HFY_INLINE_ void HFY_F_(softmax4)(const HFY_FV_ *raw, HFY_FV_ max, const HFY_FV_
     to[v] = what;                                                                                                      \
     HFY_PIN_(to[v]);                                                                                                   \
   }
-  HFY_EACH_(x, HFY_F_(max)(raw[v], least))
-  HFY_EACH_(d, HFY_F_(sub)(x[v], max))
-  HFY_EACH_(p, HFY_F_(sub)(d[v], x[v]))
-  HFY_EACH_(r, HFY_F_(sub)(d[v], p[v]))
-  HFY_EACH_(p, HFY_F_(add)(max, p[v]))
-  HFY_EACH_(r, HFY_F_(sub)(x[v], r[v]))
-  HFY_EACH_(p, HFY_F_(sub)(r[v], p[v]))
-  if (late) {
-    HFY_EACH_(p, HFY_F_(mul)(p[v], *late))
-    HFY_EACH_(d, HFY_F_(mul)(d[v], *late))
+  HFY_EACH_(x, HFY_F_(max)(raw[v], row[v * apart].least))
+  if (how == HFY_F_(fused)) {
+    HFY_EACH_(d, HFY_F_(fma)(x[v], row[v * apart].late, row[v * apart].less))
+    HFY_UNROLL_ for (v = 0; v < 4; v++) p[v] = row[v * apart].lost;
+  } else {
+    HFY_EACH_(d, HFY_F_(sub)(x[v], row[v * apart].max))
+    HFY_EACH_(p, HFY_F_(sub)(d[v], x[v]))
+    HFY_EACH_(r, HFY_F_(sub)(d[v], p[v]))
+    HFY_EACH_(p, HFY_F_(add)(row[v * apart].max, p[v]))
+    HFY_EACH_(r, HFY_F_(sub)(x[v], r[v]))
+    HFY_EACH_(p, HFY_F_(sub)(r[v], p[v]))
+  }
+  if (how == HFY_F_(times)) {
+    HFY_EACH_(p, HFY_F_(mul)(p[v], row[v * apart].late))
+    HFY_EACH_(d, HFY_F_(mul)(d[v], row[v * apart].late))
   }
   HFY_EACH_(t, HFY_F_(fma)(d[v], HFY_F_(set)(1.44269502f), whole))
   HFY_EACH_(n, HFY_F_(sub)(t[v], whole))
@@ -5654,7 +5676,7 @@ HFY_INLINE_ void HFY_F_(softmax4)(const HFY_FV_ *raw, HFY_FV_ max, const HFY_FV_
   HFY_EACH_(p, HFY_F_(fma)(p[v], r[v], HFY_F_(set)(0.166665211f)))
   HFY_EACH_(p, HFY_F_(fma)(p[v], r[v], HFY_F_(set)(0.49999994f)))
   HFY_EACH_(p, HFY_F_(add)(HFY_F_(fma)(d[v], p[v], r[v]), HFY_F_(set)(1.0f)))
-  HFY_EACH_(y, HFY_F_(select)(HFY_F_(le)(least, raw[v]), HFY_F_(shift2)(p[v], t[v]), HFY_F_(zero)()))
+  HFY_EACH_(y, HFY_F_(select)(HFY_F_(le)(row[v * apart].least, raw[v]), HFY_F_(shift2)(p[v], t[v]), HFY_F_(zero)()))
 #undef HFY_EACH_
 }
 #endif
@@ -5667,31 +5689,40 @@ HFY_INLINE_ double HFY_D_(total)(HFY_DV_ a, HFY_DV_ b) {
   return sum;
 }
 
+/* With large numbers max could be too much, and what it lost too large; without a fused sum it would lose digits. */
+HFY_INLINE_ int HFY_V_(row_of)(HFY_S_ max, double a, double least, HFY_V_(row) *row) {
+  const HFY_S_ by = (HFY_S_)a, most = by * max;
+  row->max = HFY_V_(set)(max);
+  row->least = HFY_V_(set)((HFY_S_)least);
+  if (sizeof max < 8) row->least = HFY_V_(add)(row->max, row->least); /* double compares differences */
+  row->late = HFY_V_(set)(by);
+  row->less = HFY_V_(set)(-most);
+  row->lost = HFY_V_(fnma)(row->late, row->max, HFY_V_(set)(most));
+  return HFY_SIMD_PASS_ > 2 && most < 256 && most > -256 && (by < 1 || by > 1) ? HFY_V_(fused) : HFY_V_(times);
+}
+
 /* The sums of four vectors are added in double; the lanes go to the total after each block. The end counts as filled up
    with zeros: whatever is masked behind it changes no bit. */
-HFY_INLINE_ double HFY_V_(softmax_of)(const HFY_S_ *x, size_t n, HFY_S_ max, const HFY_VV_ *late, double least,
-                                      HFY_S_ *y) {
+HFY_INLINE_ double HFY_V_(softmax_of)(const HFY_S_ *x, size_t n, const HFY_V_(row) *row, int how, HFY_S_ *y) {
   enum { lanes = HFY_LANES_, four = 4 * lanes };
-  const HFY_VV_ m = HFY_V_(set)(max), edge = HFY_V_(set)((HFY_S_)least), none = HFY_V_(set)((HFY_S_)-HUGE_VAL);
+  const HFY_VV_ none = HFY_V_(set)((HFY_S_)-HUGE_VAL);
   HFY_DV_ low = HFY_D_(zero)(), high = low;
   double total = 0;
   size_t i, v;
+  HFY_S_ rest[4 * HFY_LANES_];
   for (i = 0; i < n; i += four) {
+    const int whole = n - i >= four;
+    const HFY_S_ *from = whole ? x + i : rest;
+    HFY_S_ *to = whole ? y + i : rest;
     HFY_VV_ part[4];
-    if (n - i >= four)
-      HFY_UNROLL_ for (v = 0; v < 4; v++) part[v] = HFY_V_(load)(x + i + v * lanes);
-    else
-      HFY_TAIL_ for (v = 0; v < 4; v++) {
-        const size_t at = i + v * lanes;
-        part[v] = at < n ? HFY_V_(up_to)(n - at, HFY_V_(load_up)(x + at, n - at), none) : none;
-      }
-    HFY_V_(softmax4)(part, m, late, edge, part);
-    if (n - i >= four)
-      HFY_UNROLL_ for (v = 0; v < 4; v++) HFY_V_(store)(y + i + v * lanes, part[v]);
-    else
-      HFY_TAIL_ for (v = 0; v < 4 && i + v * lanes < n; v++)
-        HFY_V_(store_up)(y + i + v * lanes, part[v], n - i - v * lanes);
-    part[0] = HFY_V_(add)(HFY_V_(add)(part[0], part[1]), HFY_V_(add)(part[2], part[3]));
+    HFY_TAIL_ for (v = i; !whole && v < i + four; v += lanes)
+      HFY_V_(store)(rest + (v - i), v < n ? HFY_V_(up_to)(n - v, HFY_V_(load_up)(x + v, n - v), none) : none);
+    HFY_UNROLL_ for (v = 0; v < 4; v++) part[v] = HFY_V_(load)(from + v * lanes);
+    HFY_V_(softmax4)(part, row, 0, how, part);
+    HFY_UNROLL_ for (v = 0; v < 4; v++) HFY_V_(store)(to + v * lanes, part[v]);
+    HFY_TAIL_ for (v = i; !whole && v < n; v += lanes)
+      HFY_V_(store_up)(y + v, HFY_V_(load)(rest + (v - i)), n - v);
+    HFY_UNROLL_ for (v = 1; v < 4; v++) part[0] = HFY_V_(add)(part[0], part[v]);
     low = HFY_D_(add)(low, HFY_V_(low)(part[0]));
     high = HFY_D_(add)(high, HFY_V_(high)(part[0]));
     if ((i + four) % HFY_SIMD_BLOCK_ == 0 || n - i <= four) {
@@ -5704,16 +5735,64 @@ HFY_INLINE_ double HFY_V_(softmax_of)(const HFY_S_ *x, size_t n, HFY_S_ max, con
 
 #if HFY_SIMD_LATE_
 HFY_TARGET_ double HFY_V_(softmax_late)(const HFY_S_ *x, size_t n, HFY_S_ max, double a, double least, HFY_S_ *y) {
-  const HFY_VV_ late = HFY_V_(set)((HFY_S_)a);
-  return HFY_V_(softmax_of)(x, n, max, &late, least / a, y);
+  HFY_V_(row) row;
+  const int how = HFY_V_(row_of)(max, a, least, &row);
+  return HFY_V_(softmax_of)(x, n, &row, how, y);
 }
+
+/* A vector of each row at a time: what waits for itself in one row is another's turn. */
+#if !defined(__OPTIMIZE_SIZE__) && HFY_SIMD_PASS_ > 2
+#define HFY_SOFTMAX_ROWS_ HFY_V_(softmax_rows)
+HFY_TARGET_ void HFY_V_(softmax_rows)(HFY_S_ *x, size_t stride, const size_t *n, const HFY_S_ *max, double a,
+                                      double least, double *sums) {
+  enum { lanes = HFY_LANES_, four = 4 * lanes };
+  const HFY_VV_ none = HFY_V_(set)((HFY_S_)-HUGE_VAL);
+  HFY_V_(row) row[4];
+  HFY_VV_ part[4], all[4];
+  HFY_DV_ low[4], high[4];
+  size_t i, v, end = n[0];
+  int how = HFY_V_(fused);
+  HFY_UNROLL_ for (v = 0; v < 4; v++) {
+    how = HFY_V_(row_of)(max[v], a, least, row + v) == how ? how : HFY_V_(times);
+    if (n[v] > end) end = n[v];
+    low[v] = high[v] = HFY_D_(zero)();
+    all[v] = HFY_V_(zero)();
+  }
+  for (v = 0; v < 4; v++) {
+    HFY_S_ *at = x + v * stride;
+    for (i = n[v] & ~(size_t)(lanes - 1); how == HFY_V_(fused) && i < end; i += lanes)
+      HFY_V_(store)(at + i, i < n[v] ? HFY_V_(up_to)(n[v] - i, HFY_V_(load)(at + i), none) : none);
+    if (how != HFY_V_(fused)) sums[v] = n[v] ? HFY_V_(softmax_late)(at, n[v], max[v], a, least, at) : 0;
+  }
+  for (i = 0; how == HFY_V_(fused) && i < end; i += lanes) {
+    HFY_UNROLL_ for (v = 0; v < 4; v++) part[v] = HFY_V_(load)(x + v * stride + i);
+    HFY_V_(softmax4)(part, row, 1, HFY_V_(fused), part);
+    HFY_UNROLL_ for (v = 0; v < 4; v++) {
+      HFY_V_(store)(x + v * stride + i, part[v]);
+      all[v] = HFY_V_(add)(all[v], part[v]);
+    }
+    if ((i + lanes) % four && i + lanes < end) continue;
+    HFY_UNROLL_ for (v = 0; v < 4; v++) {
+      low[v] = HFY_D_(add)(low[v], HFY_V_(low)(all[v]));
+      high[v] = HFY_D_(add)(high[v], HFY_V_(high)(all[v]));
+      all[v] = HFY_V_(zero)();
+    }
+  }
+  if (how == HFY_V_(fused))
+    HFY_UNROLL_ for (v = 0; v < 4; v++) sums[v] = HFY_D_(total)(low[v], high[v]);
+}
+#else
+#define HFY_SOFTMAX_ROWS_ NULL
+#endif
 #endif
 
 HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, double least, HFY_S_ *y) {
 #if HFY_SIMD_LATE_ && (defined(__OPTIMIZE_SIZE__) || HFY_SIMD_PASS_ == 2) /* the same bits */
   return HFY_V_(softmax_late)(x, n, max, 1, least, y);
 #else
-  return HFY_V_(softmax_of)(x, n, max, NULL, least, y);
+  HFY_V_(row) row;
+  (void)HFY_V_(row_of)(max, 1, least, &row);
+  return HFY_V_(softmax_of)(x, n, &row, 0, y);
 #endif
 }
 
@@ -5976,7 +6055,7 @@ static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {
   (hfy_isa)HFY_SIMD_PASS_, HFY_LANES_, HFY_V_(dot), HFY_V_(euclidean), HFY_V_(manhattan),
   HFY_V_(combine), HFY_V_(gather), HFY_V_(largest), HFY_V_(window), HFY_NARROW_, HFY_V_(softmax),
 #if HFY_SIMD_LATE_
-  HFY_V_(softmax_late),
+  HFY_V_(softmax_late), HFY_SOFTMAX_ROWS_,
 #endif
   HFY_V_(scale), HFY_V_(scale_once), HFY_V_(mix), HFY_V_(apart), HFY_V_(exp), HFY_V_(tilt),
   HFY_SIMD_SLOPES_(HFY_V_(slope)) HFY_D_(below),
@@ -5985,6 +6064,7 @@ static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {
 #undef HFY_PACK_
 #undef HFY_BRIEF_
 #undef HFY_NARROW_
+#undef HFY_SOFTMAX_ROWS_
 #endif
 #ifndef HFY_SIMD_OTHER_ /* both precisions are there */
 static const hfy_simd_products_ HFY_PASTE_(products, real, HFY_ISA_) = {
@@ -14553,8 +14633,8 @@ HFY_COLD_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, hfy_ne
   run->moves = run->names = 1;
   run->late = 1;
   run->tile = run->whole = 1;
-  fit = HFY_NET_BLOCK_BYTES_ / hfy_base_times_(full->dim, sizeof(hfy_real)) & ~(size_t)7;
-  run->block = hfy_base_min_(fit < 8 ? 8 : hfy_base_min_(fit, 512), (full->count | 15) + 1);
+  fit = HFY_NET_BLOCK_BYTES_ / hfy_base_times_(full->dim, sizeof(hfy_real)) & ~(size_t)15;
+  run->block = hfy_base_min_(fit < 16 ? 16 : hfy_base_min_(fit, 512), (full->count | 15) + 1);
   run->fold = run->block * ((HFY_NET_FOLD_ - 1) / run->block + 1);
   fit = hfy_base_min_(HFY_NET_SEGMENT_, full->count / 6) + run->fold / 2; /* six or so at least, for workers */
   run->segment = fit < run->fold ? run->fold : run->fold * (fit / run->fold);
@@ -14565,7 +14645,7 @@ HFY_COLD_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, hfy_ne
 #define HFY_NET_LATE_(run) ((run)->late < 1 || (run)->late > 1)
 #define HFY_NET_TIMES_(run, x) ((run)->late * (x))
 #define HFY_NET_SOFTMAX_(run, x, n, top, least)                                                                        \
-  (HFY_NET_LATE_(run) ? (run)->simd->softmax_late(x, n, (hfy_real)(top), (run)->late, least, x)                        \
+  (HFY_NET_LATE_(run) ? (run)->simd->softmax_late(x, n, (hfy_real)(top), (run)->late, (least) / (run)->late, x)        \
                       : (run)->simd->softmax(x, n, (hfy_real)(top), least, x))
 #else
 #define HFY_NET_LATE_(run) ((void)(run), 0)
@@ -15349,6 +15429,28 @@ HFY_PRIVATE_ void hfy_net_weigh_best_(const hfy_net_run_ *run, hfy_net_sum_ *sum
   sum->best = from + i;
 }
 
+#if HFY_SIMD_LATE_ && !defined(__OPTIMIZE_SIZE__)
+#define HFY_NET_TOGETHER_(run) ((run)->simd->softmax_rows && HFY_NET_LATE_(run) && (run)->fast.exponential)
+/* Scores of up to 4 rows, n[r] each, into weights relative to the running maxima: what hfy_net_weigh_ leaves to do. */
+HFY_PRIVATE_ void hfy_net_soften_rows_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_real *theta, const size_t *n,
+                                       size_t rows) {
+  const double least = -run->fast.negligible;
+  hfy_real top[4] = {0};
+  double sums[4];
+  size_t r;
+  for (r = 0; r < rows; r++) {
+    top[r] = n[r] ? (hfy_real)sum[r].top : 0;
+    if (rows < 4 && n[r]) sum[r].sum += HFY_NET_SOFTMAX_(run, theta + r * run->block, n[r], sum[r].top, least);
+  }
+  if (rows < 4) return;
+  run->simd->softmax_rows(theta, run->block, n, top, run->late, least / run->late, sums);
+  for (r = 0; r < 4; r++) sum[r].sum += n[r] ? sums[r] : 0;
+}
+#else
+#define HFY_NET_TOGETHER_(run) 0
+#define hfy_net_soften_rows_(run, sum, theta, n, rows) ((void)(n))
+#endif
+
 /* A block of scores into weights relative to the running maximum, which may rise: z then shrinks. 0: all are 0. */
 HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_real *theta, size_t from, size_t n,
                                 hfy_real *z, size_t width) {
@@ -15378,7 +15480,7 @@ HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_
     sum->top = top;
   }
   if (exponential) {
-    sum->sum += HFY_NET_SOFTMAX_(run, theta, n, sum->top, -negligible);
+    if (!HFY_NET_TOGETHER_(run)) sum->sum += HFY_NET_SOFTMAX_(run, theta, n, sum->top, -negligible);
     return 1;
   }
   sum->status = hfy_sep_elementwise_(&run->net.sep, theta, n, theta);
@@ -15962,14 +16064,19 @@ HFY_PRIVATE_ void hfy_net_fold_(const hfy_net_pass_ *pass, size_t from, size_t t
   for (j = 0; j < nq; j++) hfy_net_clear_sum_(t->fold + j, t->sum[j].top); /* already negligible */
   hfy_net_zero_(t->part, nq * width);
   for (; from < to; from += n) {
-    int some = 0;
+    size_t soft[4] = {0};
+    int some = 0, weighs;
     n = hfy_base_min_(run->block, to - from);
     hfy_net_block_(run, nq, from, n, t->scores, pass->s);
     for (j = 0; j < nq; j++) {
       hfy_real *theta = t->scores + j * run->block;
       const size_t who = pass->s->walk[j].who, shown = hfy_net_shown_(&run->net, who, from, n);
-      hfy_net_mask_(run, who, from, shown, theta);
-      if (shown) some |= hfy_net_weigh_(run, t->fold + j, theta, from, shown, t->part + j * width, width);
+      if (run->net.bias) hfy_net_mask_(run, who, from, shown, theta);
+      weighs = shown && hfy_net_weigh_(run, t->fold + j, theta, from, shown, t->part + j * width, width);
+      some |= weighs;
+      soft[j % 4] = weighs ? shown : 0;
+      if (HFY_NET_TOGETHER_(run) && (j % 4 == 3 || j + 1 == nq))
+        hfy_net_soften_rows_(run, t->fold + j - j % 4, t->scores + (j - j % 4) * run->block, soft, j % 4 + 1);
       if (shown < n) memset(theta + shown, 0, (n - shown) * sizeof *theta);
     }
 #ifdef HFY_SIM_BLAS_
@@ -16324,12 +16431,30 @@ HFY_PRIVATE_ int hfy_net_glide_(const hfy_net_run_ *run, size_t live, hfy_net_sc
 #define hfy_net_glide_(run, live, s) 0
 #endif
 
+#ifndef __OPTIMIZE_SIZE__
+/* A last step into the readout of all live queries together, if only answers are asked and all have one; else 0. */
+HFY_PRIVATE_ int hfy_net_hand_over_(const hfy_net_run_ *run, size_t live, const hfy_net_scratch_ *s) {
+  const size_t width = run->readout.width;
+  size_t j;
+  if (run->report || run->path || run->net.null_pattern || run->net.sep.kind == HFY_SEP_EXP) return 0;
+  for (j = 0; j < live && !s->sums[j].status;) j++;
+  if (j < live || !hfy_post_finite_(s->out, live * width)) return 0;
+  for (j = 0; j < live; j++) {
+    memcpy(run->out + s->walk[j].who * run->out_row, s->out + j * width, width * sizeof *s->out);
+    s->walk[j].ended = 1;
+  }
+  return 1;
+}
+#else
+#define hfy_net_hand_over_(run, live, s) 0
+#endif
+
 /* One step by sums. read: all make their last step, into the readout. */
 HFY_PRIVATE_ void hfy_net_by_sums_(const hfy_net_run_ *run, size_t live, int moves, int read, hfy_net_scratch_ *s) {
   size_t j;
   if (read) hfy_net_stream_keys_(run, live, &run->readout, s->out, s);
   if (moves) hfy_net_stream_keys_(run, live, &run->values, s->z, s);
-  if (moves && !read && hfy_net_glide_(run, live, s)) return;
+  if (moves ? !read && hfy_net_glide_(run, live, s) : hfy_net_hand_over_(run, live, s)) return;
   for (j = 0; j < live; j++) {
     const hfy_net_sum_ *sum = s->sums + j;
     const int none = !run->fast.exponential && hfy_base_is_neg_inf_(sum->heavy); /* p = 0 */
@@ -16477,7 +16602,7 @@ HFY_COLD_ hfy_status hfy_net_choose_(hfy_net_run_ *run, size_t n_queries, int ro
 #ifdef HFY_SIM_BLAS_
   if (n_queries >= HFY_SIM_BLAS_ && fast->mode == HFY_NET_SUMS_) { /* a BLAS wants large blocks */
     run->tile = HFY_NET_BLAS_TILE_;
-    run->block = run->fold = hfy_base_min_(HFY_NET_BLAS_BLOCK_, (net->count | 7) + 1);
+    run->block = run->fold = hfy_base_min_(HFY_NET_BLAS_BLOCK_, (net->count | 15) + 1);
     run->segment = run->fold * (run->segment / run->fold ? run->segment / run->fold : 1);
   }
 #endif
@@ -28662,6 +28787,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_NET_LATE_
 #undef HFY_NET_TIMES_
 #undef HFY_NET_SOFTMAX_
+#undef HFY_NET_TOGETHER_
 #undef HFY_SIMD_POPCOUNT_
 #undef HFY_SIMD_X86_
 #undef HFY_SIMD_NEON_

@@ -626,6 +626,55 @@ TEST(a_state_beyond_the_largest) {
   hfy_work_free(&work);
 }
 
+/* --- many queries, one step, a readout: as each alone, and with a report --- */
+
+/* What query `who` gets alone, and with a report. 0: all the same, status and bits. */
+static size_t differs(hfy_net net, const hfy_real *q, const hfy_real *out, size_t who, int status) {
+  hfy_real alone[2 * 40], *told = alone + 40;
+  size_t wrong, width = net.readout_dim, steps, i;
+  hfy_report report;
+  memset(&report, 0, sizeof report);
+  report.steps = &steps, steps = 9;
+  if (net.visible) net.visible += who;
+  for (i = 0; i < 80; i++) alone[i] = 7;
+  wrong = hfy_retrieve(&net, q + who * net.dim, 1, alone, NULL, NULL) != (hfy_status)status;
+  wrong += hfy_retrieve(&net, q + who * net.dim, 1, told, &report, NULL) != (hfy_status)status ||
+           steps != (size_t)(status ? 9 : 1);
+  return wrong + (memcmp(alone, out + who * width, width * sizeof *out) || memcmp(alone, told, 40 * sizeof *out));
+}
+
+TEST(answers_of_a_readout) {
+  static const size_t dims[] = {3, 32, 300};
+  enum { count = 500, nq = 30, width = 5 };
+  hfy_real *keys = (hfy_real *)malloc((count + nq) * 300 * sizeof *keys), readout[count * width], out[nq * width];
+  hfy_rng rng = hfy_rng_seed(18);
+  size_t visible[nq], way, d, i, wrong;
+  for (d = 0; d < 3; d++)
+    for (way = 0; way < 8; way++) {
+      hfy_net net;
+      const hfy_real *q = keys + count * dims[d];
+      memset(&net, 0, sizeof net);
+      net.dim = dims[d], net.count = count, net.keys = keys, net.readout = readout, net.readout_dim = width;
+      net.sep.kind = way & 4 && way != 6 ? HFY_SEP_EXP : HFY_SEP_SOFTMAX, net.null_pattern = way == 2;
+      net.beta = way == 3 ? 40 : 0.05;
+      for (i = 0; i < (count + nq) * dims[d]; i++) keys[i] = (hfy_real)hfy_rng_normal(&rng);
+      for (i = 0; i < count * width; i++) readout[i] = (hfy_real)hfy_rng_normal(&rng);
+      for (i = 0; i < nq; i++) visible[i] = way & 1 ? 3 * i + 1 : count - i / 2;
+      for (i = 0; i < nq * width; i++) out[i] = 7;
+      if (way == 1) visible[6] = 0, readout[(count - 1) * width] = (hfy_real)HUGE_VAL;
+      if (way == 2) visible[5] = 0;
+      if (way == 6) readout[(count - 1) * width] = (hfy_real)HUGE_VAL;
+      net.visible = visible;
+      CHECK(hfy_retrieve(&net, q, nq, out, NULL, NULL) ==
+            (way == 1 ? HFY_ERR_ARG : way == 6 ? HFY_ERR_NONFINITE : HFY_OK));
+      for (i = wrong = 0; i < nq; i++)
+        wrong += differs(net, q, out, i,
+                         way == 1 && i == 6 ? HFY_ERR_ARG : way == 6 && i < 2 ? HFY_ERR_NONFINITE : HFY_OK);
+      CHECK(!wrong);
+    }
+  free(keys);
+}
+
 int main(int argc, char **argv) {
   CHECK_BEGIN(argc, argv);
   RUN(null_pattern_is_softmax_1);
@@ -638,6 +687,7 @@ int main(int argc, char **argv) {
   RUN(own_settings_are_a_batch_of_one);
   RUN(own_settings_out_of_range);
   RUN(a_state_beyond_the_largest);
+  RUN(answers_of_a_readout);
 #ifdef HFY_HAS_INDEX_
   RUN(own_settings_with_an_index);
 #endif

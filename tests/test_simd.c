@@ -528,24 +528,61 @@ TEST(softmax_of_late_scores) {
   size_t t, n, i, k;
   for (k = 0; k < sizeof factors / sizeof factors[0]; k++)
     for (n = 1; n + 9 < most; n += n < 70 ? 1 : 31) {
-      const double a = factors[k];
-      hfy_real max = (hfy_real)(110 / a);
-      for (i = 0; i < n; i++) x[i] = (hfy_real)(110 / a - 30 / a * fabs((double)normal()));
+      const double a = factors[k], high = n % 3 ? 110 : 40000, edge = n % 3 ? 1e-4 : 1e-2;
+      hfy_real max = (hfy_real)(high / a);
+      for (i = 0; i < n; i++) x[i] = (hfy_real)(high / a - 30 / a * fabs((double)normal()));
       x[n / 2] = max;
       for (i = n; i < n + 9; i++) x[i] = (hfy_real)-HUGE_VAL;
       EACH_TABLE(simd, t) {
-        double sum = simd->softmax_late(x, n, max, a, -16.1, y), all = 0;
+        double sum = simd->softmax_late(x, n, max, a, -16.1 / a, y), all = 0;
         int ok = (double)y[n / 2] >= 1 && (double)y[n / 2] <= 1;
         for (i = 0; i < n; i++) {
           const double theta = a * ((double)x[i] - (double)max), want = exp(theta);
-          if (theta < -16.1001) ok &= (double)y[i] <= 0;
-          if (theta > -16.0999) ok &= fabs((double)y[i] - want) <= want * REAL_EPS * (2 + 0.8 * fabs(theta));
+          if (theta < -16.1 - edge) ok &= (double)y[i] <= 0;
+          if (theta > -16.1 + edge) ok &= fabs((double)y[i] - want) <= want * REAL_EPS * (2 + 0.8 * fabs(theta));
           all += (double)y[i];
         }
         CHECK(ok);
         CHECK_NEAR(sum, all, 1e-6);
         memcpy(z, x, sizeof z);
-        CHECK(simd->softmax_late(z, n + 9, max, a, -16.1, z) == sum && !memcmp(z, y, n * sizeof *z));
+        CHECK(simd->softmax_late(z, n + 9, max, a, -16.1 / a, z) == sum && !memcmp(z, y, n * sizeof *z));
+      }
+    }
+}
+
+/* Four rows together: the bits of each alone, zeros up to a whole vector, nothing beyond; large numbers, too. */
+TEST(softmax_of_four_rows) {
+  static const double shifts[] = {0, 3, -250, 2000, 1e30};
+  const hfy_simd_ *simd;
+  enum { stride = 208, most = 160 };
+  hfy_real x[4 * stride], y[4 * stride], max[4];
+  size_t t, k, c, r, i, n[4], wrong;
+  for (k = 0; k < sizeof shifts / sizeof shifts[0]; k++)
+    for (c = 0; c < 60; c++) {
+      for (i = 0; i < 4 * stride; i++) x[i] = (hfy_real)(normal() + shifts[k] * (c % 3 || i < stride));
+      for (r = 0; r < 4; r++) {
+        n[r] = c % 7 == r ? 0 : c < 30 ? 4 * c + r + 1 : 1 + (size_t)fabs(60 * normal()) % most;
+        if (c % 5 == 1 && n[r]) x[r * stride + n[r] / 3] = (hfy_real)-HUGE_VAL;
+        max[r] = n[r] ? hfy_simd_max_scalar_(x + r * stride, n[r], NULL) : 0;
+        if (n[r] && !(max[r] > -HUGE_VAL)) n[r] = 0, max[r] = 0;
+      }
+      EACH_TABLE(simd, t) {
+        double sums[4] = {0};
+        const double a = c % 4 ? 0.35 : 1;
+        if (!simd->softmax_rows) continue;
+        memcpy(y, x, sizeof y);
+        simd->softmax_rows(y, stride, n, max, a, -16.1 / a, sums);
+        for (r = wrong = 0; r < 4; r++) {
+          hfy_real z[stride];
+          const hfy_real *p = x + r * stride;
+          const double sum = n[r] ? simd->softmax_late(p, n[r], max[r], a, -16.1 / a, z) : 0;
+          wrong += !(sums[r] <= sum && sums[r] >= sum) || memcmp(z, y + r * stride, n[r] * sizeof *z);
+          for (i = n[r]; i < stride; i++) {
+            const hfy_real b = y[r * stride + i];
+            wrong += !((b <= p[i] && b >= p[i]) || (b <= 0 && b >= 0 && i < most + 16));
+          }
+        }
+        CHECK(!wrong);
       }
     }
 }
@@ -1061,6 +1098,7 @@ int main(int argc, char **argv) {
   RUN(softmax_sums);
 #ifndef HFY_DOUBLE
   RUN(softmax_of_late_scores);
+  RUN(softmax_of_four_rows);
 #endif
   RUN(scale_values);
   RUN(exp_special);
