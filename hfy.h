@@ -1575,7 +1575,8 @@ HFY_API hfy_status hfy_layer_forward(const hfy_layer *layer, const hfy_real *par
                                      hfy_real *out, hfy_real *tape, const hfy_layer_report *report, hfy_work *work);
 
 /* Reverse mode: adds to grad the vector-Jacobian products of hfy_layer_forward at dout (the shape of out). layer,
-   params, in and tape as they were in that call. Rows without an answer add nothing.
+   params, in and tape as they were in that call. Rows without an answer add nothing. Sums beyond hfy_real are infinite
+   or NaN: hfy_optimiser_step refuses them.
    Errors, nothing written: ARG (as above; a tape of other shapes or options), NONFINITE (dout), NOMEM, UNSUPPORTED.
    With `implicit` also CONVERGENCE: a row whose gradient was not found adds nothing through its head. */
 HFY_API hfy_status hfy_layer_backward(const hfy_layer *layer, const hfy_real *params, const hfy_layer_input *in,
@@ -2373,7 +2374,8 @@ typedef struct hfy_kernel_spectrum {
 
 /* gram: P x P, or NULL. Arrays, each or NULL: alpha_values, operator_values, effective_values (r each), gram_values
    (P), largest first. The papers' alpha^(1/2) K alpha^(1/2) exists for square positive alpha only; |alpha| =
-   (alpha alpha^T)^(1/2) replaces it. UNSUPPORTED: alpha = 0. Cost: P^3 and min(P, N)^3 multiply-adds, a few times. */
+   (alpha alpha^T)^(1/2) replaces it. UNSUPPORTED: alpha = 0. NONFINITE: alpha; an eigenvalue beyond double. Cost: P^3
+   and min(P, N)^3 multiply-adds, a few times. */
 HFY_API hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const double *gram, hfy_kernel_spectrum *spectrum,
                                       double *alpha_values, double *operator_values, double *effective_values,
                                       double *gram_values, hfy_work *work);
@@ -24336,12 +24338,13 @@ HFY_COLD_ double hfy_kernel_judge_margin_(hfy_kernel_fit_ *f, hfy_kernel_margins
   out->inseparable = 0;
   for (j = 0; j < f->N; j++) {
     const double c = f->trial[j], norm = c > 0 ? f->loss[j] / (2 * c * c) : HUGE_VAL;
-    const double dual = f->size[j] > 0 ? f->step[j] / sqrt(f->size[j]) : 0, gap = norm - 0.5 * dual * dual;
+    const double dual = f->size[j] > 0 ? f->step[j] / sqrt(f->size[j]) : 0, under = norm - 0.5 * dual * dual;
+    const double gap = under < HUGE_VAL ? under : HUGE_VAL; /* NaN, too: nothing is known */
     const double margin = f->loss[j] > 0 ? c / sqrt(f->loss[j]) : 0;
     out->norm += norm;
     out->gap += gap;
     out->inseparable += f->limit[j] <= least;
-    if (!(c > 0) || gap > worst * norm) worst = c > 0 ? gap / norm : HUGE_VAL;
+    if (!(gap < HUGE_VAL) || gap > worst * norm) worst = gap < HUGE_VAL ? gap / norm : HUGE_VAL;
     if (!(margin >= out->margin)) out->margin = margin;
     if (f->limit[j] < out->bound) out->bound = f->limit[j];
   }
@@ -24412,8 +24415,13 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_train_margin(const hfy_kernel *kernel, 
     hfy_kernel_make_gram_(&f.view);
     status = hfy_kernel_separate_(&f, training && training->tol > 0 ? training->tol : 1e-6, &out, w);
   }
-  if (!status || status == HFY_ERR_CONVERGENCE)
-    for (i = 0; i < f.P * f.N; i++) alpha[i] = f.trial[i % f.N] > 0 ? f.A[i] / f.trial[i % f.N] : f.A[i];
+  if (!status || status == HFY_ERR_CONVERGENCE) {
+    for (i = 0; i < f.P * f.N; i++) f.A[i] /= f.trial[i % f.N] > 0 ? f.trial[i % f.N] : 1;
+    if (hfy_base_is_finite_(hfy_linalg_largest_(f.A, f.P * f.N)))
+      memcpy(alpha, f.A, f.P * f.N * sizeof *alpha);
+    else
+      status = hfy_kernel_left_range_(out.iterations, w);
+  }
   if (result && (!status || status == HFY_ERR_CONVERGENCE || status == HFY_ERR_INFEASIBLE)) *result = out;
   return hfy_base_close_(w, &local, status);
 }
@@ -25393,6 +25401,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const
   const size_t P = s->v.k.count, N = s->v.k.target_dim, r = hfy_base_min_(P, N);
   const double *alpha = s->v.k.alpha, *u;
   const hfy_simd_ *simd = s->v.simd;
+  double ends[6];
   size_t i, j;
   if (!status) status = hfy_linalg_check_finite_(alpha, P * N, HFY_ERR_NONFINITE, "alpha", w);
   if (!status) status = hfy_kernel_check_gram_(&s->v, gram, w);
@@ -25431,6 +25440,14 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const
   memcpy(s->square, s->v.K, P * P * sizeof(double));
   if (!status) status = hfy_linalg_symmetric_run_(&s->by_pattern, s->square, s->values, NULL);
   if (status) return hfy_base_close_(w, &local, hfy_base_fail_(w, status, "an eigenproblem did not converge"));
+  ends[0] = s->operators[0];
+  ends[1] = s->logits[0];
+  ends[2] = s->effective[0];
+  ends[3] = s->values[0];
+  ends[4] = s->values[P - 1];
+  ends[5] = s->sigma[0];
+  if (!hfy_base_is_finite_(hfy_linalg_largest_(ends, 6)))
+    return hfy_base_close_(w, &local, hfy_base_fail_(w, HFY_ERR_NONFINITE, "an eigenvalue is beyond double"));
   spectrum->alpha_1 = s->sigma[0];
   spectrum->alpha_2 = r > 1 ? s->sigma[1] : 0;
   spectrum->alpha_rank = hfy_kernel_rank_(s->sigma, r, 1);
