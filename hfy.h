@@ -1124,7 +1124,8 @@ typedef struct hfy_post_grad {
 } hfy_post_grad;
 
 /* Vector-Jacobian products at z for the cotangent dq (rows x n each). Overwrites what it is given. SIGN, zero vectors
-   under L2, constant ones under LAYERNORM (without eps): 0. Errors: ARG, NOMEM, UNSUPPORTED (no such parameter). */
+   under L2, constant ones under LAYERNORM (without eps): 0. Errors: ARG, NOMEM, UNSUPPORTED (no such parameter); NaN
+   and infinity in z and dq, and products beyond double, are carried through. */
 HFY_API hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real *z, const hfy_real *dq, size_t rows, size_t n,
                                 const hfy_post_grad *grad, hfy_work *work);
 
@@ -1134,7 +1135,8 @@ HFY_API hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real *z, const h
 HFY_API hfy_status hfy_post_value(const hfy_post *post, const hfy_real *q, size_t rows, size_t n, double *psi,
                                   hfy_work *work);
 
-/* psi_star[j] = Psi*(z_j) = max over q of z.q - Psi(q). Errors as hfy_post_value; NONFINITE for infinities too. */
+/* psi_star[j] = Psi*(z_j) = max over q of z.q - Psi(q); +INFINITY beyond double. Errors as hfy_post_value; NONFINITE
+   for infinities in z too. */
 HFY_API hfy_status hfy_post_conjugate(const hfy_post *post, const hfy_real *z, size_t rows, size_t n, double *psi_star,
                                       hfy_work *work);
 
@@ -1281,10 +1283,11 @@ typedef struct hfy_grad {
    u <- u + step (v + J'u - u), until max|v + J'u - u| is some roundings of max|v|. Memory does not depend on max_steps;
    in double the result is the unrolled one to 1e-10 where that has settled. The start has no part in a fixed point:
    grad->queries gets exactly 0, and what only sets the start cannot be trained this way.
-   Errors as hfy_retrieve, and NONFINITE for NaN or infinity in dout: a query with an error adds nothing. CONVERGENCE
-   (implicit): max|f(q) - q| above tol (and 16 roundings of q) after max_steps, or a residual that does not halve within
-   1000 steps; grad->residual then tells where it stands. UNSUPPORTED: a parameter that the separation or the post has
-   not, EXP beyond the range of hfy_real. */
+   Errors as hfy_retrieve, and NONFINITE for NaN or infinity in dout, or for what leaves hfy_real on the way: a query
+   with an error adds nothing (but, where that shows several steps back, what these gave). Sums over queries beyond
+   hfy_real are infinite or NaN. CONVERGENCE (implicit): max|f(q) - q| above tol (and 16 roundings of q) after max_steps
+   or a residual that does not halve within 1000 steps; grad->residual then tells where it stands. UNSUPPORTED: a
+   parameter that the separation or the post has not, EXP beyond the range of hfy_real. */
 HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries, size_t n_queries, const hfy_real *dout,
                                     const hfy_grad *grad, hfy_work *work);
 
@@ -1319,7 +1322,7 @@ typedef enum hfy_energy_form {
 } hfy_energy_form;
 
 /* *constant for one of these forms, with net->beta and net->sep (not with those of single queries). Cost: N dim.
-   Errors, nothing written: as hfy_net_check; ARG (NULL, form), NOMEM;
+   Errors, nothing written: as hfy_net_check; ARG (NULL, form), NOMEM; NONFINITE (beyond double, or keys that are NaN);
    UNSUPPORTED where hfy_energy is; the separation's own where u does not exist. */
 HFY_API hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy_form form, double *constant, hfy_work *work);
 
@@ -13906,6 +13909,7 @@ HFY_COLD_ hfy_status hfy_post_row_conjugate_(const hfy_post *post, const hfy_rea
     }
     break;
   }
+  if (hfy_base_is_nan_(sum)) return HFY_ERR_NONFINITE;
   *psi_star = sum;
   return HFY_OK;
 }
@@ -17005,7 +17009,7 @@ HFY_COLD_ hfy_status hfy_net_constant_(const hfy_net_run_ *run, hfy_energy_form 
     status = hfy_post_row_conjugate_(&net->post, s->z, net->dim, &extra, &s->post);
   }
   *constant = value + extra;
-  return status;
+  return status || hfy_base_is_finite_(*constant) ? status : HFY_ERR_NONFINITE;
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy_form form, double *constant,
@@ -17106,14 +17110,35 @@ HFY_PRIVATE_ double *hfy_net_back_number_(const hfy_net_back_ *b, size_t l, size
 
 /* A query fails: it takes part in nothing. */
 HFY_COLD_ void hfy_net_back_fail_(hfy_net_back_ *b, size_t l, hfy_status status, const char *why, double off) {
-  const size_t dim = b->run.net.dim, n = hfy_net_row_(&b->run.net);
+  const size_t dim = b->run.net.dim, n = hfy_net_row_(&b->run.net), width = b->run.readout.width;
   b->one[l].status = status;
   b->one[l].why = why;
   b->one[l].off = off;
   memset(b->q + l * dim, 0, dim * sizeof *b->q);
   memset(b->beta_q + l * dim, 0, dim * sizeof *b->q);
   memset(b->z + l * dim, 0, dim * sizeof *b->z);
+  memset(b->df + l * dim, 0, dim * sizeof *b->df);
+  memset(b->dz + l * dim, 0, dim * sizeof *b->dz);
+  memset(b->v + l * width, 0, width * sizeof *b->v);
   memset(b->y + l * n, 0, n * sizeof *b->y);
+  memset(b->dy + l * n, 0, n * sizeof *b->dy);
+}
+
+/* Has a step back left the range of hfy_real? NaN spreads to dq from wherever it arises, but for dz and numbers. */
+HFY_PRIVATE_ void hfy_net_back_judge_(hfy_net_back_ *b, size_t l) {
+  const size_t dim = b->run.net.dim;
+  const double *dq = b->dq + l * dim;
+  double off = 0, sum = 0;
+  size_t d;
+  for (d = 0; d < HFY_NET_NUMBERS_; d++) sum += b->one[l].number[d];
+  if (!hfy_base_is_finite_(sum)) off = sum;
+  if (!b->reads && !hfy_post_finite_(b->dz + l * dim, dim)) off = HUGE_VAL;
+  if (b->bare && !hfy_post_finite_(b->pull + l * dim, dim)) off = HUGE_VAL;
+  if (b->grad->keys && !hfy_post_finite_(b->beta_q + l * dim, dim)) off = HUGE_VAL; /* what keys get is dy times it */
+  for (d = 0; !b->bare && d < dim; d++)
+    if (!(fabs(dq[d]) <= HFY_REAL_MAX_)) off = dq[d];
+  if (off > 0 || off < 0 || hfy_base_is_nan_(off))
+    hfy_net_back_fail_(b, l, HFY_ERR_NONFINITE, "its gradient should be within the range of hfy_real", off);
 }
 
 /* Can the step from q_l be made, and (implicit) is it a fixed point? */
@@ -17247,14 +17272,15 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
     for (d = 0; dots && !b->bare && d < dim; d++) dq[d] += net->beta * (double)pull[d];
     for (d = 0; dots && hfy_net_back_number_(b, l, 0) && d < dim; d++) along += (double)pull[d] * (double)q[d];
     for (i = 0; !dots && i < net->count; i++) {
-      const double g = (double)b->dy[l * n + i], score = g > 0 || g < 0 ? hfy_net_back_score_(b, l, i) : 0;
-      if (!(g > 0 || g < 0)) continue;
+      const double g = (double)b->dy[l * n + i], score = g >= 0 && g <= 0 ? 0 : hfy_net_back_score_(b, l, i);
+      if (g >= 0 && g <= 0) continue;
       along += g * score;
       hfy_net_sim_vjp_(net, net->keys + i * net->key_stride, run->inverse_norms ? run->inverse_norms[i] : 0, q,
                        b->inverse_q ? b->inverse_q[l] : 0, g * net->beta, score, dq);
     }
     if (adds) b->one[l].number[0] += along;
     if (adds && net->null_pattern) b->one[l].number[11] += (double)b->dy[l * n + n - 1];
+    if (adds && !b->one[l].status) hfy_net_back_judge_(b, l);
   }
 }
 
@@ -17278,6 +17304,7 @@ HFY_PRIVATE_ void hfy_net_back_step_(hfy_net_back_ *b, size_t from, size_t to, i
                                 hfy_net_back_number_(b, l, 8), hfy_net_back_number_(b, l, 9),
                                 hfy_net_back_number_(b, l, 10)};
     if (b->one[l].status) memset(dq, 0, dim * sizeof *dq);
+    if (b->one[l].status) continue; /* hfy_net_back_fail_ has made its rows 0 */
     for (d = 0; d < dim; d++) {
       b->df[at + d] = (hfy_real)(b->step * dq[d]);
       dq[d] *= 1 - b->step;
