@@ -1124,7 +1124,8 @@ typedef struct hfy_post_grad {
 } hfy_post_grad;
 
 /* Vector-Jacobian products at z for the cotangent dq (rows x n each). Overwrites what it is given. SIGN, zero vectors
-   under L2, constant ones under LAYERNORM (without eps): 0. Errors: ARG, NOMEM, UNSUPPORTED (no such parameter). */
+   under L2, constant ones under LAYERNORM (without eps): 0. Errors: ARG, NOMEM, UNSUPPORTED (no such parameter); NaN
+   and infinity in z and dq, and products beyond double, are carried through. */
 HFY_API hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real *z, const hfy_real *dq, size_t rows, size_t n,
                                 const hfy_post_grad *grad, hfy_work *work);
 
@@ -1134,7 +1135,8 @@ HFY_API hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real *z, const h
 HFY_API hfy_status hfy_post_value(const hfy_post *post, const hfy_real *q, size_t rows, size_t n, double *psi,
                                   hfy_work *work);
 
-/* psi_star[j] = Psi*(z_j) = max over q of z.q - Psi(q). Errors as hfy_post_value; NONFINITE for infinities too. */
+/* psi_star[j] = Psi*(z_j) = max over q of z.q - Psi(q); +INFINITY beyond double. Errors as hfy_post_value; NONFINITE
+   for infinities in z too. */
 HFY_API hfy_status hfy_post_conjugate(const hfy_post *post, const hfy_real *z, size_t rows, size_t n, double *psi_star,
                                       hfy_work *work);
 
@@ -1281,10 +1283,11 @@ typedef struct hfy_grad {
    u <- u + step (v + J'u - u), until max|v + J'u - u| is some roundings of max|v|. Memory does not depend on max_steps;
    in double the result is the unrolled one to 1e-10 where that has settled. The start has no part in a fixed point:
    grad->queries gets exactly 0, and what only sets the start cannot be trained this way.
-   Errors as hfy_retrieve, and NONFINITE for NaN or infinity in dout: a query with an error adds nothing. CONVERGENCE
-   (implicit): max|f(q) - q| above tol (and 16 roundings of q) after max_steps, or a residual that does not halve within
-   1000 steps; grad->residual then tells where it stands. UNSUPPORTED: a parameter that the separation or the post has
-   not, EXP beyond the range of hfy_real. */
+   Errors as hfy_retrieve, and NONFINITE for NaN or infinity in dout, or for what leaves hfy_real on the way: a query
+   with an error adds nothing (but, where that shows several steps back, what these gave). Sums over queries beyond
+   hfy_real are infinite or NaN. CONVERGENCE (implicit): max|f(q) - q| above tol (and 16 roundings of q) after max_steps
+   or a residual that does not halve within 1000 steps; grad->residual then tells where it stands. UNSUPPORTED: a
+   parameter that the separation or the post has not, EXP beyond the range of hfy_real. */
 HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries, size_t n_queries, const hfy_real *dout,
                                     const hfy_grad *grad, hfy_work *work);
 
@@ -1319,7 +1322,7 @@ typedef enum hfy_energy_form {
 } hfy_energy_form;
 
 /* *constant for one of these forms, with net->beta and net->sep (not with those of single queries). Cost: N dim.
-   Errors, nothing written: as hfy_net_check; ARG (NULL, form), NOMEM;
+   Errors, nothing written: as hfy_net_check; ARG (NULL, form), NOMEM; NONFINITE (beyond double, or keys that are NaN);
    UNSUPPORTED where hfy_energy is; the separation's own where u does not exist. */
 HFY_API hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy_form form, double *constant, hfy_work *work);
 
@@ -1577,7 +1580,8 @@ HFY_API hfy_status hfy_layer_forward(const hfy_layer *layer, const hfy_real *par
                                      hfy_real *out, hfy_real *tape, const hfy_layer_report *report, hfy_work *work);
 
 /* Reverse mode: adds to grad the vector-Jacobian products of hfy_layer_forward at dout (the shape of out). layer,
-   params, in and tape as they were in that call. Rows without an answer add nothing.
+   params, in and tape as they were in that call. Rows without an answer add nothing. Sums beyond hfy_real are infinite
+   or NaN: hfy_optimiser_step refuses them.
    Errors, nothing written: ARG (as above; a tape of other shapes or options), NONFINITE (dout), NOMEM, UNSUPPORTED.
    With `implicit` also CONVERGENCE: a row whose gradient was not found adds nothing through its head. */
 HFY_API hfy_status hfy_layer_backward(const hfy_layer *layer, const hfy_real *params, const hfy_layer_input *in,
@@ -2375,7 +2379,8 @@ typedef struct hfy_kernel_spectrum {
 
 /* gram: P x P, or NULL. Arrays, each or NULL: alpha_values, operator_values, effective_values (r each), gram_values
    (P), largest first. The papers' alpha^(1/2) K alpha^(1/2) exists for square positive alpha only; |alpha| =
-   (alpha alpha^T)^(1/2) replaces it. UNSUPPORTED: alpha = 0. Cost: P^3 and min(P, N)^3 multiply-adds, a few times. */
+   (alpha alpha^T)^(1/2) replaces it. UNSUPPORTED: alpha = 0. NONFINITE: alpha; an eigenvalue beyond double. Cost: P^3
+   and min(P, N)^3 multiply-adds, a few times. */
 HFY_API hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const double *gram, hfy_kernel_spectrum *spectrum,
                                       double *alpha_values, double *operator_values, double *effective_values,
                                       double *gram_values, hfy_work *work);
@@ -14052,6 +14057,7 @@ HFY_COLD_ hfy_status hfy_post_row_conjugate_(const hfy_post *post, const hfy_rea
     }
     break;
   }
+  if (hfy_base_is_nan_(sum)) return HFY_ERR_NONFINITE;
   *psi_star = sum;
   return HFY_OK;
 }
@@ -17194,7 +17200,7 @@ HFY_COLD_ hfy_status hfy_net_constant_(const hfy_net_run_ *run, hfy_energy_form 
     status = hfy_post_row_conjugate_(&net->post, s->z, net->dim, &extra, &s->post);
   }
   *constant = value + extra;
-  return status;
+  return status || hfy_base_is_finite_(*constant) ? status : HFY_ERR_NONFINITE;
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy_form form, double *constant,
@@ -17298,14 +17304,35 @@ HFY_PRIVATE_ double *hfy_net_back_number_(const hfy_net_back_ *b, size_t l, size
 
 /* A query fails: it takes part in nothing. */
 HFY_COLD_ void hfy_net_back_fail_(hfy_net_back_ *b, size_t l, hfy_status status, const char *why, double off) {
-  const size_t dim = b->run.net.dim, n = hfy_net_row_(&b->run.net);
+  const size_t dim = b->run.net.dim, n = hfy_net_row_(&b->run.net), width = b->run.readout.width;
   b->one[l].status = status;
   b->one[l].why = why;
   b->one[l].off = off;
   memset(b->q + l * dim, 0, dim * sizeof *b->q);
   memset(b->beta_q + l * dim, 0, dim * sizeof *b->q);
   memset(b->z + l * dim, 0, dim * sizeof *b->z);
+  memset(b->df + l * dim, 0, dim * sizeof *b->df);
+  memset(b->dz + l * dim, 0, dim * sizeof *b->dz);
+  memset(b->v + l * width, 0, width * sizeof *b->v);
   memset(b->y + l * n, 0, n * sizeof *b->y);
+  memset(b->dy + l * n, 0, n * sizeof *b->dy);
+}
+
+/* Has a step back left the range of hfy_real? NaN spreads to dq from wherever it arises, but for dz and numbers. */
+HFY_PRIVATE_ void hfy_net_back_judge_(hfy_net_back_ *b, size_t l) {
+  const size_t dim = b->run.net.dim;
+  const double *dq = b->dq + l * dim;
+  double off = 0, sum = 0;
+  size_t d;
+  for (d = 0; d < HFY_NET_NUMBERS_; d++) sum += b->one[l].number[d];
+  if (!hfy_base_is_finite_(sum)) off = sum;
+  if (!b->reads && !hfy_post_finite_(b->dz + l * dim, dim)) off = HUGE_VAL;
+  if (b->bare && !hfy_post_finite_(b->pull + l * dim, dim)) off = HUGE_VAL;
+  if (b->grad->keys && !hfy_post_finite_(b->beta_q + l * dim, dim)) off = HUGE_VAL; /* what keys get is dy times it */
+  for (d = 0; !b->bare && d < dim; d++)
+    if (!(fabs(dq[d]) <= HFY_REAL_MAX_)) off = dq[d];
+  if (off > 0 || off < 0 || hfy_base_is_nan_(off))
+    hfy_net_back_fail_(b, l, HFY_ERR_NONFINITE, "its gradient should be within the range of hfy_real", off);
 }
 
 /* Can the step from q_l be made, and (implicit) is it a fixed point? */
@@ -17472,14 +17499,15 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
     for (d = 0; dots && hfy_net_back_number_(b, l, 0) && d < dim; d++) along += (double)pull[d] * (double)q[d];
     if (b->lean) along /= net->beta;
     for (i = 0; !dots && i < net->count; i++) {
-      const double g = (double)b->dy[l * n + i], score = g > 0 || g < 0 ? hfy_net_back_score_(b, l, i) : 0;
-      if (!(g > 0 || g < 0)) continue;
+      const double g = (double)b->dy[l * n + i], score = g >= 0 && g <= 0 ? 0 : hfy_net_back_score_(b, l, i);
+      if (g >= 0 && g <= 0) continue;
       along += g * score;
       hfy_net_sim_vjp_(net, net->keys + i * net->key_stride, run->inverse_norms ? run->inverse_norms[i] : 0, q,
                        b->inverse_q ? b->inverse_q[l] : 0, g * net->beta, score, dq);
     }
     if (adds) b->one[l].number[0] += along;
     if (adds && net->null_pattern) b->one[l].number[11] += (double)b->dy[l * n + n - 1];
+    if (adds && !b->one[l].status) hfy_net_back_judge_(b, l);
   }
 }
 
@@ -17502,6 +17530,7 @@ HFY_PRIVATE_ void hfy_net_back_step_(hfy_net_back_ *b, size_t from, size_t to, i
                                 hfy_net_back_number_(b, l, 8), hfy_net_back_number_(b, l, 9),
                                 hfy_net_back_number_(b, l, 10)};
     if (b->one[l].status) memset(dq, 0, dim * sizeof *dq);
+    if (b->one[l].status) continue; /* hfy_net_back_fail_ has made its rows 0 */
     for (d = 0; d < dim; d++) {
       b->df[at + d] = (hfy_real)(b->step * dq[d]);
       dq[d] *= 1 - b->step;
@@ -24589,12 +24618,13 @@ HFY_COLD_ double hfy_kernel_judge_margin_(hfy_kernel_fit_ *f, hfy_kernel_margins
   out->inseparable = 0;
   for (j = 0; j < f->N; j++) {
     const double c = f->trial[j], norm = c > 0 ? f->loss[j] / (2 * c * c) : HUGE_VAL;
-    const double dual = f->size[j] > 0 ? f->step[j] / sqrt(f->size[j]) : 0, gap = norm - 0.5 * dual * dual;
+    const double dual = f->size[j] > 0 ? f->step[j] / sqrt(f->size[j]) : 0, under = norm - 0.5 * dual * dual;
+    const double gap = under < HUGE_VAL ? under : HUGE_VAL; /* NaN, too: nothing is known */
     const double margin = f->loss[j] > 0 ? c / sqrt(f->loss[j]) : 0;
     out->norm += norm;
     out->gap += gap;
     out->inseparable += f->limit[j] <= least;
-    if (!(c > 0) || gap > worst * norm) worst = c > 0 ? gap / norm : HUGE_VAL;
+    if (!(gap < HUGE_VAL) || gap > worst * norm) worst = gap < HUGE_VAL ? gap / norm : HUGE_VAL;
     if (!(margin >= out->margin)) out->margin = margin;
     if (f->limit[j] < out->bound) out->bound = f->limit[j];
   }
@@ -24665,8 +24695,13 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_train_margin(const hfy_kernel *kernel, 
     hfy_kernel_make_gram_(&f.view);
     status = hfy_kernel_separate_(&f, training && training->tol > 0 ? training->tol : 1e-6, &out, w);
   }
-  if (!status || status == HFY_ERR_CONVERGENCE)
-    for (i = 0; i < f.P * f.N; i++) alpha[i] = f.trial[i % f.N] > 0 ? f.A[i] / f.trial[i % f.N] : f.A[i];
+  if (!status || status == HFY_ERR_CONVERGENCE) {
+    for (i = 0; i < f.P * f.N; i++) f.A[i] /= f.trial[i % f.N] > 0 ? f.trial[i % f.N] : 1;
+    if (hfy_base_is_finite_(hfy_linalg_largest_(f.A, f.P * f.N)))
+      memcpy(alpha, f.A, f.P * f.N * sizeof *alpha);
+    else
+      status = hfy_kernel_left_range_(out.iterations, w);
+  }
   if (result && (!status || status == HFY_ERR_CONVERGENCE || status == HFY_ERR_INFEASIBLE)) *result = out;
   return hfy_base_close_(w, &local, status);
 }
@@ -25646,6 +25681,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const
   const size_t P = s->v.k.count, N = s->v.k.target_dim, r = hfy_base_min_(P, N);
   const double *alpha = s->v.k.alpha, *u;
   const hfy_simd_ *simd = s->v.simd;
+  double ends[6];
   size_t i, j;
   if (!status) status = hfy_linalg_check_finite_(alpha, P * N, HFY_ERR_NONFINITE, "alpha", w);
   if (!status) status = hfy_kernel_check_gram_(&s->v, gram, w);
@@ -25684,6 +25720,14 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const
   memcpy(s->square, s->v.K, P * P * sizeof(double));
   if (!status) status = hfy_linalg_symmetric_run_(&s->by_pattern, s->square, s->values, NULL);
   if (status) return hfy_base_close_(w, &local, hfy_base_fail_(w, status, "an eigenproblem did not converge"));
+  ends[0] = s->operators[0];
+  ends[1] = s->logits[0];
+  ends[2] = s->effective[0];
+  ends[3] = s->values[0];
+  ends[4] = s->values[P - 1];
+  ends[5] = s->sigma[0];
+  if (!hfy_base_is_finite_(hfy_linalg_largest_(ends, 6)))
+    return hfy_base_close_(w, &local, hfy_base_fail_(w, HFY_ERR_NONFINITE, "an eigenvalue is beyond double"));
   spectrum->alpha_1 = s->sigma[0];
   spectrum->alpha_2 = r > 1 ? s->sigma[1] : 0;
   spectrum->alpha_rank = hfy_kernel_rank_(s->sigma, r, 1);

@@ -159,9 +159,85 @@ static void wild_theory(void) {
                                                out.d[0], &work), 1, 0);
   judge("hfy_theory_capacity_binary", hfy_theory_capacity_binary(above(), 1 + above(), out.d[0], out.d[1], &work), 1, 0);
   judge("hfy_theory_lambert", hfy_theory_lambert(-(int)pick(2), any(), out.d[0], &work), 1, 0);
+  out.d[0][0] = any();
+  if (out.d[0][0] <= DBL_MAX) out.d[0][0] = hfy_theory_lambert_exp(out.d[0][0]), CHECK(!some_nan(out.d[0], 1));
+  out = before;
   judge("hfy_theory_jacobian_softmax",
         hfy_theory_jacobian_softmax(z, 1, 1 + pick(MOST), above(), out.d[0], out.d[1], &work), 1, 0);
   judge("hfy_theory_metastable", hfy_theory_metastable(z, 1, 1 + pick(MOST), above(), out.n[0], &work), 0, 0);
+}
+
+static hfy_post a_post(void) {
+  hfy_post post;
+  memset(&post, 0, sizeof post);
+  post.kind = (hfy_post_kind)pick(HFY_POST_RECTIFIED_POWER + 1);
+  if (pick(3) == 0) post.beta = above();
+  if (pick(3) == 0) post.radius = above();
+  if (pick(3) == 0) post.eta = above();
+  if (pick(3) == 0) post.eps = above();
+  if (pick(2)) post.power = pick(2) ? 3 * hfy_rng_uniform(&rng) : above();
+  if (pick(2)) post.sigma = above();
+  if (pick(2)) post.theta = any();
+  if (pick(3) == 0) post.gain = y + 100;
+  if (pick(3) == 0) post.delta = y + 200;
+  post.matrix = y + 300, post.dof_minus = pick(2);
+  return post;
+}
+
+static void wild_net(void) {
+  hfy_net net = a_net();
+  const hfy_post post = a_post();
+  const size_t n = 1 + pick(MOST), dim = net.dim;
+  hfy_heads heads;
+  hfy_grad grad;
+  hfy_post_grad slope;
+  hfy_sep plus;
+  hfy_status status;
+  double residual = 0;
+  int part;
+  memset(&heads, 0, sizeof heads), memset(&grad, 0, sizeof grad), memset(&slope, 0, sizeof slope);
+  judge("hfy_post_apply", hfy_post_apply(&post, z, pick(2) ? x : NULL, 1, n, out.r[0], &work), 0, n);
+  slope.z = out.r[0];
+  part = (int)pick(6); /* one parameter at a time: what a kind has not is refused */
+  if (part == 1) slope.gain = out.r[1], slope.delta = out.r[2];
+  if (part == 2) slope.matrix = out.r[1];
+  if (part == 3) slope.beta = out.d[0], slope.eta = post.kind == HFY_POST_LAYERNORM ? out.d[0] : NULL;
+  if (part == 4) slope.radius = out.d[0], slope.eps = out.d[1];
+  if (part == 5) slope.power = out.d[0], slope.sigma = out.d[1], slope.theta = out.d[2];
+  status = hfy_post_vjp(&post, z, x, 1, n, &slope, &work); /* carries NaN and infinity through */
+  judge("hfy_post_vjp", status, 0, 0);
+  judge("hfy_post_value", hfy_post_value(&post, z, 1, n, out.d[0], &work), 1, 0);
+  judge("hfy_post_conjugate", hfy_post_conjugate(&post, z, 1, n, out.d[0], &work), 1, 0);
+  if (pick(3) == 0) net.post = post;
+  if (pick(4) == 0) net.self_coupling = y + 100;
+  if (pick(4) == 0) net.values = z + 100;
+  if (pick(4) == 0) net.sim = (hfy_sim)pick(HFY_SIM_COSINE + 1);
+  if (pick(4) == 0) net.null_pattern = 1, net.null_score = any();
+  if (pick(4) == 0) net.step = hfy_rng_uniform(&rng);
+  if (pick(4) == 0) net.max_steps = 1 + pick(3);
+  if (pick(8) == 0) net.leave_out = hfy_rng_uniform(&rng);
+  if (pick(8) == 0) plus = net.sep, net.sep.kind = HFY_SEP_SPARSEMAX, net.sep.plus = &plus;
+  judge("hfy_retrieve", hfy_retrieve(&net, z, 1, out.r[0], NULL, &work), 0, dim);
+  judge("hfy_energy", hfy_energy(&net, z, 1, out.d[0], &work), 1, 0);
+  judge("hfy_energy_gradient", hfy_energy_gradient(&net, z, 1, out.r[0], &work), 0, dim);
+  judge("hfy_energy_constant", hfy_energy_constant(&net, (hfy_energy_form)pick(3), out.d[0], &work), 1, 0);
+  grad.queries = out.r[0], grad.keys = out.r[1];
+  if (net.bias) grad.bias = out.r[2];
+  if (pick(2)) grad.beta = out.d[0];
+  if (net.null_pattern && pick(2)) grad.null_score = out.d[1];
+  judge("hfy_energy_vjp", hfy_energy_vjp(&net, z, 1, a, &grad, &work), 1, dim);
+  grad.implicit = !pick(4), grad.residual = grad.implicit ? &residual : NULL;
+  if (net.self_coupling) grad.self_coupling = out.r[2] + 100;
+  status = hfy_retrieve_vjp(&net, z, 1, y + 400, &grad, &work);
+  CHECK(!some_nan(&residual, 1));
+  if (status && net.max_steps > 1) out = before; /* what later steps had given */
+  CHECK(!some_real_nan(out.r[0], dim));
+  judge("hfy_retrieve_vjp", status, 1, mood ? 0 : dim); /* sums of keys may leave hfy_real */
+  net.values = NULL, heads.count = 1 + pick(3);
+  if (pick(2)) net.readout = z + 200, net.readout_dim = dim;
+  status = hfy_retrieve_heads(&net, &heads, z, 1, out.r[0], &work);
+  if (status && heads.count > 1) out = before; /* other heads have answers */
+  judge("hfy_retrieve_heads", status, 0, heads.count * dim);
 }
 
 static void wild_recall(void) {
@@ -219,8 +295,16 @@ static void wild_binary(void) {
 }
 
 static void wild_kernel(void) {
-  static uint64_t packed[MOST * 2];
+  static uint64_t packed[MOST * 2], tails[MOST], cues[4];
+  static double table[2 * MOST + 1];
+  static float floats[ROOM];
+  const size_t flips[2] = {0, pick(4)};
+  size_t i, bits, steps[4], period[4];
   hfy_kernel k;
+  hfy_kernel_curvature curvature;
+  hfy_kernel_margins margins;
+  hfy_kernel_report report;
+  hfy_kernel_census census;
   hfy_kernel_training t;
   hfy_kernel_result result;
   hfy_kernel_geometry geometry;
@@ -240,7 +324,13 @@ static void wild_kernel(void) {
   if (pick(2)) k.degree = 1 + (double)pick(64);
   if (pick(3) == 0) k.offset = above();
   k.no_self = !pick(4);
-  if (!pick(4)) k.targets = packed;
+  if (!pick(4)) k.targets = packed, k.target_dim = pick(3) ? 0 : 1 + pick(k.dim);
+  if (k.targets)
+    for (i = 0; i < k.count && k.target_dim; i++) tails[i] = packed[i] & (((uint64_t)1 << k.target_dim) - 1);
+  if (k.target_dim) k.targets = tails;
+  bits = k.target_dim ? k.target_dim : k.dim;
+  if (!pick(4)) k.kind = HFY_KERNEL_TABLE, k.table = table;
+  for (i = 0; i <= k.dim; i++) table[i] = pick(20) ? exp(-0.3 * (double)i) : any();
   t.trainer = (hfy_kernel_trainer)pick(5), t.max_iterations = pick(40);
   if (pick(2)) t.lambda = above();
   if (pick(3) == 0) t.eta = above();
@@ -250,19 +340,46 @@ static void wild_kernel(void) {
   memset(&result, 0, sizeof result);
   status = hfy_kernel_train(&k, &t, out.d[0], &result, &work);
   if (status == HFY_ERR_CONVERGENCE && t.trainer == HFY_KERNEL_EXACT) { /* written all the same */
-    CHECK(!some_nan(out.d[0], k.dim * k.count) && !some_nan(&result.residual, 5));
+    CHECK(!some_nan(out.d[0], bits * k.count) && !some_nan(&result.residual, 5));
     out = before;
   }
-  judge("hfy_kernel_train", status, k.dim * k.count, 0);
+  judge("hfy_kernel_train", status, bits * k.count, 0);
   if (!status && !CHECK(!some_nan(&result.residual, 5)))
     printf("      (train %d, trial %d mood %d: %g %g %g %g %g)\n", (int)t.trainer, (int)trial, mood, result.residual,
            result.loss, result.gap, result.gram_largest, result.stability);
+  memset(&margins, 0, sizeof margins);
+  t.trainer = HFY_KERNEL_EXACT, t.unpenalised = 0, t.lambda = t.eta = 0;
+  status = hfy_kernel_train_margin(&k, &t, out.d[0], &margins, &work);
+  if (status == HFY_ERR_CONVERGENCE) {
+    CHECK(!some_nan(out.d[0], bits * k.count));
+    out = before;
+  }
+  judge("hfy_kernel_train_margin", status, bits * k.count, 0);
+  CHECK(!some_nan(&margins.norm, 4));
   status = hfy_kernel_quantize(a, 1 + pick(ROOM), bytes, &scale, &work);
   CHECK(status || !some_nan(&scale, 1));
   k.alpha = a;
-  judge("hfy_kernel_bound", hfy_kernel_bound(&k, out.d[0], &work), k.dim, 0);
+  judge("hfy_kernel_bound", hfy_kernel_bound(&k, out.d[0], &work), bits, 0);
+  CHECK(hfy_kernel_random(4, k.dim, &rng, cues, &work) == HFY_OK);
+  memset(&report, 0, sizeof report), memset(&census, 0, sizeof census);
+  report.steps = steps, report.period = period;
+  if (pick(3) == 0) k.alpha_bytes = bytes, k.alpha = NULL; /* alpha below is asked for again */
+  if (pick(3) == 0) k.alpha_float = floats, k.alpha = NULL;
+  for (i = 0; i < ROOM; i++) floats[i] = fabs(a[i]) <= (double)FLT_MAX ? (float)a[i] : (float)HUGE_VAL;
+  for (i = 0; i < ROOM; i++) bytes[i] = (signed char)(pick(255) - 127);
+  if (pick(3) == 0) k.nearest = 1 + pick(MOST);
+  if (pick(3) == 0) k.order = (hfy_binary_order)pick(3);
+  if (pick(3) == 0) k.bound = b;
+  k.max_steps = pick(5);
+  judge("hfy_kernel_recall", hfy_kernel_recall(&k, cues, 4, (uint64_t *)(void *)out.n[0], &report, &work), 0, 0);
+  judge("hfy_kernel_basins", hfy_kernel_basins(&k, 1 + pick(k.count), flips, 2, &rng, out.d[0], out.d[1], &work), 2, 0);
+  STRUCT("hfy_kernel_explore", hfy_kernel_explore(&k, 4, &rng, &census, &work), census);
+  k.alpha = a, k.alpha_bytes = NULL, k.alpha_float = NULL, k.nearest = 0, k.order = (hfy_binary_order)0, k.bound = NULL;
+  judge("hfy_kernel_hessian", hfy_kernel_hessian(&k, b, out.d[0], &work), k.dim * k.dim, 0);
+  STRUCT("hfy_kernel_curvatures",
+         hfy_kernel_curvatures(&k, pick(k.dim), b, NULL, above(), &curvature, out.d[0], out.d[1], &work), curvature);
   judge("hfy_kernel_net", hfy_kernel_net(&k, out.r[0], out.r[1], &net, &work), 0, k.dim);
-  judge("hfy_kernel_potentials", hfy_kernel_potentials(&k, packed, 1, out.d[0], out.d[1], &work), k.dim, 0);
+  judge("hfy_kernel_potentials", hfy_kernel_potentials(&k, packed, 1, out.d[0], NULL, &work), bits, 0);
   judge("hfy_kernel_stored", hfy_kernel_stored(&k, out.d[0], out.d[1], &work), 1, 0);
   memset(&geometry, 0, sizeof geometry);
   judge("hfy_kernel_forces", hfy_kernel_forces(&k, b, 1, out.d[0], out.d[1], NULL, &work), k.dim, 0);
@@ -291,9 +408,19 @@ static void wild_rate(void) {
   hfy_rate_search search;
   hfy_rate_grid grid;
   hfy_rate_basin_options basin;
+  hfy_rate_mask mask;
+  hfy_rate_rows rows;
+  hfy_rate_points points;
+  hfy_rate_course course;
+  hfy_rate_rates rates;
+  hfy_rate_lead lead;
   hfy_net net;
-  hfy_status status, ended[3];
+  hfy_rng generators[2];
+  hfy_status status, ended[3], row_status[MOST];
+  signed char signs[MOST * MOST];
+  static const size_t one_unit[1] = {0};
   size_t i;
+  memset(&rows, 0, sizeof rows), memset(&lead, 0, sizeof lead);
   memset(&o, 0, sizeof o), memset(&outcome, 0, sizeof outcome), memset(&search, 0, sizeof search);
   unit.power = pick(2) ? 1 : pick(2) ? 3 * hfy_rng_uniform(&rng) : above();
   unit.sigma = pick(2) ? 0 : above(), unit.theta = pick(2) ? 0 : any();
@@ -328,6 +455,37 @@ static void wild_rate(void) {
     if (out.d[0][i] > DBL_MAX && unit.power < 1 && !(unit.sigma > 1e-290)) out.d[0][i] = 0;
   judge("hfy_rate_stability", status, p, 0); /* infinite: tight units */
   search.grid = 3, search.steps = 1 + pick(3);
+  judge("hfy_rate_tight", hfy_rate_tight(&unit, a, b, p, n, out.n[0], &work), 0, 0);
+  for (i = 0; i < n * n; i++) signs[i] = (signed char)(pick(4) ? 0 : (int)pick(4) - 1);
+  mask.column = pick(2) ? signs : NULL, mask.weight = pick(2) ? signs : NULL;
+  for (i = 0; i < n && mask.column; i++) signs[i] = (signed char)(signs[i] == 2 ? 0 : signs[i]);
+  rows.status = row_status, rows.multipliers = out.d[1];
+  status = hfy_rate_weights_masked(&unit, b, p, n, pick(2) ? 0 : above(), &mask, out.d[0], &rows, &work);
+  CHECK(!some_nan(out.d[0], n * n) && (status || !some_nan(out.d[1], n * p)));
+  out = before;
+  memset(&points, 0, sizeof points), memset(&course, 0, sizeof course);
+  points.abscissa = out.d[1], points.status = row_status;
+  status = hfy_rate_fixed_points(&unit, a, n, b, 1 + pick(2), out.d[0], &points, &work);
+  if (status == HFY_ERR_CONVERGENCE) out = before; /* x as where the search ended */
+  judge("hfy_rate_fixed_points", status, n, 0);
+  course.dt = pick(2) ? 0 : above(), course.steps = pick(30), course.voltage = (int)pick(2);
+  course.noise = pick(2) ? 0 : above(), course.delay = pick(4), course.every = pick(4), course.record = out.d[2];
+  if (course.every) course.units = one_unit, course.n_units = 1;
+  generators[0] = generators[1] = rng;
+  status = hfy_rate_run(&unit, a, n, b, 1 + pick(2), &course, generators, out.d[0], NULL, &work);
+  if (status == HFY_ERR_NONFINITE && memcmp(&out, &before, sizeof out)) { /* diverged: the last finite state */
+    CHECK(!some_nan(out.d[0], n) && !some_nan(out.d[2], n));
+    out = before;
+  }
+  judge("hfy_rate_run", status, n, 0);
+  rates.cv = above(), rates.units = pick(2) ? 0 : 2 + pick(1000), rates.r = pick(2) ? b : NULL, rates.n = p;
+  rates.weight = pick(2) ? NULL : b + 9;
+  if (pick(20) == 0)
+    STRUCT("hfy_rate_leading", hfy_rate_leading(&unit, &rates, hfy_rng_uniform(&rng), (int)pick(2), &lead, &work), lead);
+  if (pick(60) == 0)
+    judge("hfy_rate_critical_load", hfy_rate_critical_load(&unit, &rates, (int)pick(2), out.d[0], &work), 1, 0);
+  STRUCT("hfy_rate_solve_replica_of",
+         hfy_rate_solve_replica_of(&unit, b, rates.weight, p, hfy_rng_uniform(&rng), above(), &replica, &work), replica);
   status = hfy_rate_threshold(&unit, b, p, n, &search, out.d[0], out.d[1], &work);
   if (status == HFY_ERR_CONVERGENCE) status = HFY_OK, work.message[0] = 0; /* the best so far, written all the same */
   judge("hfy_rate_threshold", status, 1, 0);
@@ -390,6 +548,7 @@ static void run(room *one) {
 
 TEST(linalg) { run(wild_linalg); }
 TEST(theory) { run(wild_theory); }
+TEST(net) { run(wild_net); }
 TEST(recall) { run(wild_recall); }
 TEST(binary) { run(wild_binary); }
 TEST(kernel) { run(wild_kernel); }
@@ -400,13 +559,15 @@ TEST(not_all_was_refused) { CHECK(*check_filter || answers > 5000 / FEWER); }
 #define REFUSED(call, words) CHECK_FAILS(call, HFY_ERR_ARG, &work, words)
 TEST(missing_kernel) {
   uint64_t bits[4] = {5, 2, 5, 1};
-  double alpha[12] = {1, -1, 1, 1, 1, -1, 1, 2, 3, 0, 0, 1}, d[64], state[64] = {0}, nan = HUGE_VAL - HUGE_VAL;
+  double alpha[12] = {1, -1, 1, 1, 1, -1, 1, 2, 3, 0, 0, 1}, tiny[12] = {1e-300, 0}, d[64], state[64] = {0};
+  const double nan = HUGE_VAL - HUGE_VAL;
   const size_t flips = 1;
   signed char bytes[12];
   hfy_kernel k;
   hfy_kernel_training t;
   hfy_kernel_census census;
   hfy_kernel_fisher fisher;
+  hfy_kernel_margins margins;
   hfy_kernel_spectrum spectrum;
   hfy_kernel_path path;
   hfy_net net;
@@ -461,7 +622,13 @@ TEST(missing_kernel) {
   REFUSED(hfy_kernel_train(&k, &t, d, NULL, &work), "state was not left by this training");
   t.trainer = HFY_KERNEL_RIDGE;
   REFUSED(hfy_kernel_train(&k, &t, d, NULL, &work), "state and resume are for");
-  k.kind = HFY_KERNEL_POLYNOMIAL, k.degree = 2.5;
+  k.kind = HFY_KERNEL_LINEAR, k.gamma = 5e307, k.alpha = tiny;
+  CHECK_FAILS(hfy_kernel_spectra(&k, NULL, &spectrum, NULL, NULL, NULL, NULL, &work), HFY_ERR_NONFINITE, &work,
+              "an eigenvalue is beyond double");
+  k.kind = HFY_KERNEL_POLYNOMIAL, k.gamma = 1e-320, k.offset = 1e-6, k.degree = 48, k.alpha = alpha;
+  CHECK_FAILS(hfy_kernel_train_margin(&k, NULL, d, &margins, &work), HFY_ERR_INFEASIBLE, &work, "no margin above");
+  CHECK(margins.gap >= HUGE_VAL); /* nothing is known, and not NaN */
+  k.gamma = k.offset = 0, k.degree = 2.5;
   REFUSED(hfy_kernel_gram(&k, d, &work), "degree is 2.5");
   k.degree = 64, k.gamma = 1e300;
   REFUSED(hfy_kernel_gram(&k, d, &work), "leaves the range");
@@ -613,6 +780,7 @@ int main(int argc, char **argv) {
   RUN(missing_theory);
   RUN(linalg);
   RUN(theory);
+  RUN(net);
   RUN(recall);
   RUN(binary);
   RUN(kernel);

@@ -1,4 +1,4 @@
-/* theory, recall, binary, kernel, rate and linalg: the calls of test_wild.c, their choices from the input. */
+/* linalg, theory, net, recall, binary, kernel and rate: the calls of test_wild.c, their choices from the input. */
 #define HFY_ISAS HFY_ISAS_SSE2 /* to compile in half the time; kernels are what retrieve and index are about */
 #include "fuzz.h"
 
@@ -8,7 +8,7 @@ static CHECK_UNUSED int test_main(int argc, char **argv);
 #undef main
 
 static void fuzz(void) {
-  static room *const rooms[] = {wild_linalg, wild_theory, wild_recall, wild_binary, wild_kernel, wild_rate};
+  static room *const rooms[] = {wild_linalg, wild_theory, wild_net, wild_recall, wild_binary, wild_kernel, wild_rate};
   static double *const doubles[] = {a, b, c};
   static hfy_real *const rows[] = {x, y, z};
   room *const one = rooms[fuzz_below(COUNT(rooms))];
