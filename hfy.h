@@ -17304,7 +17304,7 @@ HFY_PRIVATE_ double *hfy_net_back_number_(const hfy_net_back_ *b, size_t l, size
 
 /* A query fails: it takes part in nothing. */
 HFY_COLD_ void hfy_net_back_fail_(hfy_net_back_ *b, size_t l, hfy_status status, const char *why, double off) {
-  const size_t dim = b->run.net.dim, n = hfy_net_row_(&b->run.net), width = b->run.readout.width;
+  const size_t dim = b->run.net.dim, n = hfy_net_row_(&b->run.net);
   b->one[l].status = status;
   b->one[l].why = why;
   b->one[l].off = off;
@@ -17313,7 +17313,6 @@ HFY_COLD_ void hfy_net_back_fail_(hfy_net_back_ *b, size_t l, hfy_status status,
   memset(b->z + l * dim, 0, dim * sizeof *b->z);
   memset(b->df + l * dim, 0, dim * sizeof *b->df);
   memset(b->dz + l * dim, 0, dim * sizeof *b->dz);
-  memset(b->v + l * width, 0, width * sizeof *b->v);
   memset(b->y + l * n, 0, n * sizeof *b->y);
   memset(b->dy + l * n, 0, n * sizeof *b->dy);
 }
@@ -17492,7 +17491,7 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
     hfy_sep_chain_vjp_(&net->sep, &row, &sep, &s->sep);
   }
   if (dots && !b->lean) hfy_net_project_all_(run, b->dy + from * n, to - from, &keys, s, b->pull + from * dim);
-  for (l = from; (!b->bare || b->asked[0] || b->each[0] || net->null_pattern) && l < to; l++) {
+  for (l = from; (!b->lean || b->asked[0] || b->each[0] || net->null_pattern) && l < to; l++) {
     double *dq = b->dq + l * dim, along = 0;
     const hfy_real *q = b->q + l * dim, *pull = b->pull + l * dim;
     for (d = 0; dots && !b->bare && d < dim; d++) dq[d] += net->beta * (double)pull[d];

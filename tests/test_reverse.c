@@ -458,7 +458,8 @@ TEST(implicit_refuses_what_does_not_stand_still) {
 /* A query whose state or gradient leaves hfy_real adds nothing: the sums are those of the others. */
 TEST(beyond_the_range) {
   const hfy_real keys[6] = {1, 2, -1, 1, 0.5f, -2}, queries[4] = {1, -1, 0.5f, 2};
-  hfy_real dout[4] = {0, 0, 1, 2}, matrix[4] = {1, 0, 0, 1}, got[10], want[10];
+  const hfy_real small[6] = {1e-20f, 2e-20f, -1e-20f, 1e-20f, 0, -2e-20f};
+  hfy_real dout[4] = {0, 0, 1, 2}, matrix[4] = {1, 0, 0, 1}, got[14], want[14];
   const char *words;
   hfy_net net;
   hfy_grad grad;
@@ -467,32 +468,37 @@ TEST(beyond_the_range) {
   size_t way, i;
   memset(&work, 0, sizeof work), memset(&net, 0, sizeof net), memset(&grad, 0, sizeof grad);
   net.dim = 2, net.count = 3, net.keys = keys, net.beta = 1;
-  for (way = 0; way < 5; way++) {
+  for (way = 0; way < 7; way++) {
+    const int huge = way > 1 && way < 6;
     hfy_real start[4];
     memcpy(start, queries, sizeof start);
     net.post.kind = HFY_POST_LINEAR, net.post.matrix = matrix, net.self_coupling = way == 1 ? keys : NULL;
     net.sim = way == 3 ? HFY_SIM_EUCLIDEAN : HFY_SIM_DOT, net.null_pattern = way == 4, net.null_score = 0.5;
     words = way > 1 ? "its gradient should be within the range of hfy_real" : "query 0";
-    dout[0] = dout[1] = (hfy_real)(way > 1 ? REAL_MAX / 2 : 1);
+    if (way == 5) net.sep.kind = HFY_SEP_ARGMAX, matrix[1] = 4; /* dz alone is beyond */
+    if (way == 6) net.sep.kind = HFY_SEP_SOFTMAX, net.beta = REAL_MAX / 3, net.keys = small; /* beta q alone */
+    dout[0] = dout[1] = (hfy_real)(huge ? REAL_MAX / 2 : 1);
     for (i = 0; way < 2 && i < 4; i++) start[i] = i < 2 ? (hfy_real)HUGE_VAL : queries[i]; /* no answer at all */
-    for (i = 0; i < 10; i++) got[i] = want[i] = 1;
+    if (way == 6) start[0] = 4;
+    for (i = 0; i < 14; i++) got[i] = want[i] = 1;
     beta[0] = beta[1] = scores[0] = scores[1] = 1;
     grad.queries = want + 2, grad.keys = want + 4, grad.self_coupling = net.self_coupling ? want : NULL;
-    grad.beta = beta, grad.null_score = net.null_pattern ? scores : NULL;
+    grad.beta = beta, grad.null_score = net.null_pattern ? scores : NULL, grad.post.matrix = want + 10;
     CHECK(hfy_retrieve_vjp(&net, queries + 2, 1, dout + 2, &grad, &work) == HFY_OK);
     grad.queries = got, grad.keys = got + 4, grad.self_coupling = net.self_coupling ? want : NULL;
     if (grad.self_coupling) want[0] = want[1] = 1;
-    grad.beta = beta + 1, grad.null_score = net.null_pattern ? scores + 1 : NULL;
+    grad.beta = beta + 1, grad.null_score = net.null_pattern ? scores + 1 : NULL, grad.post.matrix = got + 10;
     CHECK_FAILS(hfy_retrieve_vjp(&net, start, 2, dout, &grad, &work), HFY_ERR_NONFINITE, &work, words);
-    CHECK(same_bits(got + 2, want + 2, 8 * sizeof *got) && (double)got[0] >= 1 && (double)got[0] <= 1);
+    CHECK(same_bits(got + 2, want + 2, 12 * sizeof *got) && (double)got[0] >= 1 && (double)got[0] <= 1);
     CHECK(same_bits(beta, beta + 1, sizeof *beta) && same_bits(scores, scores + 1, sizeof *scores));
     CHECK(!grad.self_coupling || ((double)want[0] > -10 && (double)want[0] < 10));
   }
   /* a state that its post sends beyond: what the post's matrix makes of 0 is NaN */
-  matrix[1] = (hfy_real)HUGE_VAL, net.null_pattern = 0, net.self_coupling = keys;
+  matrix[1] = (hfy_real)HUGE_VAL, net.null_pattern = 0, net.self_coupling = keys, net.beta = 1, net.keys = keys;
   for (i = 0; i < 10; i++) got[i] = 1;
   dout[0] = dout[1] = 1;
   grad.queries = got, grad.keys = got + 4, grad.self_coupling = got + 2, grad.beta = NULL, grad.null_score = NULL;
+  grad.post.matrix = NULL;
   CHECK_FAILS(hfy_retrieve_vjp(&net, queries, 1, dout, &grad, &work), HFY_ERR_NONFINITE, &work, "query 0");
   for (i = 0; i < 10; i++) CHECK((double)got[i] >= 1 && (double)got[i] <= 1);
   hfy_work_free(&work);
