@@ -9965,7 +9965,8 @@ HFY_PRIVATE_ void hfy_index_serve_(const hfy_index_seek_ *seek, hfy_index_one_ *
   if (n && seek->int8->rough) {
     seek->int8->rough(v->rows, dim, row, n, &one->wide, dots);
     for (i = 0; i < n; i++) {
-      const double up = (dots[i] - HFY_SIMD_ROUGH_ * (double)v->sum[row[i]]) * (double)v->scale[row[i]] * b->scale +
+      const double dot = dots[i] - (double)HFY_SIMD_ROUGH_ * (double)v->sum[row[i]];
+      const double up = dot * (double)v->scale[row[i]] * b->scale +
                         ((double)v->error[row[i]] * b->near + ((double)v->spread[row[i]] * b->rest + b->shift));
       row[left] = row[i];
       left += !(up < one->bound.least);

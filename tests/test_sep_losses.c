@@ -850,7 +850,7 @@ TEST(plus_loss_has_the_gradient_prediction_minus_target) {
 
 /* F = max(x, 0)^3 by hand, and x^2, the slope of x^3/3, which is not convex: there is no Omega. */
 TEST(rectified_and_even_by_hand) {
-  static const hfy_real t[] = {2, -3, (hfy_real)0.5, (hfy_real)-HUGE_VAL};
+  const hfy_real t[] = {2, -3, (hfy_real)0.5, (hfy_real)-HUGE_VAL};
   static const hfy_real target[] = {1, 0, 0, 0}, bad[] = {1, -1, 0, 0};
   static const hfy_real v[] = {1, 10, 100, 1000};
   hfy_sep sep = sep_of(HFY_SEP_RECTIFIED), more = sep_of(HFY_SEP_EVEN);
