@@ -630,7 +630,7 @@ TEST(a_state_beyond_the_largest) {
 
 /* What query `who` gets alone, and with a report. 0: all the same, status and bits. */
 static size_t differs(hfy_net net, const hfy_real *q, const hfy_real *out, size_t who, int status) {
-  hfy_real alone[2 * 40], *told = alone + 40;
+  hfy_real alone[2 * 40], *beside = alone + 40;
   size_t wrong, width = net.readout_dim, steps, i;
   hfy_report report;
   memset(&report, 0, sizeof report);
@@ -638,9 +638,9 @@ static size_t differs(hfy_net net, const hfy_real *q, const hfy_real *out, size_
   if (net.visible) net.visible += who;
   for (i = 0; i < 80; i++) alone[i] = 7;
   wrong = hfy_retrieve(&net, q + who * net.dim, 1, alone, NULL, NULL) != (hfy_status)status;
-  wrong += hfy_retrieve(&net, q + who * net.dim, 1, told, &report, NULL) != (hfy_status)status ||
+  wrong += hfy_retrieve(&net, q + who * net.dim, 1, beside, &report, NULL) != (hfy_status)status ||
            steps != (size_t)(status ? 9 : 1);
-  return wrong + (memcmp(alone, out + who * width, width * sizeof *out) || memcmp(alone, told, 40 * sizeof *out));
+  return wrong + (memcmp(alone, out + who * width, width * sizeof *out) || memcmp(alone, beside, 40 * sizeof *out));
 }
 
 TEST(answers_of_a_readout) {

@@ -559,12 +559,12 @@ TEST(softmax_of_four_rows) {
   size_t t, k, c, r, i, n[4], wrong;
   for (k = 0; k < sizeof shifts / sizeof shifts[0]; k++)
     for (c = 0; c < 60; c++) {
-      for (i = 0; i < 4 * stride; i++) x[i] = (hfy_real)(normal() + shifts[k] * (c % 3 || i < stride));
+      for (i = 0; i < 4 * stride; i++) x[i] = (hfy_real)((double)normal() + shifts[k] * (c % 3 || i < stride));
       for (r = 0; r < 4; r++) {
         n[r] = c % 7 == r ? 0 : c < 30 ? 4 * c + r + 1 : 1 + (size_t)fabs(60 * normal()) % most;
         if (c % 5 == 1 && n[r]) x[r * stride + n[r] / 3] = (hfy_real)-HUGE_VAL;
         max[r] = n[r] ? hfy_simd_max_scalar_(x + r * stride, n[r], NULL) : 0;
-        if (n[r] && !(max[r] > -HUGE_VAL)) n[r] = 0, max[r] = 0;
+        if (n[r] && !((double)max[r] > -HUGE_VAL)) n[r] = 0, max[r] = 0;
       }
       EACH_TABLE(simd, t) {
         double sums[4] = {0};
