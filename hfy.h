@@ -1583,7 +1583,8 @@ HFY_API hfy_status hfy_layer_forward(const hfy_layer *layer, const hfy_real *par
    params, in and tape as they were in that call. Rows without an answer add nothing. Sums beyond hfy_real are infinite
    or NaN: hfy_optimiser_step refuses them.
    Errors, nothing written: ARG (as above; a tape of other shapes or options), NONFINITE (dout), NOMEM, UNSUPPORTED.
-   With `implicit` also CONVERGENCE: a row whose gradient was not found adds nothing through its head. */
+   A row whose gradient leaves hfy_real (NONFINITE) or, with `implicit`, was not found (CONVERGENCE) adds nothing
+   through its head; all else is written. */
 HFY_API hfy_status hfy_layer_backward(const hfy_layer *layer, const hfy_real *params, const hfy_layer_input *in,
                                       const hfy_real *tape, const hfy_real *dout, const hfy_layer_grad *grad,
                                       hfy_work *work);
@@ -17439,7 +17440,7 @@ HFY_PRIVATE_ void hfy_net_back_slopes_(hfy_net_back_ *b, size_t from, size_t to,
   const hfy_net_run_ *run = &b->run;
   const hfy_net *net = &run->net;
   const hfy_simd_product_ *how = &run->simd->product;
-  const size_t dim = net->dim, n = net->count, width = b->reads ? run->readout.width : dim;
+  const size_t dim = net->dim, n = net->count;
   const hfy_net_rows_ keys = {net->keys, net->key_stride, dim};
   const hfy_simd_block_ pull = {b->dy + from * n, keys.at, b->pull + from * dim, to - from, dim, n, n, 1, n * how->rows,
                                 keys.stride, how->columns, dim, 1, 0, NULL, 0};
@@ -17450,10 +17451,7 @@ HFY_PRIVATE_ void hfy_net_back_slopes_(hfy_net_back_ *b, size_t from, size_t to,
     if (b->grad->queries) hfy_net_ahead_(b->grad->queries, b->one[l].who * run->query_row, dim);
     hfy_net_mask_row_(run, b->one[l].who, theta);
     if (b->reads) hfy_net_drop_row_(run->drop, b->one[l].who, NULL, n, dp);
-    if (run->simd->slope(theta, dp, n)) continue;
-    hfy_net_back_fail_(b, l, HFY_ERR_NONFINITE, NULL, 0);
-    memset(dp, 0, n * sizeof *dp);
-    memset((b->reads ? b->v : b->dz) + l * width, 0, width * sizeof *b->v);
+    if (!run->simd->slope(theta, dp, n)) hfy_net_back_fail_(b, l, HFY_ERR_NONFINITE, NULL, 0);
   }
   if (!lists) how->block(&pull);
   if (lists || !hfy_post_finite_(b->pull + from * dim, (to - from) * dim)) /* slopes of 0 before infinite keys */
@@ -17517,11 +17515,7 @@ HFY_PRIVATE_ void hfy_net_back_step_(hfy_net_back_ *b, size_t from, size_t to, i
   const hfy_net *net = &b->run.net;
   const size_t dim = net->dim;
   size_t l, d;
-  if (b->bare && !b->lean) {
-    b->run.simd->scale_once(b->dz + from * dim, (to - from) * dim, net->beta);
-    for (l = from; l < to; l++)
-      if (b->one[l].status) memset(b->dz + l * dim, 0, dim * sizeof *b->dz);
-  }
+  if (b->bare && !b->lean) b->run.simd->scale_once(b->dz + from * dim, (to - from) * dim, net->beta);
   for (l = from; !b->bare && l < to; l++) {
     const size_t at = l * dim;
     double *dq = b->dq + at;

@@ -1,6 +1,6 @@
-/* test_wild.c: theory, recall, binary, kernel, rate and linalg on whatever numbers there are: HFY_OK never comes with NaN
-   (but where the manual says so), an error leaves the outputs alone, and every call ends. WILD_SEED and WILD_TRIALS in
-   the environment give other draws and more of them. */
+/* test_wild.c: linalg, theory, net, recall, binary, kernel and rate on whatever numbers there are: HFY_OK never comes
+   with NaN (but where the manual says so), an error leaves the outputs alone, and every call ends. WILD_SEED and
+   WILD_TRIALS in the environment give other draws and more of them. */
 #ifndef TEST_LINKED /* the Makefile links all that need the public interface only with one implementation */
 #define HFY_IMPLEMENTATION
 #endif
