@@ -5700,7 +5700,11 @@ HFY_INLINE_ int HFY_V_(row_of)(HFY_S_ max, double a, double least, HFY_V_(row) *
   const HFY_S_ by = (HFY_S_)a, most = by * max;
   row->max = HFY_V_(set)(max);
   row->least = HFY_V_(set)((HFY_S_)least);
-  if (sizeof max < 8) row->least = HFY_V_(add)(row->max, row->least); /* double compares differences */
+  if (sizeof max < 8) { /* double compares differences; this sum is rounded up: below it exponents wrap */
+    const HFY_VV_ sum = HFY_V_(max)(HFY_V_(add)(row->max, row->least), HFY_V_(set)((HFY_S_)-FLT_MAX));
+    const HFY_VV_ next = HFY_V_(fma)(HFY_V_(abs)(sum), HFY_V_(set)((HFY_S_)7.4505806e-8), sum); /* 5/8 to 5/4 ulp */
+    row->least = HFY_V_(select)(HFY_V_(lt)(HFY_V_(sub)(sum, row->max), row->least), next, sum);
+  }
   row->late = HFY_V_(set)(by);
   row->less = HFY_V_(set)(-most);
   row->lost = HFY_V_(fnma)(row->late, row->max, HFY_V_(set)(most));
@@ -14668,7 +14672,7 @@ HFY_COLD_ void hfy_net_put_off_(hfy_net_run_ *run) {
   hfy_net *net = &run->net;
   const hfy_sep_method_ method = hfy_sep_method_of_(&net->sep);
   const int sums = method == HFY_SEP_BY_SOFTMAX_ || method == HFY_SEP_BY_EXP_;
-  const double unit = net->sep.rho / net->beta, null = net->null_score / net->beta;
+  const double unit = (sums ? 1 : net->sep.rho) / net->beta, null = net->null_score / net->beta;
   if (!HFY_SIMD_LATE_ || net->sep.plus || !(unit > 1e-36 && unit < 1e36)) return;
   if (fabs(null) > 0 && !(fabs(null) > 1e-36 && fabs(null) < 1e36)) return;
   if (sums ? net->sim != HFY_SIM_DOT : !(hfy_sep_link_margin_(&net->sep) < DBL_MAX)) return;

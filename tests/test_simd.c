@@ -550,6 +550,45 @@ TEST(softmax_of_late_scores) {
     }
 }
 
+/* Scores whose ulp is large beside the width of e, or that leave hfy_real less that width: never an exponent that wraps,
+   never a number of -infinity. Factor 0: softmax. */
+TEST(softmax_of_the_largest_scores) {
+  static const double factors[] = {0, 0.87, 0.93, 1.7, 1e-3, 1e-20, 1.01e-36, 1e20};
+  const hfy_simd_ *simd;
+  enum { n = 40 };
+  hfy_real x[n], y[n];
+  size_t t, f, sign, i;
+  int power;
+  for (f = 0; f < sizeof factors / sizeof factors[0]; f++)
+    for (power = 0; power < 40; power++)
+      for (sign = 0; sign < 4; sign++) {
+        const double a = f ? factors[f] : 1, low = TINY / a, top = fmin(ldexp(1 / a, power), FLT_MAX);
+        const hfy_real max = (hfy_real)(sign < 3 ? (sign % 2 ? -top : top) * (1 + 0.3 * fabs(sin((double)power))) : 0);
+        if (!(fabs((double)max) <= FLT_MAX)) continue;
+        for (i = 0; i < n; i++) {
+          const double at = (double)max + (sign == 2 ? 0.1 : 0.05) * (double)i * low;
+          x[i] = (hfy_real)(at < -FLT_MAX ? -FLT_MAX : at);
+        }
+        x[n - 2] = -FLT_MAX;
+        x[n - 1] = (hfy_real)-HUGE_VAL;
+        EACH_TABLE(simd, t) {
+          const double sum = f ? simd->softmax_late(x, n, max, a, low, y) : simd->softmax(x, n, max, low, y);
+          const double by = (double)(hfy_real)a;
+          size_t wrong = 0;
+          double all = 0;
+          for (i = 0; i < n; i++) {
+            const double theta = by * ((double)x[i] - (double)max), want = exp(theta), got = (double)y[i];
+            wrong += theta < TINY - 1e-4 ? !(got >= 0 && got <= 0)
+                                         : !(fabs(got - want) <= want * REAL_EPS * (2 + 0.8 * fabs(theta))) &&
+                                               !(theta < TINY + 1e-4 && got <= 0 && got >= 0);
+            all += got;
+          }
+          CHECK(!wrong);
+          CHECK_NEAR(sum, all, 1e-6);
+        }
+      }
+}
+
 /* Four rows together: the bits of each alone, zeros up to a whole vector, nothing beyond; large numbers, too. */
 TEST(softmax_of_four_rows) {
   static const double shifts[] = {0, 3, -250, 2000, 1e30};
@@ -1098,6 +1137,7 @@ int main(int argc, char **argv) {
   RUN(softmax_sums);
 #ifndef HFY_DOUBLE
   RUN(softmax_of_late_scores);
+  RUN(softmax_of_the_largest_scores);
   RUN(softmax_of_four_rows);
 #endif
   RUN(scale_values);
