@@ -17323,15 +17323,15 @@ HFY_COLD_ void hfy_net_back_fail_(hfy_net_back_ *b, size_t l, hfy_status status,
   memset(b->dy + l * n, 0, n * sizeof *b->dy);
 }
 
-/* Has a step back left the range of hfy_real? NaN spreads to dq from wherever it arises, but for dz and numbers. */
+/* Has a step back left the range of hfy_real? A projection skips slopes that are NaN. */
 HFY_PRIVATE_ void hfy_net_back_judge_(hfy_net_back_ *b, size_t l) {
-  const size_t dim = b->run.net.dim;
+  const size_t dim = b->run.net.dim, n = hfy_net_row_(&b->run.net);
   const double *dq = b->dq + l * dim;
   double off = 0, sum = 0;
   size_t d;
   for (d = 0; d < HFY_NET_NUMBERS_; d++) sum += b->one[l].number[d];
   if (!hfy_base_is_finite_(sum)) off = sum;
-  if (!b->reads && !hfy_post_finite_(b->dz + l * dim, dim)) off = HUGE_VAL;
+  if (!hfy_post_finite_(b->dy + l * n, n) || (!b->reads && !hfy_post_finite_(b->dz + l * dim, dim))) off = HUGE_VAL;
   if (b->bare && !hfy_post_finite_(b->pull + l * dim, dim)) off = HUGE_VAL;
   if (b->grad->keys && !hfy_post_finite_(b->beta_q + l * dim, dim)) off = HUGE_VAL; /* what keys get is dy times it */
   for (d = 0; !b->bare && d < dim; d++)
@@ -17439,8 +17439,8 @@ HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, 
 }
 
 #ifndef HFY_SIMD_TILTS_
-/* A layer's theta and dp become p and the slopes of theta; pull = K'slopes. */
-HFY_PRIVATE_ void hfy_net_back_slopes_(hfy_net_back_ *b, size_t from, size_t to, hfy_net_scratch_ *s) {
+/* A layer's theta and dp become p and the slopes of theta; pull = K'slopes. 0: look at every row, it may not be finite. */
+HFY_PRIVATE_ int hfy_net_back_slopes_(hfy_net_back_ *b, size_t from, size_t to, hfy_net_scratch_ *s) {
   const hfy_net_run_ *run = &b->run;
   const hfy_net *net = &run->net;
   const hfy_simd_product_ *how = &run->simd->product;
@@ -17458,11 +17458,12 @@ HFY_PRIVATE_ void hfy_net_back_slopes_(hfy_net_back_ *b, size_t from, size_t to,
     if (!run->simd->slope(theta, dp, n)) hfy_net_back_fail_(b, l, HFY_ERR_NONFINITE, NULL, 0);
   }
   if (!lists) how->block(&pull);
-  if (lists || !hfy_post_finite_(b->pull + from * dim, (to - from) * dim)) /* slopes of 0 before infinite keys */
-    hfy_net_project_all_(run, b->dy + from * n, to - from, &keys, s, b->pull + from * dim);
+  if (!lists && hfy_post_finite_(b->pull + from * dim, (to - from) * dim)) return 1;
+  hfy_net_project_all_(run, b->dy + from * n, to - from, &keys, s, b->pull + from * dim); /* 0 before infinite keys */
+  return 0;
 }
 #else
-#define hfy_net_back_slopes_(b, from, to, s) (void)0
+#define hfy_net_back_slopes_(b, from, to, s) 1
 #endif
 
 /* From what rows^T p gets, v, back through p and theta to dq. */
@@ -17474,8 +17475,9 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
   const size_t dim = net->dim, n = hfy_net_row_(&run->net);
   const int dots = net->sim == HFY_SIM_DOT, structured = hfy_sep_method_of_(&net->sep) == HFY_SEP_BY_STRUCTURE_;
   size_t l, d, i;
+  int whole = 0;
   hfy_net_back_dots_(b, to - from, rows, v + from * rows->width, b->dy + from * n, s);
-  if (b->lean) hfy_net_back_slopes_(b, from, to, s);
+  if (b->lean) whole = hfy_net_back_slopes_(b, from, to, s);
   for (l = from; !b->lean && l < to; l++) {
     hfy_sep_grad sep = {NULL, NULL, NULL, NULL, NULL, NULL, NULL};
     const hfy_sep_row_ row = {b->theta + l * n, b->y + l * n, b->dy + l * n, b->dy + l * n, n, b->one[l].who};
@@ -17494,7 +17496,7 @@ HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to
     hfy_sep_chain_vjp_(&net->sep, &row, &sep, &s->sep);
   }
   if (dots && !b->lean) hfy_net_project_all_(run, b->dy + from * n, to - from, &keys, s, b->pull + from * dim);
-  for (l = from; (!b->lean || b->asked[0] || b->each[0] || net->null_pattern) && l < to; l++) {
+  for (l = from; (!whole || b->asked[0] || b->each[0] || net->null_pattern) && l < to; l++) {
     double *dq = b->dq + l * dim, along = 0;
     const hfy_real *q = b->q + l * dim, *pull = b->pull + l * dim;
     for (d = 0; dots && !b->bare && d < dim; d++) dq[d] += net->beta * (double)pull[d];

@@ -502,6 +502,41 @@ TEST(beyond_the_range) {
   hfy_work_free(&work);
 }
 
+/* dout times values beyond hfy_real: slopes infinity less infinity, which a projection takes for 0. */
+TEST(slopes_without_a_number) {
+  static const hfy_isa isas[] = {HFY_ISA_BEST, HFY_ISA_SCALAR, HFY_ISA_SSE2, HFY_ISA_AVX2};
+  static const hfy_sep_kind kinds[] = {HFY_SEP_SOFTMAX, HFY_SEP_SPARSEMAX, HFY_SEP_ENTMAX, HFY_SEP_NORMMAX, HFY_SEP_EXP};
+  const hfy_real big = (hfy_real)sqrt(REAL_MAX), keys[4] = {1, 0.5f, -1, 0.25f}, queries[4] = {0.3f, 0.1f, 0.2f, -0.3f};
+  const hfy_real values[4] = {2 * big, 0, -2 * big, 0}, dout[4] = {big, 0, 1, 1};
+  size_t a, k, way, i;
+  for (a = 0; a < sizeof isas / sizeof *isas; a++)
+    for (k = 0; k < sizeof kinds / sizeof *kinds; k++)
+      for (way = 0; way < 6; way++) { /* readout; keys' gradient; as a layer asks */
+        hfy_real want[8] = {0}, got[8] = {0}, lost[2] = {0, 0};
+        hfy_net_more_ more;
+        hfy_grad grad;
+        hfy_net net;
+        hfy_work work, local;
+        memset(&net, 0, sizeof net), memset(&grad, 0, sizeof grad);
+        memset(&more, 0, sizeof more), memset(&work, 0, sizeof work);
+        work.isa = isas[a];
+        net.dim = net.count = 2, net.keys = keys, net.beta = 1, net.sep.kind = kinds[k];
+        if (way & 1) net.readout = values, net.readout_dim = 2;
+        if (!(way & 1)) net.values = values;
+        more.lost = lost, more.rows = 2;
+        grad.queries = want + 2, grad.keys = way > 1 ? want + 4 : NULL;
+        if (hfy_retrieve_vjp(&net, queries + 2, 1, dout + 2, &grad, &work) == HFY_ERR_UNSUPPORTED) continue;
+        grad.queries = got, grad.keys = way > 1 ? got + 4 : NULL;
+        if (way < 4)
+          CHECK_FAILS(hfy_retrieve_vjp(&net, queries, 2, dout, &grad, &work), HFY_ERR_NONFINITE, &work, "query 0");
+        else
+          CHECK(hfy_net_vjp_(&net, queries, 2, dout, &grad, &more, NULL, hfy_base_open_(&work, &local)) ==
+                HFY_ERR_NONFINITE);
+        for (i = 0; i < 8; i++) CHECK_NEAR((double)got[i], (double)want[i], 16 * REAL_EPS * fabs((double)want[i]));
+        hfy_work_free(&work);
+      }
+}
+
 /* --- dropout of the readout's weights --- */
 
 TEST(dropout) {
@@ -585,6 +620,7 @@ int main(int argc, char **argv) {
   RUN(failures_leave_their_share_out);
   RUN(implicit_refuses_what_does_not_stand_still);
   RUN(beyond_the_range);
+  RUN(slopes_without_a_number);
   RUN(dropout);
   return CHECK_END();
 }
