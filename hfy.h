@@ -17439,7 +17439,7 @@ HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, 
 }
 
 #ifndef HFY_SIMD_TILTS_
-/* A layer's theta and dp become p and the slopes of theta; pull = K'slopes. 0: look at every row, it may not be finite. */
+/* A layer's theta and dp become p and the slopes of theta; pull = K'slopes. 0: rows of it may not be finite. */
 HFY_PRIVATE_ int hfy_net_back_slopes_(hfy_net_back_ *b, size_t from, size_t to, hfy_net_scratch_ *s) {
   const hfy_net_run_ *run = &b->run;
   const hfy_net *net = &run->net;
