@@ -712,7 +712,7 @@ HFY_API hfy_status hfy_linalg_pinv(const double *a, size_t rows, size_t columns,
    ------------------------------------------------------------------------------------------------------------------ */
 typedef enum hfy_sim {
   HFY_SIM_DOT,       /* <x, q> */
-  HFY_SIM_COSINE,    /* <x, q> / (|x| |q|); 0 where either is the zero vector */
+  HFY_SIM_COSINE,    /* <x, q> / (|x| |q|); 0 where either is the zero vector (double: has no number above 6e-309) */
   HFY_SIM_EUCLIDEAN, /* -1/2 |x - q|^2 */
   HFY_SIM_MANHATTAN  /* -|x - q|_1 */
 } hfy_sim;
@@ -8420,14 +8420,15 @@ HFY_PRIVATE_ void hfy_sim_inverse_norms_(const hfy_simd_ *simd, const hfy_real *
   for (i = 0; i < rows; i++) {
     hfy_real square;
     const hfy_real *row = x + i * stride;
-    double sum = 0, big = 0;
+    double sum = 0, big = 0, unit;
     simd->dot(row, dim, 1, row, dim, 1, dim, &square, 1);
     inverse[i] = 1 / sqrt((double)square);
     if ((double)square > HFY_REAL_MIN_ / HFY_REAL_EPS_ && (double)square <= HFY_REAL_MAX_) continue;
     /* zero, or a square that leaves the range of hfy_real */
     for (d = 0; d < dim; d++) big = fabs((double)row[d]) > big ? fabs((double)row[d]) : big;
-    for (d = 0; d < dim; d++) sum += ((double)row[d] / (big > 0 ? big : 1)) * ((double)row[d] / (big > 0 ? big : 1));
-    inverse[i] = big > 0 ? 1 / big / sqrt(sum) : sum; /* sum: 0, or NaN to be found in the scores */
+    unit = big > 6e-309 ? big : 1; /* 1/big is a number */
+    for (d = 0; d < dim; d++) sum += (double)row[d] / unit * ((double)row[d] / unit);
+    inverse[i] = big > 6e-309 ? 1 / big / sqrt(sum) : sum; /* sum: 0, or NaN to be found in the scores */
   }
 }
 

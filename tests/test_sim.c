@@ -145,6 +145,21 @@ TEST(huge_and_tiny_vectors) {
     }
 }
 
+#ifdef HFY_DOUBLE
+/* 1/|x| would be infinite: such a row is the zero vector. */
+TEST(cosines_of_the_least_numbers) {
+  const double x[6] = {1e-309, 2e-310, 5e-324, 0, 1e-307, -1e-307}, q[2] = {7e-11, 1e-11};
+  double s[3], back[3];
+  size_t i;
+  CHECK(hfy_sim_scores(HFY_SIM_COSINE, 1, x, 3, 2, 0, q, 1, s, NULL) == HFY_OK);
+  CHECK(hfy_sim_scores(HFY_SIM_COSINE, 1, q, 1, 2, 0, x, 3, back, NULL) == HFY_OK);
+  for (i = 0; i < 3; i++) {
+    CHECK_NEAR(s[i], i < 2 ? 0 : 0.6, 1e-15);
+    CHECK_NEAR(back[i], s[i], 1e-15);
+  }
+}
+#endif
+
 TEST(a_score_beyond_the_range_is_infinite) {
   hfy_real x[2], q[2], s[1];
   x[0] = q[0] = (hfy_real)(sizeof(hfy_real) == 4 ? 3e30 : 3e250);
@@ -266,6 +281,9 @@ int main(int argc, char **argv) {
   RUN(beta_zero_and_negative);
   RUN(zero_vectors);
   RUN(huge_and_tiny_vectors);
+#ifdef HFY_DOUBLE
+  RUN(cosines_of_the_least_numbers);
+#endif
   RUN(a_score_beyond_the_range_is_infinite);
   RUN(nan_in_gives_nan_out);
   RUN(batch_is_one_by_one_to_the_bit);
