@@ -1011,7 +1011,8 @@ typedef struct hfy_sep {
    counted). y may be theta. Simplex kinds sum to one within rounding; equal scores get equal weights (ARGMAX: lowest
    index first); a vertex is exact to the bit: one-hot from a gap of hfy_sep_margin on.
    Accuracy: a few ulp in float, 1e-12 in double, of the exact prediction for the given scores, however large they are
-   (KSUBSETS with k below 1: times k; SEQUENCE_KSUBSETS: see hfy_structure_solve).
+   (KSUBSETS with k below 1: times k; SEQUENCE_KSUBSETS: see hfy_structure_solve). But distances from the largest score
+   are rounded to double, and ENTMAX alpha > 2 and NORMMAX gamma > 2 have slopes without end, which enlarge that.
    Cost: O(n) a row (ENTMAX alpha > 2 and NORMMAX infinity: plus a sort of the scores within the margin; bounds where
    scores are large beside rho: times log n; SEQUENCE_KSUBSETS: O(n k) a step, SPARSEMAP: see hfy_structure_solve, which
    also tells the gap). Rows are shared among threads, each with scratch of up to 56 n bytes (structures: theirs).
