@@ -7853,7 +7853,7 @@ HFY_PRIVATE_ void hfy_linalg_tridiagonal_(hfy_linalg_symmetric_ *s, double *a) {
       s->tau[j] = x[j] = 0;
       if (m) s->off[j] = x[top];
       norm = sqrt(hfy_linalg_dot_(x + top, x + top, m));
-      if (m < 2 || !(norm > fabs(x[top]))) { /* nothing to reflect */
+      if (m < 2 || !(hfy_linalg_largest_(x + top + 1, m - 1) > 1e-140)) { /* nothing whose square has its digits */
         memset(x + top, 0, m * sizeof *x);
         continue;
       }
@@ -8098,7 +8098,7 @@ HFY_PRIVATE_ size_t hfy_linalg_svd_sweep_(const hfy_linalg_svd_ *s) {
       dot = hfy_linalg_dot_(x, y, tall);
       if (fabs(dot) <= enough * sqrt(square[i]) * sqrt(square[j])) continue;
       zeta = (square[j] - square[i]) / (2 * dot);
-      t = 1 / (fabs(zeta) + sqrt(1 + zeta * zeta));
+      t = 1 / (fabs(zeta) + (fabs(zeta) < 1e100 ? sqrt(1 + zeta * zeta) : fabs(zeta)));
       if (zeta < 0) t = -t;
       c = 1 / sqrt(1 + t * t);
       hfy_linalg_turn_(x, y, tall, c, c * t);
