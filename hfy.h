@@ -1233,7 +1233,8 @@ typedef struct hfy_report {
    energy exists). Errors of one query, whose outputs stay untouched while all others are answered; the first is
    returned: NONFINITE (NaN or +INFINITY in its scores, or a state beyond the range of hfy_real), ARG (every pattern
    masked, or k above the unmasked; a beta, alpha, gamma or k of its own out of range), INFEASIBLE, UNSUPPORTED,
-   CONVERGENCE (as hfy_sep_apply). */
+   CONVERGENCE (as hfy_sep_apply). A score below the range of hfy_real counts as masked: exact where differences of
+   scores decide and beta is above 1e-28 (double: 1e-288), but IDENTITY, POWER, EVEN, UNIFORM lose its part. */
 HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
                                 const hfy_report *report, hfy_work *work);
 
