@@ -1234,7 +1234,8 @@ typedef struct hfy_report {
    energy exists). Errors of one query, whose outputs stay untouched while all others are answered; the first is
    returned: NONFINITE (NaN or +INFINITY in its scores, or a state beyond the range of hfy_real), ARG (every pattern
    masked, or k above the unmasked; a beta, alpha, gamma or k of its own out of range), INFEASIBLE, UNSUPPORTED,
-   CONVERGENCE (as hfy_sep_apply). */
+   CONVERGENCE (as hfy_sep_apply). A score below the range of hfy_real counts as masked: exact where differences of
+   scores decide and beta is above 1e-28 (double: 1e-288), but IDENTITY, POWER, EVEN, UNIFORM lose its part. */
 HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
                                 const hfy_report *report, hfy_work *work);
 
@@ -1754,7 +1755,8 @@ HFY_API hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries,
 /* Computed in double, whatever hfy_real is. Functions that take a net want DOT scores; those that speak of its energy
    or of softmax the plain net: values that are the keys, no bias, visible, self_coupling, post or step (UNSUPPORTED
    names the member). Where a promise hangs on a comparison, the network itself compares scores rounded to hfy_real: the
-   two agree unless the slack is below that rounding, 4 eps sqrt(dim) |x||q| (see ACCURACY).
+   two agree unless the slack is below that rounding, 4 eps sqrt(dim) |x||q| (see ACCURACY). A result beyond double is
+   infinite (a bound: nothing is promised), never NaN. Keys count as 0 where their squares underflow (below 1e-154).
    Errors of all that take a net: as hfy_net_check, ARG (NULL), NOMEM, UNSUPPORTED, NONFINITE (a key, a query). Those of
    numbers alone write nothing on an error. */
 
@@ -7858,7 +7860,7 @@ HFY_PRIVATE_ void hfy_linalg_tridiagonal_(hfy_linalg_symmetric_ *s, double *a) {
       s->tau[j] = x[j] = 0;
       if (m) s->off[j] = x[top];
       norm = sqrt(hfy_linalg_dot_(x + top, x + top, m));
-      if (m < 2 || !(norm > fabs(x[top]))) { /* nothing to reflect */
+      if (m < 2 || !(hfy_linalg_largest_(x + top + 1, m - 1) > 1e-140)) { /* nothing whose square has its digits */
         memset(x + top, 0, m * sizeof *x);
         continue;
       }
@@ -8103,7 +8105,7 @@ HFY_PRIVATE_ size_t hfy_linalg_svd_sweep_(const hfy_linalg_svd_ *s) {
       dot = hfy_linalg_dot_(x, y, tall);
       if (fabs(dot) <= enough * sqrt(square[i]) * sqrt(square[j])) continue;
       zeta = (square[j] - square[i]) / (2 * dot);
-      t = 1 / (fabs(zeta) + sqrt(1 + zeta * zeta));
+      t = 1 / (fabs(zeta) + (fabs(zeta) < 1e100 ? sqrt(1 + zeta * zeta) : fabs(zeta)));
       if (zeta < 0) t = -t;
       c = 1 / sqrt(1 + t * t);
       hfy_linalg_turn_(x, y, tall, c, c * t);
@@ -21693,7 +21695,7 @@ HFY_COLD_ hfy_status hfy_theory_survey_(const hfy_net *full, double *each, doubl
   if (mean) memset(mean, 0, full->dim * sizeof *mean);
   for (i = 0; i < full->count; i++) {
     const double *x = hfy_theory_key_(full, i, room), square = hfy_linalg_dot_(x, x, full->dim);
-    if (!(square < DBL_MAX / 16)) /* or sums of a few of them overflow */
+    if (!(square < DBL_MAX / 16 / (double)full->count)) /* or a few times their sum overflows */
       return hfy_base_fail_(work, HFY_ERR_NONFINITE, "net->keys: NaN or infinity in pattern %z, or its square is", i);
     if (square > *most) *most = square;
     if (each) each[i] = square;
@@ -22023,6 +22025,7 @@ HFY_API HFY_SMALL_ double hfy_theory_lambert_exp(double u) {
   double w, next;
   int step;
   if (hfy_base_is_nan_(u) || hfy_base_is_pos_inf_(u)) return u;
+  if (u > 1e100) return u - log(u); /* where w u overflows */
   if (u < 1) {
     hfy_theory_lambert(0, exp(u), &w, NULL);
     return w;
@@ -22143,19 +22146,24 @@ HFY_COLD_ hfy_status hfy_theory_softmax_(const hfy_net *net, hfy_net *full, hfy_
   return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sep.kind is not HFY_SEP_SOFTMAX");
 }
 
+HFY_COLD_ hfy_status hfy_theory_overflows_(const hfy_net *full, const char *what, hfy_work *work) {
+  return hfy_base_fail_(work, HFY_ERR_NONFINITE, "net->beta is %g: %s overflows; it should be finite", full->beta,
+                        what);
+}
+
 /* A step: p = softmax(beta X q), z = X^T p; NONFINITE if a score overflows. */
 HFY_COLD_ hfy_status hfy_theory_step_(const hfy_net *full, const double *q, double *p, double *z, double *room,
                                       hfy_work *work) {
   double top = -HUGE_VAL, sum = 0;
   size_t i;
   for (i = 0; i < full->count; i++) {
-    p[i] = full->beta * hfy_linalg_dot_(hfy_theory_key_(full, i, room), q, full->dim);
+    const double dot = hfy_linalg_dot_(hfy_theory_key_(full, i, room), q, full->dim);
+    p[i] = full->beta * dot;
     if (p[i] > top) top = p[i];
+    if (!hfy_base_is_finite_(dot)) sum = HUGE_VAL; /* not a weight of 0 */
   }
   for (i = 0; i < full->count; i++) sum += p[i] = exp(p[i] - top);
-  if (!hfy_base_is_finite_(sum))
-    return hfy_base_fail_(work, HFY_ERR_NONFINITE, "net->beta is %g: beta x.q overflows; it should be finite",
-                          full->beta);
+  if (!hfy_base_is_finite_(sum)) return hfy_theory_overflows_(full, "beta x.q", work);
   memset(z, 0, full->dim * sizeof *z);
   for (i = 0; i < full->count; i++) {
     p[i] /= sum;
@@ -22196,7 +22204,7 @@ HFY_COLD_ hfy_status hfy_theory_follow_(hfy_theory_course_ *s, const size_t *pat
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   const hfy_net *full = &s->full;
   hfy_theory_convergence *c = &s->c;
-  double best = -HUGE_VAL, near = -HUGE_VAL;
+  double best = -HUGE_VAL, near = -HUGE_VAL, apart;
   size_t i, dim = full->dim;
   hfy_status status = HFY_OK;
   while (hfy_base_layout_(&arena, work, &status)) {
@@ -22214,8 +22222,9 @@ HFY_COLD_ hfy_status hfy_theory_follow_(hfy_theory_course_ *s, const size_t *pat
     hfy_linalg_axpy_(1 / (double)count, hfy_theory_key_(full, patterns[i], s->room), s->x, dim);
   memcpy(s->q, s->x, dim * sizeof *s->x);
   if (query) hfy_linalg_widen_(query, dim, 1, dim, s->q);
-  c->query_distance = sqrt(hfy_theory_apart_(s->q, s->x, dim));
-  if (!hfy_base_is_finite_(c->query_distance))
+  apart = hfy_theory_apart_(s->q, s->x, dim);
+  c->query_distance = sqrt(apart);
+  if (!(apart < DBL_MAX / 16)) /* or that from the fixed point may overflow */
     return hfy_base_fail_(work, HFY_ERR_NONFINITE, "query: NaN or infinity in it, or its distance overflows");
   for (i = 0; i < full->count; i++) {
     double dot, at;
@@ -22255,7 +22264,7 @@ HFY_COLD_ double hfy_theory_promise_(hfy_theory_course_ *s, double others, doubl
   const int some = wide > 0; /* else an infinite separation may be met by an infinite distance */
   c->inside = c->query_distance <= c->sphere;
   c->error_bound = spread + (some ? wide * exp(-beta * (c->separation - 2 * c->error * m)) : 0);
-  c->error_sphere = spread + (some ? wide * exp(-beta * c->separation + reach) : 0);
+  c->error_sphere = spread + (some ? wide * exp(reach < HUGE_VAL ? reach - beta * c->separation : reach) : 0);
   c->error_closed = spread + (some ? wide * exp(1 - beta * c->separation) : 0);
   c->update_lead = spread + (some ? wide * exp(-beta * c->lead) : 0);
   c->update_bound = spread + (some ? wide * share : 0);
@@ -22276,12 +22285,12 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_converges(const hfy_net *net, size_t pa
   status = hfy_theory_follow_(&s, &pattern, 1, query, w);
   if (status) return hfy_base_close_(w, &local, status);
   n = (double)s.full.count;
-  crowd = s.square > 0 ? 2 * (n - 1) * n * s.full.beta * s.square : 0;
+  crowd = log(2 * (n - 1) * n) + log(s.full.beta) + log(s.square); /* the product itself may overflow */
   c->sphere = s.square > 0 ? 1 / (s.full.beta * n * c->largest) : HUGE_VAL;
-  c->needed = s.full.count > 1 ? (2 / n + log(crowd)) / s.full.beta : -HUGE_VAL;
-  c->stored = s.full.count == 1 || (c->separation >= c->needed && crowd > 1);
+  c->needed = s.full.count > 1 ? (2 / n + crowd) / s.full.beta : -HUGE_VAL;
+  c->stored = s.full.count == 1 || (c->separation >= c->needed && crowd > 0);
   share = hfy_theory_promise_(&s, n - 1, 0, 2 / n);
-  c->contraction = crowd > 0 && share > 0 ? 2 * s.full.beta * n * s.square * (n - 1) * share : 0;
+  c->contraction = s.square > 0 && share > 0 ? 2 * s.full.beta * n * s.square * (n - 1) * share : 0;
   *out = *c;
   return hfy_base_close_(w, &local, status);
 }
@@ -22310,6 +22319,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_settles(const hfy_net *net, const size_
     if (apart > most) most = apart;
     if (!s.in[i]) m.outside += s.p[i];
   }
+  if (m.outside > 1) m.outside = 1;
   beta = s.full.beta;
   others = (double)(s.full.count - count);
   m.spread = sqrt(most);
@@ -22343,19 +22353,15 @@ typedef struct hfy_theory_operator_ {
 HFY_PRIVATE_ void hfy_theory_apply_(const void *context, const double *v, double *y) {
   const hfy_theory_operator_ *op = (const hfy_theory_operator_ *)context;
   const size_t dim = op->full->dim;
-  double shift = op->centre ? hfy_linalg_dot_(op->centre, v, dim) : 0, sum = 0;
   size_t i;
   memset(y, 0, dim * sizeof *y);
   for (i = 0; i < op->full->count; i++) {
-    const double weight = op->weight ? op->weight[i] : 1, *x;
-    double a;
+    const double weight = op->weight ? op->weight[i] : 1;
     if (!(weight > 0)) continue;
-    x = hfy_theory_key_(op->full, i, op->room);
-    a = weight * (hfy_linalg_dot_(x, v, dim) - shift);
-    hfy_linalg_axpy_(a, x, y, dim);
-    sum += a;
+    hfy_theory_key_(op->full, i, op->room);
+    if (op->centre) hfy_linalg_axpy_(-1, op->centre, op->room, dim); /* first, or what patterns share cancels */
+    hfy_linalg_axpy_(weight * hfy_linalg_dot_(op->room, v, dim), op->room, y, dim);
   }
-  if (op->centre) hfy_linalg_axpy_(-sum, op->centre, y, dim);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query, double *jacobian,
@@ -22365,7 +22371,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_
   hfy_theory_operator_ op = {NULL, NULL, NULL, NULL};
   hfy_net full;
   double *p = NULL, *q = NULL, *mean = NULL, *centre = NULL, *y = NULL, *basis = NULL;
-  double square = 0, most = 0, spread = 0, others = 0, by_largest;
+  double square = 0, most, spread = 0, others = 0, trace = 0, large;
   size_t i, d, dim, steps, top = 0;
   hfy_status status = hfy_theory_softmax_(net, &full, w);
   if (!status) status = hfy_base_null_(w, !query ? "query" : NULL);
@@ -22387,19 +22393,22 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_
   op.full = &full;
   status = hfy_theory_step_(&full, q, p, centre, op.room, w);
   if (status) return hfy_base_close_(w, &local, status);
+  for (i = 0; i < full.count; i++) {
+    double s = hfy_theory_apart_(hfy_theory_key_(&full, i, op.room), mean, dim);
+    if (s > spread) spread = s;
+    if (p[i] > p[top]) top = i;
+    trace += p[i] * hfy_theory_apart_(op.room, centre, dim);
+  }
+  if (!(full.beta * trace < DBL_MAX / 2)) /* no element is larger */
+    return hfy_base_close_(w, &local, hfy_theory_overflows_(&full, "the Jacobian", w));
   if (norms) { /* the bounds */
-    for (i = 0; i < full.count; i++) {
-      double s = hfy_theory_apart_(hfy_theory_key_(&full, i, op.room), mean, dim);
-      if (p[i] * (1 - p[i]) > most) most = p[i] * (1 - p[i]);
-      if (s > spread) spread = s;
-      if (p[i] > p[top]) top = i;
-    }
     for (i = 0; i < full.count; i++) others += i == top ? 0 : p[i]; /* 1 - top without cancellation */
-    by_largest = 2 * full.beta * (double)full.count * square; /* may overflow: not times 0 then */
-    norms->by_spectrum = 2 * full.beta * (hfy_linalg_lanczos_(hfy_theory_apply_, &op, dim, steps, basis, y) * most);
-    norms->by_largest = most > 0 ? by_largest * most : 0;
+    most = p[top] * others;                                         /* the largest p(1-p) */
+    large = 2 * (double)full.count * square;
+    norms->by_spectrum = full.beta * (2 * most * hfy_linalg_lanczos_(hfy_theory_apply_, &op, dim, steps, basis, y));
+    norms->by_largest = full.beta * (large * most);
     norms->by_spread = full.beta * spread;
-    norms->by_top = !(others <= 0.5) ? HUGE_VAL : others > 0 ? by_largest * others * (1 - others) : 0;
+    norms->by_top = others <= 0.5 ? full.beta * (large * others * (1 - others)) : HUGE_VAL;
   }
   op.weight = p; /* math 15, Jacobian */
   op.centre = centre;
@@ -22497,7 +22506,7 @@ HFY_COLD_ hfy_status hfy_theory_fits_(const hfy_net *net, hfy_work *work) {
   return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "%s; the theorem is about another net", not_so);
 }
 
-/* Delta: the best vertex without one of the patterns, for each of them; so all but y are seen. own: y's score. */
+/* beta Delta: the best vertex without one of the patterns, for each of them; so all but y are seen. own: y's score. */
 HFY_COLD_ hfy_status hfy_theory_gap_(const hfy_net *net, const size_t *patterns, size_t count, const double own[3],
                                      hfy_theory_scratch_ *s, double *separation) {
   hfy_structure_solver_ *solver = &s->solver;
@@ -22512,7 +22521,7 @@ HFY_COLD_ hfy_status hfy_theory_gap_(const hfy_net *net, const size_t *patterns,
     if (status && solver->fault == HFY_STRUCTURE_MASKED_) continue;
     if (status) return status;
     hfy_theory_score_(solver, s->theta, other);
-    gap = ((own[0] - other[0]) + (own[1] - other[1])) / net->beta;
+    gap = (own[0] - other[0]) + (own[1] - other[1]);
     if (own[2] > other[2]) gap = HUGE_VAL;
     if (own[2] < other[2]) gap = -HUGE_VAL;
     if (gap < *separation) *separation = gap;
@@ -22526,7 +22535,7 @@ HFY_COLD_ hfy_status hfy_theory_terms_(const hfy_net *net, const size_t *pattern
                                        hfy_work *work) {
   hfy_structure_solver_ *solver = &s->solver;
   const hfy_sep *sep = &net->sep;
-  double own[3], force, largest = 0, step, nearest, square;
+  double own[3], force, largest = 0, step, nearest, square, gap, needed;
   size_t i;
   hfy_status status = hfy_theory_survey_(net, NULL, &square, NULL, s->room, work);
   if (status) return status;
@@ -22534,8 +22543,9 @@ HFY_COLD_ hfy_status hfy_theory_terms_(const hfy_net *net, const size_t *pattern
   memset(s->query, 0, net->dim * sizeof *s->query);
   for (i = 0; i < count; i++) hfy_linalg_axpy_(1, hfy_theory_key_(net, patterns[i], s->room), s->query, net->dim);
   for (i = 0; i < net->count; i++) {
-    s->theta[i] = net->beta * hfy_linalg_dot_(hfy_theory_key_(net, i, s->room), s->query, net->dim) +
-                  (net->bias ? (double)net->bias[i] : 0);
+    s->theta[i] = net->beta * hfy_linalg_dot_(hfy_theory_key_(net, i, s->room), s->query, net->dim);
+    if (!hfy_base_is_finite_(s->theta[i])) return hfy_theory_overflows_(net, "beta x.q", work);
+    if (net->bias) s->theta[i] += (double)net->bias[i];
     if (net->visible && i >= net->visible[0]) s->theta[i] = -HUGE_VAL;
   }
   solver->rho = sep->rho;
@@ -22561,15 +22571,18 @@ HFY_COLD_ hfy_status hfy_theory_terms_(const hfy_net *net, const size_t *pattern
   a->overlap = 2 * ((double)count - hfy_theory_shared_(solver, in));
   if (!status) status = hfy_theory_extreme_(solver, in, -1, 1, NULL);
   a->distance = (double)count + (double)solver->fresh_unaries - 2 * hfy_theory_shared_(solver, in);
-  if (!status) status = hfy_theory_gap_(net, patterns, count, own, s, &a->separation);
+  if (!status) status = hfy_theory_gap_(net, patterns, count, own, s, &gap);
   if (status) return hfy_structure_failed_(work, status, solver);
   status = hfy_theory_spectral_(net, s, &square);
   if (status) return hfy_base_fail_(work, status, "QL did not converge on the %z x %z inner products", s->m, s->m);
   a->spectral = sqrt(square);
-  a->needed = sep->rho * a->overlap / (2 * net->beta);
+  needed = sep->rho * (a->overlap / 2);
+  a->separation = gap / net->beta;
+  a->needed = needed / net->beta;
   step = sqrt(a->distance) * a->spectral;
   nearest = a->longest * a->distance < step ? a->longest * a->distance : step;
-  a->radius = nearest > 0 ? (a->separation - a->needed) / nearest : HUGE_VAL;
+  if (hfy_base_is_finite_(gap)) gap -= needed;
+  a->radius = nearest > 0 ? gap / net->beta / nearest : HUGE_VAL;
   return HFY_OK;
 }
 

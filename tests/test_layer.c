@@ -5,6 +5,9 @@
 #include "../hfy.h"
 #include "check.h"
 #include "layers.h"
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 
 enum { ENTRIES = 64, REALS = 4096 };
 
@@ -803,7 +806,10 @@ TEST(bags_of_any_size) {
 TEST(ends_of_ranges) {
   rig *r = &rigs;
   hfy_rng rng = hfy_rng_seed(37);
-  size_t i, peak[2];
+  size_t i, peak[2], workers = 1;
+#ifdef _OPENMP
+  workers = (size_t)omp_get_max_threads();
+#endif
   ragged(r, 1);
   draw(r, &rng);
   r->layer.tol = 1e-3;
@@ -837,7 +843,9 @@ TEST(ends_of_ranges) {
     CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, r->out, NULL, NULL, &r->work) == HFY_OK);
     peak[i] = r->work.peak;
   }
-  CHECK(peak[0] == peak[1] && peak[0] < 131072);
+  /* each worker has scratch of its own, and longer memories occupy more of them; no keys or values are made */
+  CHECK(peak[0] < 131072 * workers && (workers > 1 || peak[0] == peak[1]));
+  CHECK(peak[0] - peak[1] < REALS / 8 * 16 * sizeof(hfy_real));
 }
 
 TEST(lookup_is_plain) {

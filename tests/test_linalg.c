@@ -164,6 +164,30 @@ TEST(svd_random) {
   }
 }
 
+/* Entries over up to 300 decades: columns far below the one above them, squares that underflow. */
+TEST(graded) {
+  static const double decades[] = {20, 80, 160, 300};
+  hfy_rng rng = hfy_rng_seed(6);
+  size_t trial, i, j, r;
+  for (trial = 0; trial < 2000; trial++) {
+    const size_t n = 2 + trial % 5, m = 2 + trial % 3;
+    const double over = decades[trial % COUNT(decades)];
+    double size[6], most;
+    for (i = 0; i < n; i++) size[i] = i ? pow(10, -over / 2 * hfy_rng_uniform(&rng)) : 1;
+    for (i = 0; i < n; i++)
+      for (j = 0; j <= i; j++) a[i * n + j] = a[j * n + i] = hfy_rng_normal(&rng) * size[i] * size[j];
+    CHECK(hfy_linalg_eigen(a, n, values, vectors, &work) == HFY_OK);
+    most = fabs(values[0]) > fabs(values[n - 1]) ? fabs(values[0]) : fabs(values[n - 1]);
+    CHECK(residual(a, n) < 1e-14 * most && orthogonality(vectors, n, n) < 1e-14);
+    for (i = 0; i < n * m; i++) a[i] = hfy_rng_normal(&rng) * pow(10, -over * hfy_rng_uniform(&rng));
+    CHECK(hfy_linalg_svd(a, n, m, values, left, right, &work) == HFY_OK);
+    CHECK(svd_residual(a, n, m) < 1e-14 * values[0]);
+    r = n < m ? n : m; /* of a value that underflows one vector is zero */
+    while (r && !(values[r - 1] > 1e-140 * values[0])) r--;
+    CHECK(orthogonality(left, r, n) < 1e-14 && orthogonality(right, r, m) < 1e-14);
+  }
+}
+
 /* The four conditions of Penrose. */
 static double penrose(const double *m, const double *p, size_t rows, size_t columns) {
   static double mp[MOST * MOST], pm[MOST * MOST];
@@ -262,6 +286,7 @@ int main(int argc, char **argv) {
   RUN(closed_forms);
   RUN(eigen_random);
   RUN(svd_random);
+  RUN(graded);
   RUN(pseudo_inverse);
   RUN(bad_input);
   hfy_work_free(&work);

@@ -1353,6 +1353,70 @@ TEST(nets_that_the_theory_does_not_cover) {
   CHECK_FAILS(hfy_theory_jacobian(&net, NULL, numbers, NULL, &work), HFY_ERR_ARG, &work, "query is NULL");
 }
 
+/* Products that leave double: NONFINITE, or an infinite bound, and no NaN. */
+TEST(beyond_double) {
+  static const size_t set[2] = {0, 1};
+  hfy_net net = net_of(2, 1, 1e300, HFY_SEP_SOFTMAX, 0);
+  hfy_theory_metastability m;
+  hfy_theory_convergence c;
+  hfy_theory_jacobian_norm norms, before;
+  hfy_theory_association a;
+  hfy_rng rng = hfy_rng_seed(58);
+  hfy_real q[16] = {0}, bias[2] = {0, 5};
+  double jacobian[4] = {-7, -7, -7, -7};
+  size_t i, trial, crowded = 0;
+  memset(&before, 1, sizeof before), norms = before;
+  keys[0] = (hfy_real)1e-20, keys[1] = (hfy_real)-1e30; /* beta Delta overflows, and so does beta M^2 */
+  CHECK(hfy_theory_settles(&net, set, 1, NULL, &m, &work) == HFY_OK && m.outside <= 0 && m.mean.error <= 0);
+  CHECK(m.mean.sphere >= HUGE_VAL && m.mean.error_sphere >= HUGE_VAL && m.mean.error_closed <= 0);
+  CHECK(hfy_theory_converges(&net, 0, NULL, &c, &work) == HFY_OK && c.stored && c.error_sphere <= 0);
+  CHECK_NEAR(c.needed * 1e300, 1 + log(4.0) + 360 * log(10.0), 1e-5);
+  net.sep.kind = HFY_SEP_SPARSEMAX; /* -infinity that is no mask */
+  CHECK_FAILS(hfy_theory_associates(&net, set, 1, &a, &work), HFY_ERR_NONFINITE, &work, "net->beta is 1e300");
+  keys[0] = 0, keys[1] = 1, net.beta = 1e-312, net.bias = bias; /* separation and needed overflow; the sign holds */
+  CHECK(hfy_theory_associates(&net, set + 1, 1, &a, &work) == HFY_OK && a.separation >= HUGE_VAL);
+  CHECK(a.needed >= HUGE_VAL && a.radius >= HUGE_VAL);
+  bias[1] = (hfy_real)0.5;
+  CHECK(hfy_theory_associates(&net, set + 1, 1, &a, &work) == HFY_OK && a.radius <= -HUGE_VAL);
+  net = net_of(2, 2, 1e300, HFY_SEP_SOFTMAX, 0);
+  keys[0] = (hfy_real)1e20, keys[1] = 0, keys[2] = (hfy_real)-1e20, keys[3] = 1;
+  CHECK_FAILS(hfy_theory_jacobian(&net, q, jacobian, &norms, &work), HFY_ERR_NONFINITE, &work,
+              "the Jacobian overflows");
+  CHECK(same_bits(&norms, &before, sizeof norms) && jacobian[0] <= -7 && jacobian[3] <= -7);
+  keys[0] = keys[2] = (hfy_real)1e30, keys[1] = 1, keys[3] = -1, net.beta = 2; /* shared parts do not drown the rest */
+  CHECK(hfy_theory_jacobian(&net, q, jacobian, &norms, &work) == HFY_OK && jacobian[0] <= 0 && jacobian[3] == 2);
+  CHECK_NEAR(norms.norm, 2, 1e-14);
+  net = net_of(4, 1, 40, HFY_SEP_SOFTMAX, 0);
+  keys[0] = q[0] = 1, keys[1] = keys[2] = keys[3] = -1; /* the largest p(1-p) is that of the p next to 1 */
+  CHECK(hfy_theory_jacobian(&net, q, NULL, &norms, &work) == HFY_OK);
+  CHECK_NEAR(norms.norm / exp(-80.0), 480, 1e-12);
+  CHECK_NEAR(norms.by_spectrum / exp(-80.0), 960, 1e-12);
+  net.beta = 1.7e308, q[0] = keys[0] = (hfy_real)1e-40, keys[1] = keys[2] = keys[3] = -keys[0];
+  CHECK(hfy_theory_jacobian(&net, q, NULL, &norms, &work) == HFY_OK && norms.by_spectrum <= 0 && norms.by_largest <= 0);
+  net = net_of(8, 1, 1, HFY_SEP_SOFTMAX, 0);
+  for (trial = 0; trial < 40; trial++) { /* weights that sum to a little more than 1 */
+    for (keys[0] = -90, i = 1; i < 8; i++) keys[i] = (hfy_real)hfy_rng_normal(&rng);
+    q[0] = 1;
+    CHECK(hfy_theory_settles(&net, set, 1, q, &m, &work) == HFY_OK && m.outside <= 1);
+    crowded += m.outside >= 1;
+  }
+  CHECK(crowded > 4);
+  CHECK_NEAR(hfy_theory_lambert_exp(1e300), 1e300, 1e-15);
+#ifdef HFY_DOUBLE
+  net = net_of(2, 13, 1, HFY_SEP_SOFTMAX, 0);
+  memset(keys, 0, 26 * sizeof *keys);
+  for (i = 0; i < 13; i++) q[i] = 1.5e308;
+  keys[0] = keys[4] = -1, keys[8] = keys[12] = 1; /* -infinity on the way to 0 */
+  CHECK_FAILS(hfy_theory_jacobian(&net, q, NULL, &norms, &work), HFY_ERR_NONFINITE, &work, "beta x.q overflows");
+  net = net_of(2, 1, 1e-320, HFY_SEP_SOFTMAX, 0);
+  keys[0] = 1e153, keys[1] = -2e153, q[0] = 1.3e154; /* far from the fixed point between the two */
+  CHECK_FAILS(hfy_theory_converges(&net, 0, q, &c, &work), HFY_ERR_NONFINITE, &work, "distance overflows");
+  net.count = 40;
+  for (i = 0; i < 40; i++) keys[i] = 3e153;
+  CHECK_FAILS(hfy_theory_jacobian(&net, keys, NULL, &norms, &work), HFY_ERR_NONFINITE, &work, "pattern 0");
+#endif
+}
+
 /* Sets, rows and scores that cannot be; what was to be written stays. */
 TEST(sets_and_rows_out_of_range) {
   static const size_t set[4] = {0, 2, 2, 4};
@@ -1611,6 +1675,7 @@ int main(int argc, char **argv) {
   RUN(rows_of_basins);
 #endif
   RUN(nets_that_the_theory_does_not_cover);
+  RUN(beyond_double);
   RUN(sets_and_rows_out_of_range);
   RUN(numbers_out_of_range);
   RUN(capacities_at_any_scale);
