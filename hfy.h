@@ -12187,22 +12187,23 @@ HFY_PRIVATE_ void hfy_sep_power_(double a, double e, double power, hfy_sep_scrat
 }
 
 /* Sparsemax. The means may end at the support at once: if none of those that are left, and so none of all, is near the
-   threshold. Else by what is exact. */
+   threshold. Else by what is exact. Then from the smallest weight up: a mean of many distances errs, each weight by as
+   much, and all of that together would be the top's. */
 HFY_PRIVATE_ void hfy_sep_line_(hfy_sep_scratch_ *s, double rho) {
   const double loose = hfy_sep_loose_(s->count, 1) * rho;
   const int narrow = HFY_SIMD_NARROW_ && s->narrow;
   double t = narrow ? hfy_sep_mean_(s->weight, s->count) + rho / (double)s->count : hfy_sep_means_(s, rho, loose);
-  double far = hfy_sep_far_(s);
-  size_t i;
+  double far = hfy_sep_far_(s), block;
+  size_t i, end;
   if (narrow && !(far < t - loose)) {
     t = hfy_sep_means_(s, rho, loose);
     far = hfy_sep_far_(s);
   }
-  if (!(far < t - loose)) {
-    (void)hfy_sep_support_(1 / rho, 1, &far, s);
-    t = hfy_sep_means_(s, rho, 0);
-  }
-  for (i = 0; i < s->count; i++) s->weight[i] = t - s->weight[i];
+  if (!(far < t - loose)) (void)hfy_sep_support_(1 / rho, 1, &far, s);
+  for (i = 0, t = rho; i < s->count; t -= block)
+    for (block = 0, end = hfy_base_min_(i + 64, s->count); i < end; i++) block += s->weight[i] = far - s->weight[i];
+  t /= (double)s->count;
+  for (i = 0; i < s->count; i++) s->weight[i] += t;
 }
 
 /* --- projection onto a box cut by a plane (constrained sparsemax, k-subsets) --- */
