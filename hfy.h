@@ -3055,10 +3055,10 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_base_tanh_(double x) {
   return x - x * (rest / (1 + rest));
 }
 
-/* e^x - 1, x <= 0 */
+/* e^x - 1 */
 HFY_PRIVATE_ double hfy_base_expm1_(double x) {
   const double half = hfy_base_tanh_(0.5 * x);
-  return 2 * half / (1 - half);
+  return x > 1 ? exp(x) - 1 : 2 * half / (1 - half);
 }
 
 /* Six significant digits at most. Our own: messages need no stdio, and no locale turns the point into a comma. */
