@@ -622,6 +622,19 @@ TEST(equal_scores_of_many_patterns_are_uniform) {
   }
 }
 
+/* what one weight too many gets wrong in each of them would be the best one's error */
+TEST(one_score_above_many_equal_ones) {
+  enum { MANY = 60000 };
+  static hfy_real t[MANY], y[MANY];
+  const hfy_sep sep = sep_of(HFY_SEP_SPARSEMAX);
+  const double gap = (double)(hfy_real)0.9;
+  memset(t, 0, sizeof t);
+  t[MANY / 2] = (hfy_real)gap;
+  CHECK(hfy_sep_apply(&sep, t, 1, MANY, y, NULL) == HFY_OK);
+  CHECK_NEAR(y[MANY / 2], gap + (1 - gap) / MANY, REAL_TOL(1));
+  CHECK_NEAR(y[0] * MANY, 1 - gap, REAL_TOL(1));
+}
+
 /* --- bad input --- */
 
 /* all five functions refuse with this status and this word in the message */
@@ -1006,6 +1019,7 @@ int main(int argc, char **argv) {
   RUN(masked_scores_do_not_count);
   RUN(one_score_gets_everything);
   RUN(equal_scores_of_many_patterns_are_uniform);
+  RUN(one_score_above_many_equal_ones);
   RUN(alpha_out_of_range);
   RUN(gamma_out_of_range);
   RUN(degree_out_of_range);

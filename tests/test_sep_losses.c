@@ -280,6 +280,21 @@ TEST(value_agrees_with_its_formula) {
     }
 }
 
+TEST(values_of_small_weights) {
+  static const double alphas[] = {0.01, 0.3, 0.5, 0.9, 1.5};
+  const double least = sizeof(hfy_real) == 4 ? -37 : -300;
+  size_t i;
+  double down, got;
+  for (i = 0; i < COUNT(alphas); i++)
+    for (down = -7; down > least; down -= 5) { /* of {y, 1}: (y^alpha - y) / (alpha (alpha - 1)) */
+      const hfy_sep sep = entmax(alphas[i]);
+      const hfy_real y[2] = {(hfy_real)pow(10, down), 1};
+      const wide want = (powl(y[0], alphas[i]) - y[0]) / (alphas[i] * (alphas[i] - 1.0L));
+      CHECK(hfy_sep_value(&sep, y, 1, 2, &got, NULL) == HFY_OK);
+      CHECK_NEAR(got / (double)want, 1, 4 * ORACLE_TOL);
+    }
+}
+
 TEST(value_outside_the_domain_is_infinite) {
   static const hfy_real halves[] = {(hfy_real)0.5, 0, (hfy_real)0.5, 0}, thirds[] = {(hfy_real)0.25, 0, (hfy_real)0.75, 0};
   static const hfy_real sum2[] = {1, 1, 0, 0}, negative[] = {1, (hfy_real)-0.25, (hfy_real)0.25, 0};
@@ -1031,6 +1046,7 @@ int main(int argc, char **argv) {
   RUN(scores_near_a_million_keep_their_gaps);
   RUN(scores_at_the_ends_of_the_range);
   RUN(value_agrees_with_its_formula);
+  RUN(values_of_small_weights);
   RUN(value_outside_the_domain_is_infinite);
   RUN(conjugate_agrees_with_its_definition);
   RUN(conjugate_is_the_maximum);
