@@ -14278,7 +14278,7 @@ enum {
   HFY_NET_RAISED_ = 4096,             /* of them a threshold is told by at most */
   HFY_NET_LOOKED_ = 512,              /* and after so many at first */
   HFY_NET_MEMO_ = 1024,               /* rows whose next state is remembered, at most */
-  HFY_NET_SHOWN_ = 48,                /* rows of a block that are left out together if no query sees them */
+  HFY_NET_SHOWN_ = 16,                /* rows of a block that are left out together if no query sees them */
   HFY_NET_TURNS_ = 96,                /* elements of a dot that is short: it folds as much as it adds */
   HFY_NET_FEW_ = 16384,               /* numbers of a tile's states that count as little */
   HFY_NET_FIRST_ = 8,                 /* rows scored for a first threshold, about */
@@ -15554,13 +15554,14 @@ HFY_COLD_ void hfy_net_swap_places_(const hfy_net_run_ *run, size_t i, size_t j,
 HFY_PRIVATE_ void hfy_net_tile_scores_(const hfy_net_run_ *run, size_t nq, size_t from, size_t n, hfy_real *scores,
                                        size_t stride, const hfy_net_scratch_ *s) {
   const hfy_net *net = &run->net;
-  size_t i, now, first, last;
+  size_t i, now = 0, first, last;
   for (i = 0; i < n; i += now) {
-    now = net->visible ? hfy_base_min_(HFY_NET_SHOWN_, n - i) : n;
-    for (first = 0, last = nq; first < last && !hfy_net_shown_(net, s->walk[first].who, from + i, 1);) first++;
-    while (first < last && !hfy_net_shown_(net, s->walk[last - 1].who, from + i, 1)) last--;
+    for (first = 0; first < nq && !(now = hfy_net_shown_(net, s->walk[first].who, from + i, n - i));) first++;
+    if (first == nq) return; /* nor does it see a later row */
+    for (last = nq; !hfy_net_shown_(net, s->walk[last - 1].who, from + i, 1);) last--;
+    now = hfy_base_min_((now + HFY_NET_SHOWN_ - 1) / HFY_NET_SHOWN_ * HFY_NET_SHOWN_, n - i);
 #ifdef HFY_HAS_LAYER_
-    if (run->turns && first < last) {
+    if (run->turns) {
       const hfy_net_rows_ turned = {run->turned + from + i, net->count, now};
       hfy_net_turned_(run->simd, s->q + first * net->dim, last - first, net->dim, &turned, scores + first * stride + i,
                       stride);
@@ -15569,9 +15570,8 @@ HFY_PRIVATE_ void hfy_net_tile_scores_(const hfy_net_run_ *run, size_t nq, size_
       continue;
     }
 #endif
-    if (first < last)
-      hfy_net_scores_(run, s->q + first * net->dim, last - first, s->inverse_q ? s->inverse_q + first : NULL, from + i,
-                      now, scores + first * stride + i, stride);
+    hfy_net_scores_(run, s->q + first * net->dim, last - first, s->inverse_q ? s->inverse_q + first : NULL, from + i,
+                    now, scores + first * stride + i, stride);
   }
 }
 
