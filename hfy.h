@@ -4451,8 +4451,11 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
 #define HFY_ROWS_ (HFY_SIMD_PASS_ >= 4 ? 8 : 4)
 #define HFY_STRIP_ (HFY_SIMD_PASS_ == 1 ? 4 : HFY_SIMD_PASS_ == 2 ? 2 : 3)
 #define HFY_BATCH_ (HFY_SIMD_PASS_ >= 4 ? 8 : 4)
-#define HFY_PAIR_ 2 /* queries of a turned panel, and how many lanes of each */
-#define HFY_SIDES_ (HFY_SIMD_PASS_ >= 4 && HFY_LANES_ > 2 ? 4 : 2)
+/* Queries of a turned panel, vectors of its rows and lanes of each at once. AVX-512 multiplies by an element of a query
+   where it lies in memory, which costs half a load and no register: so it wants many queries and few vectors. */
+#define HFY_PAIR_ (HFY_SIMD_PASS_ == 4 ? 3 : 2)
+#define HFY_VECTORS_ (HFY_SIMD_PASS_ == 4 ? 1 : HFY_STRIP_)
+#define HFY_SIDES_ (HFY_SIMD_PASS_ == 4 ? 8 : HFY_SIMD_PASS_ > 4 && HFY_LANES_ > 2 ? 4 : 2)
 
 #if defined(HFY_TARGET_ATTRIBUTE_) && defined(HFY_GNU_)
 #define HFY_FOR_ISA_ __attribute__((unused, target(HFY_TARGET_ATTRIBUTE_)))
@@ -4472,8 +4475,10 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
 /* Keeps a value in its register: gcc would rather load it again for every use. */
 #if defined(HFY_GNU_) && HFY_SIMD_PASS_ != 1
 #define HFY_PIN_(v) __asm__("" : HFY_REGISTER_(v))
+#define HFY_PIN_ADDRESS_(p) __asm__("" : "+r"(p)) /* in two vector registers its parts wait for the products */
 #else
 #define HFY_PIN_(v) (void)0
+#define HFY_PIN_ADDRESS_(p) (void)0
 #endif
 #if HFY_SIMD_PASS_ == 1
 typedef HFY_S_ HFY_VV_;
@@ -5031,39 +5036,38 @@ enum { HFY_V_(wide) = HFY_STRIP_ * HFY_LANES_ };
 
 #define HFY_TWO_ (2 * HFY_LANES_) /* a vector alone is slow */
 #if HFY_SIMD_PASS_ > 2 && !defined(HFY_SIMD_OTHER_) && !defined(__OPTIMIZE_SIZE__)
-/* Canonical dots of PAIR queries at i with a turned panel: `strip` vectors of rows from j on, of which n count. Lane l
+/* Canonical dots of PAIR queries from q on with a turned panel: `strip` vectors of rows at b, of which n count. Lane l
    of those dots takes the elements l, l + LANES, ...; SIDES lanes run at a time, in such an order that each can be
    folded with what came before. */
-HFY_INLINE_ void HFY_V_(turn)(int strip, const hfy_simd_block_ *block, size_t i, size_t j, size_t n) {
-  enum { lanes = HFY_LANES_, apart = lanes / HFY_SIDES_, room = HFY_PAIR_ * HFY_STRIP_ };
+HFY_INLINE_ void HFY_V_(turn)(int strip, const HFY_S_ *q, size_t q_row, size_t depth, const HFY_S_ *b, HFY_S_ *c,
+                              size_t c_row, size_t n) {
+  enum { lanes = HFY_LANES_, apart = lanes / HFY_SIDES_, room = HFY_PAIR_ * HFY_VECTORS_, row = HFY_V_(wide) };
   static const unsigned char reversed[4] = {0, 2, 1, 3};
   const int most = HFY_PAIR_ * strip;
-  const size_t row = block->b_row, left = block->rows - i;
-  const HFY_S_ *q[HFY_PAIR_];
-  HFY_S_ *c = (HFY_S_ *)block->c + i * block->c_row + j;
-  HFY_VV_ acc[HFY_SIDES_ * room], part[2][room], v[HFY_STRIP_], w;
-  size_t t, d;
+  HFY_VV_ acc[HFY_SIDES_ * room], part[2][room], v[HFY_VECTORS_], w;
+  size_t t;
   int l, r, s;
-  q[0] = (const HFY_S_ *)block->a + i * block->a_row;
-  HFY_UNROLL_ for (r = 1; r < HFY_PAIR_; r++) q[r] = q[r - 1] + ((size_t)r < left ? block->a_row : 0);
   for (t = 0; t < apart; t++) {
-    const HFY_S_ *b;
+    const size_t first = reversed[t] / (4 / apart);
+    const HFY_S_ *at[HFY_PAIR_], *from = b + first * row, *const end = q + depth;
     size_t m = t, level = 0;
-    d = reversed[t] / (4 / apart);
-    b = (const HFY_S_ *)block->b + d * row + j;
+    at[0] = q + first;
+    HFY_UNROLL_ for (r = 1; r < HFY_PAIR_; r++) at[r] = at[r - 1] + q_row;
     HFY_UNROLL_ for (l = 0; l < HFY_SIDES_ * most; l++) acc[l] = HFY_V_(zero)();
-    for (; d < block->depth; d += lanes, b += lanes * row)
+    for (; at[0] < end; from += lanes * row) {
       HFY_UNROLL_ for (s = 0; s < HFY_SIDES_; s++) {
         HFY_UNROLL_ for (l = 0; l < strip; l++) {
-          v[l] = HFY_V_(load)(b + (size_t)s * apart * row + l * lanes);
+          v[l] = HFY_V_(load)(from + s * apart * row + l * lanes);
           HFY_PIN_(v[l]);
         }
         HFY_UNROLL_ for (r = 0; r < HFY_PAIR_; r++) {
-          w = HFY_V_(set)(q[r][d + (size_t)s * apart]);
+          w = HFY_V_(set)(at[r][s * apart]);
           HFY_UNROLL_ for (l = 0; l < strip; l++)
             acc[s * most + r * strip + l] = HFY_V_(fma)(w, v[l], acc[s * most + r * strip + l]);
         }
       }
+      HFY_UNROLL_ for (r = 0; r < HFY_PAIR_; r++) at[r] += lanes;
+    }
     HFY_UNROLL_ for (s = HFY_SIDES_ / 2; s; s /= 2)
       HFY_UNROLL_ for (l = 0; l < s * most; l++) acc[l] = HFY_V_(add)(acc[l], acc[s * most + l]);
     for (; m & 1; m >>= 1, level++)
@@ -5071,31 +5075,46 @@ HFY_INLINE_ void HFY_V_(turn)(int strip, const hfy_simd_block_ *block, size_t i,
     if (t + 1 < apart)
       HFY_UNROLL_ for (l = 0; l < most; l++) part[level][l] = acc[l];
   }
-  HFY_UNROLL_ for (r = 0; r < HFY_PAIR_; r++) { /* the edge does the last query again */
+  HFY_UNROLL_ for (r = 0; r < HFY_PAIR_; r++, c += c_row)
     HFY_UNROLL_ for (l = 0; l < strip; l++)
       if (strip == 1)
         HFY_V_(store_up)(c, acc[r], n);
       else
         HFY_V_(store)(c + l * lanes, acc[r * strip + l]);
-    if ((size_t)r + 1 < left) c += block->c_row;
+}
+
+/* All queries, PAIR at least, with the vectors of a panel from `from` up to `to`; the edge does some queries again. */
+HFY_INLINE_ void HFY_V_(turn_all)(int strip, const hfy_simd_block_ *block, size_t from, size_t to) {
+  const size_t rows = block->rows, q_row = block->a_row, c_row = block->c_row, depth = block->depth;
+  size_t left;
+  for (; from < to; from += (size_t)strip * HFY_LANES_) {
+    const HFY_S_ *q = (const HFY_S_ *)block->a, *b = (const HFY_S_ *)block->b + from;
+    HFY_S_ *c = (HFY_S_ *)block->c + from;
+    HFY_PIN_ADDRESS_(b);
+    for (left = rows;; left -= HFY_PAIR_, q += HFY_PAIR_ * q_row, c += HFY_PAIR_ * c_row) {
+      if (left < HFY_PAIR_) {
+        q -= (HFY_PAIR_ - left) * q_row;
+        c -= (HFY_PAIR_ - left) * c_row;
+        left = HFY_PAIR_;
+      }
+      HFY_V_(turn)(strip, q, q_row, depth, b, c, c_row, to - from);
+      if (left == HFY_PAIR_) break;
+    }
   }
 }
 
 /* All queries with a panel. */
 HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(turned)(const hfy_simd_block_ *block) {
-  enum { lanes = HFY_LANES_, wide = HFY_V_(wide) };
-  const size_t rows = block->rows, columns = block->columns;
-  size_t i, j = 0;
-  if (columns == wide) {
-    for (i = 0; i < rows; i += HFY_PAIR_) HFY_V_(turn)(HFY_STRIP_, block, i, 0, 0);
+  const size_t columns = block->columns;
+  size_t j = 0;
+#if HFY_VECTORS_ > 1
+  if (columns == HFY_V_(wide)) {
+    HFY_V_(turn_all)(HFY_VECTORS_, block, 0, columns);
     return;
   }
-  if (columns >= 2 * lanes) {
-    for (i = 0; i < rows; i += HFY_PAIR_) HFY_V_(turn)(2, block, i, 0, 0);
-    j = 2 * lanes;
-  }
-  for (; j < columns; j += lanes)
-    for (i = 0; i < rows; i += HFY_PAIR_) HFY_V_(turn)(1, block, i, j, hfy_base_min_(lanes, columns - j));
+  if (columns >= 2 * HFY_LANES_) HFY_V_(turn_all)(2, block, 0, j = 2 * HFY_LANES_);
+#endif
+  HFY_V_(turn_all)(1, block, j, columns);
 }
 #define HFY_TURNED_ HFY_V_(turned)
 #else
@@ -14249,7 +14268,7 @@ enum {
   HFY_NET_RAISED_ = 4096,             /* of them a threshold is told by at most */
   HFY_NET_LOOKED_ = 512,              /* and after so many at first */
   HFY_NET_MEMO_ = 1024,               /* rows whose next state is remembered, at most */
-  HFY_NET_SHOWN_ = 48,                /* rows of a block that are left out together if no query sees them */
+  HFY_NET_SHOWN_ = 16,                /* rows of a block that are left out together if no query sees them */
   HFY_NET_TURNS_ = 96,                /* elements of a dot that is short: it folds as much as it adds */
   HFY_NET_FEW_ = 16384,               /* numbers of a tile's states that count as little */
   HFY_NET_FIRST_ = 8,                 /* rows scored for a first threshold, about */
@@ -15525,13 +15544,14 @@ HFY_COLD_ void hfy_net_swap_places_(const hfy_net_run_ *run, size_t i, size_t j,
 HFY_PRIVATE_ void hfy_net_tile_scores_(const hfy_net_run_ *run, size_t nq, size_t from, size_t n, hfy_real *scores,
                                        size_t stride, const hfy_net_scratch_ *s) {
   const hfy_net *net = &run->net;
-  size_t i, now, first, last;
+  size_t i, now = 0, first, last;
   for (i = 0; i < n; i += now) {
-    now = net->visible ? hfy_base_min_(HFY_NET_SHOWN_, n - i) : n;
-    for (first = 0, last = nq; first < last && !hfy_net_shown_(net, s->walk[first].who, from + i, 1);) first++;
-    while (first < last && !hfy_net_shown_(net, s->walk[last - 1].who, from + i, 1)) last--;
+    for (first = 0; first < nq && !(now = hfy_net_shown_(net, s->walk[first].who, from + i, n - i));) first++;
+    if (first == nq) return; /* nor does it see a later row */
+    for (last = nq; !hfy_net_shown_(net, s->walk[last - 1].who, from + i, 1);) last--;
+    now = hfy_base_min_((now + HFY_NET_SHOWN_ - 1) / HFY_NET_SHOWN_ * HFY_NET_SHOWN_, n - i);
 #ifdef HFY_HAS_LAYER_
-    if (run->turns && first < last) {
+    if (run->turns) {
       const hfy_net_rows_ turned = {run->turned + from + i, net->count, now};
       hfy_net_turned_(run->simd, s->q + first * net->dim, last - first, net->dim, &turned, scores + first * stride + i,
                       stride);
@@ -15540,9 +15560,8 @@ HFY_PRIVATE_ void hfy_net_tile_scores_(const hfy_net_run_ *run, size_t nq, size_
       continue;
     }
 #endif
-    if (first < last)
-      hfy_net_scores_(run, s->q + first * net->dim, last - first, s->inverse_q ? s->inverse_q + first : NULL, from + i,
-                      now, scores + first * stride + i, stride);
+    hfy_net_scores_(run, s->q + first * net->dim, last - first, s->inverse_q ? s->inverse_q + first : NULL, from + i,
+                    now, scores + first * stride + i, stride);
   }
 }
 
@@ -28865,12 +28884,14 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_BYTES_
 #undef HFY_REGISTER_
 #undef HFY_PIN_
+#undef HFY_PIN_ADDRESS_
 #undef HFY_ROWS_
 #undef HFY_TALL_
 #undef HFY_QUERIES_
 #undef HFY_STRIP_
 #undef HFY_BATCH_
 #undef HFY_PAIR_
+#undef HFY_VECTORS_
 #undef HFY_SIDES_
 #undef HFY_TARGET_
 #undef HFY_FOR_ISA_
