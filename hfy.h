@@ -11955,6 +11955,19 @@ HFY_PRIVATE_ hfy_status hfy_sep_keep_(hfy_sep_scratch_ *s, double sum) {
 
 /* --- simplex kinds: s->index and s->weight hold the window's indices and distances, and become the solution --- */
 
+/* p = t - d, sum p = rho: Newton's method, which is Michelot's algorithm, ends after finitely many steps. Returns t,
+   and keeps what is not beyond t + loose. */
+HFY_PRIVATE_ double hfy_sep_means_(hfy_sep_scratch_ *s, double rho, double loose) {
+  size_t before;
+  double t;
+  do {
+    before = s->count;
+    t = hfy_sep_mean_(s->weight, s->count) + rho / (double)s->count;
+    s->count = s->simd->keep_below(s->weight, s->index, s->count, t + loose);
+  } while (s->count < before);
+  return t;
+}
+
 /* The largest distance of the list. */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_sep_far_(const hfy_sep_scratch_ *s) {
   double far = 0;
@@ -12200,14 +12213,20 @@ HFY_PRIVATE_ void hfy_sep_power_(double a, double e, double power, hfy_sep_scrat
     s->simd->powers(s->weight, s->count, 1 / x, power, s->weight, sums);
 }
 
-/* Sparsemax, p = t - d. Mostly all of the list get weight: if the farthest is not near the threshold. Else by what is
-   exact. Then from the smallest weight up: a mean of many distances errs, each weight by as much, and all of that
-   together would be the top's. */
+/* Sparsemax. The means may end at the support at once: if none of those that are left, and so none of all, is near the
+   threshold. Else by what is exact. Then from the smallest weight up: a mean of many distances errs, each weight by as
+   much, and all of that together would be the top's. */
 HFY_PRIVATE_ void hfy_sep_line_(hfy_sep_scratch_ *s, double rho) {
-  const double near = hfy_sep_loose_(s->count, 1) * rho;
-  double t = hfy_sep_mean_(s->weight, s->count) + rho / (double)s->count, far = hfy_sep_far_(s), block;
+  const double loose = hfy_sep_loose_(s->count, 1) * rho;
+  const int narrow = HFY_SIMD_NARROW_ && s->narrow;
+  double t = narrow ? hfy_sep_mean_(s->weight, s->count) + rho / (double)s->count : hfy_sep_means_(s, rho, loose);
+  double far = hfy_sep_far_(s), block;
   size_t i, end;
-  if (!(far < t - near)) (void)hfy_sep_support_(1 / rho, 1, &far, s);
+  if (narrow && !(far < t - loose)) {
+    t = hfy_sep_means_(s, rho, loose);
+    far = hfy_sep_far_(s);
+  }
+  if (!(far < t - loose)) (void)hfy_sep_support_(1 / rho, 1, &far, s);
   for (i = 0, t = rho; i < s->count; t -= block)
     for (block = 0, end = hfy_base_min_(i + 64, s->count); i < end; i++) block += s->weight[i] = far - s->weight[i];
   t /= (double)s->count;
