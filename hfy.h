@@ -12218,11 +12218,11 @@ HFY_PRIVATE_ void hfy_sep_power_(double a, double e, double power, hfy_sep_scrat
    much, and all of that together would be the top's. */
 HFY_PRIVATE_ void hfy_sep_line_(hfy_sep_scratch_ *s, double rho) {
   const double loose = hfy_sep_loose_(s->count, 1) * rho;
-  const int narrow = HFY_SIMD_NARROW_ && s->narrow;
+  const int narrow = !HFY_SIMD_NARROW_ || s->narrow; /* not for size: the means are but faster */
   double t = narrow ? hfy_sep_mean_(s->weight, s->count) + rho / (double)s->count : hfy_sep_means_(s, rho, loose);
   double far = hfy_sep_far_(s), block;
   size_t i, end;
-  if (narrow && !(far < t - loose)) {
+  if (HFY_SIMD_NARROW_ && narrow && !(far < t - loose)) {
     t = hfy_sep_means_(s, rho, loose);
     far = hfy_sep_far_(s);
   }
