@@ -2396,7 +2396,8 @@ typedef struct hfy_kernel_fisher {
   double riemannian;       /* grad.G^-1 grad = sum of r^2 / (p(1-p)), without any inverse */
   double natural;          /* |G^-1 grad|^2, the natural step; NaN where K is singular */
   double log10_riemannian, log10_natural; /* the same, which cannot overflow */
-  double damped_riemannian, damped_natural; /* with (G + damping)^-1, as the papers plot them; NaN if damping is 0 */
+  double damped_riemannian, damped_natural; /* with (G + damping)^-1, as the papers plot them; NaN if damping is 0 or
+                                               lost in G's rounding */
   double sharpness;        /* largest eigenvalue of the Hessian K D K + lambda K */
 } hfy_kernel_fisher;
 
@@ -24330,7 +24331,14 @@ HFY_COLD_ hfy_status hfy_kernel_judge_(hfy_kernel_fit_ *f, hfy_work *w) {
   hfy_kernel_times_gram_(f, f->R, f->next);
   out->gap = out->loss - hfy_kernel_sum_(f, hfy_kernel_each_dual_);
   if (hfy_base_is_nan_(out->gap)) out->gap = HUGE_VAL; /* the dual is beyond double: nothing is known */
+  if (out->gap < 0) out->gap = 0; /* rounding */
   return HFY_OK;
+}
+
+/* Is what was judged as good as tol asks for? */
+HFY_COLD_ int hfy_kernel_fine_(const hfy_kernel_fit_ *f) {
+  const double small = f->o.tol > 1e-8 ? 10 * f->o.tol : 1e-7;
+  return f->out.residual < f->o.tol && f->out.gap <= small * f->out.loss;
 }
 
 /* A step of Newton's method for all neurons; its systems to a share of the residual `most` that falls with it. */
@@ -24364,7 +24372,6 @@ HFY_COLD_ hfy_status hfy_kernel_newton_(hfy_kernel_fit_ *f, double most, hfy_wor
 /* EXACT and PAPER: steps from where a state stopped, or from 0. */
 HFY_COLD_ hfy_status hfy_kernel_iterate_(hfy_kernel_fit_ *f, hfy_work *w) {
   const int exact = f->o.trainer == HFY_KERNEL_EXACT;
-  const double small = f->o.tol > 1e-8 ? 10 * f->o.tol : 1e-7;
   hfy_kernel_progress now = {0, 0, 0};
   hfy_status status = HFY_OK;
   size_t n;
@@ -24376,7 +24383,7 @@ HFY_COLD_ hfy_status hfy_kernel_iterate_(hfy_kernel_fit_ *f, hfy_work *w) {
     if (now.residual < f->o.tol) {
       if (!exact) break;
       status = hfy_kernel_judge_(f, w);
-      if (status || f->out.gap <= small * f->out.loss) break;
+      if (status || hfy_kernel_fine_(f)) break;
       f->judged = 0;
       now.residual = hfy_kernel_residuals_(f);
     }
@@ -24536,10 +24543,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_train(const hfy_kernel *kernel, const h
   if (!status) {
     memcpy(alpha, f.A, f.P * f.N * sizeof(double));
     if (result) *result = f.out;
-    if (f.o.trainer == HFY_KERNEL_EXACT && !f.out.stopped && !(f.out.residual < f.o.tol))
-      status = hfy_base_fail_(w, HFY_ERR_CONVERGENCE,
-                              "residual is %g after %z iterations; tol is %g (alpha is usable)", f.out.residual,
-                              f.out.iterations, f.o.tol);
+    if (f.o.trainer == HFY_KERNEL_EXACT && !f.out.stopped && !hfy_kernel_fine_(&f))
+      status = hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "residual is %g, gap %g and loss %g after %z iterations; tol is "
+                              "%g (alpha is usable)", f.out.residual, f.out.gap, f.out.loss, f.out.iterations, f.o.tol);
   }
   return hfy_base_close_(w, &local, status);
 }
@@ -24627,7 +24633,7 @@ HFY_COLD_ double hfy_kernel_judge_margin_(hfy_kernel_fit_ *f, hfy_kernel_margins
   for (j = 0; j < f->N; j++) {
     const double c = f->trial[j], norm = c > 0 ? f->loss[j] / (2 * c * c) : HUGE_VAL;
     const double dual = f->size[j] > 0 ? f->step[j] / sqrt(f->size[j]) : 0, under = norm - 0.5 * dual * dual;
-    const double gap = under < HUGE_VAL ? under : HUGE_VAL; /* NaN, too: nothing is known */
+    const double gap = !(under < HUGE_VAL) ? HUGE_VAL : under > 0 ? under : 0; /* NaN, too: nothing is known */
     const double margin = f->loss[j] > 0 ? c / sqrt(f->loss[j]) : 0;
     out->norm += norm;
     out->gap += gap;
