@@ -26325,7 +26325,7 @@ HFY_API double hfy_rate_slope(const hfy_rate *rate, double v) {
   if (hfy_rate_is_sharp_(rate)) return v > 0 ? rate->power * hfy_rate_power_(v, rate->power - 1) : 0;
   scale = rate->sigma / hfy_rate_pi_;
   x = v / scale;
-  if (x < -37) return rate->power * exp(rate->power * (log(scale) + x)) / scale;
+  if (x < -37) return rate->power * exp(rate->power * (log(scale) + x) - log(scale));
   e = exp(-fabs(x));
   return rate->power * pow((v > 0 ? v : 0) + scale * log1p(e), rate->power - 1) * ((x >= 0 ? 1 : e) / (1 + e));
 }
