@@ -22006,6 +22006,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_lambert(int branch, double x, double *w
       double e = exp(y), f = y * e - x, up = y + 1, move;
       if (!(up > 0) && !(up < 0)) break; /* the branch point */
       move = f / (e * up - (y + 2) * f / (2 * up));
+      if (fabs(l) > 690) move = (y + log(fabs(y)) - l) * y / up; /* e y may overflow, or e underflow */
       y -= move;
       if (!(fabs(move) > 1e-16 * (1 + fabs(y)))) break;
     }
@@ -22103,7 +22104,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_slack(hfy_theory_law law, double dim, d
       (status = hfy_base_number_("c", c, &hfy_theory_from_1_, w)))
     return status;
   log_n = (law == HFY_THEORY_PLACED ? d : d / 4) * log(c);
-  part = law == HFY_THEORY_PLACED ? sqrt(2) * sin(pi / c) : (1 - log(d) / d) / sqrt(5) / sqrt(c);
+  part = law == HFY_THEORY_PLACED ? sqrt(2) * sin(pi * (c < 2 ? c - 1 : 1) / c) : (1 - log(d) / d) / sqrt(5) / sqrt(c);
   part *= k * sqrt(d); /* part^2: the separation */
   rest = 2 * exp(-log_n) + (log(2 * d) + 2 * log(k) + log(beta) + 2 * log_n);
   part = hfy_base_is_finite_(rest / beta) ? part * part - rest / beta : (part * beta * part - rest) / beta;
