@@ -2397,7 +2397,8 @@ typedef struct hfy_kernel_fisher {
   double riemannian;       /* grad.G^-1 grad = sum of r^2 / (p(1-p)), without any inverse */
   double natural;          /* |G^-1 grad|^2, the natural step; NaN where K is singular */
   double log10_riemannian, log10_natural; /* the same, which cannot overflow */
-  double damped_riemannian, damped_natural; /* with (G + damping)^-1, as the papers plot them; NaN if damping is 0 */
+  double damped_riemannian, damped_natural; /* with (G + damping)^-1, as the papers plot them; NaN if damping is 0 or
+                                               lost in G's rounding */
   double sharpness;        /* largest eigenvalue of the Hessian K D K + lambda K */
 } hfy_kernel_fisher;
 
@@ -22033,6 +22034,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_lambert(int branch, double x, double *w
       double e = exp(y), f = y * e - x, up = y + 1, move;
       if (!(up > 0) && !(up < 0)) break; /* the branch point */
       move = f / (e * up - (y + 2) * f / (2 * up));
+      if (fabs(l) > 690) move = (y + log(fabs(y)) - l) * y / up; /* e y may overflow, or e underflow */
       y -= move;
       if (!(fabs(move) > 1e-16 * (1 + fabs(y)))) break;
     }
@@ -22130,7 +22132,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_slack(hfy_theory_law law, double dim, d
       (status = hfy_base_number_("c", c, &hfy_theory_from_1_, w)))
     return status;
   log_n = (law == HFY_THEORY_PLACED ? d : d / 4) * log(c);
-  part = law == HFY_THEORY_PLACED ? sqrt(2) * sin(pi / c) : (1 - log(d) / d) / sqrt(5) / sqrt(c);
+  part = law == HFY_THEORY_PLACED ? sqrt(2) * sin(pi * (c < 2 ? c - 1 : 1) / c) : (1 - log(d) / d) / sqrt(5) / sqrt(c);
   part *= k * sqrt(d); /* part^2: the separation */
   rest = 2 * exp(-log_n) + (log(2 * d) + 2 * log(k) + log(beta) + 2 * log_n);
   part = hfy_base_is_finite_(rest / beta) ? part * part - rest / beta : (part * beta * part - rest) / beta;
@@ -24358,7 +24360,14 @@ HFY_COLD_ hfy_status hfy_kernel_judge_(hfy_kernel_fit_ *f, hfy_work *w) {
   hfy_kernel_times_gram_(f, f->R, f->next);
   out->gap = out->loss - hfy_kernel_sum_(f, hfy_kernel_each_dual_);
   if (hfy_base_is_nan_(out->gap)) out->gap = HUGE_VAL; /* the dual is beyond double: nothing is known */
+  if (out->gap < 0) out->gap = 0; /* rounding */
   return HFY_OK;
+}
+
+/* Is what was judged as good as tol asks for? */
+HFY_COLD_ int hfy_kernel_fine_(const hfy_kernel_fit_ *f) {
+  const double small = f->o.tol > 1e-8 ? 10 * f->o.tol : 1e-7;
+  return f->out.residual < f->o.tol && f->out.gap <= small * f->out.loss;
 }
 
 /* A step of Newton's method for all neurons; its systems to a share of the residual `most` that falls with it. */
@@ -24392,7 +24401,6 @@ HFY_COLD_ hfy_status hfy_kernel_newton_(hfy_kernel_fit_ *f, double most, hfy_wor
 /* EXACT and PAPER: steps from where a state stopped, or from 0. */
 HFY_COLD_ hfy_status hfy_kernel_iterate_(hfy_kernel_fit_ *f, hfy_work *w) {
   const int exact = f->o.trainer == HFY_KERNEL_EXACT;
-  const double small = f->o.tol > 1e-8 ? 10 * f->o.tol : 1e-7;
   hfy_kernel_progress now = {0, 0, 0};
   hfy_status status = HFY_OK;
   size_t n;
@@ -24404,7 +24412,7 @@ HFY_COLD_ hfy_status hfy_kernel_iterate_(hfy_kernel_fit_ *f, hfy_work *w) {
     if (now.residual < f->o.tol) {
       if (!exact) break;
       status = hfy_kernel_judge_(f, w);
-      if (status || f->out.gap <= small * f->out.loss) break;
+      if (status || hfy_kernel_fine_(f)) break;
       f->judged = 0;
       now.residual = hfy_kernel_residuals_(f);
     }
@@ -24564,10 +24572,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_train(const hfy_kernel *kernel, const h
   if (!status) {
     memcpy(alpha, f.A, f.P * f.N * sizeof(double));
     if (result) *result = f.out;
-    if (f.o.trainer == HFY_KERNEL_EXACT && !f.out.stopped && !(f.out.residual < f.o.tol))
-      status = hfy_base_fail_(w, HFY_ERR_CONVERGENCE,
-                              "residual is %g after %z iterations; tol is %g (alpha is usable)", f.out.residual,
-                              f.out.iterations, f.o.tol);
+    if (f.o.trainer == HFY_KERNEL_EXACT && !f.out.stopped && !hfy_kernel_fine_(&f))
+      status = hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "residual is %g, gap %g and loss %g after %z iterations; tol is "
+                              "%g (alpha is usable)", f.out.residual, f.out.gap, f.out.loss, f.out.iterations, f.o.tol);
   }
   return hfy_base_close_(w, &local, status);
 }
@@ -24655,7 +24662,7 @@ HFY_COLD_ double hfy_kernel_judge_margin_(hfy_kernel_fit_ *f, hfy_kernel_margins
   for (j = 0; j < f->N; j++) {
     const double c = f->trial[j], norm = c > 0 ? f->loss[j] / (2 * c * c) : HUGE_VAL;
     const double dual = f->size[j] > 0 ? f->step[j] / sqrt(f->size[j]) : 0, under = norm - 0.5 * dual * dual;
-    const double gap = under < HUGE_VAL ? under : HUGE_VAL; /* NaN, too: nothing is known */
+    const double gap = !(under < HUGE_VAL) ? HUGE_VAL : under > 0 ? under : 0; /* NaN, too: nothing is known */
     const double margin = f->loss[j] > 0 ? c / sqrt(f->loss[j]) : 0;
     out->norm += norm;
     out->gap += gap;
@@ -26347,7 +26354,7 @@ HFY_API double hfy_rate_slope(const hfy_rate *rate, double v) {
   if (hfy_rate_is_sharp_(rate)) return v > 0 ? rate->power * hfy_rate_power_(v, rate->power - 1) : 0;
   scale = rate->sigma / hfy_rate_pi_;
   x = v / scale;
-  if (x < -37) return rate->power * exp(rate->power * (log(scale) + x)) / scale;
+  if (x < -37) return rate->power * exp(rate->power * (log(scale) + x) - log(scale));
   e = exp(-fabs(x));
   return rate->power * pow((v > 0 ? v : 0) + scale * log1p(e), rate->power - 1) * ((x >= 0 ? 1 : e) / (1 + e));
 }

@@ -938,6 +938,40 @@ TEST(stop_and_resume) {
   }
 }
 
+/* OK only if the gap is what tol asks for, and no gap below 0, whatever rounding does. */
+TEST(gaps) {
+  uint64_t packed[6];
+  hfy_rng rng = hfy_rng_seed(91);
+  hfy_kernel k;
+  hfy_kernel_training how;
+  hfy_kernel_result r;
+  hfy_kernel_margins margins;
+  size_t i, open = 0;
+  memset(&k, 0, sizeof k), memset(&how, 0, sizeof how);
+  fine(hfy_kernel_random(6, 40, &rng, packed, &work));
+  k.dim = 40, k.count = 6, k.patterns = packed;
+  for (i = 0; i < 160; i++) { /* stopped at an iteration where r is small, but the gap, |r|^2 over lambda, is not */
+    hfy_status status;
+    how.max_iterations = 1 + i % 20, how.tol = pow(10, -1 - (double)(i / 20)), how.lambda = 1e-6;
+    status = hfy_kernel_train(&k, &how, alpha, &r, &work);
+    CHECK((status == HFY_OK) == (r.residual < how.tol && r.gap <= fmax(10 * how.tol, 1e-7) * r.loss));
+    if (status) CHECK_CONTAINS(work.message, " and loss ");
+    open += status && r.residual < how.tol;
+  }
+  CHECK(open > 2);
+  memset(&how, 0, sizeof how);
+  for (i = 0; i < 60; i++) {
+    k.count = 1 + i % 4, k.dim = 1 + i % 40, how.lambda = pow(10, (double)(i % 12) - 6);
+    fine(hfy_kernel_random(4, k.dim, &rng, packed, &work));
+    fine(hfy_kernel_train(&k, &how, alpha, &r, &work));
+    CHECK(r.gap >= 0);
+    k.kind = HFY_KERNEL_LINEAR, k.count = 1, k.gamma = 0.1 + 0.01 * (double)i;
+    fine(hfy_kernel_train_margin(&k, NULL, alpha, &margins, &work));
+    CHECK(margins.gap >= 0 && margins.gap < 1e-6 * margins.norm);
+    k.kind = HFY_KERNEL_RBF, k.gamma = 0;
+  }
+}
+
 /* --- packing edges, other kernels, the shift --- */
 
 static double slow_kernel(const hfy_kernel *k, const uint64_t *a, const uint64_t *b) {
@@ -2359,6 +2393,7 @@ int main(int argc, char **argv) {
   RUN_ONCE(warm_start);
   RUN_ONCE(scratch);
   RUN(stop_and_resume);
+  RUN_ONCE(gaps);
   RUN(packing_and_kernels);
   RUN(other_recalls);
   RUN(nearest_exactly);

@@ -148,7 +148,15 @@ TEST(the_inverse_inverts) {
 
 TEST(the_unit_far_out) {
   static const double power[] = {0.3, 1, 1.5, 3};
+  /* power, sigma, v, slope of 40 digits, where g itself is beyond double or below it */
+  static const double far[3][4] = {{2, 1e240, -4e241, 4.5057990137309377e+130},
+                                   {1, 1e-230, -5e-229, 6.0420220783240822e-69},
+                                   {1.5, 1e-94, -1.1e-92, 6.3887800809990569e-273}};
   size_t i;
+  for (i = 0; i < 3; i++) {
+    hfy_rate one = unit(far[i][0], far[i][1], 0);
+    CHECK(fabs(hfy_rate_slope(&one, far[i][2]) / far[i][3] - 1) < 1e-12);
+  }
   for (i = 0; i < 4; i++) {
     hfy_rate soft = unit(power[i], 1, 0), hard = unit(power[i], 0, 0), nearly = unit(power[i], 1e-12, 0);
     hfy_rate least = unit(power[i], 4.9e-324, 0);

@@ -1402,6 +1402,12 @@ TEST(beyond_double) {
   }
   CHECK(crowded > 4);
   CHECK_NEAR(hfy_theory_lambert_exp(1e300), 1e300, 1e-15);
+  CHECK(hfy_theory_lambert(0, 1.7e308, jacobian, &work) == HFY_OK);
+  CHECK_NEAR(jacobian[0], 703.17123645148867, 1e-15);
+  CHECK(hfy_theory_lambert(-1, -4.9e-324, jacobian, &work) == HFY_OK);
+  CHECK_NEAR(jacobian[0], -751.06155953987908, 1e-15);
+  CHECK(hfy_theory_slack(HFY_THEORY_PLACED, 2, 1, 1e20, 1, jacobian, &work) == HFY_OK); /* one pattern: sin(pi) is 0 */
+  CHECK_NEAR(jacobian[0], -2 - log(2.0) - 40 * log(10.0), 1e-14);
 #ifdef HFY_DOUBLE
   net = net_of(2, 13, 1, HFY_SEP_SOFTMAX, 0);
   memset(keys, 0, 26 * sizeof *keys);
