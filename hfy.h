@@ -8427,12 +8427,21 @@ HFY_PRIVATE_ void hfy_sim_inverse_norms_(const hfy_simd_ *simd, const hfy_real *
   }
 }
 
-/* One cosine, where the dot product itself would leave the range of hfy_real. */
+/* One cosine, where the dot product itself would leave the range of hfy_real. A row of double may be so short that its
+   inverse is infinite: cut, what it makes of the row has a length of its own. */
 HFY_COLD_ double hfy_sim_cosine_(const hfy_real *x, double inverse_x, const hfy_real *q, double inverse_q, size_t dim) {
-  double sum = 0;
+  const int is_double = sizeof *x == sizeof inverse_x, cut = is_double && (inverse_x > DBL_MAX || inverse_q > DBL_MAX);
+  double sum = 0, xx = 0, qq = 0;
   size_t d;
-  for (d = 0; d < dim; d++) sum += (double)x[d] * inverse_x * ((double)q[d] * inverse_q);
-  return sum;
+  if (is_double && inverse_x > DBL_MAX) inverse_x = DBL_MAX;
+  if (is_double && inverse_q > DBL_MAX) inverse_q = DBL_MAX;
+  for (d = 0; d < dim; d++) {
+    const double a = (double)x[d] * inverse_x, b = (double)q[d] * inverse_q;
+    sum += a * b;
+    xx += a * a;
+    qq += b * b;
+  }
+  return !cut ? sum : xx * qq <= 0 ? 0 : sum / sqrt(xx * qq);
 }
 
 /* Rows on one side of a similarity. */
