@@ -1668,7 +1668,8 @@ typedef struct hfy_optimiser {
 
 /* One step over all entries of a table that are not frozen; they may not overlap. params, grads: the flat arrays, from
    the table's offset 0 on. moments: 2 x the largest end of an entry, 0 at the start (sgd: may be NULL). *norm, if not
-   NULL: of the gradients before the cut. Errors, nothing changed: ARG, NONFINITE (a gradient), NOMEM. */
+   NULL: of the gradients before the cut. A parameter that would leave hfy_real stays where it is. Errors, nothing
+   changed: ARG, NONFINITE (a gradient), NOMEM. */
 HFY_API hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_param *table, size_t entries, hfy_real *params,
                                       const hfy_real *grads, hfy_real *moments, double *norm, hfy_work *work);
 #endif /* HFY_HAS_TRAIN_ */
@@ -20780,16 +20781,15 @@ HFY_API HFY_SMALL_ hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_p
   for (i = 0; i < entries; i++)
     for (j = table[i].offset; !table[i].frozen && j < table[i].offset + table[i].count; j++) {
       const double g = scale * (double)grads[j], p = (double)params[j];
-      double m, v;
-      if (how->sgd) {
-        params[j] = (hfy_real)(p - rate * (g + how->decay * p));
-        continue;
+      double m, v, next = p - rate * (g + how->decay * p);
+      if (!how->sgd) {
+        m = beta1 * (double)moments[j] + (1 - beta1) * g;
+        v = beta2 * (double)moments[end + j] + (1 - beta2) * g * g;
+        moments[j] = (hfy_real)m;
+        moments[end + j] = (hfy_real)(v > HFY_REAL_MAX_ ? HFY_REAL_MAX_ : v);
+        next = p * (1 - rate * how->decay) - rate / fade1 * m / (sqrt(v) / fade2 + eps);
       }
-      m = beta1 * (double)moments[j] + (1 - beta1) * g;
-      v = beta2 * (double)moments[end + j] + (1 - beta2) * g * g;
-      moments[j] = (hfy_real)m;
-      moments[end + j] = (hfy_real)v;
-      params[j] = (hfy_real)(p * (1 - rate * how->decay) - rate / fade1 * m / (sqrt(v) / fade2 + eps));
+      if (fabs(next) <= HFY_REAL_MAX_) params[j] = (hfy_real)next;
     }
   return hfy_base_close_(w, &local, HFY_OK);
 }
