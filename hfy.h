@@ -1007,11 +1007,13 @@ typedef struct hfy_sep {
 } hfy_sep;
 
 #ifdef HFY_HAS_SEP_
-/* y[j*n + i]: prediction for each row of scores. theta: rows x n, finite or -INFINITY (masked: weight 0, never
-   counted). y may be theta. Simplex kinds sum to one within rounding; equal scores get equal weights (ARGMAX: lowest
-   index first); a vertex is exact to the bit: one-hot from a gap of hfy_sep_margin on.
+/* y[j*n + i]: prediction for each row of scores. theta: rows x n, finite or -INFINITY (masked: weight 0, under bounds
+   the lower one; never counted). y may be theta. Simplex kinds sum to one within rounding; equal scores get equal
+   weights (ARGMAX: lowest index first); a vertex is exact to the bit: one-hot from a gap of hfy_sep_margin on.
    Accuracy: a few ulp in float, 1e-12 in double, of the exact prediction for the given scores, however large they are
-   (KSUBSETS with k below 1: times k; SEQUENCE_KSUBSETS: see hfy_structure_solve).
+   (KSUBSETS with k below 1: times k; NORMMAX with gamma > 2 and ENTMAX with alpha > 2 have slopes without end where a
+   score meets the threshold: it is that of scores which are off by 2e-16 of their distance from the best;
+   SEQUENCE_KSUBSETS: see hfy_structure_solve).
    Cost: O(n) a row (ENTMAX alpha > 2 and NORMMAX infinity: plus a sort of the scores within the margin; bounds where
    scores are large beside rho: times log n; SEQUENCE_KSUBSETS: O(n k) a step, SPARSEMAP: see hfy_structure_solve, which
    also tells the gap). Rows are shared among threads, each with scratch of up to 56 n bytes (structures: theirs).
@@ -1167,7 +1169,8 @@ typedef struct hfy_net {
   double beta; /* inverse temperature > 0; 0 = 1/sqrt(dim) for DOT with a simplex or polytope Omega, else 1 */
   hfy_sep sep;
   hfy_post post;
-  const hfy_real *bias;         /* added to the scores; -INFINITY masks a pattern, whatever its key holds; or NULL */
+  const hfy_real *bias;         /* added to the scores; -INFINITY masks a pattern, whatever its key holds (but for
+                                   lower bounds: it has that weight); or NULL */
   size_t bias_stride;           /* rows of N, one per query, this far apart; 0 = one row for all queries */
   const size_t *visible; /* one per query: only patterns 0 .. visible-1 exist for it (causal, padding); or NULL */
   double step;                  /* leak 0 < step <= 1; 0 = 1 */
