@@ -1007,12 +1007,13 @@ typedef struct hfy_sep {
 } hfy_sep;
 
 #ifdef HFY_HAS_SEP_
-/* y[j*n + i]: prediction for each row of scores. theta: rows x n, finite or -INFINITY (masked: weight 0, never
-   counted). y may be theta. Simplex kinds sum to one within rounding; equal scores get equal weights (ARGMAX: lowest
-   index first); a vertex is exact to the bit: one-hot from a gap of hfy_sep_margin on.
+/* y[j*n + i]: prediction for each row of scores. theta: rows x n, finite or -INFINITY (masked: weight 0, under bounds
+   the lower one; never counted). y may be theta. Simplex kinds sum to one within rounding; equal scores get equal
+   weights (ARGMAX: lowest index first); a vertex is exact to the bit: one-hot from a gap of hfy_sep_margin on.
    Accuracy: a few ulp in float, 1e-12 in double, of the exact prediction for the given scores, however large they are
-   (KSUBSETS with k below 1: times k; SEQUENCE_KSUBSETS: see hfy_structure_solve). But distances from the largest score
-   are rounded to double, and ENTMAX alpha > 2 and NORMMAX gamma > 2 have slopes without end, which enlarge that.
+   (KSUBSETS with k below 1: times k; NORMMAX with gamma > 2 and ENTMAX with alpha > 2 have slopes without end where a
+   score meets the threshold: it is that of scores which are off by 2e-16 of their distance from the best;
+   SEQUENCE_KSUBSETS: see hfy_structure_solve).
    Cost: O(n) a row (ENTMAX alpha > 2 and NORMMAX infinity: plus a sort of the scores within the margin; bounds where
    scores are large beside rho: times log n; SEQUENCE_KSUBSETS: O(n k) a step, SPARSEMAP: see hfy_structure_solve, which
    also tells the gap). Rows are shared among threads, each with scratch of up to 56 n bytes (structures: theirs).
@@ -1168,7 +1169,8 @@ typedef struct hfy_net {
   double beta; /* inverse temperature > 0; 0 = 1/sqrt(dim) for DOT with a simplex or polytope Omega, else 1 */
   hfy_sep sep;
   hfy_post post;
-  const hfy_real *bias;         /* added to the scores; -INFINITY masks a pattern, whatever its key holds; or NULL */
+  const hfy_real *bias;         /* added to the scores; -INFINITY masks a pattern, whatever its key holds (but for
+                                   lower bounds: it has that weight); or NULL */
   size_t bias_stride;           /* rows of N, one per query, this far apart; 0 = one row for all queries */
   const size_t *visible; /* one per query: only patterns 0 .. visible-1 exist for it (causal, padding); or NULL */
   double step;                  /* leak 0 < step <= 1; 0 = 1 */
@@ -1670,7 +1672,8 @@ typedef struct hfy_optimiser {
 
 /* One step over all entries of a table that are not frozen; they may not overlap. params, grads: the flat arrays, from
    the table's offset 0 on. moments: 2 x the largest end of an entry, 0 at the start (sgd: may be NULL). *norm, if not
-   NULL: of the gradients before the cut. Errors, nothing changed: ARG, NONFINITE (a gradient), NOMEM. */
+   NULL: of the gradients before the cut. A parameter that would leave hfy_real stays where it is. Errors, nothing
+   changed: ARG, NONFINITE (a gradient), NOMEM. */
 HFY_API hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_param *table, size_t entries, hfy_real *params,
                                       const hfy_real *grads, hfy_real *moments, double *norm, hfy_work *work);
 #endif /* HFY_HAS_TRAIN_ */
@@ -20820,16 +20823,15 @@ HFY_API HFY_SMALL_ hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_p
   for (i = 0; i < entries; i++)
     for (j = table[i].offset; !table[i].frozen && j < table[i].offset + table[i].count; j++) {
       const double g = scale * (double)grads[j], p = (double)params[j];
-      double m, v;
-      if (how->sgd) {
-        params[j] = (hfy_real)(p - rate * (g + how->decay * p));
-        continue;
+      double m, v, next = p - rate * (g + how->decay * p);
+      if (!how->sgd) {
+        m = beta1 * (double)moments[j] + (1 - beta1) * g;
+        v = beta2 * (double)moments[end + j] + (1 - beta2) * g * g;
+        moments[j] = (hfy_real)m;
+        moments[end + j] = (hfy_real)(v > HFY_REAL_MAX_ ? HFY_REAL_MAX_ : v);
+        next = p * (1 - rate * how->decay) - rate / fade1 * m / (sqrt(v) / fade2 + eps);
       }
-      m = beta1 * (double)moments[j] + (1 - beta1) * g;
-      v = beta2 * (double)moments[end + j] + (1 - beta2) * g * g;
-      moments[j] = (hfy_real)m;
-      moments[end + j] = (hfy_real)v;
-      params[j] = (hfy_real)(p * (1 - rate * how->decay) - rate / fade1 * m / (sqrt(v) / fade2 + eps));
+      if (fabs(next) <= HFY_REAL_MAX_) params[j] = (hfy_real)next;
     }
   return hfy_base_close_(w, &local, HFY_OK);
 }

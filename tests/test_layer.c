@@ -1556,6 +1556,14 @@ TEST(optimisers) {
     CHECK(hfy_optimiser_step(&how, table, 2, p, g, moments, NULL, &work) == HFY_OK);
     for (i = 0; i < 6; i++) CHECK_NEAR(p[i], want[i], 8 * REAL_EPS);
   }
+  /* squares beyond float; steps beyond hfy_real: all stays finite */
+  for (step = 0; step < 3; step++) {
+    memset(&how, 0, sizeof how), memset(moments, 0, sizeof moments);
+    how.rate = step ? 1e308 : 0.1, how.decay = 1e10, how.sgd = step == 2;
+    for (i = 0; i < 6; i++) p[i] = (hfy_real)(i % 2), g[i] = (hfy_real)(i < 4 ? 1e30 * i : 0);
+    CHECK(hfy_optimiser_step(&how, table, 2, p, g, moments, NULL, &work) == HFY_OK);
+    for (i = 0; i < 12; i++) CHECK(fabs((double)moments[i]) <= REAL_MAX && fabs((double)p[i % 6]) <= REAL_MAX);
+  }
 }
 
 /* Ten steps of AdamW at rate 0.01, decay 0.1, clipped at 0.25: HopfieldPooling (2 heads, 1 extra step) and Linear on 6

@@ -127,13 +127,13 @@ TEST(zero_vectors) {
 
 /* squares beyond the range of hfy_real, on both sides */
 TEST(huge_and_tiny_vectors) {
-  static const double scale_float[] = {1e-18, 1e-22, 1e-30, 1e18, 1e22, 1e30},
-                      scale_double[] = {1e-150, 1e-170, 1e-300, 1e150, 1e170, 1e300};
+  static const double scale_float[] = {1e-18, 1e-22, 1e-30, 1e18, 1e22, 1e30, 1e-42},
+                      scale_double[] = {1e-150, 1e-170, 1e-300, 1e150, 1e170, 1e300, 1e-305};
   const double *scales = sizeof(hfy_real) == 4 ? scale_float : scale_double;
   hfy_rng rng = hfy_rng_seed(3);
   size_t a, b, i;
-  for (a = 0; a < 6; a++)
-    for (b = 0; b < 6; b++) {
+  for (a = 0; a < 7; a++)
+    for (b = 0; b < 7; b++) {
       hfy_real x[6 * 7], q[7], s[6];
       normals(&rng, x, 6 * 7, scales[a]);
       normals(&rng, q, 7, scales[b]);
