@@ -14266,7 +14266,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_post_conjugate(const hfy_post *post, const hfy
    bits sooner; >>net.energy, energies and gradients.
    ------------------------------------------------------------------------------------------------------------------ */
 enum {
-  HFY_NET_TILE_ = 128,                /* queries of a tile at most */
+  HFY_NET_TILE_ = 128,                /* queries of a tile at most; sums of few keys: twice as many */
   HFY_NET_TILE_BYTES_ = 2048 * 1024,  /* whole rows: bytes of scores at most, as long as that leaves a query */
   HFY_NET_BLOCK_BYTES_ = 256 * 1024,  /* keys of a block: they stay in the cache between scores and projection */
   HFY_NET_BLAS_TILE_ = 256,           /* with a BLAS: queries of a tile */
@@ -16626,6 +16626,7 @@ HFY_COLD_ hfy_status hfy_net_choose_(hfy_net_run_ *run, size_t n_queries, int ro
   int dots;
   hfy_net_mode_of_(run, rows);
   run->tile = HFY_NET_TILE_;
+  if (HFY_NET_SHORT_(fast->mode == HFY_NET_SUMS_ && net->count <= 256 && !net->visible)) run->tile *= 2;
 #ifdef HFY_SIM_BLAS_
   if (n_queries >= HFY_SIM_BLAS_ && fast->mode == HFY_NET_SUMS_) { /* a BLAS wants large blocks */
     run->tile = HFY_NET_BLAS_TILE_;
