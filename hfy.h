@@ -5773,15 +5773,12 @@ HFY_TARGET_ void HFY_V_(softmax_rows)(HFY_S_ *x, size_t stride, const size_t *n,
   enum { lanes = HFY_LANES_, four = 4 * lanes };
   const HFY_VV_ none = HFY_V_(set)((HFY_S_)-HUGE_VAL);
   HFY_V_(row) row[4];
-  HFY_VV_ part[4], all[4];
-  HFY_DV_ low[4], high[4];
-  size_t i, v, end = n[0];
+  HFY_VV_ part[4];
+  size_t i, l, v, end = n[0];
   int how = HFY_V_(fused);
   HFY_UNROLL_ for (v = 0; v < 4; v++) {
     how = HFY_V_(row_of)(max[v], a, least, row + v) == how ? how : HFY_V_(times);
     if (n[v] > end) end = n[v];
-    low[v] = high[v] = HFY_D_(zero)();
-    all[v] = HFY_V_(zero)();
   }
   for (v = 0; v < 4; v++) {
     HFY_S_ *at = x + v * stride;
@@ -5792,19 +5789,18 @@ HFY_TARGET_ void HFY_V_(softmax_rows)(HFY_S_ *x, size_t stride, const size_t *n,
   for (i = 0; how == HFY_V_(fused) && i < end; i += lanes) {
     HFY_UNROLL_ for (v = 0; v < 4; v++) part[v] = HFY_V_(load)(x + v * stride + i);
     HFY_V_(softmax4)(part, row, 1, HFY_V_(fused), part);
-    HFY_UNROLL_ for (v = 0; v < 4; v++) {
-      HFY_V_(store)(x + v * stride + i, part[v]);
-      all[v] = HFY_V_(add)(all[v], part[v]);
-    }
-    if ((i + lanes) % four && i + lanes < end) continue;
-    HFY_UNROLL_ for (v = 0; v < 4; v++) {
-      low[v] = HFY_D_(add)(low[v], HFY_V_(low)(all[v]));
-      high[v] = HFY_D_(add)(high[v], HFY_V_(high)(all[v]));
-      all[v] = HFY_V_(zero)();
-    }
+    HFY_UNROLL_ for (v = 0; v < 4; v++) HFY_V_(store)(x + v * stride + i, part[v]);
   }
-  if (how == HFY_V_(fused))
-    HFY_UNROLL_ for (v = 0; v < 4; v++) sums[v] = HFY_D_(total)(low[v], high[v]);
+  for (v = 0; how == HFY_V_(fused) && v < 4; v++, x += stride) { /* afterwards: the loop before has no register left */
+    HFY_DV_ low = HFY_D_(zero)(), high = low;
+    for (i = 0; i < n[v]; i += four) {
+      HFY_VV_ all = HFY_V_(load)(x + i);
+      for (l = lanes; l < four && i + l < n[v]; l += lanes) all = HFY_V_(add)(all, HFY_V_(load)(x + i + l));
+      low = HFY_D_(add)(low, HFY_V_(low)(all));
+      high = HFY_D_(add)(high, HFY_V_(high)(all));
+    }
+    sums[v] = HFY_D_(total)(low, high);
+  }
 }
 #else
 #define HFY_SOFTMAX_ROWS_ NULL
