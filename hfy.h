@@ -5784,15 +5784,12 @@ HFY_TARGET_ void HFY_V_(softmax_rows)(HFY_S_ *x, size_t stride, const size_t *n,
   enum { lanes = HFY_LANES_, four = 4 * lanes };
   const HFY_VV_ none = HFY_V_(set)((HFY_S_)-HUGE_VAL);
   HFY_V_(row) row[4];
-  HFY_VV_ part[4], all[4];
-  HFY_DV_ low[4], high[4];
-  size_t i, v, end = n[0];
+  HFY_VV_ part[4];
+  size_t i, l, v, end = n[0];
   int how = HFY_V_(fused);
   HFY_UNROLL_ for (v = 0; v < 4; v++) {
     how = HFY_V_(row_of)(max[v], a, least, row + v) == how ? how : HFY_V_(times);
     if (n[v] > end) end = n[v];
-    low[v] = high[v] = HFY_D_(zero)();
-    all[v] = HFY_V_(zero)();
   }
   for (v = 0; v < 4; v++) {
     HFY_S_ *at = x + v * stride;
@@ -5803,19 +5800,18 @@ HFY_TARGET_ void HFY_V_(softmax_rows)(HFY_S_ *x, size_t stride, const size_t *n,
   for (i = 0; how == HFY_V_(fused) && i < end; i += lanes) {
     HFY_UNROLL_ for (v = 0; v < 4; v++) part[v] = HFY_V_(load)(x + v * stride + i);
     HFY_V_(softmax4)(part, row, 1, HFY_V_(fused), part);
-    HFY_UNROLL_ for (v = 0; v < 4; v++) {
-      HFY_V_(store)(x + v * stride + i, part[v]);
-      all[v] = HFY_V_(add)(all[v], part[v]);
-    }
-    if ((i + lanes) % four && i + lanes < end) continue;
-    HFY_UNROLL_ for (v = 0; v < 4; v++) {
-      low[v] = HFY_D_(add)(low[v], HFY_V_(low)(all[v]));
-      high[v] = HFY_D_(add)(high[v], HFY_V_(high)(all[v]));
-      all[v] = HFY_V_(zero)();
-    }
+    HFY_UNROLL_ for (v = 0; v < 4; v++) HFY_V_(store)(x + v * stride + i, part[v]);
   }
-  if (how == HFY_V_(fused))
-    HFY_UNROLL_ for (v = 0; v < 4; v++) sums[v] = HFY_D_(total)(low[v], high[v]);
+  for (v = 0; how == HFY_V_(fused) && v < 4; v++, x += stride) { /* afterwards: the loop before has no register left */
+    HFY_DV_ low = HFY_D_(zero)(), high = low;
+    for (i = 0; i < n[v]; i += four) {
+      HFY_VV_ all = HFY_V_(load)(x + i);
+      for (l = lanes; l < four && i + l < n[v]; l += lanes) all = HFY_V_(add)(all, HFY_V_(load)(x + i + l));
+      low = HFY_D_(add)(low, HFY_V_(low)(all));
+      high = HFY_D_(add)(high, HFY_V_(high)(all));
+    }
+    sums[v] = HFY_D_(total)(low, high);
+  }
 }
 #else
 #define HFY_SOFTMAX_ROWS_ NULL
@@ -14279,7 +14275,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_post_conjugate(const hfy_post *post, const hfy
    bits sooner; >>net.energy, energies and gradients.
    ------------------------------------------------------------------------------------------------------------------ */
 enum {
-  HFY_NET_TILE_ = 128,                /* queries of a tile at most */
+  HFY_NET_TILE_ = 128,                /* queries of a tile at most; sums of few keys: twice as many */
   HFY_NET_TILE_BYTES_ = 2048 * 1024,  /* whole rows: bytes of scores at most, as long as that leaves a query */
   HFY_NET_BLOCK_BYTES_ = 256 * 1024,  /* keys of a block: they stay in the cache between scores and projection */
   HFY_NET_BLAS_TILE_ = 256,           /* with a BLAS: queries of a tile */
@@ -16639,6 +16635,7 @@ HFY_COLD_ hfy_status hfy_net_choose_(hfy_net_run_ *run, size_t n_queries, int ro
   int dots;
   hfy_net_mode_of_(run, rows);
   run->tile = HFY_NET_TILE_;
+  if (HFY_NET_SHORT_(fast->mode == HFY_NET_SUMS_ && net->count <= 256 && !net->visible)) run->tile *= 2;
 #ifdef HFY_SIM_BLAS_
   if (n_queries >= HFY_SIM_BLAS_ && fast->mode == HFY_NET_SUMS_) { /* a BLAS wants large blocks */
     run->tile = HFY_NET_BLAS_TILE_;
