@@ -281,15 +281,15 @@ TEST(value_agrees_with_its_formula) {
 }
 
 TEST(values_of_small_weights) {
-  static const double alphas[] = {0.01, 0.3, 0.5, 0.9, 1.5};
+  static const double bends[] = {0.01, 0.3, 0.5, 0.9, 1.5};
   const double least = sizeof(hfy_real) == 4 ? -37 : -300;
   size_t i;
   double down, got;
-  for (i = 0; i < COUNT(alphas); i++)
+  for (i = 0; i < COUNT(bends); i++)
     for (down = -7; down > least; down -= 5) { /* of {y, 1}: (y^alpha - y) / (alpha (alpha - 1)) */
-      const hfy_sep sep = entmax(alphas[i]);
+      const hfy_sep sep = entmax(bends[i]);
       const hfy_real y[2] = {(hfy_real)pow(10, down), 1};
-      const wide want = (powl(y[0], alphas[i]) - y[0]) / (alphas[i] * (alphas[i] - 1.0L));
+      const wide want = (powl(y[0], bends[i]) - y[0]) / (bends[i] * (bends[i] - 1.0L));
       CHECK(hfy_sep_value(&sep, y, 1, 2, &got, NULL) == HFY_OK);
       CHECK_NEAR(got / (double)want, 1, 4 * ORACLE_TOL);
     }

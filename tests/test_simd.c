@@ -562,14 +562,14 @@ TEST(softmax_of_the_largest_scores) {
   for (f = 0; f < sizeof factors / sizeof factors[0]; f++)
     for (power = 0; power < 40; power++)
       for (sign = 0; sign < 4; sign++) {
-        const double a = f ? factors[f] : 1, low = TINY / a, top = fmin(ldexp(1 / a, power), FLT_MAX);
+        const double a = f ? factors[f] : 1, low = TINY / a, top = fmin(ldexp(1 / a, power), REAL_MAX);
         const hfy_real max = (hfy_real)(sign < 3 ? (sign % 2 ? -top : top) * (1 + 0.3 * fabs(sin((double)power))) : 0);
-        if (!(fabs((double)max) <= FLT_MAX)) continue;
+        if (!(fabs((double)max) <= REAL_MAX)) continue;
         for (i = 0; i < n; i++) {
           const double at = (double)max + (sign == 2 ? 0.1 : 0.05) * (double)i * low;
-          x[i] = (hfy_real)(at < -FLT_MAX ? -FLT_MAX : at);
+          x[i] = (hfy_real)(at < -REAL_MAX ? -REAL_MAX : at);
         }
-        x[n - 2] = -FLT_MAX;
+        x[n - 2] = (hfy_real)-REAL_MAX;
         x[n - 1] = (hfy_real)-HUGE_VAL;
         EACH_TABLE(simd, t) {
           const double sum = f ? simd->softmax_late(x, n, max, a, low, y) : simd->softmax(x, n, max, low, y);
