@@ -16604,6 +16604,7 @@ HFY_COLD_ void hfy_net_mode_of_(hfy_net_run_ *run, int rows) {
   fast->cuts = HFY_NET_SHORT_(hfy_sep_cuts_(sep));
   fast->chooses = 1;
   fast->negligible = hfy_base_log_(2 * (double)net->count / HFY_REAL_EPS_);
+  if (net->post.kind == HFY_POST_SIGN) fast->negligible = -HFY_SIMD_TINY_; /* where heavier ones are 0 it decides */
   fast->exponential = method == HFY_SEP_BY_SOFTMAX_ || method == HFY_SEP_BY_EXP_;
   fast->mode = HFY_NET_ROWS_;
   if (rows || sep->plus) return;

@@ -990,6 +990,26 @@ TEST(report_energy_is_the_energy_of_the_states) {
 
 /* --- checks --- */
 
+/* The best pattern is 0 where a far lighter one decides: SIGN sees that with a report and without. */
+TEST(signs_of_small_weights) {
+  static const hfy_real keys[] = {1, 0, 0, 1}, q[] = {1, -0.5f};
+  static const hfy_sep_kind kinds[] = {HFY_SEP_SOFTMAX, HFY_SEP_EXP};
+  hfy_real alone[2], seen[2], weights[2];
+  hfy_report report;
+  size_t k, b;
+  memset(&report, 0, sizeof report);
+  report.weights = weights;
+  for (k = 0; k < COUNT(kinds); k++)
+    for (b = 1; b < (sizeof(hfy_real) == 4 ? 57 : 460); b++) {
+      hfy_net net;
+      memset(&net, 0, sizeof net);
+      net.dim = net.count = 2, net.keys = keys, net.beta = (double)b, net.sep.kind = kinds[k];
+      net.post.kind = HFY_POST_SIGN;
+      CHECK(hfy_retrieve(&net, q, 1, alone, NULL, NULL) == hfy_retrieve(&net, q, 1, seen, &report, NULL));
+      CHECK(same_bits(alone, seen, sizeof seen) && (double)alone[1] >= 1);
+    }
+}
+
 TEST(check_fills_defaults_in) {
   fixture f;
   hfy_net full;
@@ -1440,6 +1460,7 @@ int main(int argc, char **argv) {
   RUN(report_top_longer_than_the_memory);
   RUN(report_ties_by_index);
   RUN(report_energy_is_the_energy_of_the_states);
+  RUN(signs_of_small_weights);
   RUN(check_fills_defaults_in);
   RUN(resolved_nets_are_the_same_nets);
   RUN(shapes_out_of_range);
