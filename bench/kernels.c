@@ -211,7 +211,7 @@ BENCH_API int bench_guess(bench_net *b, const hfy_real *q, size_t k, double *bes
   }
   if (!memory || !hfy_index_aim_(&seek, q, &s)) return HFY_ERR_NOMEM;
   hfy_index_level_rows_(&seek, &s, &level);
-  level.A = level.B = 0;
+  level.bound.near = level.bound.rest = 0;
   hfy_index_bounds_(&seek, &level, NULL, NULL, n, theta, &s);
   for (i = m = 0; i < n; i += part) some[m++] = (double)simd->max(theta + i, hfy_base_min_(part, n - i), NULL);
   bar = hfy_base_kth_largest_(some, m, most < m ? most : m);
