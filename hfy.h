@@ -712,7 +712,7 @@ HFY_API hfy_status hfy_linalg_pinv(const double *a, size_t rows, size_t columns,
    ------------------------------------------------------------------------------------------------------------------ */
 typedef enum hfy_sim {
   HFY_SIM_DOT,       /* <x, q> */
-  HFY_SIM_COSINE,    /* <x, q> / (|x| |q|); 0 where either is the zero vector (double: has no number above 6e-309) */
+  HFY_SIM_COSINE,    /* <x, q> / (|x| |q|); 0 where either is zero (double: no number of it above 6e-309) */
   HFY_SIM_EUCLIDEAN, /* -1/2 |x - q|^2 */
   HFY_SIM_MANHATTAN  /* -|x - q|_1 */
 } hfy_sim;
