@@ -15436,7 +15436,7 @@ HFY_PRIVATE_ void hfy_net_join_(const hfy_net_run_ *run, hfy_net_list_ *all, con
                                 const hfy_net_stream_ *t) {
   size_t l;
   if ((run->fast.kth == 1 || HFY_NET_SHORT_(run->fast.cuts)) && part->top > all->top) all->top = part->top;
-  if (part->status && !all->status) all->status = part->status;
+  if (part->status && all->status != HFY_ERR_NONFINITE) all->status = part->status;
   if (part->lost > all->lost) all->lost = part->lost;
   for (l = 0; l < part->count; l++) hfy_net_append_(run, all, part->index[l], part->theta[l], t);
 }
@@ -15531,7 +15531,7 @@ HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_
 HFY_PRIVATE_ void hfy_net_merge_(const hfy_net_run_ *run, hfy_net_sum_ *all, hfy_real *z, const hfy_net_sum_ *part,
                                  const hfy_real *z_part, size_t width) {
   double keep = 1, add = 1, rise = HFY_NET_TIMES_(run, part->top - all->top);
-  if (part->status && !all->status) all->status = part->status;
+  if (part->status && all->status != HFY_ERR_NONFINITE) all->status = part->status;
   if (all->status || hfy_base_is_neg_inf_(part->top)) return;
   if (run->fast.exponential) {
     keep = rise < run->fast.negligible ? exp(-rise) : 0;

@@ -990,6 +990,25 @@ TEST(report_energy_is_the_energy_of_the_states) {
 
 /* --- checks --- */
 
+/* A power beyond hfy_real and a NaN far behind it: NONFINITE, with a report and without. */
+TEST(nan_behind_a_power_beyond_the_range) {
+  enum { N = 6000 };
+  hfy_real *keys = (hfy_real *)calloc(2 * N, sizeof *keys), *weights = keys + N, q = 1, out;
+  hfy_report report;
+  hfy_net net;
+  size_t at;
+  memset(&report, 0, sizeof report), memset(&net, 0, sizeof net);
+  report.weights = weights;
+  net.dim = 1, net.count = N, net.keys = keys, net.beta = 1, net.sep.kind = HFY_SEP_EVEN, net.sep.degree = 12;
+  for (at = 0; at < N; at += 700) {
+    keys[1] = (hfy_real)(sizeof(hfy_real) == 4 ? 3e30 : 3e300), keys[at] = (hfy_real)(HUGE_VAL - HUGE_VAL);
+    CHECK(hfy_retrieve(&net, &q, 1, &out, NULL, NULL) == HFY_ERR_NONFINITE);
+    CHECK(hfy_retrieve(&net, &q, 1, &out, &report, NULL) == HFY_ERR_NONFINITE);
+    keys[at] = 0;
+  }
+  free(keys);
+}
+
 /* The best pattern is 0 where a far lighter one decides: SIGN sees that with a report and without. */
 TEST(signs_of_small_weights) {
   static const hfy_real keys[] = {1, 0, 0, 1}, q[] = {1, -0.5f};
@@ -1460,6 +1479,7 @@ int main(int argc, char **argv) {
   RUN(report_top_longer_than_the_memory);
   RUN(report_ties_by_index);
   RUN(report_energy_is_the_energy_of_the_states);
+  RUN(nan_behind_a_power_beyond_the_range);
   RUN(signs_of_small_weights);
   RUN(check_fills_defaults_in);
   RUN(resolved_nets_are_the_same_nets);
