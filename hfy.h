@@ -19343,16 +19343,17 @@ HFY_COLD_ hfy_status hfy_layer_count_(hfy_layer_run_ *r, hfy_work *w) {
   const hfy_layer *l = r->l;
   const hfy_layer_input *in = r->in;
   const size_t limit = l->flags & HFY_LAYER_GAUSSIAN ? l->positions : SIZE_MAX;
+  const size_t alike = in->bags && !in->state_rows && !in->stored_rows ? in->bags : 1; /* one stands for all */
   size_t b, rows, many;
-  for (b = 0; b < in->bags; b++) {
+  for (b = 0; b < in->bags; b += alike) {
     rows = hfy_layer_rows_of_(l, in, b);
     many = hfy_layer_stored_of_(l, in, b);
     if (!many) return hfy_base_fail_(w, HFY_ERR_ARG, "in: bag %z has no stored rows; it should have at least 1", b);
     if (rows > limit || many > limit)
       return hfy_base_fail_(w, HFY_ERR_ARG, "in: bag %z has %z rows; with GAUSSIAN at most layer->positions, %z", b,
                             rows > many ? rows : many, limit);
-    r->rows = hfy_base_plus_(r->rows, rows);
-    r->stored = l->memories ? many : hfy_base_plus_(r->stored, many);
+    r->rows = hfy_base_plus_(r->rows, hfy_base_times_(rows, alike));
+    r->stored = l->memories ? many : hfy_base_plus_(r->stored, hfy_base_times_(many, alike));
     many += r->full.extras;
     if (rows > r->most) r->most = rows;
     if (many > r->many) r->many = many;
