@@ -2104,7 +2104,7 @@ typedef struct hfy_binary_report { /* every pointer optional, one entry per quer
   size_t *flips;      /* bits changed on the way, each time counted */
   size_t *period;     /* 1: a fixed point; 2: a cycle of two (SYNCHRONOUS); 0: max_sweeps were not enough */
   double *energy;     /* n_queries x (max_sweeps+1): before the first sweep and after each, the tail repeats the last;
-                         -INFINITY where it is beyond double */
+                         infinite where it is beyond double */
   double *log_energy; /* the same: ln(-E), which cannot overflow; NaN where E > 0 */
 } hfy_binary_report;
 
@@ -2113,7 +2113,8 @@ typedef struct hfy_binary_report { /* every pointer optional, one entry per quer
    rounded once after a scaling by a power of two; EXP takes e^(x_i.q) relative to the largest: nothing overflows at any
    dim. With an asynchronous order the energy never rises (WEIGHTS: if symmetric with a diagonal >= 0). Cost a sweep and
    query: dim count lookups, WEIGHTS dim^2 multiply-adds. Scratch: dim count bytes and little more. Errors, nothing
-   written: ARG (NULL, sizes, kind, degree, sequence; patterns or queries not +1 or -1; weights not finite), NOMEM.
+   written: ARG (NULL, sizes, kind, degree, sequence; patterns or queries not +1 or -1; weights, or the sum of their
+   sizes, not finite), NOMEM.
    EXAMPLE  hfy_binary memory = {0};
             memory.dim = D, memory.count = N, memory.patterns = x, memory.kind = HFY_BINARY_EXP;
             hfy_binary_recall(&memory, cues, n, recalled, NULL, &work); */
@@ -23544,6 +23545,7 @@ HFY_COLD_ hfy_status hfy_binary_open_(const hfy_binary *memory, const hfy_real *
   hfy_binary *m = &run->m;
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status;
+  double sum = 0;
   size_t i, j, t;
   if (!memory) return hfy_base_null_(w, "memory");
   *m = *memory;
@@ -23559,6 +23561,9 @@ HFY_COLD_ hfy_status hfy_binary_open_(const hfy_binary *memory, const hfy_real *
   if ((m->kind == HFY_BINARY_POWER || m->kind == HFY_BINARY_RECTIFIED) &&
       !(m->degree >= 2 && m->degree <= 512 && m->degree <= floor(m->degree)))
     return hfy_base_should_(w, "", "degree", m->degree, "a whole number from 2 to 512");
+  for (i = 0; m->kind == HFY_BINARY_WEIGHTS && i < m->dim * m->dim; i++) sum += fabs((double)m->weights[i]);
+  if (!hfy_base_is_finite_(sum)) /* no product or energy overflows on the way */
+    return hfy_base_fail_(w, HFY_ERR_ARG, "weights: the sum of their sizes is %g; it should be finite", sum);
   if (!m->stride) m->stride = m->dim;
   if (!m->max_sweeps) m->max_sweeps = 100;
   if (m->kind == HFY_BINARY_WEIGHTS) m->count = 0;
