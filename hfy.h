@@ -2105,7 +2105,7 @@ typedef struct hfy_binary_report { /* every pointer optional, one entry per quer
   size_t *flips;      /* bits changed on the way, each time counted */
   size_t *period;     /* 1: a fixed point; 2: a cycle of two (SYNCHRONOUS); 0: max_sweeps were not enough */
   double *energy;     /* n_queries x (max_sweeps+1): before the first sweep and after each, the tail repeats the last;
-                         -INFINITY where it is beyond double */
+                         infinite where it is beyond double */
   double *log_energy; /* the same: ln(-E), which cannot overflow; NaN where E > 0 */
 } hfy_binary_report;
 
@@ -2114,7 +2114,8 @@ typedef struct hfy_binary_report { /* every pointer optional, one entry per quer
    rounded once after a scaling by a power of two; EXP takes e^(x_i.q) relative to the largest: nothing overflows at any
    dim. With an asynchronous order the energy never rises (WEIGHTS: if symmetric with a diagonal >= 0). Cost a sweep and
    query: dim count lookups, WEIGHTS dim^2 multiply-adds. Scratch: dim count bytes and little more. Errors, nothing
-   written: ARG (NULL, sizes, kind, degree, sequence; patterns or queries not +1 or -1; weights not finite), NOMEM.
+   written: ARG (NULL, sizes, kind, degree, sequence; patterns or queries not +1 or -1; weights, or the sum of their
+   sizes, not finite), NOMEM.
    EXAMPLE  hfy_binary memory = {0};
             memory.dim = D, memory.count = N, memory.patterns = x, memory.kind = HFY_BINARY_EXP;
             hfy_binary_recall(&memory, cues, n, recalled, NULL, &work); */
@@ -17353,16 +17354,17 @@ HFY_COLD_ void hfy_net_back_fail_(hfy_net_back_ *b, size_t l, hfy_status status,
 /* Has a step back left the range of hfy_real? A projection skips slopes that are NaN. */
 HFY_PRIVATE_ void hfy_net_back_judge_(hfy_net_back_ *b, size_t l) {
   const size_t dim = b->run.net.dim, n = hfy_net_row_(&b->run.net);
-  const double *dq = b->dq + l * dim;
+  const double *dq = b->bare ? NULL : b->dq + l * dim;
   double off = 0, sum = 0;
   size_t d;
   for (d = 0; d < HFY_NET_NUMBERS_; d++) sum += b->one[l].number[d];
   if (!hfy_base_is_finite_(sum)) off = sum;
   if (!hfy_post_finite_(b->dy + l * n, n) || (!b->reads && !hfy_post_finite_(b->dz + l * dim, dim))) off = HUGE_VAL;
-  if (b->bare && !hfy_post_finite_(b->pull + l * dim, dim)) off = HUGE_VAL;
   if (b->grad->keys && !hfy_post_finite_(b->beta_q + l * dim, dim)) off = HUGE_VAL; /* what keys get is dy times it */
-  for (d = 0; !b->bare && d < dim; d++)
-    if (!(fabs(dq[d]) <= HFY_REAL_MAX_)) off = dq[d];
+  for (d = 0; d < dim; d++) {
+    const double to_q = b->bare ? (b->lean ? 1 : b->run.net.beta) * (double)b->pull[l * dim + d] : dq[d];
+    if (!(fabs(to_q) <= HFY_REAL_MAX_)) off = to_q;
+  }
   if (off > 0 || off < 0 || hfy_base_is_nan_(off))
     hfy_net_back_fail_(b, l, HFY_ERR_NONFINITE, "its gradient should be within the range of hfy_real", off);
 }
@@ -19344,16 +19346,17 @@ HFY_COLD_ hfy_status hfy_layer_count_(hfy_layer_run_ *r, hfy_work *w) {
   const hfy_layer *l = r->l;
   const hfy_layer_input *in = r->in;
   const size_t limit = l->flags & HFY_LAYER_GAUSSIAN ? l->positions : SIZE_MAX;
+  const size_t alike = in->bags && !in->state_rows && !in->stored_rows ? in->bags : 1; /* one stands for all */
   size_t b, rows, many;
-  for (b = 0; b < in->bags; b++) {
+  for (b = 0; b < in->bags; b += alike) {
     rows = hfy_layer_rows_of_(l, in, b);
     many = hfy_layer_stored_of_(l, in, b);
     if (!many) return hfy_base_fail_(w, HFY_ERR_ARG, "in: bag %z has no stored rows; it should have at least 1", b);
     if (rows > limit || many > limit)
       return hfy_base_fail_(w, HFY_ERR_ARG, "in: bag %z has %z rows; with GAUSSIAN at most layer->positions, %z", b,
                             rows > many ? rows : many, limit);
-    r->rows = hfy_base_plus_(r->rows, rows);
-    r->stored = l->memories ? many : hfy_base_plus_(r->stored, many);
+    r->rows = hfy_base_plus_(r->rows, hfy_base_times_(rows, alike));
+    r->stored = l->memories ? many : hfy_base_plus_(r->stored, hfy_base_times_(many, alike));
     many += r->full.extras;
     if (rows > r->most) r->most = rows;
     if (many > r->many) r->many = many;
@@ -23544,6 +23547,7 @@ HFY_COLD_ hfy_status hfy_binary_open_(const hfy_binary *memory, const hfy_real *
   hfy_binary *m = &run->m;
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status;
+  double sum = 0;
   size_t i, j, t;
   if (!memory) return hfy_base_null_(w, "memory");
   *m = *memory;
@@ -23559,6 +23563,9 @@ HFY_COLD_ hfy_status hfy_binary_open_(const hfy_binary *memory, const hfy_real *
   if ((m->kind == HFY_BINARY_POWER || m->kind == HFY_BINARY_RECTIFIED) &&
       !(m->degree >= 2 && m->degree <= 512 && m->degree <= floor(m->degree)))
     return hfy_base_should_(w, "", "degree", m->degree, "a whole number from 2 to 512");
+  for (i = 0; m->kind == HFY_BINARY_WEIGHTS && i < m->dim * m->dim; i++) sum += fabs((double)m->weights[i]);
+  if (!hfy_base_is_finite_(sum)) /* no product or energy overflows on the way */
+    return hfy_base_fail_(w, HFY_ERR_ARG, "weights: the sum of their sizes is %g; it should be finite", sum);
   if (!m->stride) m->stride = m->dim;
   if (!m->max_sweeps) m->max_sweeps = 100;
   if (m->kind == HFY_BINARY_WEIGHTS) m->count = 0;

@@ -462,6 +462,11 @@ TEST(bad_input) {
   CHECK_FAILS(hfy_binary_energy(&m, q, 1, &energy, NULL, &work), HFY_ERR_ARG, &work, "states[0][2] is 0.5");
   q[2] = 1;
   m.kind = HFY_BINARY_WEIGHTS, FAILS("weights is NULL"), w[0] = (hfy_real)(zero / zero), m.weights = w, FAILS("weights");
+#ifdef HFY_DOUBLE /* finite weights whose products are not */
+  for (size_t i = 0; i < 16; i++) w[i] = i % 2 ? -1e308 : 1e308;
+  FAILS("weights: the sum of their sizes is inf");
+  CHECK_FAILS(hfy_binary_energy(&m, q, 1, &energy, NULL, &work), HFY_ERR_ARG, &work, "the sum of their sizes is inf");
+#endif
   m.kind = HFY_BINARY_POWER;
   CHECK_FAILS(hfy_binary_recall(&m, q, 1, NULL, NULL, &work), HFY_ERR_ARG, &work, "out is NULL");
   tight.buffer = small, tight.capacity = sizeof small;

@@ -2054,6 +2054,8 @@ TEST(refusals) {
   REFUSED(hfy_layer_tape(&one, &r->in, &n, &r->work), "cannot exist");
   r->in.stored_rows = NULL, r->in.stored_each = SIZE_MAX / 3;
   REFUSED(hfy_layer_tape(&r->layer, &r->in, &n, &r->work), "cannot exist");
+  r->in.stored_each = 1, r->in.bags = SIZE_MAX / 4; /* at once, however many */
+  REFUSED(hfy_layer_tape(&r->layer, &r->in, &n, &r->work), "cannot exist");
   for (h = 0; h < 3; h++) { /* parameters of their own kinds */
     ragged(r, 0);
     r->layer.head_width = 5, r->layer.positions = 5;

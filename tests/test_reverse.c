@@ -459,7 +459,7 @@ TEST(implicit_refuses_what_does_not_stand_still) {
 TEST(beyond_the_range) {
   const hfy_real keys[6] = {1, 2, -1, 1, 0.5f, -2}, queries[4] = {1, -1, 0.5f, 2};
   const hfy_real small[6] = {1e-20f, 2e-20f, -1e-20f, 1e-20f, 0, -2e-20f};
-  hfy_real dout[4] = {0, 0, 1, 2}, matrix[4] = {1, 0, 0, 1}, got[16], want[16];
+  hfy_real dout[4] = {0, 0, 1, 2}, matrix[4] = {1, 0, 0, 1}, got[16], want[16], start[4];
   const char *words;
   hfy_net net;
   hfy_grad grad;
@@ -470,7 +470,6 @@ TEST(beyond_the_range) {
   net.dim = 2, net.count = 3, net.keys = keys, net.beta = 1;
   for (way = 0; way < 7; way++) {
     const int huge = way > 1 && way < 6;
-    hfy_real start[4];
     memcpy(start, queries, sizeof start);
     net.post.kind = HFY_POST_LINEAR, net.post.matrix = matrix, net.self_coupling = way == 1 ? keys : NULL;
     net.sim = way == 3 ? HFY_SIM_EUCLIDEAN : HFY_SIM_DOT, net.null_pattern = way == 4, net.null_score = 0.5;
@@ -499,6 +498,14 @@ TEST(beyond_the_range) {
   grad.post.matrix = NULL;
   CHECK_FAILS(hfy_retrieve_vjp(&net, queries, 1, dout, &grad, &work), HFY_ERR_NONFINITE, &work, "query 0");
   for (i = 0; i < 10; i++) CHECK((double)got[i] >= 1 && (double)got[i] <= 1);
+  /* a readout, and beta times what the scores give alone is beyond */
+  memset(&net, 0, sizeof net);
+  net.dim = 2, net.count = 3, net.keys = net.readout = keys, net.readout_dim = 2, net.beta = REAL_MAX / 2;
+  start[0] = start[1] = 0, dout[0] = 8, dout[1] = 1;
+  grad.self_coupling = NULL, grad.readout = got + 2, grad.keys = got + 10;
+  for (i = 0; i < 16; i++) got[i] = 1;
+  CHECK_FAILS(hfy_retrieve_vjp(&net, start, 1, dout, &grad, &work), HFY_ERR_NONFINITE, &work, words);
+  for (i = 0; i < 16; i++) CHECK((double)got[i] >= 1 && (double)got[i] <= 1);
   hfy_work_free(&work);
 }
 
