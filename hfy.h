@@ -17358,10 +17358,11 @@ HFY_PRIVATE_ void hfy_net_back_judge_(hfy_net_back_ *b, size_t l) {
   for (d = 0; d < HFY_NET_NUMBERS_; d++) sum += b->one[l].number[d];
   if (!hfy_base_is_finite_(sum)) off = sum;
   if (!hfy_post_finite_(b->dy + l * n, n) || (!b->reads && !hfy_post_finite_(b->dz + l * dim, dim))) off = HUGE_VAL;
-  if (b->bare && !hfy_post_finite_(b->pull + l * dim, dim)) off = HUGE_VAL;
   if (b->grad->keys && !hfy_post_finite_(b->beta_q + l * dim, dim)) off = HUGE_VAL; /* what keys get is dy times it */
-  for (d = 0; !b->bare && d < dim; d++)
-    if (!(fabs(dq[d]) <= HFY_REAL_MAX_)) off = dq[d];
+  for (d = 0; d < dim; d++) {
+    const double g = !b->bare ? dq[d] : (b->lean ? 1 : b->run.net.beta) * (double)b->pull[l * dim + d];
+    if (!(fabs(g) <= HFY_REAL_MAX_)) off = g;
+  }
   if (off > 0 || off < 0 || hfy_base_is_nan_(off))
     hfy_net_back_fail_(b, l, HFY_ERR_NONFINITE, "its gradient should be within the range of hfy_real", off);
 }

@@ -499,6 +499,12 @@ TEST(beyond_the_range) {
   grad.post.matrix = NULL;
   CHECK_FAILS(hfy_retrieve_vjp(&net, queries, 1, dout, &grad, &work), HFY_ERR_NONFINITE, &work, "query 0");
   for (i = 0; i < 10; i++) CHECK((double)got[i] >= 1 && (double)got[i] <= 1);
+  /* through a readout: what the keys give is a number, beta times it is not */
+  memset(&net, 0, sizeof net), memset(&grad, 0, sizeof grad);
+  net.dim = 2, net.count = 3, net.keys = keys, net.beta = 16, net.readout = keys, net.readout_dim = 2;
+  dout[0] = (hfy_real)(REAL_MAX / 8), dout[1] = 0, grad.queries = got;
+  CHECK_FAILS(hfy_retrieve_vjp(&net, small, 1, dout, &grad, &work), HFY_ERR_NONFINITE, &work, "its gradient should be");
+  for (i = 0; i < 10; i++) CHECK((double)got[i] >= 1 && (double)got[i] <= 1);
   hfy_work_free(&work);
 }
 
