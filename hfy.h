@@ -17996,7 +17996,7 @@ HFY_COLD_ hfy_status hfy_net_choose_back_(hfy_net_back_ *b, size_t n_queries, in
             !grad->implicit;
 #ifndef HFY_SIMD_TILTS_
   b->lean = b->bare && b->more && run->simd->slope && hfy_net_back_dense_(b) && !b->sep.alpha && !grad->bias &&
-            net->beta >= 1e-6 && net->beta <= 1e6; /* beta times a key, or a slope, stays within hfy_real */
+            !net->null_pattern && net->beta >= 1e-6 && net->beta <= 1e6; /* beta times a key, or a slope, stays within hfy_real */
 #endif
   b->call.run = run;
   if (!walks && !net->index) return HFY_OK;
