@@ -1231,8 +1231,8 @@ typedef struct hfy_report {
    Running into max_steps is HFY_OK (see residual). A cycle in the last bits counts as standing still; round a wider one
    (a synchronous classical net has them) whole turns are skipped, and the answer is that of max_steps all the same.
    SOFTMAX and EXP keep running sums in one pass over the keys; asked for support, top, weights or energies they keep
-   whole rows of weights, in more memory, with answers equal up to rounding (and before SIGN up to weights below 1e-37 of
-   the largest, double 1e-300). All others give the same bits either way.
+   whole rows of weights, in more memory, with answers equal up to rounding (before SIGN: and up to weights below 1e-37
+   of the largest, double 1e-300). All others give the same bits either way.
    Errors before anything is written: ARG (an index of other keys, too), NOMEM, UNSUPPORTED (report->energy where no
    energy exists). Errors of one query, whose outputs stay untouched while all others are answered; the first is
    returned: NONFINITE (NaN or +INFINITY in its scores, or a state beyond the range of hfy_real), ARG (every pattern
@@ -17996,7 +17996,7 @@ HFY_COLD_ hfy_status hfy_net_choose_back_(hfy_net_back_ *b, size_t n_queries, in
             !grad->implicit;
 #ifndef HFY_SIMD_TILTS_
   b->lean = b->bare && b->more && run->simd->slope && hfy_net_back_dense_(b) && !b->sep.alpha && !grad->bias &&
-            !net->null_pattern && net->beta >= 1e-6 && net->beta <= 1e6; /* beta times a key, or a slope, stays within hfy_real */
+            !net->null_pattern && net->beta >= 1e-6 && net->beta <= 1e6; /* beta times a key or slope is a hfy_real */
 #endif
   b->call.run = run;
   if (!walks && !net->index) return HFY_OK;
