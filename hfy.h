@@ -13054,7 +13054,7 @@ HFY_COLD_ size_t hfy_sep_intervals_(hfy_sep_split_ *t, const hfy_real *theta, co
     sums[1] += *high;
   }
   if (!hfy_sep_has_sum_(one)) return live;
-  if (hfy_sep_has_sum_(two) && fabs(sum - both) > 1e-6 * both) return 0;
+  if (hfy_sep_has_sum_(two) && fabs(sum - both) > 1e-6 * both + HFY_REAL_MIN_) return 0;
   return sums[0] > one->k + slack || sums[1] < one->k - slack ? 0 : live;
 }
 

@@ -293,6 +293,15 @@ TEST(values_of_small_weights) {
       CHECK(hfy_sep_value(&sep, y, 1, 2, &got, NULL) == HFY_OK);
       CHECK_NEAR(got / (double)want, 1, 4 * ORACLE_TOL);
     }
+  { /* a budget that float cannot hold: the prediction of two is in their domain all the same */
+    const hfy_real theta[3] = {(hfy_real)0.5, (hfy_real)0.5, 1};
+    hfy_sep both = ksubsets(DBL_MIN);
+    const hfy_sep second = both;
+    hfy_real y[3];
+    both.plus = &second;
+    CHECK(hfy_sep_apply(&both, theta, 1, 3, y, NULL) == HFY_OK);
+    CHECK(hfy_sep_value(&both, y, 1, 3, &got, NULL) == HFY_OK && fabs(got) < 1e-30);
+  }
 }
 
 TEST(value_outside_the_domain_is_infinite) {
