@@ -12220,7 +12220,7 @@ HFY_PRIVATE_ void hfy_sep_power_(double a, double e, double power, hfy_sep_scrat
    much, and all of that together would be the top's. */
 HFY_PRIVATE_ void hfy_sep_line_(hfy_sep_scratch_ *s, double rho) {
   const double loose = hfy_sep_loose_(s->count, 1) * rho;
-  const int narrow = !HFY_SIMD_NARROW_ || s->narrow; /* not for size: the means are but faster */
+  const int narrow = !HFY_SIMD_NARROW_ || s->narrow; /* -Os: one mean; more only save time */
   double t = narrow ? hfy_sep_mean_(s->weight, s->count) + rho / (double)s->count : hfy_sep_means_(s, rho, loose);
   double far = hfy_sep_far_(s), block;
   size_t i, end;
@@ -14698,7 +14698,7 @@ HFY_COLD_ void hfy_net_put_off_(hfy_net_run_ *run) {
   hfy_net *net = &run->net;
   const hfy_sep_method_ method = hfy_sep_method_of_(&net->sep);
   const int sums = method == HFY_SEP_BY_SOFTMAX_ || method == HFY_SEP_BY_EXP_;
-  const double unit = (sums ? 1 : net->sep.rho) / net->beta, null = net->null_score / net->beta;
+  const double unit = net->sep.rho / net->beta, null = net->null_score / net->beta;
   if (!HFY_SIMD_LATE_ || net->sep.plus || !(unit > 1e-36 && unit < 1e36)) return;
   if (fabs(null) > 0 && !(fabs(null) > 1e-36 && fabs(null) < 1e36)) return;
   if (sums ? net->sim != HFY_SIM_DOT : !(hfy_sep_link_margin_(&net->sep) < DBL_MAX)) return;
@@ -15438,7 +15438,7 @@ HFY_PRIVATE_ void hfy_net_join_(const hfy_net_run_ *run, hfy_net_list_ *all, con
                                 const hfy_net_stream_ *t) {
   size_t l;
   if ((run->fast.kth == 1 || HFY_NET_SHORT_(run->fast.cuts)) && part->top > all->top) all->top = part->top;
-  if (part->status && all->status != HFY_ERR_NONFINITE) all->status = part->status;
+  if (part->status && !all->status) all->status = part->status;
   if (part->lost > all->lost) all->lost = part->lost;
   for (l = 0; l < part->count; l++) hfy_net_append_(run, all, part->index[l], part->theta[l], t);
 }
@@ -23563,8 +23563,9 @@ HFY_COLD_ hfy_status hfy_binary_open_(const hfy_binary *memory, const hfy_real *
   if ((m->kind == HFY_BINARY_POWER || m->kind == HFY_BINARY_RECTIFIED) &&
       !(m->degree >= 2 && m->degree <= 512 && m->degree <= floor(m->degree)))
     return hfy_base_should_(w, "", "degree", m->degree, "a whole number from 2 to 512");
-  for (i = 0; m->kind == HFY_BINARY_WEIGHTS && i < m->dim * m->dim; i++) sum += fabs((double)m->weights[i]);
-  if (!hfy_base_is_finite_(sum)) /* no product or energy overflows on the way */
+  for (i = 0; sizeof *states == sizeof sum && m->kind == HFY_BINARY_WEIGHTS && i < m->dim * m->dim; i++)
+    sum += fabs((double)m->weights[i]);
+  if (!hfy_base_is_finite_(sum)) /* or a product or energy overflows on the way; float's cannot */
     return hfy_base_fail_(w, HFY_ERR_ARG, "weights: the sum of their sizes is %g; it should be finite", sum);
   if (!m->stride) m->stride = m->dim;
   if (!m->max_sweeps) m->max_sweeps = 100;
