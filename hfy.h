@@ -1589,7 +1589,7 @@ HFY_API hfy_status hfy_layer_forward(const hfy_layer *layer, const hfy_real *par
    or NaN: hfy_optimiser_step refuses them.
    Errors, nothing written: ARG (as above; a tape of other shapes or options), NONFINITE (dout), NOMEM, UNSUPPORTED.
    A row whose gradient leaves hfy_real (NONFINITE) or, with `implicit`, was not found (CONVERGENCE) adds nothing
-   through its head; all else is written. */
+   through its head, or its norm; all else is written. */
 HFY_API hfy_status hfy_layer_backward(const hfy_layer *layer, const hfy_real *params, const hfy_layer_input *in,
                                       const hfy_real *tape, const hfy_real *dout, const hfy_layer_grad *grad,
                                       hfy_work *work);
@@ -19631,31 +19631,42 @@ HFY_PRIVATE_ void hfy_layer_normalise_(const hfy_layer_tools_ *t, const hfy_real
 }
 
 /* The other way: what dy at rows x gives dx: added to, or dy itself, which becomes it; or NULL. dgain, or NULL: added
-   to, the bias's part behind it. */
-HFY_PRIVATE_ void hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy_real *gain, const hfy_real *x,
-                                            size_t rows, size_t n, hfy_real *dy, hfy_real *dgain, hfy_real *dx) {
+   to, the bias's part behind it. A row whose gradient leaves hfy_real (norm_eps may be tiny) adds nothing: the number
+   of the first such, from 1 on, or 0. */
+HFY_PRIVATE_ size_t hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy_real *gain, const hfy_real *x,
+                                              size_t rows, size_t n, hfy_real *dy, hfy_real *dgain, hfy_real *dx) {
   double *sum = t->sum, *us = sum + 2 * n, *gs = us + n;
-  const double keep = dx == dy ? 0 : 1;
-  size_t i;
+  const int in_place = dx == dy;
+  size_t i, r, first = 0;
   for (i = 0; i < 2 * n; i++) sum[i] = 0;
-  for (; rows--; x += n, dy += n, dx = dx ? dx + n : NULL) {
-    double mean, root = hfy_layer_row_(x, n, t->eps, &mean), all = 0, along = 0;
+  for (r = 1; r <= rows; r++, x += n, dy += n, dx = dx ? dx + n : NULL) {
+    double mean, root = hfy_layer_row_(x, n, t->eps, &mean), all = 0, along = 0, most = 0;
     if (!hfy_base_is_finite_(root)) continue; /* of a pattern that was hidden: dy is 0 */
     for (i = 0; i < n; i++) {
-      const double u = ((double)x[i] - mean) * root, d = (double)dy[i], g = gain ? (double)gain[i] * d : d;
-      sum[i] += d * u;
-      sum[n + i] += d;
-      all += g;
-      along += g * u;
-      us[i] = u;
-      gs[i] = g;
+      us[i] = ((double)x[i] - mean) * root;
+      gs[i] = gain ? (double)gain[i] * (double)dy[i] : (double)dy[i];
+      all += gs[i];
+      along += gs[i] * us[i];
     }
     all /= (double)n;
     along /= (double)n;
-    for (i = 0; dx && i < n; i++)
-      dx[i] = (hfy_real)(keep * (double)dx[i] + root * (gs[i] - all - us[i] * along));
+    for (i = 0; i < n; i++) {
+      gs[i] = root * (gs[i] - all - us[i] * along);
+      most += fabs(gs[i]);
+    }
+    if (!(most <= HFY_REAL_MAX_) && dx) {
+      if (!first) first = r;
+      if (in_place) memset(dx, 0, n * sizeof *dx);
+      continue;
+    }
+    for (i = 0; i < n; i++) {
+      sum[i] += (double)dy[i] * us[i];
+      sum[n + i] += (double)dy[i];
+      if (dx) dx[i] = (hfy_real)((in_place ? 0 : (double)dx[i]) + gs[i]);
+    }
   }
   for (i = 0; dgain && i < 2 * n; i++) dgain[i] = (hfy_real)((double)dgain[i] + sum[i]);
+  return first;
 }
 
 /* A side's rows of this bag as the net of head h sees them, and their gradient. While the rows are not there: a pointer
@@ -20173,13 +20184,14 @@ HFY_COLD_ hfy_status hfy_layer_associate_back_(hfy_layer_run_ *r, size_t h) {
   return status;
 }
 
-/* Back from what the nets saw to what came in, for one side. */
-HFY_COLD_ void hfy_layer_side_back_(hfy_layer_run_ *r, const hfy_layer_side_ *s) {
+/* Back from what the nets saw to what came in, for one side: whether a row's gradient left hfy_real in a norm. */
+HFY_COLD_ int hfy_layer_side_back_(hfy_layer_run_ *r, const hfy_layer_side_ *s) {
   const hfy_real *space = hfy_layer_at_(r, HFY_LAYER_SPACE_, 0);
   const hfy_layer_map_ joint = hfy_layer_map_of_(r, HFY_LAYER_K_, 0, r->l->heads);
   const hfy_layer_map_ map = hfy_layer_map_of_(r, s->part, 0, r->l->heads);
   hfy_real *extra = hfy_layer_to_(r, s->part == HFY_LAYER_V_ ? HFY_LAYER_BIAS_V_ : HFY_LAYER_BIAS_K_, 0);
   hfy_real *dfrom = s->from != s->x ? r->djoint : s->dx;
+  int left = 0;
   size_t i;
   while (s->held > s->rows && hfy_layer_span_(r, s)) {
     hfy_real *of = s->dhead + (r->bag.k + r->bag.many) * s->row;
@@ -20187,17 +20199,18 @@ HFY_COLD_ void hfy_layer_side_back_(hfy_layer_run_ *r, const hfy_layer_side_ *s)
     memset(of, 0, r->full.extras * s->row * sizeof *of);
   }
   if (s->seen)
-    hfy_layer_normalise_back_(&r->tools, space, s->fixed ? s->x : s->head, s->all, s->n, s->dhead,
-                              hfy_layer_to_(r, HFY_LAYER_SPACE_, 0), s->dhead);
-  if (s->shares) return; /* it has gone with the side before */
+    left = hfy_layer_normalise_back_(&r->tools, space, s->fixed ? s->x : s->head, s->all, s->n, s->dhead,
+                                     hfy_layer_to_(r, HFY_LAYER_SPACE_, 0), s->dhead) > 0;
+  if (s->shares) return left; /* it has gone with the side before */
   if (dfrom != s->dx) memset(dfrom, 0, s->rows * map.k * sizeof *dfrom);
   while (s->dhead && !s->fixed && hfy_layer_span_(r, s)) /* no dhead: folded, nets' gradients are dx */
     hfy_layer_apply_back_(&r->tools, &map, s->from + r->bag.stored * map.k, r->bag.many, s->dhead + r->bag.k * s->row,
                           dfrom ? dfrom + r->bag.stored * map.k : NULL);
   if (dfrom != s->dx) hfy_layer_apply_back_(&r->tools, &joint, s->x, s->rows, dfrom, s->dx);
   if (s->room && s->dx)
-    hfy_layer_normalise_back_(&r->tools, s->gain, s->given, s->rows, s->width, s->dx, s->dgain, s->dgiven);
+    left |= hfy_layer_normalise_back_(&r->tools, s->gain, s->given, s->rows, s->width, s->dx, s->dgain, s->dgiven) > 0;
   for (i = 0; s->fixed && !s->room && s->dgiven && i < s->rows * s->width; i++) s->dgiven[i] += s->dx[i];
+  return left;
 }
 
 /* Where the gradients go; what of grad there cannot be. */
@@ -20334,7 +20347,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_layer_backward(const hfy_layer *layer, const h
       if (status && !failure) failure = hfy_base_fail_(w, status, "bag %z: %s", r->bag.b, r->inner.message);
     }
   for (s = r->side; s < r->side + HFY_LAYER_SIDES_; s++)
-    if (!r->zero || s->part == HFY_LAYER_V_) hfy_layer_side_back_(r, s);
+    if ((!r->zero || s->part == HFY_LAYER_V_) && hfy_layer_side_back_(r, s) && !failure)
+      failure = hfy_base_fail_(w, HFY_ERR_NONFINITE, "a row's gradient leaves hfy_real in its norm: norm_eps is %g",
+                               r->l->norm_eps);
   return hfy_base_close_(w, &local, failure);
 }
 
@@ -20636,7 +20651,8 @@ HFY_COLD_ void hfy_block_norm_(hfy_block_run_ *b, size_t i, hfy_real *y, hfy_rea
   while (hfy_base_layout_(&arena, w, &status)) hfy_layer_equip_(&arena, b->width, b->width, &t);
   t.eps = 1e-5;
   if (!status && y) hfy_layer_normalise_(&t, gain, b->r[i], b->rows, b->width, y);
-  if (!status && dh) hfy_layer_normalise_back_(&t, gain, b->r[i], b->rows, b->width, dh, dgain, dh);
+  if (!status && dh && hfy_layer_normalise_back_(&t, gain, b->r[i], b->rows, b->width, dh, dgain, dh))
+    status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "a row's gradient leaves hfy_real in a norm");
   hfy_block_did_(b, status, w);
 }
 

@@ -1279,6 +1279,57 @@ TEST(blocks_that_fail) {
   CHECK(all_are(r->d_stored + 4, 4, 0));
 }
 
+/* Rows whose gradient leaves hfy_real in a norm (all alike with an eps that is next to nothing; slopes near the largest
+   number): NONFINITE, they add nothing, and all else is as ever. */
+TEST(norms_beyond_reals) {
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(27);
+  hfy_block block;
+  size_t i, way;
+  for (way = 0; way < 4; way++) { /* in the association space, of states, of stored rows; with a sound eps */
+    ragged(r, 1);
+    r->layer.norm_space = way == 0;
+    r->layer.norm_state = way == 1 ? HFY_LAYER_AFFINE : HFY_LAYER_PLAIN;
+    r->layer.norm_stored = way == 2 ? HFY_LAYER_AFFINE : HFY_LAYER_PLAIN;
+    r->layer.norm_eps = way == 3 ? 1e-2 : sizeof(hfy_real) == 8 ? 1e-320 : 1e-300;
+    draw(r, &rng);
+    for (i = 0; way && i < r->stored_reals; i++)
+      r->stored[i] = r->state[i] = (hfy_real)(i / 4); /* each row one number */
+    for (i = 0; !way && i < r->stored_reals; i++) r->state[i] = 0; /* q = its bias */
+    for (i = 0; !way && i < r->entries; i++)
+      if (strstr(r->table[i].name, "in_proj_bias")) fill(r->param + r->table[i].offset, r->table[i].count, 0);
+    for (i = 0; sizeof(hfy_real) == 8 && i < r->outs; i++) r->dout[i] *= (hfy_real)1e200;
+    r->grad.params = r->d_param, r->grad.stored = r->d_stored;
+    r->grad.state = r->d_state;
+    CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, r->out, r->tape, NULL, &r->work) == HFY_OK);
+    if (way < 3)
+      CHECK_FAILS(hfy_layer_backward(&r->layer, r->param, &r->in, r->tape, r->dout, &r->grad, &r->work),
+                  HFY_ERR_NONFINITE, &r->work, "norm_eps is ");
+    else
+      CHECK(hfy_layer_backward(&r->layer, r->param, &r->in, r->tape, r->dout, &r->grad, &r->work) == HFY_OK);
+    for (i = 0; i < r->params; i++) CHECK(fabs((double)r->d_param[i]) <= REAL_MAX);
+    for (i = 0; i < r->stored_reals; i++) CHECK(fabs((double)r->d_stored[i]) <= REAL_MAX);
+    for (i = 0; i < r->state_reals; i++) CHECK(fabs((double)r->d_state[i]) <= REAL_MAX);
+    CHECK(!all_are(r->d_param, r->params, 0));
+  }
+  ragged(r, 0);
+  memset(&block, 0, sizeof block);
+  block.self.width = 4, block.self.heads = 2, block.inner = 6;
+  CHECK(hfy_block_params(&block, NULL, 0, r->table, ENTRIES, &r->entries, &r->params, &r->work) == HFY_OK);
+  CHECK(hfy_block_tape(&block, &r->in, NULL, &r->in.tape_reals, &r->work) == HFY_OK);
+  draw_params(r->table, r->entries, &rng, r->param);
+  for (i = 0; i < r->entries; i++)
+    if (strstr(r->table[i].name, "norm_output.weight")) fill(r->param + r->table[i].offset, r->table[i].count, 16);
+  normals(&rng, r->stored, 48, 1), normals(&rng, r->dout, 48, 1);
+  for (i = 0; i < 4; i++) r->dout[8 + i] = (hfy_real)(i % 2 ? REAL_MAX / 2 : -REAL_MAX / 2);
+  r->grad.params = r->d_param, r->grad.stored = r->d_stored;
+  CHECK(hfy_block_forward(&block, r->param, &r->in, NULL, r->out, r->tape, NULL, &r->work) == HFY_OK);
+  CHECK_FAILS(hfy_block_backward(&block, r->param, &r->in, NULL, r->tape, r->dout, &r->grad, &r->work),
+              HFY_ERR_NONFINITE, &r->work, "in a norm");
+  for (i = 0; i < r->params; i++) CHECK(fabs((double)r->d_param[i]) < 1e6);
+  for (i = 0; i < 48; i++) CHECK(fabs((double)r->d_stored[i]) < 1e6);
+}
+
 /* --- dense layers, blocks, the optimiser --- */
 
 TEST(dense_layers) {
@@ -2192,6 +2243,7 @@ int main(int argc, char **argv) {
   RUN(stacked);
   RUN(found_by_reading);
   RUN(blocks_that_fail);
+  RUN(norms_beyond_reals);
   RUN(dense_layers);
   RUN(blocks_in_parts);
   RUN(wide_biases);
