@@ -1589,7 +1589,7 @@ HFY_API hfy_status hfy_layer_forward(const hfy_layer *layer, const hfy_real *par
    or NaN: hfy_optimiser_step refuses them.
    Errors, nothing written: ARG (as above; a tape of other shapes or options), NONFINITE (dout), NOMEM, UNSUPPORTED.
    A row whose gradient leaves hfy_real (NONFINITE) or, with `implicit`, was not found (CONVERGENCE) adds nothing
-   through its head, or its norm; all else is written. */
+   through its head, or before its norm; all else is written. */
 HFY_API hfy_status hfy_layer_backward(const hfy_layer *layer, const hfy_real *params, const hfy_layer_input *in,
                                       const hfy_real *tape, const hfy_real *dout, const hfy_layer_grad *grad,
                                       hfy_work *work);
@@ -19631,42 +19631,40 @@ HFY_PRIVATE_ void hfy_layer_normalise_(const hfy_layer_tools_ *t, const hfy_real
 }
 
 /* The other way: what dy at rows x gives dx: added to, or dy itself, which becomes it; or NULL. dgain, or NULL: added
-   to, the bias's part behind it. A row whose gradient leaves hfy_real (norm_eps may be tiny) adds nothing: the number
-   of the first such, from 1 on, or 0. */
-HFY_PRIVATE_ size_t hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy_real *gain, const hfy_real *x,
-                                              size_t rows, size_t n, hfy_real *dy, hfy_real *dgain, hfy_real *dx) {
+   to, the bias's part behind it. 1: a row's gradient left hfy_real (norm_eps may be tiny), so that dx got nothing. */
+HFY_PRIVATE_ int hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy_real *gain, const hfy_real *x,
+                                           size_t rows, size_t n, hfy_real *dy, hfy_real *dgain, hfy_real *dx) {
   double *sum = t->sum, *us = sum + 2 * n, *gs = us + n;
-  const int in_place = dx == dy;
-  size_t i, r, first = 0;
+  const double keep = dx == dy ? 0 : 1;
+  size_t i;
+  int left = 0;
   for (i = 0; i < 2 * n; i++) sum[i] = 0;
-  for (r = 1; r <= rows; r++, x += n, dy += n, dx = dx ? dx + n : NULL) {
-    double mean, root = hfy_layer_row_(x, n, t->eps, &mean), all = 0, along = 0, most = 0;
+  for (; rows--; x += n, dy += n, dx = dx ? dx + n : NULL) {
+    double mean, root = hfy_layer_row_(x, n, t->eps, &mean), all = 0, along = 0, size = 0;
+    int lost;
     if (!hfy_base_is_finite_(root)) continue; /* of a pattern that was hidden: dy is 0 */
     for (i = 0; i < n; i++) {
-      us[i] = ((double)x[i] - mean) * root;
-      gs[i] = gain ? (double)gain[i] * (double)dy[i] : (double)dy[i];
-      all += gs[i];
-      along += gs[i] * us[i];
+      const double u = ((double)x[i] - mean) * root, d = (double)dy[i], g = gain ? (double)gain[i] * d : d;
+      sum[i] += d * u;
+      sum[n + i] += d;
+      all += g;
+      along += g * u;
+      size += fabs(g);
+      us[i] = u;
+      gs[i] = g;
     }
     all /= (double)n;
     along /= (double)n;
-    for (i = 0; i < n; i++) {
-      gs[i] = root * (gs[i] - all - us[i] * along);
-      most += fabs(gs[i]);
-    }
-    if (!(most <= HFY_REAL_MAX_) && dx) {
-      if (!first) first = r;
-      if (in_place) memset(dx, 0, n * sizeof *dx);
-      continue;
-    }
-    for (i = 0; i < n; i++) {
-      sum[i] += (double)dy[i] * us[i];
-      sum[n + i] += (double)dy[i];
-      if (dx) dx[i] = (hfy_real)((in_place ? 0 : (double)dx[i]) + gs[i]);
-    }
+    lost = !(root * size <= HFY_REAL_MAX_ / 4); /* may be: |u_i| <= sqrt(n) */
+    for (i = 0; lost && i < n && fabs(root * (gs[i] - all - us[i] * along)) <= HFY_REAL_MAX_;) i++;
+    lost &= i < n;
+    left |= lost;
+    if (lost && dx == dy) memset(dx, 0, n * sizeof *dx);
+    for (i = 0; !lost && dx && i < n; i++)
+      dx[i] = (hfy_real)(keep * (double)dx[i] + root * (gs[i] - all - us[i] * along));
   }
   for (i = 0; dgain && i < 2 * n; i++) dgain[i] = (hfy_real)((double)dgain[i] + sum[i]);
-  return first;
+  return left;
 }
 
 /* A side's rows of this bag as the net of head h sees them, and their gradient. While the rows are not there: a pointer
@@ -20200,7 +20198,7 @@ HFY_COLD_ int hfy_layer_side_back_(hfy_layer_run_ *r, const hfy_layer_side_ *s) 
   }
   if (s->seen)
     left = hfy_layer_normalise_back_(&r->tools, space, s->fixed ? s->x : s->head, s->all, s->n, s->dhead,
-                                     hfy_layer_to_(r, HFY_LAYER_SPACE_, 0), s->dhead) > 0;
+                                     hfy_layer_to_(r, HFY_LAYER_SPACE_, 0), s->dhead);
   if (s->shares) return left; /* it has gone with the side before */
   if (dfrom != s->dx) memset(dfrom, 0, s->rows * map.k * sizeof *dfrom);
   while (s->dhead && !s->fixed && hfy_layer_span_(r, s)) /* no dhead: folded, nets' gradients are dx */
@@ -20208,7 +20206,7 @@ HFY_COLD_ int hfy_layer_side_back_(hfy_layer_run_ *r, const hfy_layer_side_ *s) 
                           dfrom ? dfrom + r->bag.stored * map.k : NULL);
   if (dfrom != s->dx) hfy_layer_apply_back_(&r->tools, &joint, s->x, s->rows, dfrom, s->dx);
   if (s->room && s->dx)
-    left |= hfy_layer_normalise_back_(&r->tools, s->gain, s->given, s->rows, s->width, s->dx, s->dgain, s->dgiven) > 0;
+    left |= hfy_layer_normalise_back_(&r->tools, s->gain, s->given, s->rows, s->width, s->dx, s->dgain, s->dgiven);
   for (i = 0; s->fixed && !s->room && s->dgiven && i < s->rows * s->width; i++) s->dgiven[i] += s->dx[i];
   return left;
 }
