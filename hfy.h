@@ -1132,8 +1132,8 @@ HFY_API hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real *z, const h
                                 const hfy_post_grad *grad, hfy_work *work);
 
 /* psi[j] = Psi(q_j); +INFINITY outside its domain (an infinite q too), judged with a tolerance of max(1e-9, 8 eps)
-   (1 + radius + |delta|). Errors: ARG, NOMEM, NONFINITE (a row with NaN); UNSUPPORTED where no Psi exists: a matrix
-   that is not symmetric positive definite, a gain vector, sigma > 0. */
+   (1 + radius + |delta|). Errors: ARG, NOMEM, NONFINITE (a row with NaN; infinity less infinity); UNSUPPORTED where no
+   Psi exists: a matrix that is not symmetric positive definite, a gain vector, sigma > 0. */
 HFY_API hfy_status hfy_post_value(const hfy_post *post, const hfy_real *q, size_t rows, size_t n, double *psi,
                                   hfy_work *work);
 
@@ -13959,59 +13959,60 @@ HFY_COLD_ hfy_status hfy_post_has_energy_(const hfy_post *post, size_t n, const 
   return HFY_OK;
 }
 
-/* *psi = Psi(q), HUGE_VAL outside its domain. HFY_ERR_NONFINITE: NaN in q. */
+/* *psi = Psi(q), HUGE_VAL outside its domain. HFY_ERR_NONFINITE: NaN in q, infinity less infinity. */
 HFY_COLD_ hfy_status hfy_post_row_value_(const hfy_post *post, const hfy_real *q, size_t n, double *psi,
                                          const hfy_post_scratch_ *scratch) {
   const double p = post->power;
   const int layer = post->kind == HFY_POST_LAYERNORM;
-  double *row = scratch->row, sum = 0, radius, scale, reach, off = 0, weight = sqrt(post->eps);
+  double *row = scratch->row, sum = 0, radius, scale, reach = 0, off = 0, weight = sqrt(post->eps);
   size_t i;
+  int outside = !hfy_post_finite_(q, n);
   for (i = 0; i < n; i++) {
     if (hfy_base_is_nan_((double)q[i])) return HFY_ERR_NONFINITE;
     row[i] = (double)q[i];
   }
-  *psi = HUGE_VAL;
-  if (!hfy_post_finite_(q, n)) return HFY_OK;
   switch (post->kind) {
   case HFY_POST_NONE: sum = 0.5 * hfy_linalg_dot_(row, row, n); break;
   case HFY_POST_TANH:
   case HFY_POST_SIGN:
     for (i = 0; i < n; i++) {
       double a = fabs(row[i]), b = 0.5 * (1 - a); /* (1+a)/2 log((1+a)/2) + b log b */
-      if (a > 1 + 2 * HFY_POST_TOLERANCE_) return HFY_OK;
+      outside |= a > 1 + 2 * HFY_POST_TOLERANCE_;
       if (post->kind == HFY_POST_TANH && a < 1) sum += (1 - b) * hfy_base_log1p_(-b) + b * hfy_base_log_(b);
     }
     if (post->kind == HFY_POST_TANH) sum /= post->beta;
     break;
   case HFY_POST_L2:
   case HFY_POST_LAYERNORM:
-    reach = radius = hfy_post_stretch_(post, n) * hfy_post_gain_(post, 0); /* the largest norm */
+    radius = hfy_post_stretch_(post, n) * hfy_post_gain_(post, 0); /* the largest norm */
     if (layer) weight *= hfy_post_stretch_(post, n);
     if (layer && post->delta) { /* counts: its digits are rounded with q's */
-      for (i = 0; i < n; i++) row[i] = (double)post->delta[i];
-      reach += hfy_post_norm_(row, n, &scale);
+      for (i = 0; i < n; i++) row[i] = HFY_POST_TOLERANCE_ * (double)post->delta[i];
+      reach = hfy_post_norm_(row, n, &scale);
       for (i = 0; i < n; i++) row[i] = (double)q[i] - (double)post->delta[i];
     }
-    reach = HFY_POST_TOLERANCE_ * (1 + reach);
+    reach += HFY_POST_TOLERANCE_ * (1 + radius);
     sum = hfy_post_norm_(row, n, &scale);
-    if (sum > radius + reach) return HFY_OK;
+    outside |= sum > radius + reach;
     sum = weight > 0 && sum < radius ? -weight * (sqrt(radius - sum) * sqrt(radius + sum)) : 0;
     if (!layer) break;
     for (i = 0; i < n; i++) off += row[i];
-    if (fabs(off) / sqrt((double)n) / scale > reach) return HFY_OK; /* off the plane through delta */
+    outside |= fabs(off) / sqrt((double)n) / scale > reach; /* off the plane through delta */
     break;
   case HFY_POST_LINEAR:
     hfy_linalg_cholesky_forward_(scratch->factor, n, n, row);
     sum = 0.5 * hfy_linalg_dot_(row, row, n);
+    if (hfy_base_is_nan_(sum)) sum = HUGE_VAL; /* a part of q.A^-1 q, all above 0, is beyond double */
     break;
   case HFY_POST_RECTIFIED_POWER:
     for (i = 0; i < n; i++) {
-      if (row[i] < -HFY_POST_TOLERANCE_) return HFY_OK;
+      outside |= row[i] < -HFY_POST_TOLERANCE_;
       if (row[i] > 0) sum += row[i] * (post->theta + p / (p + 1) * pow(row[i], 1 / p));
     }
     break;
   }
-  *psi = sum;
+  if (!outside && hfy_base_is_nan_(sum)) return HFY_ERR_NONFINITE;
+  *psi = outside ? HUGE_VAL : sum;
   return HFY_OK;
 }
 

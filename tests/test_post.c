@@ -1260,6 +1260,30 @@ TEST(results_beyond_hfy_real) {
   q[1] = 8;
   CHECK(hfy_post_apply(&post, z, NULL, 1, 2, q, &work) == HFY_ERR_NONFINITE);
   CHECK_EQ(q[1], 8);
+  { /* Psi: q theta is -infinity, q^(1 + 1/power) +infinity */
+    hfy_real far[2] = {(hfy_real)1e10, (hfy_real)1e30};
+    double psi = 7;
+    post.theta = -1.7e308, post.power = 0.05;
+    CHECK_FAILS(hfy_post_value(&post, far, 1, 2, &psi, &work), HFY_ERR_NONFINITE, &work, "row 0: the result");
+    CHECK_EQ(psi, 7);
+    post.theta = 0, post.power = 2;
+  }
+#ifdef HFY_DOUBLE
+  { /* L^-1 q is (1e308, -infinity, infinity times 0); |delta| is beyond double, its tolerance is not */
+    const hfy_real m[9] = {1, 0.999999, 0, 0.999999, 1, 0, 0, 0, 1}, far[4] = {1e308, -1e308, 1, 0};
+    const hfy_real delta[4] = {1.7e308, 1.7e308, 1.7e308, 1.7e308};
+    double psi = 7;
+    post.kind = HFY_POST_LINEAR, post.matrix = m;
+    CHECK(hfy_post_value(&post, far, 1, 3, &psi, &work) == HFY_OK);
+    CHECK_EQ(psi, HUGE_VAL);
+    psi = 7, post.kind = HFY_POST_LAYERNORM, post.delta = delta;
+    CHECK(hfy_post_value(&post, far, 1, 4, &psi, &work) == HFY_OK);
+    CHECK_EQ(psi, HUGE_VAL);
+    CHECK(hfy_post_value(&post, delta, 1, 4, &psi, &work) == HFY_OK);
+    CHECK_EQ(psi, 0);
+    post.kind = HFY_POST_RECTIFIED_POWER;
+  }
+#endif
 #ifndef HFY_DOUBLE
   post.kind = HFY_POST_L2;
   post.radius = 1e39;
