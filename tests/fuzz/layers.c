@@ -133,7 +133,8 @@ static void layer(void) {
   if (in.projected) grad.projected = zeros(s.stored * full.projected_width);
   status = hfy_layer_backward(&l, params, &in, tape, dout, &grad, &fuzz_work);
   fuzz_kept("hfy_layer_backward", status);
-  for (i = 0; i < outs && fabs((double)out[i]) < 1e12;) i++; /* powers without end: sums beyond hfy_real */
+  for (i = 0; i < outs && fabs((double)out[i]) < 1e12;) i++; /* powers without end: sums beyond hfy_real, */
+  if (full.beta > 1e12) i = 0;                               /* as said; the optimiser refuses them */
   CHECK(!sound || i < outs || fuzz_finite_reals(grad.params, end));
   if (!status) optimise(entries, end, params, grad.params);
 }
