@@ -11279,6 +11279,7 @@ HFY_COLD_ double hfy_structure_apart_(hfy_structure_solver_ *s, size_t v, size_t
 HFY_COLD_ double hfy_structure_fresh_loss_(hfy_structure_solver_ *s) {
   double loss = 0.5 * s->rho * (double)s->fresh_unaries, own, own_infinite, in_this, parts = 0, infinite = 0;
   size_t v, i, alone;
+  if (s->count == 1 && !hfy_structure_border_(s, &own)) return 0; /* the same bits, in any order */
   own = hfy_structure_parts_score_(s, SIZE_MAX, &own_infinite);
   for (v = 0; v < s->count; v++) {
     loss += s->weight[v] * hfy_structure_apart_(s, v, &alone);
@@ -11352,7 +11353,7 @@ HFY_COLD_ hfy_status hfy_structure_begin_(const hfy_structure *structure, double
   if (status) return status;
   if (!(rho >= 0 && hfy_base_is_finite_(rho)))
     return hfy_base_should_(work, "", "rho", rho, "above 0 and finite, or 0 for 1");
-  status = hfy_base_null_(work, unary ? missing : "unary");
+  status = hfy_base_null_(work, missing || unary ? missing : "unary");
   while (hfy_base_layout_(&arena, work, &status))
     hfy_structure_plan_(&arena, structure, room ? room : hfy_structure_room_(structure), s);
   if (status) return status;
@@ -11442,7 +11443,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_structure_vjp(const hfy_structure *structure, 
                                                 double *d_unary, double *d_higher, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_structure_solver_ s;
-  const char *missing = !count ? "count" : !on ? "on" : NULL;
+  const char *missing = !count ? "count" : !on ? "on" : !du ? "du" : NULL;
   hfy_status status = HFY_OK;
   size_t i;
   if (!vertices || (structure && vertices > hfy_base_plus_(structure->unaries, 1)))
@@ -11496,7 +11497,7 @@ HFY_COLD_ hfy_status hfy_structure_lead_(hfy_structure_solver_ *s, const size_t 
   own = hfy_structure_parts_score_(s, 0, &own_infinite) - hfy_structure_parts_score_(s, SIZE_MAX, &infinite);
   own += hfy_structure_apart_(s, 0, &alone);
   own -= s->rho * (double)alone;
-  if (!(own_infinite < infinite)) *slack = own < 0 ? own : 0;
+  if (!(own_infinite < infinite)) *slack = own < 0 && hfy_structure_border_(s, &pivot) ? own : 0; /* 0: itself */
   return HFY_OK;
 }
 

@@ -478,6 +478,29 @@ TEST(losses_and_margins) {
   CHECK(zeros > 100);
 }
 
+/* The loss and the margin of the solution's own vertex are 0 to the bit, whatever rho is and the order of its list. */
+TEST(zero_at_the_solution) {
+  int kind, seed, single = 0;
+  for (kind = 0; kind < KINDS; kind++)
+    for (seed = 0; seed < 60; seed++) {
+      hfy_rng rng = hfy_rng_seed((uint64_t)(kind * 100 + seed));
+      double unary[BITS], higher[BITS], loss = 1, slack = 1, rho = 0.1 * (1 + seed % 7);
+      size_t i, on[BITS];
+      make(&all, kind, &rng);
+      draw_scores(&all.structure, 3, &rng, unary, higher);
+      CHECK(!solve(&all.structure, rho, unary, higher, NULL));
+      if (sol.a.vertices > 1) continue;
+      single++;
+      for (i = 0; i < sol.count[0]; i++) on[i] = sol.on[(i * 5 + 2) % sol.count[0]];
+      for (i = 0; i < sol.count[0] && sol.count[0] % 5 == 0; i++) on[i] = sol.on[sol.count[0] - 1 - i];
+      CHECK(!hfy_structure_loss(&all.structure, rho, unary, higher, on, sol.count[0], &loss, NULL));
+      CHECK(!hfy_structure_margin(&all.structure, rho, unary, higher, on, sol.count[0], &slack, NULL));
+      CHECK_EQ(loss, 0);
+      CHECK_EQ(slack, 0);
+    }
+  CHECK(single > 200);
+}
+
 /* With all the weight in one vertex its bits are exact. */
 TEST(integral_answers_are_exact) {
   int kind, seed, exact = 0;
@@ -760,6 +783,7 @@ TEST(statuses) {
     CHECK_FAILS(hfy_structure_vjp(&s, 1, 5, counts, lists, ok, u, NULL, &work), HFY_ERR_ARG, &work, "vertices is 5");
     CHECK_FAILS(hfy_structure_vjp(&s, 1, 2, NULL, lists, ok, u, NULL, &work), HFY_ERR_ARG, &work, "count is NULL");
     CHECK_FAILS(hfy_structure_vjp(&s, 1, 2, counts, NULL, ok, u, NULL, &work), HFY_ERR_ARG, &work, "on is NULL");
+    CHECK_FAILS(hfy_structure_vjp(&s, 1, 2, counts, lists, NULL, u, NULL, &work), HFY_ERR_ARG, &work, "du is NULL");
     CHECK_FAILS(hfy_structure_vjp(NULL, 1, 2, counts, lists, ok, u, NULL, &work), HFY_ERR_ARG, &work, "structure is NULL");
     lists[3] = 8;
     CHECK_FAILS(hfy_structure_vjp(&s, 1, 2, counts, lists, ok, u, NULL, &work), HFY_ERR_ARG, &work, "it has 3");
@@ -1658,6 +1682,7 @@ int main(int argc, char **argv) {
   RUN(every_optimum_is_certified);
   RUN(derivatives);
   RUN(losses_and_margins);
+  RUN(zero_at_the_solution);
   RUN(integral_answers_are_exact);
   RUN(shared_bits_are_exact);
   RUN(values_outside);
