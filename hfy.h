@@ -2041,10 +2041,10 @@ HFY_API hfy_status hfy_recall_levenshtein(const size_t *items, size_t count, con
                                           size_t n_reference, size_t *distance, double *coefficient, hfy_work *work);
 
 /* Fills rows x n biases for hfy_net.bias (bias_stride = n): row j is a query when `first` + j patterns have been seen
-   (at most n: then all). The newest of them gets 0, the one before -forget, the next -2 forget, ...; those to come
-   -INFINITY (MHN A2.7: causal masking; A443, corrected: forgetting). forget 0: the mask alone. It is added to beta x.q,
-   so forget is not multiplied by beta. Errors: ARG (NULL, first = 0 or above n, forget negative or not finite,
-   sizes). */
+   (at most n: then all). The newest of them gets 0, the one before -forget, the next -2 forget, ... (at least
+   hfy_real's lowest number); those to come -INFINITY (MHN A2.7: causal masking; A443, corrected: forgetting). forget 0:
+   the mask alone. It is added to beta x.q, so forget is not multiplied by beta. Errors: ARG (NULL, first = 0 or above n,
+   forget negative or not finite, sizes). */
 HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, size_t n, hfy_real *bias, hfy_work *work);
 
 #endif /* HFY_HAS_RECALL_ */
@@ -22781,6 +22781,9 @@ HFY_PRIVATE_ int hfy_recall_sees_(const hfy_net *net, size_t i) {
   return (!net->visible || i < net->visible[0]) && !(net->bias && hfy_base_is_neg_inf_((double)net->bias[i]));
 }
 
+/* -x, x >= 0: what is only far below is not masked. */
+HFY_PRIVATE_ hfy_real hfy_recall_minus_(double x) { return (hfy_real)(x < HFY_REAL_MAX_ ? 0 - x : -HFY_REAL_MAX_); }
+
 /* A member of how: 0 becomes its default; else it should be above 0 (or at least `least`), at most `most`, finite. */
 HFY_COLD_ hfy_status hfy_recall_member_(const char *name, double *value, double least, double most, double standard,
                                         hfy_work *work) {
@@ -22965,7 +22968,7 @@ HFY_COLD_ hfy_status hfy_recall_step_(const hfy_recall_call_ *call, const hfy_re
     s->score[i] = -HUGE_VAL;
     if (!hfy_recall_sees_(net, i)) continue;
     s->score[i] = (double)s->theta[i] + (net->bias ? (double)net->bias[i] : 0) -
-                  call->beta * call->how.penalty * state->left[i];
+                  call->beta * (call->how.penalty * state->left[i]);
     if (!hfy_base_is_finite_(s->score[i]))
       return hfy_base_fail_(work, HFY_ERR_NONFINITE, "pattern %z: its penalised score is not finite", i);
     if (s->score[i] > top) top = s->score[i];
@@ -22981,7 +22984,8 @@ HFY_COLD_ hfy_status hfy_recall_step_(const hfy_recall_call_ *call, const hfy_re
     if (status) return hfy_base_fail_(work, status, "%s", inner->message);
     for (i = 0; i < n; i++) s->p[i] = (hfy_real)s->weight[i];
   } else {
-    for (i = 0; i < n; i++) s->theta[i] = (hfy_real)(s->score[i] > -HUGE_VAL ? s->score[i] - top : s->score[i]);
+    for (i = 0; i < n; i++)
+      s->theta[i] = s->score[i] > -HUGE_VAL ? hfy_recall_minus_(top - s->score[i]) : -(hfy_real)HUGE_VAL;
     status = hfy_sep_fill_(&net->sep, s->theta, n, 0, s->p, NULL, &s->sep);
     if (status) return hfy_sep_row_failed_(work, status, "query", 0, s->theta, n, NULL);
     for (i = 0; i < n; i++) s->weight[i] = (double)s->p[i];
@@ -23038,12 +23042,12 @@ HFY_API HFY_SMALL_ hfy_status hfy_recall_next(const hfy_net *net, const hfy_reca
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_recall_call_ call;
   hfy_status status = hfy_recall_open_(net, how, state, !item ? "item" : NULL, &call, w);
-  size_t i, heaviest = 0;
+  size_t i, heaviest = SIZE_MAX;
   if (status) return status;
   status = call.how.kind == HFY_RECALL_BOUNDED ? hfy_recall_bounded_(&call, state, w)
                                                : hfy_recall_penalised_(&call, state, w);
-  for (i = 0; i < net->count; i++)
-    if (state->weights[i] > state->weights[heaviest]) heaviest = i;
+  for (i = 0; i < net->count; i++) /* a lower bound gives weight to what is masked, too */
+    if (hfy_recall_sees_(net, i) && !(heaviest < i && state->weights[i] <= state->weights[heaviest])) heaviest = i;
   if (!status) state->recalled += !state->exhausted;
   if (!status) *item = state->exhausted ? SIZE_MAX : heaviest;
   return hfy_base_close_(w, &local, status);
@@ -23145,7 +23149,7 @@ HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, siz
   for (j = 0; j < rows; j++) {
     size_t seen = j < n - first ? first + j : n;
     for (i = 0; i < n; i++)
-      bias[j * n + i] = i < seen ? (hfy_real)(0 - forget * (double)(seen - 1 - i)) : -(hfy_real)HUGE_VAL;
+      bias[j * n + i] = i < seen ? hfy_recall_minus_(forget * (double)(seen - 1 - i)) : -(hfy_real)HUGE_VAL;
   }
   return HFY_OK;
 }
@@ -23538,7 +23542,7 @@ HFY_COLD_ void hfy_binary_walk_(const hfy_binary_run_ *run, hfy_binary_slot_ *sl
     hfy_binary_note_(run, slot, at + t);
     period = !flips ? 1 : slot->cycle ? 2 : 0;
   }
-  for (i = t + 1; i <= m->max_sweeps; i++) { /* the tail */
+  for (i = t + 1; (report->energy || report->log_energy) && i <= m->max_sweeps; i++) { /* the tail */
     if (report->energy) report->energy[at + i] = report->energy[at + t];
     if (report->log_energy) report->log_energy[at + i] = report->log_energy[at + t];
   }

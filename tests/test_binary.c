@@ -204,6 +204,8 @@ TEST(orders) {
   CHECK(out[0] == 1 && out[1] == -1);
   m.max_sweeps = 1;
   CHECK(hfy_binary_recall(&m, q, 1, out, &report, &work) == HFY_OK && period == 0 && out[0] == -1);
+  m.max_sweeps = SIZE_MAX; /* as many as it takes: they cost nothing where no energies are asked for */
+  CHECK(hfy_binary_recall(&m, q, 1, out, &report, &work) == HFY_OK && period == 2 && sweeps == 2);
   m.max_sweeps = 0, m.order = HFY_BINARY_FIXED;
   CHECK(hfy_binary_recall(&m, q, 1, out, &report, &work) == HFY_OK && period == 1 && out[0] == out[1]);
   w[1] = w[2] = 0; /* nothing drives: nothing moves */
