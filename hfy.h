@@ -2041,10 +2041,10 @@ HFY_API hfy_status hfy_recall_levenshtein(const size_t *items, size_t count, con
                                           size_t n_reference, size_t *distance, double *coefficient, hfy_work *work);
 
 /* Fills rows x n biases for hfy_net.bias (bias_stride = n): row j is a query when `first` + j patterns have been seen
-   (at most n: then all). The newest of them gets 0, the one before -forget, the next -2 forget, ... (at least
-   hfy_real's lowest number); those to come -INFINITY (MHN A2.7: causal masking; A443, corrected: forgetting). forget 0:
-   the mask alone. It is added to beta x.q, so forget is not multiplied by beta. Errors: ARG (NULL, first = 0 or above n,
-   forget negative or not finite, sizes). */
+   (at most n: then all). The newest of them gets 0, the one before -forget, the next -2 forget, ... (hfy_real's lowest
+   number at least); those to come -INFINITY (MHN A2.7: causal masking; A443, corrected: forgetting). forget 0: the mask
+   alone. It is added to beta x.q, so forget is not multiplied by beta. Errors: ARG (NULL, first = 0 or above n, forget
+   negative or not finite, sizes). */
 HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, size_t n, hfy_real *bias, hfy_work *work);
 
 #endif /* HFY_HAS_RECALL_ */
@@ -2110,12 +2110,12 @@ typedef struct hfy_binary_report { /* every pointer optional, one entry per quer
 } hfy_binary_report;
 
 /* Runs every query until a sweep changes nothing. queries, out: n_queries x dim, +1 and -1; may be the same. A bit
-   whose drive is exactly 0 stays. POWER and RECTIFIED are exact while count (dim+1)^degree < 2^52, else each term is
-   rounded once after a scaling by a power of two; EXP takes e^(x_i.q) relative to the largest: nothing overflows at any
-   dim. With an asynchronous order the energy never rises (WEIGHTS: if symmetric with a diagonal >= 0). Cost a sweep and
-   query: dim count lookups, WEIGHTS dim^2 multiply-adds. Scratch: dim count bytes and little more. Errors, nothing
-   written: ARG (NULL, sizes, kind, degree, sequence; patterns or queries not +1 or -1; weights, or the sum of their
-   sizes, not finite), NOMEM.
+   whose drive is exactly 0 stays. POWER and RECTIFIED are exact while count (dim+1)^degree < 2^52, else terms are
+   rounded after a scaling by a power of two; EXP takes e^(x_i.q) relative to the largest: nothing overflows at any dim,
+   and terms that cancel leave nothing. With an asynchronous order the energy never rises (WEIGHTS: if symmetric with a
+   diagonal >= 0). Cost a sweep and query: dim count lookups, WEIGHTS dim^2 multiply-adds. Scratch: dim count bytes and
+   little more. Errors, nothing written: ARG (NULL, sizes, kind, degree, sequence; patterns or queries not +1 or -1;
+   weights, or the sum of their sizes, not finite), NOMEM.
    EXAMPLE  hfy_binary memory = {0};
             memory.dim = D, memory.count = N, memory.patterns = x, memory.kind = HFY_BINARY_EXP;
             hfy_binary_recall(&memory, cues, n, recalled, NULL, &work); */
@@ -23362,6 +23362,7 @@ typedef struct hfy_binary_slot_ { /* what one worker needs for one query */
   signed char *q, *next, *before; /* dim */
   int32_t *dot;                   /* count */
   double *table;                  /* G, or e^-k */
+  double *counts;                 /* 2 dim + 1, 0 between uses */
   size_t *order;                  /* dim */
   long scale;                     /* powers: what the table was made for */
   int cycle;
@@ -23412,13 +23413,37 @@ HFY_PRIVATE_ int32_t hfy_binary_ready_(const hfy_binary_run_ *run, hfy_binary_sl
   return 0;
 }
 
+/* T_j where it may be what rounding leaves: terms of equal size are counted, so that what cancels is gone, and the rest
+   is taken relative to its largest. */
+HFY_COLD_ double hfy_binary_recount_(const hfy_binary_run_ *run, const hfy_binary_slot_ *slot, size_t j) {
+  const int power = run->m.kind == HFY_BINARY_POWER, even = power && (unsigned)run->m.degree % 2 == 0;
+  double sum = 0, s;
+  size_t i, pass;
+  int32_t top = INT32_MIN;
+  for (pass = 0; pass < 3; pass++)
+    for (i = 0; i < run->m.count; i++) {
+      const int32_t x = run->columns[j * run->m.count + i], h = slot->dot[i] - x * slot->q[j];
+      const int32_t size = power && h < 0 ? -h : h; /* G(-h) = -G(h) if even, else G(h) */
+      double *count = slot->counts + (long)run->m.dim + size;
+      if (!pass) *count += size > h && even ? -x : x;
+      if (pass == 1 && fabs(*count) > 0 && size > top) top = size;
+      if (pass < 2) continue;
+      s = (double)hfy_binary_above_((long)top + 1);
+      sum += *count * (run->m.kind == HFY_BINARY_EXP
+                           ? exp((double)size - top)
+                           : hfy_binary_f_(run, size + 1, s) - hfy_binary_f_(run, size - 1, s));
+      *count = 0;
+    }
+  return sum;
+}
+
 /* T_j up to a positive factor. */
 HFY_PRIVATE_ double hfy_binary_drive_(const hfy_binary_run_ *run, const hfy_binary_slot_ *slot, size_t j, int32_t top) {
   const size_t n = run->m.count, dim = run->m.dim;
   const int32_t own = slot->q[j];
   const signed char *x;
   const double *g;
-  double sum = 0;
+  double sum = 0, sizes = 0;
   size_t i;
   if (run->m.kind == HFY_BINARY_WEIGHTS) { /* four sums side by side */
     const hfy_real *row = run->m.weights + j * dim;
@@ -23435,14 +23460,19 @@ HFY_PRIVATE_ double hfy_binary_drive_(const hfy_binary_run_ *run, const hfy_bina
   x = run->columns + j * n;
   if (run->m.kind != HFY_BINARY_EXP) {
     g = slot->table + dim;
-    for (i = 0; i < n; i++) sum += x[i] * g[slot->dot[i] - x[i] * own];
-    return sum;
+    for (i = 0; i < n; i++) {
+      const double term = g[slot->dot[i] - x[i] * own];
+      sum += x[i] * term;
+      sizes += fabs(term);
+    }
   }
-  for (i = 0; i < n; i++) {
-    int32_t under = top - (slot->dot[i] - x[i] * own);
-    if (under < HFY_BINARY_EXPS_) sum += x[i] * slot->table[under];
+  for (i = 0; run->m.kind == HFY_BINARY_EXP && i < n; i++) {
+    const int32_t under = top - (slot->dot[i] - x[i] * own);
+    if (under >= HFY_BINARY_EXPS_) continue;
+    sum += x[i] * slot->table[under];
+    sizes += slot->table[under];
   }
-  return sum;
+  return run->exact || fabs(sum) >= (double)n * DBL_EPSILON * sizes ? sum : hfy_binary_recount_(run, slot, j);
 }
 
 HFY_PRIVATE_ void hfy_binary_dots_(const hfy_binary_run_ *run, hfy_binary_slot_ *slot) {
@@ -23557,6 +23587,7 @@ HFY_PRIVATE_ void hfy_binary_task_(void *context, size_t task) {
   hfy_binary_slot_ *slot = run->slot + task;
   size_t who = hfy_base_share_(run->n, task, run->tasks), i;
   for (i = 0; run->m.kind == HFY_BINARY_EXP && i < HFY_BINARY_EXPS_; i++) slot->table[i] = exp(-(double)i);
+  for (i = 0; slot->counts && i < 2 * run->m.dim + 1; i++) slot->counts[i] = 0;
   for (; who < hfy_base_share_(run->n, task + 1, run->tasks); who++) hfy_binary_walk_(run, slot, who);
 }
 
@@ -23600,7 +23631,7 @@ HFY_COLD_ hfy_status hfy_binary_open_(const hfy_binary *memory, const hfy_real *
   run->n = n;
   run->queries = states;
   if (!run->tasks) run->tasks = hfy_base_min_(hfy_base_workers_(), n ? n : 1);
-  run->exact = (double)m->count * pow((double)m->dim + 1, m->degree) < 4503599627370496.0; /* 2^52 */
+  run->exact = m->kind != HFY_BINARY_EXP && (double)m->count * pow((double)m->dim + 1, m->degree) < 4503599627370496.0;
   while (hfy_base_layout_(&arena, w, &status)) {
     run->slot = HFY_TAKE_(&arena, hfy_binary_slot_, run->tasks);
     run->columns = HFY_TAKE_(&arena, signed char, m->count * m->dim);
@@ -23614,6 +23645,7 @@ HFY_COLD_ hfy_status hfy_binary_open_(const hfy_binary *memory, const hfy_real *
       slot->dot = HFY_TAKE_(&arena, int32_t, m->count);
       slot->table = HFY_TAKE_(&arena, double,
                               m->kind == HFY_BINARY_EXP ? HFY_BINARY_EXPS_ : m->count ? 2 * m->dim + 1 : 0);
+      slot->counts = HFY_TAKE_(&arena, double, m->count && !run->exact ? 2 * m->dim + 1 : 0);
     }
   }
   if (status) return status;

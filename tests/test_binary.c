@@ -120,6 +120,40 @@ TEST(brute_force) {
     }
 }
 
+/* Beyond whole numbers: terms that cancel leave nothing, neither rounding in a tie nor a doubt about what is below them.
+   Up to 6 patterns: the largest |h| whose signs do not cancel decides alone. */
+TEST(cancelled_terms) {
+  size_t trial, i, j, ties = 0, below_others = 0;
+  for (trial = 0; trial < 3000; trial++) {
+    hfy_rng rng = hfy_rng_seed(trial);
+    const size_t D = 3 + below(&rng, 8), N = 1 + below(&rng, 6);
+    const int degree = 40 + (int)below(&rng, 400), even = degree % 2 == 0;
+    const hfy_binary_kind kind = (hfy_binary_kind)(HFY_BINARY_POWER + trial % 3);
+    hfy_binary m = dense(kind, N, D, degree);
+    signs(trial, x, N * D);
+    signs(trial + 5000, q, D);
+    m.max_sweeps = 1;
+    CHECK(hfy_binary_recall(&m, q, 1, out, NULL, &work) == HFY_OK);
+    for (j = 0; j < D; j++) {
+      int left[25] = {0}, most = -99, seen = -99, h;
+      for (i = 0; i < N; i++) {
+        int sign = (int)x[i * D + j];
+        h = (int)dot(x + i * D, q, D) - sign * (int)q[j];
+        if (kind == HFY_BINARY_RECTIFIED && h < 0) continue;
+        if (kind == HFY_BINARY_POWER && h < 0) h = -h, sign = even ? -sign : sign;
+        if (kind != HFY_BINARY_POWER || !even || h) left[h + 12] += sign;
+        if (h > seen) seen = h;
+      }
+      for (h = -12; h <= 12; h++)
+        if (left[h + 12]) most = h;
+      ties += most == -99, below_others += most > -99 && most < seen;
+      if (most > -99) q[j] = left[most + 12] > 0 ? 1 : -1;
+    }
+    CHECK(!memcmp(q, out, D * sizeof *q));
+  }
+  CHECK(ties > 900 && below_others > 900);
+}
+
 /* Many queries: the energy never rises, the end is a fixed point, sweeps and tails are as they should be. */
 static void descends(const hfy_binary *memory, const char *what) {
   enum { QUERIES = 20, SWEEPS = 40 };
@@ -495,6 +529,7 @@ int main(int argc, char **argv) {
   CHECK_BEGIN(argc, argv);
   RUN(targets);
   RUN(brute_force);
+  RUN(cancelled_terms);
   RUN(energies_never_rise);
   RUN(orders);
   RUN(baselines);
