@@ -921,7 +921,8 @@ typedef struct hfy_structure_answer {
   size_t steps;           /* calls of the oracle */
   size_t vertices;        /* of the mixture: (u, v) is the sum of weight[j] times vertex j */
   size_t room;            /* vertices that the three arrays below have room for; see hfy_structure_solve */
-  double *weight;         /* room: above 0, sum 1, newest last */
+  double *weight;         /* room: above 0, sum 1, newest last; then, if `on` is asked for and they are 16 or more, 0
+                             for those that complete the face that u lies inside, as derivatives need it */
   size_t *count;          /* room: how many bits a vertex has on */
   size_t *on;             /* room x structure->most: its bits, ascending */
 } hfy_structure_answer;
@@ -941,8 +942,8 @@ HFY_API hfy_status hfy_structure_solve(const hfy_structure *structure, double rh
 
 /* Vector-Jacobian products of a solution's u: d_unary = (du/d unary)^T du, d_higher = (du/d higher)^T du (either may be
    NULL; d_unary may be du). vertices, count, on: the mixture of hfy_structure_solve, its lists structure->most apart;
-   with one vertex, 0. At a kink the mixture decides, and where scores tie so exactly that a few vertices make a point
-   inside a larger face: directions that they do not span are left out. Cost O(a^3).
+   with one vertex, 0. At a kink the mixture decides, and where scores tie so exactly that fewer than 16 vertices make a
+   point inside a larger face: directions that they do not span are left out. Cost O(a^3).
    NaN and infinity in du, and products beyond double, are carried through.
    Errors: ARG, NOMEM; SINGULAR if the vertices are not affinely independent in u, as a solve's always are. */
 HFY_API hfy_status hfy_structure_vjp(const hfy_structure *structure, double rho, size_t vertices, const size_t *count,
@@ -10508,6 +10509,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_project(const hfy_index *index, const si
 #else
 #define HFY_STRUCTURE_STEP_ static
 #endif
+#define HFY_STRUCTURE_LARGE_ 16 /* vertices of a mixture that may not span its face: from 21 on it has been seen */
 
 /* --- the built-in oracles --- */
 
@@ -10795,6 +10797,7 @@ typedef struct hfy_structure_solver_ {
   double *part;            /* m: the higher-order scores that the oracle sees: raw but for large ones of a sequence */
   double *c;               /* n: unary - rho u */
   double *u, *u_low;       /* n; and what rounding has taken from it */
+  double *rest;            /* n: hfy_structure_span_'s */
   uint32_t *touched;       /* n: where u is not 0 */
   unsigned char *mark;     /* n + m, 0 between uses */
   size_t *fresh;           /* most: the vertex that came last */
@@ -10834,7 +10837,7 @@ HFY_COLD_ void hfy_structure_plan_(hfy_base_arena_ *arena, const hfy_structure *
   s->apart = s->unary;
   if (hfy_structure_is_level_(structure)) s->apart = HFY_TAKE_(arena, double, n);
   if (structure->oracle == hfy_structure_sequence_) s->part = HFY_TAKE_(arena, double, m);
-  hfy_base_doubles_(arena, n, &s->c, &s->u, &s->u_low, NULL);
+  hfy_base_doubles_(arena, n, &s->c, &s->u, &s->u_low, &s->rest);
   s->touched = HFY_TAKE_(arena, uint32_t, n);
   s->mark = HFY_TAKE_(arena, unsigned char, n + m);
   s->fresh = HFY_TAKE_(arena, size_t, structure->most);
@@ -11321,6 +11324,48 @@ HFY_COLD_ void hfy_structure_weights_vjp_(hfy_structure_solver_ *s, const double
   for (v = 0; v < s->count; v++) s->side[v] -= s->ones[v] * (sum / all);
 }
 
+/* A large mixture may reach u to rounding before it spans the face that u lies inside. The derivative along g (n) needs
+   all of that: what the span leaves of g tells the oracle where to look for vertices, which join with weight 0. Not so
+   from a few vertices: there it is a kink or a tie, where the mixture decides. */
+HFY_COLD_ void hfy_structure_span_(hfy_structure_solver_ *s, const double *g) {
+  const size_t n = s->structure->unaries;
+  double most = 0, near = 1e-2, *rest = s->rest;
+  size_t i, failed = 0;
+  for (i = 0; i < n; i++) most = fabs(g[i]) > most ? fabs(g[i]) : most;
+  for (i = 0; i < n; i++) {
+    if (!hfy_base_is_finite_(g[i])) return;
+    rest[i] = most > 0 ? g[i] / most : 0;
+  }
+  while (failed < 2 && near > 1e-10 && most > 0 && s->count >= HFY_STRUCTURE_LARGE_ && s->count < s->room) {
+    double step = 0, fresh, size, pivot;
+    hfy_structure_weights_vjp_(s, rest);
+    hfy_structure_mix_(s, s->side);
+    for (i = 0; i < n; i++) {
+      rest[i] -= s->u[i];
+      if (fabs(rest[i]) > step) step = fabs(rest[i]);
+    }
+    if (step > 0) step = (failed ? -near : near) * s->rho / step;
+    hfy_structure_mix_(s, s->weight);
+    for (i = 0; i < n; i++) /* bits that are off, or on, stay so */
+      s->c[i] = !(s->u[i] > 0) ? -HUGE_VAL : s->c[i] + step * rest[i] + (s->u[i] > 1 - 1e-12 ? s->rho : 0);
+    if (hfy_structure_ask_(s)) break;
+    memcpy(s->c, s->unary, n * sizeof *s->c);
+    hfy_structure_mix_(s, s->weight);
+    fresh = s->fresh_linear;
+    for (i = 0; i < s->fresh_unaries; i++) fresh -= s->rho * s->u[s->fresh[i]];
+    size = s->fresh_size + s->rho * (double)s->fresh_unaries;
+    hfy_structure_border_(s, &pivot);
+    failed++;
+    if (!(fabs(fresh - s->vertex[0].score) <= 512 * DBL_EPSILON * size + 1e-10 * s->rho)) { /* one beside the face */
+      near *= 0.1;
+      failed--;
+    } else if (pivot > 0) {
+      hfy_structure_join_(s, 0, pivot);
+      failed = 0;
+    }
+  }
+}
+
 /* --- the public functions --- */
 
 /* The message for a status that the solver came back with, if it is an error. */
@@ -11399,6 +11444,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_structure_solve(const hfy_structure *structure
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_structure_solver_ s;
   hfy_status status = hfy_structure_begin_(structure, rho, unary, higher, answer ? NULL : "answer", 0, &s, w);
+  hfy_rng rng = hfy_rng_seed(0);
   size_t v;
   if (status || !answer) return hfy_base_close_(w, &local, status);
   status = hfy_structure_run_(&s);
@@ -11408,6 +11454,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_structure_solve(const hfy_structure *structure
     answer->value = s.value;
     answer->gap = s.gap;
     answer->steps = s.steps;
+    for (v = 0; v < structure->unaries; v++) s.rest[v] = hfy_rng_uniform(&rng) - 0.5;
+    if (!status && answer->on && answer->room) hfy_structure_span_(&s, s.rest); /* any direction stands for all */
     answer->vertices = s.count;
     for (v = 0; v < hfy_base_min_(s.count, answer->room); v++) {
       if (answer->weight) answer->weight[v] = s.weight[v];
@@ -11515,6 +11563,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_structure_margin(const hfy_structure *structur
 }
 
 #undef HFY_STRUCTURE_STEP_
+#undef HFY_STRUCTURE_LARGE_
 
 #endif /* HFY_HAS_STRUCTURE_ */
 
@@ -11792,6 +11841,7 @@ HFY_COLD_ hfy_status hfy_sep_structured_vjp_(const hfy_sep_row_ *row, const hfy_
   double all = 0;
   size_t i;
   for (i = 0; i < row->n; i++) s->weight[i] = (double)row->v[i];
+  hfy_structure_span_(solver, s->weight);
   hfy_structure_weights_vjp_(solver, s->weight);
   hfy_structure_mix_(solver, solver->side);
   for (i = 0; row->out && i < row->n; i++) row->out[i] = (hfy_real)(solver->u[i] / solver->rho);

@@ -345,7 +345,7 @@ TEST(every_optimum_is_certified) {
           for (j = 0, sum = 0; j < sol.a.vertices; j++) {
             unsigned char bit[BITS] = {0};
             size_t known = 0, k;
-            CHECK(sol.weight[j] > 0);
+            CHECK(sol.weight[j] >= 0);
             sum += sol.weight[j];
             for (i = 0; i < sol.count[j]; i++) {
               bit[sol.on[j * all.structure.most + i]] = 1;
@@ -416,6 +416,45 @@ TEST(derivatives) {
       }
     }
   CHECK(checked > 600);
+}
+
+/* Mixtures that reach the solution before they span the face around it: without transitions the answer is clip(s/rho -
+   tau, 0, 1), and du goes through its free bits less their mean. */
+TEST(derivatives_of_large_mixtures) {
+  static double unary[100], g[100], du[100];
+  hfy_work work = {0};
+  int seed, large = 0;
+  for (seed = 0; seed < 16; seed++) {
+    hfy_rng rng = hfy_rng_seed((uint64_t)seed);
+    const size_t n = 100, k = 2 + below(&rng, 18);
+    const double rho = 4 << seed % 3;
+    hfy_structure s = hfy_structure_sequence(n, k);
+    hfy_real theta[100], dy[100], y[100], d[100];
+    hfy_sep sep;
+    hfy_sep_grad grad;
+    double mean = 0, free_bits = 0;
+    size_t i;
+    for (i = 0; i < n; i++) {
+      dy[i] = (hfy_real)hfy_rng_normal(&rng), g[i] = (double)dy[i];
+      theta[i] = (hfy_real)hfy_rng_normal(&rng), unary[i] = (double)theta[i];
+    }
+    CHECK(!solve(&s, rho, unary, NULL, &work));
+    for (i = 0; i < n; i++)
+      if (sol.u[i] > 0 && sol.u[i] < 1) mean += g[i], free_bits++;
+    large += free_bits > 50;
+    CHECK(!hfy_structure_vjp(&s, rho, sol.a.vertices, sol.count, sol.on, g, du, NULL, &work));
+    memset(&sep, 0, sizeof sep), memset(&grad, 0, sizeof grad);
+    sep.kind = HFY_SEP_SEQUENCE_KSUBSETS, sep.k = (double)k, sep.rho = rho;
+    grad.theta = d;
+    CHECK(!hfy_sep_apply(&sep, theta, 1, n, y, &work) && !hfy_sep_vjp(&sep, theta, y, dy, 1, n, &grad, &work));
+    for (i = 0; i < n; i++) {
+      const double want = sol.u[i] > 0 && sol.u[i] < 1 ? (g[i] - mean / free_bits) / rho : 0;
+      CHECK_NEAR(du[i], want, 1e-10);
+      CHECK_NEAR(d[i], want, 1e-10 + REAL_EPS);
+    }
+  }
+  CHECK(large > 8);
+  hfy_work_free(&work);
 }
 
 /* Losses are not negative, 0 at the solution's own vertex, and the margin says when that is. */
@@ -1681,6 +1720,7 @@ int main(int argc, char **argv) {
   RUN(reference_rows);
   RUN(every_optimum_is_certified);
   RUN(derivatives);
+  RUN(derivatives_of_large_mixtures);
   RUN(losses_and_margins);
   RUN(zero_at_the_solution);
   RUN(integral_answers_are_exact);
