@@ -882,7 +882,7 @@ typedef struct hfy_structure {
   size_t k;                    /* KSUBSETS and the like: budget; chain: variables; matching: side */
   const size_t *states;        /* chain: states of each variable */
   double tol;                  /* duality gap to stop at, >= 0; 0 = what rounding leaves */
-  size_t max_steps;            /* oracle calls of a solve at most; 0 = 1000 + 10 max_active */
+  size_t max_steps;            /* oracle calls of a solve at most, 2 in any case; 0 = 1000 + 10 max_active */
   size_t max_active; /* vertices of the mixture at most; 0 = 1024 or unaries + 1. Scratch grows with 4 max_active^2 */
 } hfy_structure;
 
@@ -918,7 +918,7 @@ typedef struct hfy_structure_answer {
   double *unary, *higher; /* u and v of the solution; u is unique, v need not be */
   double value;           /* the maximum, Omega*(unary, higher); parts with an infinite score are left out */
   double gap;             /* duality gap: how far at most the value is from the best; |u - best u|^2 <= gap/rho */
-  size_t steps;           /* calls of the oracle */
+  size_t steps;           /* calls of the oracle, until the gap was told */
   size_t vertices;        /* of the mixture: (u, v) is the sum of weight[j] times vertex j */
   size_t room;            /* vertices that the three arrays below have room for; see hfy_structure_solve */
   double *weight;         /* room: above 0, sum 1, newest last; then, if `on` is asked for and they are 16 or more, 0
