@@ -23463,25 +23463,25 @@ HFY_PRIVATE_ int32_t hfy_binary_ready_(const hfy_binary_run_ *run, hfy_binary_sl
   return 0;
 }
 
-/* T_j where it may be what rounding leaves: terms of equal size are counted, so that what cancels is gone, and the rest
-   is taken relative to its largest. */
-HFY_COLD_ double hfy_binary_recount_(const hfy_binary_run_ *run, const hfy_binary_slot_ *slot, size_t j) {
-  const int power = run->m.kind == HFY_BINARY_POWER, even = power && (unsigned)run->m.degree % 2 == 0;
-  double sum = 0, s;
+/* T_j where it may be what rounding leaves, or -E (j = SIZE_MAX): terms of equal size are counted, so that what cancels
+   is gone, and the rest is taken relative to its largest: powers are divided by *s. */
+HFY_COLD_ double hfy_binary_recount_(const hfy_binary_run_ *run, const hfy_binary_slot_ *slot, size_t j, double *s) {
+  const int power = run->m.kind == HFY_BINARY_POWER, odd = power && (unsigned)run->m.degree % 2, all = j == SIZE_MAX;
+  double sum = 0;
   size_t i, pass;
   int32_t top = INT32_MIN;
   for (pass = 0; pass < 3; pass++)
     for (i = 0; i < run->m.count; i++) {
-      const int32_t x = run->columns[j * run->m.count + i], h = slot->dot[i] - x * slot->q[j];
-      const int32_t size = power && h < 0 ? -h : h; /* G(-h) = -G(h) if even, else G(h) */
+      const int32_t x = all ? 1 : run->columns[j * run->m.count + i], h = slot->dot[i] - (all ? 0 : x * slot->q[j]);
+      const int32_t size = power && h < 0 ? -h : h; /* F(-h) = -F(h) if odd, else F(h); G the other way round */
       double *count = slot->counts + (long)run->m.dim + size;
-      if (!pass) *count += size > h && even ? -x : x;
+      if (!pass) *count += size > h && odd == all ? -x : x;
       if (pass == 1 && fabs(*count) > 0 && size > top) top = size;
-      if (pass < 2) continue;
-      s = (double)hfy_binary_above_((long)top + 1);
-      sum += *count * (run->m.kind == HFY_BINARY_EXP
-                           ? exp((double)size - top)
-                           : hfy_binary_f_(run, size + 1, s) - hfy_binary_f_(run, size - 1, s));
+      if (pass < 2 || !(fabs(*count) > 0)) continue;
+      *s = (double)hfy_binary_above_((long)top + 1);
+      sum += *count * (run->m.kind == HFY_BINARY_EXP ? exp((double)size - top)
+                       : all ? hfy_binary_f_(run, size, *s)
+                             : hfy_binary_f_(run, size + 1, *s) - hfy_binary_f_(run, size - 1, *s));
       *count = 0;
     }
   return sum;
@@ -23493,7 +23493,7 @@ HFY_PRIVATE_ double hfy_binary_drive_(const hfy_binary_run_ *run, const hfy_bina
   const int32_t own = slot->q[j];
   const signed char *x;
   const double *g;
-  double sum = 0, sizes = 0;
+  double sum = 0, sizes = 0, s;
   size_t i;
   if (run->m.kind == HFY_BINARY_WEIGHTS) { /* four sums side by side */
     const hfy_real *row = run->m.weights + j * dim;
@@ -23522,7 +23522,7 @@ HFY_PRIVATE_ double hfy_binary_drive_(const hfy_binary_run_ *run, const hfy_bina
     sum += x[i] * slot->table[under];
     sizes += slot->table[under];
   }
-  return run->exact || fabs(sum) >= (double)n * DBL_EPSILON * sizes ? sum : hfy_binary_recount_(run, slot, j);
+  return run->exact || fabs(sum) >= (double)n * DBL_EPSILON * sizes ? sum : hfy_binary_recount_(run, slot, j, &s);
 }
 
 HFY_PRIVATE_ void hfy_binary_dots_(const hfy_binary_run_ *run, hfy_binary_slot_ *slot) {
@@ -23545,17 +23545,15 @@ HFY_COLD_ void hfy_binary_note_(const hfy_binary_run_ *run, const hfy_binary_slo
   if (!run->report.energy && !run->report.log_energy) return;
   for (i = 0; m->kind == HFY_BINARY_WEIGHTS && i < m->dim; i++)
     sum += 0.5 * slot->q[i] * hfy_binary_drive_(run, slot, i, 0);
-  for (i = 0; m->kind != HFY_BINARY_WEIGHTS && i < m->count; i++) {
-    const double d = (double)slot->dot[i], size = m->kind == HFY_BINARY_POWER ? fabs(d) : d;
-    if (size > top) top = size;
-  }
+  for (i = 0; m->kind == HFY_BINARY_EXP && i < m->count; i++)
+    if (slot->dot[i] > top) top = slot->dot[i];
   if (m->kind == HFY_BINARY_EXP) {
     for (i = 0; i < m->count; i++) sum += exp((double)slot->dot[i] - top);
     shift = top;
     factor = exp(top);
   } else if (m->kind != HFY_BINARY_WEIGHTS) {
-    if (!run->exact && top > 1) s = (double)hfy_binary_above_((long)top);
-    for (i = 0; i < m->count; i++) sum += hfy_binary_f_(run, (double)slot->dot[i], s);
+    if (!run->exact) sum = hfy_binary_recount_(run, slot, SIZE_MAX, &s);
+    for (i = 0; run->exact && i < m->count; i++) sum += hfy_binary_f_(run, (double)slot->dot[i], s);
     shift = m->degree * log(s);
     factor = hfy_binary_power_(s, m->degree);
   }
@@ -23637,7 +23635,6 @@ HFY_PRIVATE_ void hfy_binary_task_(void *context, size_t task) {
   hfy_binary_slot_ *slot = run->slot + task;
   size_t who = hfy_base_share_(run->n, task, run->tasks), i;
   for (i = 0; run->m.kind == HFY_BINARY_EXP && i < HFY_BINARY_EXPS_; i++) slot->table[i] = exp(-(double)i);
-  for (i = 0; slot->counts && i < 2 * run->m.dim + 1; i++) slot->counts[i] = 0;
   for (; who < hfy_base_share_(run->n, task + 1, run->tasks); who++) hfy_binary_walk_(run, slot, who);
 }
 
@@ -23699,6 +23696,8 @@ HFY_COLD_ hfy_status hfy_binary_open_(const hfy_binary *memory, const hfy_real *
     }
   }
   if (status) return status;
+  for (t = 0; t < run->tasks; t++)
+    for (i = 0; run->slot[t].counts && i < 2 * m->dim + 1; i++) run->slot[t].counts[i] = 0;
   for (i = 0; i < m->count; i++)
     for (j = 0; j < m->dim; j++)
       run->columns[j * m->count + i] = (signed char)(m->patterns[i * m->stride + j] > 0 ? 1 : -1);

@@ -152,6 +152,14 @@ TEST(cancelled_terms) {
     CHECK(!memcmp(q, out, D * sizeof *q));
   }
   CHECK(ties > 900 && below_others > 900);
+  for (i = 0; i < 60; i++) x[i] = (hfy_real)(i < 32 ? 1 : -1), q[i] = 1; /* 20, 4, -20 */
+  for (i = 2; i < 512; i++) {
+    hfy_binary m = dense(HFY_BINARY_POWER, 3, 20, (double)i);
+    double energy, log_energy;
+    CHECK(hfy_binary_energy(&m, q, 1, &energy, &log_energy, &work) == HFY_OK);
+    CHECK_NEAR(log_energy, (double)i * log(4.0) + (i % 2 ? 0 : log1p(2 * pow(5, (double)i))), 1e-13);
+    CHECK_NEAR(log(-energy), log_energy, energy < -DBL_MAX ? HUGE_VAL : 1e-13);
+  }
 }
 
 /* Many queries: the energy never rises, the end is a fixed point, sweeps and tails are as they should be. */
