@@ -454,7 +454,7 @@ TEST(derivatives_of_large_mixtures) {
     }
   }
   CHECK(large > 2);
-  for (seed = REAL_EPS < 1e-10 ? 3 : 0; seed < 3; seed++) { /* once; where vertices beside the face have the same bits: by differences */
+  for (seed = REAL_EPS < 1e-10 ? 3 : 0; seed < 3; seed++) { /* by differences, once */
     hfy_rng rng = hfy_rng_seed((uint64_t)seed);
     hfy_structure s = seed % 2 ? hfy_structure_matching(10) : hfy_structure_sequence(100, 12);
     double part[99], rho = seed % 2 ? 40 : 8, h = 1e-6 * rho;
