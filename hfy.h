@@ -882,7 +882,7 @@ typedef struct hfy_structure {
   size_t k;                    /* KSUBSETS and the like: budget; chain: variables; matching: side */
   const size_t *states;        /* chain: states of each variable */
   double tol;                  /* duality gap to stop at, >= 0; 0 = what rounding leaves */
-  size_t max_steps;            /* oracle calls of a solve at most; 0 = 1000 + 10 max_active */
+  size_t max_steps;            /* oracle calls of a solve at most, 2 in any case; 0 = 1000 + 10 max_active */
   size_t max_active; /* vertices of the mixture at most; 0 = 1024 or unaries + 1. Scratch grows with 4 max_active^2 */
 } hfy_structure;
 
@@ -918,10 +918,11 @@ typedef struct hfy_structure_answer {
   double *unary, *higher; /* u and v of the solution; u is unique, v need not be */
   double value;           /* the maximum, Omega*(unary, higher); parts with an infinite score are left out */
   double gap;             /* duality gap: how far at most the value is from the best; |u - best u|^2 <= gap/rho */
-  size_t steps;           /* calls of the oracle */
+  size_t steps;           /* calls of the oracle, until the gap was told */
   size_t vertices;        /* of the mixture: (u, v) is the sum of weight[j] times vertex j */
   size_t room;            /* vertices that the three arrays below have room for; see hfy_structure_solve */
-  double *weight;         /* room: above 0, sum 1, newest last */
+  double *weight;         /* room: above 0, sum 1, newest last; then, if `on` is asked for and they are 16 or more, 0
+                             for those that complete the face that u lies inside, as derivatives need it */
   size_t *count;          /* room: how many bits a vertex has on */
   size_t *on;             /* room x structure->most: its bits, ascending */
 } hfy_structure_answer;
@@ -941,8 +942,8 @@ HFY_API hfy_status hfy_structure_solve(const hfy_structure *structure, double rh
 
 /* Vector-Jacobian products of a solution's u: d_unary = (du/d unary)^T du, d_higher = (du/d higher)^T du (either may be
    NULL; d_unary may be du). vertices, count, on: the mixture of hfy_structure_solve, its lists structure->most apart;
-   with one vertex, 0. At a kink the mixture decides, and where scores tie so exactly that a few vertices make a point
-   inside a larger face: directions that they do not span are left out. Cost O(a^3).
+   with one vertex, 0. At a kink the mixture decides, and where scores tie so exactly that fewer than 16 vertices make a
+   point inside a larger face: directions that they do not span are left out. Cost O(a^3).
    NaN and infinity in du, and products beyond double, are carried through.
    Errors: ARG, NOMEM; SINGULAR if the vertices are not affinely independent in u, as a solve's always are. */
 HFY_API hfy_status hfy_structure_vjp(const hfy_structure *structure, double rho, size_t vertices, const size_t *count,
@@ -2041,10 +2042,10 @@ HFY_API hfy_status hfy_recall_levenshtein(const size_t *items, size_t count, con
                                           size_t n_reference, size_t *distance, double *coefficient, hfy_work *work);
 
 /* Fills rows x n biases for hfy_net.bias (bias_stride = n): row j is a query when `first` + j patterns have been seen
-   (at most n: then all). The newest of them gets 0, the one before -forget, the next -2 forget, ...; those to come
-   -INFINITY (MHN A2.7: causal masking; A443, corrected: forgetting). forget 0: the mask alone. It is added to beta x.q,
-   so forget is not multiplied by beta. Errors: ARG (NULL, first = 0 or above n, forget negative or not finite,
-   sizes). */
+   (at most n: then all). The newest of them gets 0, the one before -forget, the next -2 forget, ... (hfy_real's lowest
+   number at least); those to come -INFINITY (MHN A2.7: causal masking; A443, corrected: forgetting). forget 0: the mask
+   alone. It is added to beta x.q, so forget is not multiplied by beta. Errors: ARG (NULL, first = 0 or above n, forget
+   negative or not finite, sizes). */
 HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, size_t n, hfy_real *bias, hfy_work *work);
 
 #endif /* HFY_HAS_RECALL_ */
@@ -2110,12 +2111,12 @@ typedef struct hfy_binary_report { /* every pointer optional, one entry per quer
 } hfy_binary_report;
 
 /* Runs every query until a sweep changes nothing. queries, out: n_queries x dim, +1 and -1; may be the same. A bit
-   whose drive is exactly 0 stays. POWER and RECTIFIED are exact while count (dim+1)^degree < 2^52, else each term is
-   rounded once after a scaling by a power of two; EXP takes e^(x_i.q) relative to the largest: nothing overflows at any
-   dim. With an asynchronous order the energy never rises (WEIGHTS: if symmetric with a diagonal >= 0). Cost a sweep and
-   query: dim count lookups, WEIGHTS dim^2 multiply-adds. Scratch: dim count bytes and little more. Errors, nothing
-   written: ARG (NULL, sizes, kind, degree, sequence; patterns or queries not +1 or -1; weights, or the sum of their
-   sizes, not finite), NOMEM.
+   whose drive is exactly 0 stays. POWER and RECTIFIED are exact while count (dim+1)^degree < 2^52, else terms are
+   rounded after a scaling by a power of two; EXP takes e^(x_i.q) relative to the largest: nothing overflows at any dim,
+   and terms that cancel leave nothing. With an asynchronous order the energy never rises (WEIGHTS: if symmetric with a
+   diagonal >= 0). Cost a sweep and query: dim count lookups, WEIGHTS dim^2 multiply-adds. Scratch: dim count bytes and
+   little more. Errors, nothing written: ARG (NULL, sizes, kind, degree, sequence; patterns or queries not +1 or -1;
+   weights, or the sum of their sizes, not finite), NOMEM.
    EXAMPLE  hfy_binary memory = {0};
             memory.dim = D, memory.count = N, memory.patterns = x, memory.kind = HFY_BINARY_EXP;
             hfy_binary_recall(&memory, cues, n, recalled, NULL, &work); */
@@ -10508,6 +10509,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_project(const hfy_index *index, const si
 #else
 #define HFY_STRUCTURE_STEP_ static
 #endif
+#define HFY_STRUCTURE_LARGE_ 16 /* vertices of a mixture that may not span its face: from 21 on it has been seen */
 
 /* --- the built-in oracles --- */
 
@@ -10795,6 +10797,7 @@ typedef struct hfy_structure_solver_ {
   double *part;            /* m: the higher-order scores that the oracle sees: raw but for large ones of a sequence */
   double *c;               /* n: unary - rho u */
   double *u, *u_low;       /* n; and what rounding has taken from it */
+  double *rest;            /* n: hfy_structure_span_'s */
   uint32_t *touched;       /* n: where u is not 0 */
   unsigned char *mark;     /* n + m, 0 between uses */
   size_t *fresh;           /* most: the vertex that came last */
@@ -10834,7 +10837,7 @@ HFY_COLD_ void hfy_structure_plan_(hfy_base_arena_ *arena, const hfy_structure *
   s->apart = s->unary;
   if (hfy_structure_is_level_(structure)) s->apart = HFY_TAKE_(arena, double, n);
   if (structure->oracle == hfy_structure_sequence_) s->part = HFY_TAKE_(arena, double, m);
-  hfy_base_doubles_(arena, n, &s->c, &s->u, &s->u_low, NULL);
+  hfy_base_doubles_(arena, n, &s->c, &s->u, &s->u_low, &s->rest);
   s->touched = HFY_TAKE_(arena, uint32_t, n);
   s->mark = HFY_TAKE_(arena, unsigned char, n + m);
   s->fresh = HFY_TAKE_(arena, size_t, structure->most);
@@ -11279,6 +11282,7 @@ HFY_COLD_ double hfy_structure_apart_(hfy_structure_solver_ *s, size_t v, size_t
 HFY_COLD_ double hfy_structure_fresh_loss_(hfy_structure_solver_ *s) {
   double loss = 0.5 * s->rho * (double)s->fresh_unaries, own, own_infinite, in_this, parts = 0, infinite = 0;
   size_t v, i, alone;
+  if (s->count == 1 && !hfy_structure_border_(s, &own)) return 0; /* the same bits, in any order */
   own = hfy_structure_parts_score_(s, SIZE_MAX, &own_infinite);
   for (v = 0; v < s->count; v++) {
     loss += s->weight[v] * hfy_structure_apart_(s, v, &alone);
@@ -11320,6 +11324,48 @@ HFY_COLD_ void hfy_structure_weights_vjp_(hfy_structure_solver_ *s, const double
   for (v = 0; v < s->count; v++) s->side[v] -= s->ones[v] * (sum / all);
 }
 
+/* A large mixture may reach u to rounding before it spans the face that u lies inside. The derivative along g (n) needs
+   all of that: what the span leaves of g tells the oracle where to look for vertices, which join with weight 0. Not so
+   from a few vertices: there it is a kink or a tie, where the mixture decides. */
+HFY_COLD_ void hfy_structure_span_(hfy_structure_solver_ *s, const double *g) {
+  const size_t n = s->structure->unaries;
+  double most = 0, near = 1e-2, *rest = s->rest;
+  size_t i, failed = 0;
+  for (i = 0; i < n; i++) most = fabs(g[i]) > most ? fabs(g[i]) : most;
+  for (i = 0; i < n; i++) {
+    if (!hfy_base_is_finite_(g[i])) return;
+    rest[i] = most > 0 ? g[i] / most : 0;
+  }
+  while (failed < 2 && near > 1e-10 && most > 0 && s->count >= HFY_STRUCTURE_LARGE_ && s->count < s->room) {
+    double step = 0, fresh, size, pivot;
+    hfy_structure_weights_vjp_(s, rest);
+    hfy_structure_mix_(s, s->side);
+    for (i = 0; i < n; i++) {
+      rest[i] -= s->u[i];
+      if (fabs(rest[i]) > step) step = fabs(rest[i]);
+    }
+    if (step > 0) step = (failed ? -near : near) * s->rho / step;
+    hfy_structure_mix_(s, s->weight);
+    for (i = 0; i < n; i++) /* bits that are off, or on, stay so */
+      s->c[i] = !(s->u[i] > 0) ? -HUGE_VAL : s->c[i] + step * rest[i] + (s->u[i] > 1 - 1e-12 ? s->rho : 0);
+    if (hfy_structure_ask_(s)) break;
+    memcpy(s->c, s->unary, n * sizeof *s->c);
+    hfy_structure_mix_(s, s->weight);
+    fresh = s->fresh_linear;
+    for (i = 0; i < s->fresh_unaries; i++) fresh -= s->rho * s->u[s->fresh[i]];
+    size = s->fresh_size + s->rho * (double)s->fresh_unaries;
+    hfy_structure_border_(s, &pivot);
+    failed++;
+    if (!(fabs(fresh - s->vertex[0].score) <= 512 * DBL_EPSILON * size + 1e-10 * s->rho)) { /* one beside the face */
+      near *= 0.1;
+      failed--;
+    } else if (pivot > 0) {
+      hfy_structure_join_(s, 0, pivot);
+      failed = 0;
+    }
+  }
+}
+
 /* --- the public functions --- */
 
 /* The message for a status that the solver came back with, if it is an error. */
@@ -11352,7 +11398,7 @@ HFY_COLD_ hfy_status hfy_structure_begin_(const hfy_structure *structure, double
   if (status) return status;
   if (!(rho >= 0 && hfy_base_is_finite_(rho)))
     return hfy_base_should_(work, "", "rho", rho, "above 0 and finite, or 0 for 1");
-  status = hfy_base_null_(work, unary ? missing : "unary");
+  status = hfy_base_null_(work, missing || unary ? missing : "unary");
   while (hfy_base_layout_(&arena, work, &status))
     hfy_structure_plan_(&arena, structure, room ? room : hfy_structure_room_(structure), s);
   if (status) return status;
@@ -11398,6 +11444,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_structure_solve(const hfy_structure *structure
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_structure_solver_ s;
   hfy_status status = hfy_structure_begin_(structure, rho, unary, higher, answer ? NULL : "answer", 0, &s, w);
+  hfy_rng rng = hfy_rng_seed(0);
   size_t v;
   if (status || !answer) return hfy_base_close_(w, &local, status);
   status = hfy_structure_run_(&s);
@@ -11407,6 +11454,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_structure_solve(const hfy_structure *structure
     answer->value = s.value;
     answer->gap = s.gap;
     answer->steps = s.steps;
+    for (v = 0; v < structure->unaries; v++) s.rest[v] = hfy_rng_uniform(&rng) - 0.5;
+    if (!status && answer->on && answer->room) hfy_structure_span_(&s, s.rest); /* any direction stands for all */
     answer->vertices = s.count;
     for (v = 0; v < hfy_base_min_(s.count, answer->room); v++) {
       if (answer->weight) answer->weight[v] = s.weight[v];
@@ -11442,7 +11491,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_structure_vjp(const hfy_structure *structure, 
                                                 double *d_unary, double *d_higher, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_structure_solver_ s;
-  const char *missing = !count ? "count" : !on ? "on" : NULL;
+  const char *missing = !count ? "count" : !on ? "on" : !du ? "du" : NULL;
   hfy_status status = HFY_OK;
   size_t i;
   if (!vertices || (structure && vertices > hfy_base_plus_(structure->unaries, 1)))
@@ -11496,7 +11545,7 @@ HFY_COLD_ hfy_status hfy_structure_lead_(hfy_structure_solver_ *s, const size_t 
   own = hfy_structure_parts_score_(s, 0, &own_infinite) - hfy_structure_parts_score_(s, SIZE_MAX, &infinite);
   own += hfy_structure_apart_(s, 0, &alone);
   own -= s->rho * (double)alone;
-  if (!(own_infinite < infinite)) *slack = own < 0 ? own : 0;
+  if (!(own_infinite < infinite)) *slack = own < 0 && hfy_structure_border_(s, &pivot) ? own : 0; /* 0: itself */
   return HFY_OK;
 }
 
@@ -11514,6 +11563,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_structure_margin(const hfy_structure *structur
 }
 
 #undef HFY_STRUCTURE_STEP_
+#undef HFY_STRUCTURE_LARGE_
 
 #endif /* HFY_HAS_STRUCTURE_ */
 
@@ -11791,6 +11841,7 @@ HFY_COLD_ hfy_status hfy_sep_structured_vjp_(const hfy_sep_row_ *row, const hfy_
   double all = 0;
   size_t i;
   for (i = 0; i < row->n; i++) s->weight[i] = (double)row->v[i];
+  hfy_structure_span_(solver, s->weight);
   hfy_structure_weights_vjp_(solver, s->weight);
   hfy_structure_mix_(solver, solver->side);
   for (i = 0; row->out && i < row->n; i++) row->out[i] = (hfy_real)(solver->u[i] / solver->rho);
@@ -22781,6 +22832,9 @@ HFY_PRIVATE_ int hfy_recall_sees_(const hfy_net *net, size_t i) {
   return (!net->visible || i < net->visible[0]) && !(net->bias && hfy_base_is_neg_inf_((double)net->bias[i]));
 }
 
+/* -x, x >= 0: what is only far below is not masked. */
+HFY_PRIVATE_ hfy_real hfy_recall_minus_(double x) { return (hfy_real)(x < HFY_REAL_MAX_ ? 0 - x : -HFY_REAL_MAX_); }
+
 /* A member of how: 0 becomes its default; else it should be above 0 (or at least `least`), at most `most`, finite. */
 HFY_COLD_ hfy_status hfy_recall_member_(const char *name, double *value, double least, double most, double standard,
                                         hfy_work *work) {
@@ -22965,7 +23019,7 @@ HFY_COLD_ hfy_status hfy_recall_step_(const hfy_recall_call_ *call, const hfy_re
     s->score[i] = -HUGE_VAL;
     if (!hfy_recall_sees_(net, i)) continue;
     s->score[i] = (double)s->theta[i] + (net->bias ? (double)net->bias[i] : 0) -
-                  call->beta * call->how.penalty * state->left[i];
+                  call->beta * (call->how.penalty * state->left[i]);
     if (!hfy_base_is_finite_(s->score[i]))
       return hfy_base_fail_(work, HFY_ERR_NONFINITE, "pattern %z: its penalised score is not finite", i);
     if (s->score[i] > top) top = s->score[i];
@@ -22981,7 +23035,8 @@ HFY_COLD_ hfy_status hfy_recall_step_(const hfy_recall_call_ *call, const hfy_re
     if (status) return hfy_base_fail_(work, status, "%s", inner->message);
     for (i = 0; i < n; i++) s->p[i] = (hfy_real)s->weight[i];
   } else {
-    for (i = 0; i < n; i++) s->theta[i] = (hfy_real)(s->score[i] > -HUGE_VAL ? s->score[i] - top : s->score[i]);
+    for (i = 0; i < n; i++)
+      s->theta[i] = s->score[i] > -HUGE_VAL ? hfy_recall_minus_(top - s->score[i]) : -(hfy_real)HUGE_VAL;
     status = hfy_sep_fill_(&net->sep, s->theta, n, 0, s->p, NULL, &s->sep);
     if (status) return hfy_sep_row_failed_(work, status, "query", 0, s->theta, n, NULL);
     for (i = 0; i < n; i++) s->weight[i] = (double)s->p[i];
@@ -23038,12 +23093,12 @@ HFY_API HFY_SMALL_ hfy_status hfy_recall_next(const hfy_net *net, const hfy_reca
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_recall_call_ call;
   hfy_status status = hfy_recall_open_(net, how, state, !item ? "item" : NULL, &call, w);
-  size_t i, heaviest = 0;
+  size_t i, heaviest = SIZE_MAX;
   if (status) return status;
   status = call.how.kind == HFY_RECALL_BOUNDED ? hfy_recall_bounded_(&call, state, w)
                                                : hfy_recall_penalised_(&call, state, w);
-  for (i = 0; i < net->count; i++)
-    if (state->weights[i] > state->weights[heaviest]) heaviest = i;
+  for (i = 0; i < net->count; i++) /* a lower bound gives weight to what is masked, too */
+    if (hfy_recall_sees_(net, i) && !(heaviest < i && state->weights[i] <= state->weights[heaviest])) heaviest = i;
   if (!status) state->recalled += !state->exhausted;
   if (!status) *item = state->exhausted ? SIZE_MAX : heaviest;
   return hfy_base_close_(w, &local, status);
@@ -23145,7 +23200,7 @@ HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, siz
   for (j = 0; j < rows; j++) {
     size_t seen = j < n - first ? first + j : n;
     for (i = 0; i < n; i++)
-      bias[j * n + i] = i < seen ? (hfy_real)(0 - forget * (double)(seen - 1 - i)) : -(hfy_real)HUGE_VAL;
+      bias[j * n + i] = i < seen ? hfy_recall_minus_(forget * (double)(seen - 1 - i)) : -(hfy_real)HUGE_VAL;
   }
   return HFY_OK;
 }
@@ -23358,6 +23413,7 @@ typedef struct hfy_binary_slot_ { /* what one worker needs for one query */
   signed char *q, *next, *before; /* dim */
   int32_t *dot;                   /* count */
   double *table;                  /* G, or e^-k */
+  double *counts;                 /* 2 dim + 1, 0 between uses */
   size_t *order;                  /* dim */
   long scale;                     /* powers: what the table was made for */
   int cycle;
@@ -23408,13 +23464,37 @@ HFY_PRIVATE_ int32_t hfy_binary_ready_(const hfy_binary_run_ *run, hfy_binary_sl
   return 0;
 }
 
+/* T_j where it may be what rounding leaves, or -E (j = SIZE_MAX): terms of equal size are counted, so that what cancels
+   is gone, and the rest is taken relative to its largest: powers are divided by *s. */
+HFY_COLD_ double hfy_binary_recount_(const hfy_binary_run_ *run, const hfy_binary_slot_ *slot, size_t j, double *s) {
+  const int power = run->m.kind == HFY_BINARY_POWER, odd = power && (unsigned)run->m.degree % 2, all = j == SIZE_MAX;
+  double sum = 0;
+  size_t i, pass;
+  int32_t top = INT32_MIN;
+  for (pass = 0; pass < 3; pass++)
+    for (i = 0; i < run->m.count; i++) {
+      const int32_t x = all ? 1 : run->columns[j * run->m.count + i], h = slot->dot[i] - (all ? 0 : x * slot->q[j]);
+      const int32_t size = power && h < 0 ? -h : h; /* F(-h) = -F(h) if odd, else F(h); G the other way round */
+      double *count = slot->counts + (long)run->m.dim + size;
+      if (!pass) *count += size > h && odd == all ? -x : x;
+      if (pass == 1 && fabs(*count) > 0 && size > top) top = size;
+      if (pass < 2 || !(fabs(*count) > 0)) continue;
+      *s = (double)hfy_binary_above_((long)top + 1);
+      sum += *count * (run->m.kind == HFY_BINARY_EXP ? exp((double)size - top)
+                       : all ? hfy_binary_f_(run, size, *s)
+                             : hfy_binary_f_(run, size + 1, *s) - hfy_binary_f_(run, size - 1, *s));
+      *count = 0;
+    }
+  return sum;
+}
+
 /* T_j up to a positive factor. */
 HFY_PRIVATE_ double hfy_binary_drive_(const hfy_binary_run_ *run, const hfy_binary_slot_ *slot, size_t j, int32_t top) {
   const size_t n = run->m.count, dim = run->m.dim;
   const int32_t own = slot->q[j];
   const signed char *x;
   const double *g;
-  double sum = 0;
+  double sum = 0, sizes = 0, s;
   size_t i;
   if (run->m.kind == HFY_BINARY_WEIGHTS) { /* four sums side by side */
     const hfy_real *row = run->m.weights + j * dim;
@@ -23431,14 +23511,19 @@ HFY_PRIVATE_ double hfy_binary_drive_(const hfy_binary_run_ *run, const hfy_bina
   x = run->columns + j * n;
   if (run->m.kind != HFY_BINARY_EXP) {
     g = slot->table + dim;
-    for (i = 0; i < n; i++) sum += x[i] * g[slot->dot[i] - x[i] * own];
-    return sum;
+    for (i = 0; i < n; i++) {
+      const double term = g[slot->dot[i] - x[i] * own];
+      sum += x[i] * term;
+      sizes += fabs(term);
+    }
   }
-  for (i = 0; i < n; i++) {
-    int32_t under = top - (slot->dot[i] - x[i] * own);
-    if (under < HFY_BINARY_EXPS_) sum += x[i] * slot->table[under];
+  for (i = 0; run->m.kind == HFY_BINARY_EXP && i < n; i++) {
+    const int32_t under = top - (slot->dot[i] - x[i] * own);
+    if (under >= HFY_BINARY_EXPS_) continue;
+    sum += x[i] * slot->table[under];
+    sizes += slot->table[under];
   }
-  return sum;
+  return run->exact || fabs(sum) >= (double)n * DBL_EPSILON * sizes ? sum : hfy_binary_recount_(run, slot, j, &s);
 }
 
 HFY_PRIVATE_ void hfy_binary_dots_(const hfy_binary_run_ *run, hfy_binary_slot_ *slot) {
@@ -23461,17 +23546,15 @@ HFY_COLD_ void hfy_binary_note_(const hfy_binary_run_ *run, const hfy_binary_slo
   if (!run->report.energy && !run->report.log_energy) return;
   for (i = 0; m->kind == HFY_BINARY_WEIGHTS && i < m->dim; i++)
     sum += 0.5 * slot->q[i] * hfy_binary_drive_(run, slot, i, 0);
-  for (i = 0; m->kind != HFY_BINARY_WEIGHTS && i < m->count; i++) {
-    const double d = (double)slot->dot[i], size = m->kind == HFY_BINARY_POWER ? fabs(d) : d;
-    if (size > top) top = size;
-  }
+  for (i = 0; m->kind == HFY_BINARY_EXP && i < m->count; i++)
+    if (slot->dot[i] > top) top = slot->dot[i];
   if (m->kind == HFY_BINARY_EXP) {
     for (i = 0; i < m->count; i++) sum += exp((double)slot->dot[i] - top);
     shift = top;
     factor = exp(top);
   } else if (m->kind != HFY_BINARY_WEIGHTS) {
-    if (!run->exact && top > 1) s = (double)hfy_binary_above_((long)top);
-    for (i = 0; i < m->count; i++) sum += hfy_binary_f_(run, (double)slot->dot[i], s);
+    if (!run->exact) sum = hfy_binary_recount_(run, slot, SIZE_MAX, &s);
+    for (i = 0; run->exact && i < m->count; i++) sum += hfy_binary_f_(run, (double)slot->dot[i], s);
     shift = m->degree * log(s);
     factor = hfy_binary_power_(s, m->degree);
   }
@@ -23538,7 +23621,7 @@ HFY_COLD_ void hfy_binary_walk_(const hfy_binary_run_ *run, hfy_binary_slot_ *sl
     hfy_binary_note_(run, slot, at + t);
     period = !flips ? 1 : slot->cycle ? 2 : 0;
   }
-  for (i = t + 1; i <= m->max_sweeps; i++) { /* the tail */
+  for (i = t + 1; (report->energy || report->log_energy) && i <= m->max_sweeps; i++) { /* the tail */
     if (report->energy) report->energy[at + i] = report->energy[at + t];
     if (report->log_energy) report->log_energy[at + i] = report->log_energy[at + t];
   }
@@ -23596,7 +23679,7 @@ HFY_COLD_ hfy_status hfy_binary_open_(const hfy_binary *memory, const hfy_real *
   run->n = n;
   run->queries = states;
   if (!run->tasks) run->tasks = hfy_base_min_(hfy_base_workers_(), n ? n : 1);
-  run->exact = (double)m->count * pow((double)m->dim + 1, m->degree) < 4503599627370496.0; /* 2^52 */
+  run->exact = m->kind != HFY_BINARY_EXP && (double)m->count * pow((double)m->dim + 1, m->degree) < 4503599627370496.0;
   while (hfy_base_layout_(&arena, w, &status)) {
     run->slot = HFY_TAKE_(&arena, hfy_binary_slot_, run->tasks);
     run->columns = HFY_TAKE_(&arena, signed char, m->count * m->dim);
@@ -23610,9 +23693,12 @@ HFY_COLD_ hfy_status hfy_binary_open_(const hfy_binary *memory, const hfy_real *
       slot->dot = HFY_TAKE_(&arena, int32_t, m->count);
       slot->table = HFY_TAKE_(&arena, double,
                               m->kind == HFY_BINARY_EXP ? HFY_BINARY_EXPS_ : m->count ? 2 * m->dim + 1 : 0);
+      slot->counts = HFY_TAKE_(&arena, double, m->count && !run->exact ? 2 * m->dim + 1 : 0);
     }
   }
   if (status) return status;
+  for (t = 0; t < run->tasks; t++)
+    for (i = 0; run->slot[t].counts && i < 2 * m->dim + 1; i++) run->slot[t].counts[i] = 0;
   for (i = 0; i < m->count; i++)
     for (j = 0; j < m->dim; j++)
       run->columns[j * m->count + i] = (signed char)(m->patterns[i * m->stride + j] > 0 ? 1 : -1);

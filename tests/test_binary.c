@@ -120,6 +120,48 @@ TEST(brute_force) {
     }
 }
 
+/* Beyond whole numbers: terms that cancel leave nothing, neither rounding in a tie nor a doubt about what is below them.
+   Up to 6 patterns: the largest |h| whose signs do not cancel decides alone. */
+TEST(cancelled_terms) {
+  size_t trial, i, j, ties = 0, below_others = 0;
+  for (trial = 0; trial < 3000; trial++) {
+    hfy_rng rng = hfy_rng_seed(trial);
+    const size_t D = 3 + below(&rng, 8), N = 1 + below(&rng, 6);
+    const int degree = 40 + (int)below(&rng, 400), even = degree % 2 == 0;
+    const hfy_binary_kind kind = (hfy_binary_kind)(HFY_BINARY_POWER + trial % 3);
+    hfy_binary m = dense(kind, N, D, degree);
+    signs(trial, x, N * D);
+    signs(trial + 5000, q, D);
+    m.max_sweeps = 1;
+    CHECK(hfy_binary_recall(&m, q, 1, out, NULL, &work) == HFY_OK);
+    for (j = 0; j < D; j++) {
+      int left[25] = {0}, most = -99, seen = -99, h;
+      for (i = 0; i < N; i++) {
+        int sign = (int)x[i * D + j];
+        h = (int)dot(x + i * D, q, D) - sign * (int)q[j];
+        if (kind == HFY_BINARY_RECTIFIED && h < 0) continue;
+        if (kind == HFY_BINARY_POWER && h < 0) h = -h, sign = even ? -sign : sign;
+        if (kind != HFY_BINARY_POWER || !even || h) left[h + 12] += sign;
+        if (h > seen) seen = h;
+      }
+      for (h = -12; h <= 12; h++)
+        if (left[h + 12]) most = h;
+      ties += most == -99, below_others += most > -99 && most < seen;
+      if (most > -99) q[j] = left[most + 12] > 0 ? 1 : -1;
+    }
+    CHECK(!memcmp(q, out, D * sizeof *q));
+  }
+  CHECK(ties > 900 && below_others > 900);
+  for (i = 0; i < 60; i++) x[i] = (hfy_real)(i < 32 ? 1 : -1), q[i] = 1; /* 20, 4, -20 */
+  for (i = 2; i < 512; i++) {
+    hfy_binary m = dense(HFY_BINARY_POWER, 3, 20, (double)i);
+    double energy, log_energy;
+    CHECK(hfy_binary_energy(&m, q, 1, &energy, &log_energy, &work) == HFY_OK);
+    CHECK_NEAR(log_energy, (double)i * log(4.0) + (i % 2 ? 0 : log1p(2 * pow(5, (double)i))), 1e-13);
+    CHECK_NEAR(log(-energy), log_energy, energy < -DBL_MAX ? HUGE_VAL : 1e-13);
+  }
+}
+
 /* Many queries: the energy never rises, the end is a fixed point, sweeps and tails are as they should be. */
 static void descends(const hfy_binary *memory, const char *what) {
   enum { QUERIES = 20, SWEEPS = 40 };
@@ -204,6 +246,8 @@ TEST(orders) {
   CHECK(out[0] == 1 && out[1] == -1);
   m.max_sweeps = 1;
   CHECK(hfy_binary_recall(&m, q, 1, out, &report, &work) == HFY_OK && period == 0 && out[0] == -1);
+  m.max_sweeps = SIZE_MAX; /* as many as it takes: they cost nothing where no energies are asked for */
+  CHECK(hfy_binary_recall(&m, q, 1, out, &report, &work) == HFY_OK && period == 2 && sweeps == 2);
   m.max_sweeps = 0, m.order = HFY_BINARY_FIXED;
   CHECK(hfy_binary_recall(&m, q, 1, out, &report, &work) == HFY_OK && period == 1 && out[0] == out[1]);
   w[1] = w[2] = 0; /* nothing drives: nothing moves */
@@ -493,6 +537,7 @@ int main(int argc, char **argv) {
   CHECK_BEGIN(argc, argv);
   RUN(targets);
   RUN(brute_force);
+  RUN(cancelled_terms);
   RUN(energies_never_rise);
   RUN(orders);
   RUN(baselines);

@@ -268,6 +268,12 @@ TEST(biases) {
   CHECK(hfy_recall_bias(0, 1, 4, 4, bias, NULL) == HFY_OK);
   CHECK(!signbit((double)bias[0]) && bias[0] <= 0 && (double)bias[1] < -REAL_MAX && bias[15] >= 0);
   CHECK(hfy_recall_bias(1, 1, 0, 4, NULL, NULL) == HFY_OK);
+  CHECK(hfy_recall_bias(REAL_MAX / 1.5, 3, 1, 4, bias, NULL) == HFY_OK); /* far back is not masked */
+  CHECK_EQ(bias[0], -REAL_MAX);
+  CHECK_EQ(bias[1], (hfy_real)(-REAL_MAX / 1.5));
+  CHECK(bias[2] >= 0 && (double)bias[3] < -REAL_MAX);
+  CHECK(hfy_recall_bias(DBL_MAX, 4, 1, 4, bias, NULL) == HFY_OK);
+  for (i = 0; i < 3; i++) CHECK_EQ(bias[i], -REAL_MAX);
   bias[0] = 9;
   CHECK_FAILS(hfy_recall_bias(-1, 1, 1, 4, bias, &work), HFY_ERR_ARG, &work, "forget is -1");
   CHECK_FAILS(hfy_recall_bias((double)not_a_number(), 1, 1, 4, bias, &work), HFY_ERR_ARG, &work, "forget is nan");
@@ -457,6 +463,43 @@ TEST(masked_patterns_are_never_recalled) {
     visible = 0;
     CHECK(hfy_recall_all(&net, &how, keys, 2, items, &made, &work) == HFY_ERR_ARG);
   }
+}
+
+/* Weight without a score: a lower bound under a mask, and a structure that may leave all weights 0. */
+TEST(masked_patterns_with_weight) {
+  hfy_structure two = hfy_structure_at_most(6, 2);
+  size_t seed, items[6], made, visible = 5, i;
+  for (seed = 0; seed < 8; seed++) {
+    hfy_net net = net_of(6, 8, 1, 2);
+    hfy_recall how = how_of(HFY_RECALL_PENALISED, 2);
+    double lower[6] = {0};
+    hfy_real bias[6];
+    uniforms(seed, 48);
+    for (i = 0; i < 6; i++) bias[i] = (hfy_real)(seed % 2 ? -100 : 0);
+    bias[0] = -(hfy_real)HUGE_VAL, lower[seed % 4 ? 0 : 5] = 0.6;
+    net.bias = bias, net.visible = &visible;
+    net.sep.lower = lower;
+    if (seed % 2) net.sep.kind = HFY_SEP_SPARSEMAP, net.sep.structure = &two, net.sep.lower = NULL;
+    CHECK(hfy_recall_all(&net, &how, keys, 6, items, &made, &work) == HFY_OK && made == 6);
+    for (i = 0; i < made; i++) CHECK(items[i] > 0 && items[i] < 5);
+  }
+}
+
+/* Penalties that leave hfy_real, or double but for what has none, mask nothing. */
+TEST(penalties_of_any_size) {
+  static const double penalty[] = {1e30, 1e50, 1e300, DBL_MAX};
+  size_t items[6], made, i, j, ksubsets;
+  for (i = 0; i < COUNT(penalty); i++)
+    for (ksubsets = 0; ksubsets < 2; ksubsets++) {
+      hfy_net net = net_of(6, 8, 2, 1);
+      hfy_recall how = how_of(HFY_RECALL_PENALISED, 2);
+      hfy_rng rng = hfy_rng_seed(3);
+      for (j = 0; j < 48; j++) keys[j] = (hfy_real)hfy_rng_sign(&rng);
+      if (ksubsets) net.sep.kind = HFY_SEP_KSUBSETS, net.sep.k = 3;
+      how.penalty = penalty[i];
+      CHECK(hfy_recall_all(&net, &how, keys, 6, items, &made, &work) == HFY_OK && made == 6);
+      for (j = 1; j < 4 && !ksubsets; j++) CHECK(items[j] != items[0] && items[j] != items[j - 1]);
+    }
 }
 
 /* What a cue leaves: p and the query after T inner steps, a = tau (p_i + p_i+1 - omega p_i); nothing with bare_cue. */
@@ -847,6 +890,8 @@ int main(int argc, char **argv) {
   RUN(step_by_step_is_the_same);
   RUN(it_ends_when_all_is_taken);
   RUN(masked_patterns_are_never_recalled);
+  RUN(masked_patterns_with_weight);
+  RUN(penalties_of_any_size);
   RUN(what_a_cue_leaves);
   RUN(in_order_wherever_the_pairs_have_the_margin);
   RUN(a_bare_cue_may_start_anywhere);

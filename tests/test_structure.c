@@ -345,7 +345,7 @@ TEST(every_optimum_is_certified) {
           for (j = 0, sum = 0; j < sol.a.vertices; j++) {
             unsigned char bit[BITS] = {0};
             size_t known = 0, k;
-            CHECK(sol.weight[j] > 0);
+            CHECK(sol.weight[j] >= 0);
             sum += sol.weight[j];
             for (i = 0; i < sol.count[j]; i++) {
               bit[sol.on[j * all.structure.most + i]] = 1;
@@ -418,6 +418,68 @@ TEST(derivatives) {
   CHECK(checked > 600);
 }
 
+/* Mixtures that reach the solution before they span the face around it: without transitions the answer is clip(s/rho -
+   tau, 0, 1), and du goes through its free bits less their mean. */
+TEST(derivatives_of_large_mixtures) {
+  static double unary[100], g[100], du[100];
+  hfy_work work = {0};
+  int seed, large = 0;
+  for (seed = 0; seed < 5; seed++) {
+    hfy_rng rng = hfy_rng_seed((uint64_t)seed);
+    const size_t n = 100, k = 2 + below(&rng, 18);
+    const double rho = 4 << seed % 3;
+    hfy_structure s = hfy_structure_sequence(n, k);
+    hfy_real theta[100], dy[100], y[100], d[100];
+    hfy_sep sep;
+    hfy_sep_grad grad;
+    double mean = 0, free_bits = 0;
+    size_t i;
+    for (i = 0; i < n; i++) {
+      dy[i] = (hfy_real)hfy_rng_normal(&rng), g[i] = (double)dy[i];
+      theta[i] = (hfy_real)hfy_rng_normal(&rng), unary[i] = (double)theta[i];
+    }
+    CHECK(!solve(&s, rho, unary, NULL, &work));
+    for (i = 0; i < n; i++)
+      if (sol.u[i] > 0 && sol.u[i] < 1) mean += g[i], free_bits++;
+    large += free_bits > 50;
+    CHECK(!hfy_structure_vjp(&s, rho, sol.a.vertices, sol.count, sol.on, g, du, NULL, &work));
+    memset(&sep, 0, sizeof sep), memset(&grad, 0, sizeof grad);
+    sep.kind = HFY_SEP_SEQUENCE_KSUBSETS, sep.k = (double)k, sep.rho = rho;
+    grad.theta = d;
+    CHECK(!hfy_sep_apply(&sep, theta, 1, n, y, &work) && !hfy_sep_vjp(&sep, theta, y, dy, 1, n, &grad, &work));
+    for (i = 0; i < n; i++) {
+      const double want = sol.u[i] > 0 && sol.u[i] < 1 ? (g[i] - mean / free_bits) / rho : 0;
+      CHECK_NEAR(du[i], want, 1e-10);
+      CHECK_NEAR(d[i], want, 1e-10 + REAL_EPS);
+    }
+  }
+  CHECK(large > 2);
+  for (seed = REAL_EPS < 1e-10 ? 3 : 0; seed < 3; seed++) { /* by differences, once */
+    hfy_rng rng = hfy_rng_seed((uint64_t)seed);
+    hfy_structure s = seed % 2 ? hfy_structure_matching(10) : hfy_structure_sequence(100, 12);
+    double part[99], rho = seed % 2 ? 40 : 8, h = 1e-6 * rho;
+    size_t i, j;
+    for (i = 0; i < 100; i++) unary[i] = hfy_rng_normal(&rng), g[i] = hfy_rng_normal(&rng);
+    for (i = 0; i < 99; i++) part[i] = 0.1 * (double)(i % 3);
+    CHECK(!solve(&s, rho, unary, part, &work));
+    CHECK(!hfy_structure_vjp(&s, rho, sol.a.vertices, sol.count, sol.on, g, du, NULL, &work));
+    large += sol.a.vertices > 50;
+    for (j = 0; j < 100; j += 9) {
+      double ends[3] = {0, 0, 0}, at = unary[j];
+      int side;
+      for (side = 0; side < 3; side++) {
+        unary[j] = at + h * (side - 1);
+        CHECK(!solve(&s, rho, unary, part, &work));
+        for (i = 0; i < 100; i++) ends[side] += g[i] * sol.u[i];
+      }
+      unary[j] = at;
+      if (fabs(ends[2] - 2 * ends[1] + ends[0]) < 1e-4 * h) CHECK_NEAR(du[j], (ends[2] - ends[0]) / (2 * h), 1e-5);
+    }
+  }
+  CHECK(large > (REAL_EPS < 1e-10 ? 2 : 3));
+  hfy_work_free(&work);
+}
+
 /* Losses are not negative, 0 at the solution's own vertex, and the margin says when that is. */
 TEST(losses_and_margins) {
   int kind, how, seed, zeros = 0;
@@ -476,6 +538,29 @@ TEST(losses_and_margins) {
         }
       }
   CHECK(zeros > 100);
+}
+
+/* The loss and the margin of the solution's own vertex are 0 to the bit, whatever rho is and the order of its list. */
+TEST(zero_at_the_solution) {
+  int kind, seed, single = 0;
+  for (kind = 0; kind < KINDS; kind++)
+    for (seed = 0; seed < 60; seed++) {
+      hfy_rng rng = hfy_rng_seed((uint64_t)(kind * 100 + seed));
+      double unary[BITS], higher[BITS], loss = 1, slack = 1, rho = 0.1 * (1 + seed % 7);
+      size_t i, on[BITS];
+      make(&all, kind, &rng);
+      draw_scores(&all.structure, 3, &rng, unary, higher);
+      CHECK(!solve(&all.structure, rho, unary, higher, NULL));
+      if (sol.a.vertices > 1) continue;
+      single++;
+      for (i = 0; i < sol.count[0]; i++) on[i] = sol.on[(i * 5 + 2) % sol.count[0]];
+      for (i = 0; i < sol.count[0] && sol.count[0] % 5 == 0; i++) on[i] = sol.on[sol.count[0] - 1 - i];
+      CHECK(!hfy_structure_loss(&all.structure, rho, unary, higher, on, sol.count[0], &loss, NULL));
+      CHECK(!hfy_structure_margin(&all.structure, rho, unary, higher, on, sol.count[0], &slack, NULL));
+      CHECK_EQ(loss, 0);
+      CHECK_EQ(slack, 0);
+    }
+  CHECK(single > 200);
 }
 
 /* With all the weight in one vertex its bits are exact. */
@@ -760,6 +845,7 @@ TEST(statuses) {
     CHECK_FAILS(hfy_structure_vjp(&s, 1, 5, counts, lists, ok, u, NULL, &work), HFY_ERR_ARG, &work, "vertices is 5");
     CHECK_FAILS(hfy_structure_vjp(&s, 1, 2, NULL, lists, ok, u, NULL, &work), HFY_ERR_ARG, &work, "count is NULL");
     CHECK_FAILS(hfy_structure_vjp(&s, 1, 2, counts, NULL, ok, u, NULL, &work), HFY_ERR_ARG, &work, "on is NULL");
+    CHECK_FAILS(hfy_structure_vjp(&s, 1, 2, counts, lists, NULL, u, NULL, &work), HFY_ERR_ARG, &work, "du is NULL");
     CHECK_FAILS(hfy_structure_vjp(NULL, 1, 2, counts, lists, ok, u, NULL, &work), HFY_ERR_ARG, &work, "structure is NULL");
     lists[3] = 8;
     CHECK_FAILS(hfy_structure_vjp(&s, 1, 2, counts, lists, ok, u, NULL, &work), HFY_ERR_ARG, &work, "it has 3");
@@ -1657,7 +1743,9 @@ int main(int argc, char **argv) {
   RUN(reference_rows);
   RUN(every_optimum_is_certified);
   RUN(derivatives);
+  RUN(derivatives_of_large_mixtures);
   RUN(losses_and_margins);
+  RUN(zero_at_the_solution);
   RUN(integral_answers_are_exact);
   RUN(shared_bits_are_exact);
   RUN(values_outside);
