@@ -1672,9 +1672,10 @@ typedef struct hfy_optimiser {
 } hfy_optimiser;
 
 /* One step over all entries of a table that are not frozen; they may not overlap. params, grads: the flat arrays, from
-   the table's offset 0 on. moments: 2 x the largest end of an entry, 0 at the start (sgd: may be NULL). *norm, if not
-   NULL: of the gradients before the cut. A parameter that would leave hfy_real stays where it is. Errors, nothing
-   changed: ARG, NONFINITE (a gradient), NOMEM. */
+   the table's offset 0 on. moments: 2 x the largest end of an entry, 0 at the start (sgd: may be NULL): of a gradient
+   beyond the square root of hfy_real's largest number they hold that. *norm, if not NULL: of the gradients before the
+   cut. A parameter that would leave hfy_real stays where it is. Errors, nothing changed: ARG, NONFINITE (a gradient;
+   their norm is beyond double), NOMEM. */
 HFY_API hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_param *table, size_t entries, hfy_real *params,
                                       const hfy_real *grads, hfy_real *moments, double *norm, hfy_work *work);
 #endif /* HFY_HAS_TRAIN_ */
@@ -20366,7 +20367,7 @@ HFY_PRIVATE_ double hfy_dense_act_(hfy_dense_kind kind, double z) {
   switch (kind) {
   case HFY_DENSE_RELU: return z > 0 || z != z ? z : 0;
   case HFY_DENSE_SELU: return scale * (z > 0 ? z : alpha * expm1(z));
-  case HFY_DENSE_GELU: return 0.5 * z * erfc(-z * 0.70710678118654752440);
+  case HFY_DENSE_GELU: return 0.5 * (z < -40 ? -40 : z) * erfc(-z * 0.70710678118654752440); /* of -inf: 0 */
   case HFY_DENSE_TANH: return hfy_base_tanh_(z);
   default: return z;
   }
@@ -20377,9 +20378,10 @@ HFY_PRIVATE_ double hfy_dense_slope_(hfy_dense_kind kind, double y) {
   const double scale = 1.0507009873554804934, alpha = 1.6732632423543772848;
   switch (kind) {
   case HFY_DENSE_RELU: return y > 0 ? 1 : 0;
-  case HFY_DENSE_SELU: return y > 0 ? scale : y + scale * alpha;
+  case HFY_DENSE_SELU: return y > 0 ? scale : y - (double)(hfy_real)(-scale * alpha); /* 0 where y is all of it */
   case HFY_DENSE_GELU: /* Phi(y) + y phi(y) */
-    return 0.5 * erfc(-y * 0.70710678118654752440) + y * 0.39894228040143267794 * exp(-0.5 * y * y);
+    return 0.5 * erfc(-y * 0.70710678118654752440) +
+           (fabs(y) < 40 ? y : 0) * 0.39894228040143267794 * exp(-0.5 * y * y);
   case HFY_DENSE_TANH: return 1 - y * y;
   default: return 1;
   }
@@ -20719,8 +20721,12 @@ HFY_COLD_ void hfy_block_forward_(hfy_block_run_ *b, hfy_work *w) {
     if (i < last) x = b->h[i];
   }
   hfy_block_lose_(b, b->out, w);
-  for (k = 0; size && k < b->rows; k++)
-    if (b->lost[k] > 0) memset(b->out + k * b->width, 0, b->width * sizeof *b->out);
+  for (k = 0; size && k < b->rows; k++) {
+    if (!(b->lost[k] > 0)) continue;
+    memset(b->out + k * b->width, 0, b->width * sizeof *b->out);
+    memset(b->h[last - 1] + k * b->width, 0, b->width * sizeof *x); /* infinity times a cotangent of 0 is NaN */
+    memset(b->hidden + k * inner, 0, inner * sizeof *x);
+  }
 }
 
 HFY_COLD_ void hfy_block_backward_(hfy_block_run_ *b, hfy_work *w) {
@@ -20807,33 +20813,45 @@ HFY_COLD_ hfy_status hfy_optimiser_check_(const hfy_optimiser *o, const hfy_para
   return hfy_base_fail_(w, HFY_ERR_ARG, "table: %z parameters cannot exist", *end);
 }
 
+/* The norm of all gradients that count. */
+HFY_COLD_ hfy_status hfy_optimiser_norm_(const hfy_param *table, size_t entries, const hfy_real *grads, double *norm,
+                                         hfy_work *w) {
+  double square, unit = 1;
+  size_t i, j, pass;
+  for (pass = 0;; pass++) {
+    for (square = 0, i = 0; i < entries; i++)
+      for (j = table[i].offset; !table[i].frozen && j < table[i].offset + table[i].count; j++) {
+        const double g = unit * (double)grads[j];
+        square += g * g;
+        if (!hfy_base_is_finite_(g))
+          return hfy_base_fail_(w, HFY_ERR_NONFINITE, "grads: %s has %g; all should be finite", table[i].name, g);
+      }
+    if (pass || (square > 1e-280 && square <= DBL_MAX)) break;
+    unit = square > 1 ? 1e-180 : 1e180; /* squares that double does not hold */
+  }
+  *norm = sqrt(square) / unit;
+  return *norm <= DBL_MAX ? HFY_OK : hfy_base_fail_(w, HFY_ERR_NONFINITE, "grads: their norm is beyond double");
+}
+
 HFY_API HFY_SMALL_ hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_param *table, size_t entries,
                                                  hfy_real *params, const hfy_real *grads, hfy_real *moments,
                                                  double *norm, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
+  const double most = sqrt(HFY_REAL_MAX_);
   size_t end = 0, i, j;
-  double square = 0, length, scale, fade1, fade2, rate, beta1, beta2, eps;
+  double length = 0, scale, fade1, fade2, rate, beta1, beta2, eps;
   const char *null = !how ? "how" : !table && entries ? "table" : !params ? "params" : !grads ? "grads" : NULL;
   hfy_status status = hfy_base_null_(w, !null && !how->sgd && !moments ? "moments" : null);
   if (!status) status = hfy_optimiser_check_(how, table, entries, &end, w);
-  for (i = 0; !status && i < entries; i++)
-    for (j = table[i].offset; !status && !table[i].frozen && j < table[i].offset + table[i].count; j++) {
-      square += (double)grads[j] * (double)grads[j];
-      if (!hfy_base_is_finite_((double)grads[j]))
-        status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "grads: %s has %g; all should be finite", table[i].name,
-                                (double)grads[j]);
-    }
+  if (!status) status = hfy_optimiser_norm_(table, entries, grads, &length, w);
   if (status) return hfy_base_close_(w, &local, status);
-  length = sqrt(square);
-  if (!hfy_base_is_finite_(length))
-    return hfy_base_close_(w, &local, hfy_base_fail_(w, HFY_ERR_NONFINITE, "grads: their norm is beyond double"));
   if (norm) *norm = length;
   scale = how->clip > 0 && length > how->clip ? how->clip / (length + 1e-6) : 1;
   rate = how->rate > 0 ? how->rate : 1e-3;
   beta1 = how->beta1 > 0 ? how->beta1 : 0.9;
   beta2 = how->beta2 > 0 ? how->beta2 : 0.999;
   eps = how->eps > 0 ? how->eps : 1e-8;
-  how->steps++;
+  how->steps += how->steps < UINT64_MAX;
   fade1 = -expm1((double)how->steps * log(beta1)); /* 1 - beta1^steps */
   fade2 = sqrt(-expm1((double)how->steps * log(beta2)));
   for (i = 0; i < entries; i++)
@@ -20841,10 +20859,11 @@ HFY_API HFY_SMALL_ hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_p
       const double g = scale * (double)grads[j], p = (double)params[j];
       double m, v, next = p - rate * (g + how->decay * p);
       if (!how->sgd) {
-        m = beta1 * (double)moments[j] + (1 - beta1) * g;
-        v = beta2 * (double)moments[end + j] + (1 - beta2) * g * g;
+        const double held = g > most ? most : g < -most ? -most : g;
+        m = beta1 * (double)moments[j] + (1 - beta1) * held;
+        v = beta2 * (double)moments[end + j] + (1 - beta2) * held * held;
         moments[j] = (hfy_real)m;
-        moments[end + j] = (hfy_real)(v > HFY_REAL_MAX_ ? HFY_REAL_MAX_ : v);
+        moments[end + j] = (hfy_real)v;
         next = p * (1 - rate * how->decay) - rate / fade1 * m / (sqrt(v) / fade2 + eps);
       }
       if (fabs(next) <= HFY_REAL_MAX_) params[j] = (hfy_real)next;
