@@ -10448,6 +10448,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_project(const hfy_index *index, const si
   hfy_index_power_ unit;
   double *sum = NULL, size = 0, off = 0;
   size_t i, d;
+  int beyond = 0;
   hfy_status status = hfy_base_null_(w, !index ? "index" : !out ? "out" : NULL);
   if (!status) status = hfy_index_open_(index, index->count, index->dim, &v, w);
   while (hfy_base_layout_(&arena, w, &status)) sum = HFY_TAKE_(&arena, double, index->dim);
@@ -10468,11 +10469,12 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_project(const hfy_index *index, const si
   unit = hfy_index_power_of_(index->exponent);
   for (d = 0; d < index->dim; d++) {
     sum[d] = sum[d] * unit.a * unit.b;
-    size += fabs(sum[d]);
+    size += HFY_REAL_EPS_ * fabs(sum[d]);
+    beyond |= !(fabs(sum[d]) <= HFY_REAL_MAX_);
   }
   off = off * (1 + 1e-9) + (double)n * (double)index->dim * DBL_MIN; /* tiny weights lose digits before the unit */
-  off = off * unit.a * unit.b + HFY_REAL_EPS_ * size + (double)index->dim * HFY_REAL_MIN_;
-  if (!(off >= 0 && off <= HFY_REAL_MAX_ && size <= HFY_REAL_MAX_))
+  off = off * unit.a * unit.b + size + (double)index->dim * HFY_REAL_MIN_;
+  if (beyond || !(off >= 0 && off <= DBL_MAX))
     status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "weights: one is not finite, or the sum is beyond hfy_real; or the "
                             "bytes at index->data have changed");
   for (d = 0; !status && d < index->dim; d++) out[d] = (hfy_real)sum[d];
