@@ -16734,10 +16734,15 @@ HFY_PRIVATE_ void hfy_net_partial_(const hfy_net_run_ *run, size_t live, hfy_rea
   sum->status = hfy_sep_top_(run->simd, s->scores, n, NULL, &sum->top);
   if (sum->status) return;
   while ((double)s->scores[sum->best] < sum->top) sum->best++;
-  if (hfy_sep_is_elementwise_(sep))
+  sum->heavy = -HUGE_VAL;
+  if (hfy_sep_is_elementwise_(sep)) {
+    const hfy_net_weights_ p = {NULL, s->scores, n, 0, 0, NULL, 0};
     sum->status = hfy_sep_elementwise_(sep, s->scores, n, s->scores);
-  else
+    sum->best = hfy_net_next_(run, s->walk, &p, SIZE_MAX);
+    if (sum->best < n) sum->heavy = (double)s->scores[sum->best];
+  } else {
     sum->sum = HFY_NET_SOFTMAX_(run, s->scores, n, sum->top, HFY_SIMD_TINY_);
+  }
   sum->top = HFY_NET_TIMES_(run, sum->top);
   if (sum->status) return;
   if (sep->kind != HFY_SEP_EXP && sum->sum > 0) run->simd->scale(s->scores, n, 1 / sum->sum);
@@ -20889,7 +20894,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_p
    an order that merging keeps.)
    ------------------------------------------------------------------------------------------------------------------ */
 #define HFY_SHARD_MAGIC_ UINT64_C(0x4452414853594648)            /* "HFYSHARD", where the first byte is the lowest */
-#define HFY_SHARD_FORMAT_ ((uint64_t)(0x200 + sizeof(hfy_real))) /* version 2 of this precision */
+#define HFY_SHARD_FORMAT_ ((uint64_t)(0x300 + sizeof(hfy_real))) /* version 3 of this precision */
 
 /* What two partials must agree on. Parameters that the separation does not use are 0. */
 typedef struct hfy_shard_recipe_ {
@@ -20914,9 +20919,9 @@ typedef struct hfy_shard_record_ {
   uint64_t status;
   uint64_t count;   /* candidates */
   uint64_t dropped; /* candidates that found no room */
-  double lost;      /* the best score of those */
-  uint64_t best;    /* sums: where the maximum is */
-  double top, sum;  /* sums: the maximum (-infinity: all is masked), the sum */
+  double lost;      /* the best score of those; sums: the maximum, of IDENTITY and powers of weights that are not 0 */
+  uint64_t best;    /* sums: where that is, or 0 */
+  double top, sum;  /* sums: the maximum of scores (-infinity: all is masked), the sum */
 } hfy_shard_record_;
 
 /* A head and what follows from it. (No size_t is assumed to hold a number of patterns: it may have 32 bits.) */
@@ -21237,7 +21242,8 @@ HFY_COLD_ void hfy_shard_keep_sum_(const hfy_shard_call_ *call, size_t who, cons
   if (!sum->status) {
     record.top = sum->top;
     record.sum = sum->sum;
-    record.best = call->first + sum->best;
+    record.lost = hfy_sep_is_elementwise_(&b->sep) ? sum->heavy : sum->top;
+    if (record.lost > -HUGE_VAL) record.best = call->first + sum->best;
     memcpy((unsigned char *)call->partial + b->pool + who * b->entry, z,
            (size_t)b->head.recipe.width * sizeof *z);
   }
@@ -21438,10 +21444,9 @@ HFY_COLD_ hfy_shard_record_ hfy_shard_merge_sums_(const hfy_shard_block_ *into, 
   size_t d, width = (size_t)into->head.recipe.width;
   double keep = 1, add = 1;
   if (hfy_base_is_neg_inf_(b->top)) return record;
-  if (b->top > a->top || (!(b->top < a->top) && b->best < a->best)) {
-    record.top = b->top;
-    record.best = b->best;
-  }
+  if (b->lost > a->lost || (!(b->lost < a->lost) && b->best < a->best)) record.best = b->best;
+  if (b->top > a->top) record.top = b->top;
+  if (b->lost > a->lost) record.lost = b->lost;
   if (method == HFY_SEP_BY_SOFTMAX_ || method == HFY_SEP_BY_EXP_) {
     keep = exp(a->top - record.top);
     add = exp(b->top - record.top);
@@ -21558,7 +21563,7 @@ HFY_COLD_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_
     memcpy(z, entry, width * sizeof *z);
     sum.best = hfy_shard_size_(record->best);
     if (run->net.null_pattern) run->simd->scale_once(z, width, record->sum * hfy_net_close_sum_(run, &sum));
-    p.best = b->sep.kind == HFY_SEP_RECTIFIED && !(record->top > 0) ? SIZE_MAX : sum.best; /* p = 0 */
+    p.best = sum.best;
     p.null = (hfy_real)sum.null;
   }
   for (l = 0; b->lists && l < count; l++, entry += b->entry) {
