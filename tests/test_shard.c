@@ -338,7 +338,7 @@ TEST(the_heaviest_of_powers) {
               {HFY_SEP_RECTIFIED, 5, 1, 1}, {HFY_SEP_RECTIFIED, 3000, 1, 0}, {HFY_SEP_POWER, 3000, 1, 3}};
   const hfy_real q[1] = {1};
   size_t i, cut, way, best;
-  double block[2][40];
+  double half[2][40];
   hfy_report report;
   memset(&report, 0, sizeof report);
   report.best = &best;
@@ -352,11 +352,11 @@ TEST(the_heaviest_of_powers) {
         net.sep.kind = asks[i].kind, net.sep.degree = asks[i].degree;
         CHECK(hfy_retrieve(&net, q, 1, out, &report, &work) == HFY_OK && best == asks[i].best);
         slice = net, slice.count = cut;
-        CHECK(hfy_shard_find(&slice, 0, q, 1, 0, block[0], sizeof block[0], &work) == HFY_OK);
+        CHECK(hfy_shard_find(&slice, 0, q, 1, 0, half[0], sizeof half[0], &work) == HFY_OK);
         slice.keys += cut, slice.count = 4 - cut;
-        CHECK(hfy_shard_find(&slice, cut, q, 1, 0, block[1], sizeof block[1], &work) == HFY_OK);
-        CHECK(hfy_shard_merge(block[way], sizeof *block, block[1 - way], sizeof *block, &work) == HFY_OK);
-        CHECK(hfy_shard_finish(&net, q, 1, block[way], sizeof *block, out, &report, &work) == HFY_OK);
+        CHECK(hfy_shard_find(&slice, cut, q, 1, 0, half[1], sizeof half[1], &work) == HFY_OK);
+        CHECK(hfy_shard_merge(half[way], sizeof *half, half[1 - way], sizeof *half, &work) == HFY_OK);
+        CHECK(hfy_shard_finish(&net, q, 1, half[way], sizeof *half, out, &report, &work) == HFY_OK);
         CHECK(best == asks[i].best);
       }
 }
