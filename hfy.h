@@ -19663,7 +19663,7 @@ HFY_PRIVATE_ int hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy_
     }
     all /= (double)n;
     along /= (double)n;
-    lost = !(root * size <= HFY_REAL_MAX_ / 4); /* may be: |u_i| <= sqrt(n) */
+    lost = dx && !(root * size <= HFY_REAL_MAX_ / 4); /* may be: |u_i| <= sqrt(n) */
     for (i = 0; lost && i < n && fabs(root * (gs[i] - all - us[i] * along)) <= HFY_REAL_MAX_;) i++;
     lost &= i < n;
     left |= lost;

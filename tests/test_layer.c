@@ -1347,6 +1347,11 @@ TEST(norms_beyond_reals) {
     for (i = 0; i < r->stored_reals; i++) CHECK(fabs((double)r->d_stored[i]) <= REAL_MAX);
     for (i = 0; i < r->state_reals; i++) CHECK(fabs((double)r->d_state[i]) <= REAL_MAX);
     CHECK(!all_are(r->d_param, r->params, 0));
+    if (!way) continue;
+    r->grad.params = r->d_param + REALS / 2, r->grad.stored = r->grad.state = NULL; /* nobody asks for what leaves it */
+    CHECK(2 * r->params < REALS);
+    CHECK(hfy_layer_backward(&r->layer, r->param, &r->in, r->tape, r->dout, &r->grad, &r->work) == HFY_OK);
+    CHECK(same_bits(r->d_param, r->d_param + REALS / 2, r->params * sizeof *r->param));
   }
   ragged(r, 0);
   memset(&block, 0, sizeof block);
