@@ -20603,9 +20603,10 @@ HFY_COLD_ hfy_status hfy_block_begin_(const hfy_block *block, const hfy_layer_in
   }
   for (i = 0; i < b->stages; i++) {
     status = hfy_layer_begin_(&run, b->layer[i], NULL, b->in + i, 0, 0, w);
+    if (!status) status = hfy_layer_room_(&run, NULL, &b->in[i].tape_reals);
+    if (!status) status = hfy_dense_check_(b->dense, run.rows, w);
     if (status) return status;
     b->rows = run.rows;
-    b->in[i].tape_reals = hfy_layer_lay_(&run, NULL);
     b->tape[i] = hfy_layer_take_(tape, &b->reals, b->in[i].tape_reals);
   }
   size = b->rows * b->width;

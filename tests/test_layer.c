@@ -2284,7 +2284,11 @@ TEST(refusals) {
     REFUSED(hfy_block_backward(&block, p, &two, NULL, NULL, dy, &grad, w), "tape is NULL");
     REFUSED(hfy_block_backward(&block, p, &two, NULL, tape, dy, NULL, w), "grad is NULL");
     REFUSED(hfy_block_backward(&block, p, &two, NULL, tape, NULL, &grad, w), "dout is NULL");
-    two.state = x;
+    block.self.extra_steps = SIZE_MAX / 4; /* tapes that cannot exist */
+    REFUSED(hfy_block_tape(&block, &two, NULL, &n, w), "no tape is so long");
+    block.self.extra_steps = 0, block.inner = SIZE_MAX >> 9, two.bags = 1 << 8;
+    REFUSED(hfy_block_tape(&block, &two, NULL, &n, w), "weights and 512 rows cannot exist");
+    block.inner = 2, two.bags = r->in.bags, two.state = x;
     REFUSED(hfy_block_tape(&block, &two, NULL, &n, w), "should be NULL");
     two.state = NULL, two.projected = x;
     REFUSED(hfy_block_tape(&block, &two, NULL, &n, w), "should be NULL");
