@@ -20254,7 +20254,7 @@ HFY_PRIVATE_ size_t hfy_layer_sift_(const hfy_real *x, size_t rows, size_t n, co
   for (i = 0; i < rows; i++) {
     const int keep = lost ? !(lost[i] > 0) : hfy_post_finite_(x + i * n, n);
     if (!keep && !first) first = i + 1;
-    if (to && keep) memcpy(to + i * n, x + i * n, n * sizeof *to);
+    if (to && to != x && keep) memcpy(to + i * n, x + i * n, n * sizeof *to);
     if (to && !keep) memset(to + i * n, 0, n * sizeof *to);
   }
   return first;
@@ -20345,6 +20345,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_layer_backward(const hfy_layer *layer, const h
     if (s->room && s->dx) memset(s->dx, 0, s->rows * s->width * sizeof *s->dx);
   }
   hfy_layer_prepare_(r, 0);
+  for (s = r->side; s < r->side + HFY_LAYER_SIDES_; s++) /* rows that left hfy_real there: a cotangent of 0 times NaN */
+    if (s->room && !s->shares) (void)hfy_layer_sift_(s->room, s->rows, s->width, NULL, s->room);
+  if (r->joint) (void)hfy_layer_sift_(r->joint, s[-1].rows, r->full.keys, NULL, r->joint);
   if (out.w) memset(r->dheads, 0, r->rows * out.k * sizeof *r->dheads);
   if (out.w) hfy_layer_apply_back_(&r->tools, &out, r->o, r->rows, r->dout, r->dheads);
   while (hfy_layer_next_(r))

@@ -1313,6 +1313,30 @@ TEST(blocks_whose_rows_leave_reals) {
     for (i = 0; i < r->params; i++) CHECK(fabs((double)r->d_param[i]) < 1e9);
     for (i = 0; i < 48; i++) CHECK(fabs((double)r->d_stored[i]) < 1e9);
   }
+  for (kind = 0; kind < 3; kind++) { /* and in a layer's norm: a state; a hidden stored row; CONNECTED: in W_K of one */
+    static const char *const norms[] = {"norm_state_pattern.weight", "norm_stored_pattern.weight",
+                                        "norm_pattern_projection.weight"};
+    static unsigned char first[12] = {1};
+    ragged(r, 1);
+    if (kind) r->in.padding = first;
+    if (kind == 2) r->layer.flags = HFY_LAYER_CONNECTED;
+    draw(r, &rng);
+    for (i = 0; i < r->entries; i++) {
+      hfy_real *w = r->param + r->table[i].offset;
+      const int weight = strstr(r->table[i].name, "proj_weight") != NULL && !strstr(r->table[i].name, "v_proj");
+      size_t d;
+      for (d = 0; weight && d < r->table[i].count; d += 4)
+        w[d] = (hfy_real)(kind == 2 && d == 0 && strstr(r->table[i].name, "k_proj") ? 4 : 0);
+      if (strstr(r->table[i].name, norms[kind])) w[0] = (hfy_real)(kind == 2 ? REAL_MAX / 4 : REAL_MAX);
+    }
+    for (i = 0; i < 48; i++) r->state[i] = r->stored[i] = (hfy_real)(i < 4 ? i == 0 : i % 4 == 1 ? 1 : i % 4 == 2 ? -1 : 0);
+    r->grad.params = r->d_param, r->grad.stored = r->d_stored, r->grad.state = r->d_state;
+    CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, r->out, r->tape, NULL, &r->work) ==
+          (kind ? HFY_OK : HFY_ERR_NONFINITE));
+    CHECK(hfy_layer_backward(&r->layer, r->param, &r->in, r->tape, r->dout, &r->grad, &r->work) == HFY_OK);
+    CHECK(!all_are(r->out + 4, r->outs - 4, 0) && !all_are(r->d_param, r->params, 0));
+    for (i = 0; i < r->params; i++) CHECK(fabs((double)r->d_param[i]) <= REAL_MAX);
+  }
 }
 
 /* Rows whose gradient leaves hfy_real in a norm (all alike with an eps that is next to nothing; slopes near the largest
