@@ -1673,9 +1673,10 @@ typedef struct hfy_optimiser {
 } hfy_optimiser;
 
 /* One step over all entries of a table that are not frozen; they may not overlap. params, grads: the flat arrays, from
-   the table's offset 0 on. moments: 2 x the largest end of an entry, 0 at the start (sgd: may be NULL). *norm, if not
-   NULL: of the gradients before the cut. A parameter that would leave hfy_real stays where it is. Errors, nothing
-   changed: ARG, NONFINITE (a gradient), NOMEM. */
+   the table's offset 0 on. moments: 2 x the largest end of an entry, 0 at the start (sgd: may be NULL): of a gradient
+   beyond the square root of hfy_real's largest number they hold that. *norm, if not NULL: of the gradients before the
+   cut. A parameter that would leave hfy_real stays where it is. Errors, nothing changed: ARG, NONFINITE (a gradient;
+   their norm is beyond double), NOMEM. */
 HFY_API hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_param *table, size_t entries, hfy_real *params,
                                       const hfy_real *grads, hfy_real *moments, double *norm, hfy_work *work);
 #endif /* HFY_HAS_TRAIN_ */
@@ -10448,6 +10449,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_project(const hfy_index *index, const si
   hfy_index_power_ unit;
   double *sum = NULL, size = 0, off = 0;
   size_t i, d;
+  int beyond = 0;
   hfy_status status = hfy_base_null_(w, !index ? "index" : !out ? "out" : NULL);
   if (!status) status = hfy_index_open_(index, index->count, index->dim, &v, w);
   while (hfy_base_layout_(&arena, w, &status)) sum = HFY_TAKE_(&arena, double, index->dim);
@@ -10468,11 +10470,12 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_project(const hfy_index *index, const si
   unit = hfy_index_power_of_(index->exponent);
   for (d = 0; d < index->dim; d++) {
     sum[d] = sum[d] * unit.a * unit.b;
-    size += fabs(sum[d]);
+    size += HFY_REAL_EPS_ * fabs(sum[d]);
+    beyond |= !(fabs(sum[d]) <= HFY_REAL_MAX_);
   }
   off = off * (1 + 1e-9) + (double)n * (double)index->dim * DBL_MIN; /* tiny weights lose digits before the unit */
-  off = off * unit.a * unit.b + HFY_REAL_EPS_ * size + (double)index->dim * HFY_REAL_MIN_;
-  if (!(off >= 0 && off <= HFY_REAL_MAX_ && size <= HFY_REAL_MAX_))
+  off = off * unit.a * unit.b + size + (double)index->dim * HFY_REAL_MIN_;
+  if (beyond || !(off >= 0 && off <= DBL_MAX))
     status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "weights: one is not finite, or the sum is beyond hfy_real; or the "
                             "bytes at index->data have changed");
   for (d = 0; !status && d < index->dim; d++) out[d] = (hfy_real)sum[d];
@@ -16783,10 +16786,15 @@ HFY_PRIVATE_ void hfy_net_partial_(const hfy_net_run_ *run, size_t live, hfy_rea
   sum->status = hfy_sep_top_(run->simd, s->scores, n, NULL, &sum->top);
   if (sum->status) return;
   while ((double)s->scores[sum->best] < sum->top) sum->best++;
-  if (hfy_sep_is_elementwise_(sep))
+  sum->heavy = -HUGE_VAL;
+  if (hfy_sep_is_elementwise_(sep)) {
+    const hfy_net_weights_ p = {NULL, s->scores, n, 0, 0, NULL, 0};
     sum->status = hfy_sep_elementwise_(sep, s->scores, n, s->scores);
-  else
+    sum->best = hfy_net_next_(run, s->walk, &p, SIZE_MAX);
+    if (sum->best < n) sum->heavy = (double)s->scores[sum->best];
+  } else {
     sum->sum = HFY_NET_SOFTMAX_(run, s->scores, n, sum->top, HFY_SIMD_TINY_);
+  }
   sum->top = HFY_NET_TIMES_(run, sum->top);
   if (sum->status) return;
   if (sep->kind != HFY_SEP_EXP && sum->sum > 0) run->simd->scale(s->scores, n, 1 / sum->sum);
@@ -19707,7 +19715,7 @@ HFY_PRIVATE_ int hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy_
     }
     all /= (double)n;
     along /= (double)n;
-    lost = !(root * size <= HFY_REAL_MAX_ / 4); /* may be: |u_i| <= sqrt(n) */
+    lost = dx && !(root * size <= HFY_REAL_MAX_ / 4); /* may be: |u_i| <= sqrt(n) */
     for (i = 0; lost && i < n && fabs(root * (gs[i] - all - us[i] * along)) <= HFY_REAL_MAX_;) i++;
     lost &= i < n;
     left |= lost;
@@ -20298,7 +20306,7 @@ HFY_PRIVATE_ size_t hfy_layer_sift_(const hfy_real *x, size_t rows, size_t n, co
   for (i = 0; i < rows; i++) {
     const int keep = lost ? !(lost[i] > 0) : hfy_post_finite_(x + i * n, n);
     if (!keep && !first) first = i + 1;
-    if (to && keep) memcpy(to + i * n, x + i * n, n * sizeof *to);
+    if (to && to != x && keep) memcpy(to + i * n, x + i * n, n * sizeof *to);
     if (to && !keep) memset(to + i * n, 0, n * sizeof *to);
   }
   return first;
@@ -20389,6 +20397,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_layer_backward(const hfy_layer *layer, const h
     if (s->room && s->dx) memset(s->dx, 0, s->rows * s->width * sizeof *s->dx);
   }
   hfy_layer_prepare_(r, 0);
+  for (s = r->side; s < r->side + HFY_LAYER_SIDES_; s++) /* rows that left hfy_real there: a cotangent of 0 times NaN */
+    if (s->room && !s->shares) (void)hfy_layer_sift_(s->room, s->rows, s->width, NULL, s->room);
+  if (r->joint) (void)hfy_layer_sift_(r->joint, s[-1].rows, r->full.keys, NULL, r->joint);
   if (out.w) memset(r->dheads, 0, r->rows * out.k * sizeof *r->dheads);
   if (out.w) hfy_layer_apply_back_(&r->tools, &out, r->o, r->rows, r->dout, r->dheads);
   while (hfy_layer_next_(r))
@@ -20418,7 +20429,7 @@ HFY_PRIVATE_ double hfy_dense_act_(hfy_dense_kind kind, double z) {
   switch (kind) {
   case HFY_DENSE_RELU: return z > 0 || z != z ? z : 0;
   case HFY_DENSE_SELU: return scale * (z > 0 ? z : alpha * expm1(z));
-  case HFY_DENSE_GELU: return 0.5 * z * erfc(-z * 0.70710678118654752440);
+  case HFY_DENSE_GELU: return 0.5 * (z < -40 ? -40 : z) * erfc(-z * 0.70710678118654752440); /* of -inf: 0 */
   case HFY_DENSE_TANH: return hfy_base_tanh_(z);
   default: return z;
   }
@@ -20429,9 +20440,10 @@ HFY_PRIVATE_ double hfy_dense_slope_(hfy_dense_kind kind, double y) {
   const double scale = 1.0507009873554804934, alpha = 1.6732632423543772848;
   switch (kind) {
   case HFY_DENSE_RELU: return y > 0 ? 1 : 0;
-  case HFY_DENSE_SELU: return y > 0 ? scale : y + scale * alpha;
+  case HFY_DENSE_SELU: return y > 0 ? scale : y - (double)(hfy_real)(-scale * alpha); /* 0 where y is all of it */
   case HFY_DENSE_GELU: /* Phi(y) + y phi(y) */
-    return 0.5 * erfc(-y * 0.70710678118654752440) + y * 0.39894228040143267794 * exp(-0.5 * y * y);
+    return 0.5 * erfc(-y * 0.70710678118654752440) +
+           (fabs(y) < 40 ? y : 0) * 0.39894228040143267794 * exp(-0.5 * y * y);
   case HFY_DENSE_TANH: return 1 - y * y;
   default: return 1;
   }
@@ -20646,9 +20658,10 @@ HFY_COLD_ hfy_status hfy_block_begin_(const hfy_block *block, const hfy_layer_in
   }
   for (i = 0; i < b->stages; i++) {
     status = hfy_layer_begin_(&run, b->layer[i], NULL, b->in + i, 0, 0, w);
+    if (!status) status = hfy_layer_room_(&run, NULL, &b->in[i].tape_reals);
+    if (!status) status = hfy_dense_check_(b->dense, run.rows, w);
     if (status) return status;
     b->rows = run.rows;
-    b->in[i].tape_reals = hfy_layer_lay_(&run, NULL);
     b->tape[i] = hfy_layer_take_(tape, &b->reals, b->in[i].tape_reals);
   }
   size = b->rows * b->width;
@@ -20771,8 +20784,12 @@ HFY_COLD_ void hfy_block_forward_(hfy_block_run_ *b, hfy_work *w) {
     if (i < last) x = b->h[i];
   }
   hfy_block_lose_(b, b->out, w);
-  for (k = 0; size && k < b->rows; k++)
-    if (b->lost[k] > 0) memset(b->out + k * b->width, 0, b->width * sizeof *b->out);
+  for (k = 0; size && k < b->rows; k++) {
+    if (!(b->lost[k] > 0)) continue;
+    memset(b->out + k * b->width, 0, b->width * sizeof *b->out);
+    memset(b->h[last - 1] + k * b->width, 0, b->width * sizeof *x); /* infinity times a cotangent of 0 is NaN */
+    memset(b->hidden + k * inner, 0, inner * sizeof *x);
+  }
 }
 
 HFY_COLD_ void hfy_block_backward_(hfy_block_run_ *b, hfy_work *w) {
@@ -20859,33 +20876,45 @@ HFY_COLD_ hfy_status hfy_optimiser_check_(const hfy_optimiser *o, const hfy_para
   return hfy_base_fail_(w, HFY_ERR_ARG, "table: %z parameters cannot exist", *end);
 }
 
+/* The norm of all gradients that count. */
+HFY_COLD_ hfy_status hfy_optimiser_norm_(const hfy_param *table, size_t entries, const hfy_real *grads, double *norm,
+                                         hfy_work *w) {
+  double square, unit = 1;
+  size_t i, j, pass;
+  for (pass = 0;; pass++) {
+    for (square = 0, i = 0; i < entries; i++)
+      for (j = table[i].offset; !table[i].frozen && j < table[i].offset + table[i].count; j++) {
+        const double g = unit * (double)grads[j];
+        square += g * g;
+        if (!hfy_base_is_finite_(g))
+          return hfy_base_fail_(w, HFY_ERR_NONFINITE, "grads: %s has %g; all should be finite", table[i].name, g);
+      }
+    if (pass || (square > 1e-280 && square <= DBL_MAX)) break;
+    unit = square > 1 ? 1e-180 : 1e180; /* squares that double does not hold */
+  }
+  *norm = sqrt(square) / unit;
+  return *norm <= DBL_MAX ? HFY_OK : hfy_base_fail_(w, HFY_ERR_NONFINITE, "grads: their norm is beyond double");
+}
+
 HFY_API HFY_SMALL_ hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_param *table, size_t entries,
                                                  hfy_real *params, const hfy_real *grads, hfy_real *moments,
                                                  double *norm, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
+  const double most = sqrt(HFY_REAL_MAX_);
   size_t end = 0, i, j;
-  double square = 0, length, scale, fade1, fade2, rate, beta1, beta2, eps;
+  double length = 0, scale, fade1, fade2, rate, beta1, beta2, eps;
   const char *null = !how ? "how" : !table && entries ? "table" : !params ? "params" : !grads ? "grads" : NULL;
   hfy_status status = hfy_base_null_(w, !null && !how->sgd && !moments ? "moments" : null);
   if (!status) status = hfy_optimiser_check_(how, table, entries, &end, w);
-  for (i = 0; !status && i < entries; i++)
-    for (j = table[i].offset; !status && !table[i].frozen && j < table[i].offset + table[i].count; j++) {
-      square += (double)grads[j] * (double)grads[j];
-      if (!hfy_base_is_finite_((double)grads[j]))
-        status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "grads: %s has %g; all should be finite", table[i].name,
-                                (double)grads[j]);
-    }
+  if (!status) status = hfy_optimiser_norm_(table, entries, grads, &length, w);
   if (status) return hfy_base_close_(w, &local, status);
-  length = sqrt(square);
-  if (!hfy_base_is_finite_(length))
-    return hfy_base_close_(w, &local, hfy_base_fail_(w, HFY_ERR_NONFINITE, "grads: their norm is beyond double"));
   if (norm) *norm = length;
   scale = how->clip > 0 && length > how->clip ? how->clip / (length + 1e-6) : 1;
   rate = how->rate > 0 ? how->rate : 1e-3;
   beta1 = how->beta1 > 0 ? how->beta1 : 0.9;
   beta2 = how->beta2 > 0 ? how->beta2 : 0.999;
   eps = how->eps > 0 ? how->eps : 1e-8;
-  how->steps++;
+  how->steps += how->steps < UINT64_MAX;
   fade1 = -expm1((double)how->steps * log(beta1)); /* 1 - beta1^steps */
   fade2 = sqrt(-expm1((double)how->steps * log(beta2)));
   for (i = 0; i < entries; i++)
@@ -20893,10 +20922,11 @@ HFY_API HFY_SMALL_ hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_p
       const double g = scale * (double)grads[j], p = (double)params[j];
       double m, v, next = p - rate * (g + how->decay * p);
       if (!how->sgd) {
-        m = beta1 * (double)moments[j] + (1 - beta1) * g;
-        v = beta2 * (double)moments[end + j] + (1 - beta2) * g * g;
+        const double held = g > most ? most : g < -most ? -most : g;
+        m = beta1 * (double)moments[j] + (1 - beta1) * held;
+        v = beta2 * (double)moments[end + j] + (1 - beta2) * held * held;
         moments[j] = (hfy_real)m;
-        moments[end + j] = (hfy_real)(v > HFY_REAL_MAX_ ? HFY_REAL_MAX_ : v);
+        moments[end + j] = (hfy_real)v;
         next = p * (1 - rate * how->decay) - rate / fade1 * m / (sqrt(v) / fade2 + eps);
       }
       if (fabs(next) <= HFY_REAL_MAX_) params[j] = (hfy_real)next;
@@ -20920,7 +20950,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_p
    an order that merging keeps.)
    ------------------------------------------------------------------------------------------------------------------ */
 #define HFY_SHARD_MAGIC_ UINT64_C(0x4452414853594648)            /* "HFYSHARD", where the first byte is the lowest */
-#define HFY_SHARD_FORMAT_ ((uint64_t)(0x200 + sizeof(hfy_real))) /* version 2 of this precision */
+#define HFY_SHARD_FORMAT_ ((uint64_t)(0x300 + sizeof(hfy_real))) /* version 3 of this precision */
 
 /* What two partials must agree on. Parameters that the separation does not use are 0. */
 typedef struct hfy_shard_recipe_ {
@@ -20945,9 +20975,9 @@ typedef struct hfy_shard_record_ {
   uint64_t status;
   uint64_t count;   /* candidates */
   uint64_t dropped; /* candidates that found no room */
-  double lost;      /* the best score of those */
-  uint64_t best;    /* sums: where the maximum is */
-  double top, sum;  /* sums: the maximum (-infinity: all is masked), the sum */
+  double lost;      /* the best score of those; sums: the maximum, of IDENTITY and powers of weights that are not 0 */
+  uint64_t best;    /* sums: where that is, or 0 */
+  double top, sum;  /* sums: the maximum of scores (-infinity: all is masked), the sum */
 } hfy_shard_record_;
 
 /* A head and what follows from it. (No size_t is assumed to hold a number of patterns: it may have 32 bits.) */
@@ -21268,7 +21298,8 @@ HFY_COLD_ void hfy_shard_keep_sum_(const hfy_shard_call_ *call, size_t who, cons
   if (!sum->status) {
     record.top = sum->top;
     record.sum = sum->sum;
-    record.best = call->first + sum->best;
+    record.lost = hfy_sep_is_elementwise_(&b->sep) ? sum->heavy : sum->top;
+    if (record.lost > -HUGE_VAL) record.best = call->first + sum->best;
     memcpy((unsigned char *)call->partial + b->pool + who * b->entry, z,
            (size_t)b->head.recipe.width * sizeof *z);
   }
@@ -21469,10 +21500,9 @@ HFY_COLD_ hfy_shard_record_ hfy_shard_merge_sums_(const hfy_shard_block_ *into, 
   size_t d, width = (size_t)into->head.recipe.width;
   double keep = 1, add = 1;
   if (hfy_base_is_neg_inf_(b->top)) return record;
-  if (b->top > a->top || (!(b->top < a->top) && b->best < a->best)) {
-    record.top = b->top;
-    record.best = b->best;
-  }
+  if (b->lost > a->lost || (!(b->lost < a->lost) && b->best < a->best)) record.best = b->best;
+  if (b->top > a->top) record.top = b->top;
+  if (b->lost > a->lost) record.lost = b->lost;
   if (method == HFY_SEP_BY_SOFTMAX_ || method == HFY_SEP_BY_EXP_) {
     keep = exp(a->top - record.top);
     add = exp(b->top - record.top);
@@ -21589,7 +21619,7 @@ HFY_COLD_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_
     memcpy(z, entry, width * sizeof *z);
     sum.best = hfy_shard_size_(record->best);
     if (run->net.null_pattern) run->simd->scale_once(z, width, record->sum * hfy_net_close_sum_(run, &sum));
-    p.best = b->sep.kind == HFY_SEP_RECTIFIED && !(record->top > 0) ? SIZE_MAX : sum.best; /* p = 0 */
+    p.best = sum.best;
     p.null = (hfy_real)sum.null;
   }
   for (l = 0; b->lists && l < count; l++, entry += b->entry) {

@@ -2261,6 +2261,11 @@ TEST(without_keys_errors) {
                 "the bytes at index->data have changed");
     view.error[i] = 0;
   }
+  fill(keys, N * D, (hfy_real)(0.75 * REAL_MAX)); /* a sum that hfy_real holds, its elements' sum that it does not */
+  CHECK(hfy_index_build(keys, N, D, 0, &options, memory, sizeof memory, &index, NULL) == HFY_OK);
+  CHECK(hfy_index_project(&index, NULL, 1, NULL, out, errors, &work) == HFY_OK && errors[0] <= REAL_MAX / 50);
+  for (i = 0; i < D; i++) CHECK(fabs((double)out[i] - 0.75 * REAL_MAX) <= errors[0]);
+  CHECK_FAILS(hfy_index_project(&index, NULL, 2, NULL, out, errors, &work), HFY_ERR_NONFINITE, &work, "the sum is beyond");
   options.sim = HFY_SIM_COSINE;
   fill(keys, N * D, 0); /* all equal: none before another */
   CHECK(hfy_index_build(keys, N, D, 0, &options, memory, sizeof memory, &index, NULL) == HFY_OK);

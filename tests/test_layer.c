@@ -1279,6 +1279,66 @@ TEST(blocks_that_fail) {
   CHECK(all_are(r->d_stored + 4, 4, 0));
 }
 
+/* Rows that leave hfy_real in a block's dense layer (kind LINEAR: in the norm before it), one upwards, one downwards:
+   what has no answer adds nothing, what act makes finite has one, and gradients of all are finite. */
+TEST(blocks_whose_rows_leave_reals) {
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(29);
+  hfy_block block;
+  size_t i;
+  int kind;
+  for (kind = HFY_DENSE_LINEAR; kind <= HFY_DENSE_TANH; kind++) {
+    ragged(r, 0);
+    memset(&block, 0, sizeof block);
+    block.self.width = 4, block.inner = 2, block.kind = (hfy_dense_kind)kind;
+    CHECK(hfy_block_params(&block, NULL, 0, r->table, ENTRIES, &r->entries, &r->params, &r->work) == HFY_OK);
+    CHECK(hfy_block_tape(&block, &r->in, NULL, &r->in.tape_reals, &r->work) == HFY_OK);
+    draw_params(r->table, r->entries, &rng, r->param);
+    for (i = 0; i < r->entries; i++) {
+      hfy_real *w = r->param + r->table[i].offset;
+      if (strstr(r->table[i].name, "linear_residual.weight"))
+        w[0] = (hfy_real)(kind ? REAL_MAX : 1e-30), w[1] = w[2] = w[3] = 0;
+      if (strstr(r->table[i].name, "norm_residual.weight")) fill(w, 4, 1), w[0] = (hfy_real)(kind ? 1 : REAL_MAX);
+      if (strstr(r->table[i].name, "norm_residual.bias")) fill(w, 4, 0);
+    }
+    for (i = 0; i < 48; i++) r->stored[i] = (hfy_real)(i % 4 ? 0 : i % 8 ? 40 : -40); /* h far beyond 1 or -1 */
+    for (i = 0; !kind && i < 48; i += 8) r->stored[i] = 0, r->stored[i + 1] = 40; /* or between */
+    normals(&rng, r->dout, 48, 1);
+    r->grad.params = r->d_param, r->grad.stored = r->d_stored;
+    CHECK(hfy_block_forward(&block, r->param, &r->in, NULL, r->out, r->tape, NULL, &r->work) ==
+          (kind == HFY_DENSE_TANH ? HFY_OK : HFY_ERR_NONFINITE));
+    for (i = kind || sizeof(hfy_real) == 4 ? 0 : 12; i < 12; i++) /* norms in double: see hfy_layer_row_ */
+      CHECK((all_are(r->out + 4 * i, 4, 0) != 0) == (kind != HFY_DENSE_TANH && i % 2 == 1));
+    CHECK(hfy_block_backward(&block, r->param, &r->in, NULL, r->tape, r->dout, &r->grad, &r->work) == HFY_OK);
+    for (i = 0; i < r->params; i++) CHECK(fabs((double)r->d_param[i]) < 1e9);
+    for (i = 0; i < 48; i++) CHECK(fabs((double)r->d_stored[i]) < 1e9);
+  }
+  for (kind = 0; kind < 3; kind++) { /* and in a layer's norm: a state; a hidden stored row; CONNECTED: in W_K of one */
+    static const char *const norms[] = {"norm_state_pattern.weight", "norm_stored_pattern.weight",
+                                        "norm_pattern_projection.weight"};
+    static unsigned char first[12] = {1};
+    ragged(r, 1);
+    if (kind) r->in.padding = first;
+    if (kind == 2) r->layer.flags = HFY_LAYER_CONNECTED;
+    draw(r, &rng);
+    for (i = 0; i < r->entries; i++) {
+      hfy_real *w = r->param + r->table[i].offset;
+      const int weight = strstr(r->table[i].name, "proj_weight") != NULL && !strstr(r->table[i].name, "v_proj");
+      size_t d;
+      for (d = 0; weight && d < r->table[i].count; d += 4)
+        w[d] = (hfy_real)(kind == 2 && d == 0 && strstr(r->table[i].name, "k_proj") ? 4 : 0);
+      if (strstr(r->table[i].name, norms[kind])) w[0] = (hfy_real)(kind == 2 ? REAL_MAX / 4 : REAL_MAX);
+    }
+    for (i = 0; i < 48; i++) r->state[i] = r->stored[i] = (hfy_real)(i < 4 ? i == 0 : i % 4 == 1 ? 1 : i % 4 == 2 ? -1 : 0);
+    r->grad.params = r->d_param, r->grad.stored = r->d_stored, r->grad.state = r->d_state;
+    CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, r->out, r->tape, NULL, &r->work) ==
+          (kind ? HFY_OK : HFY_ERR_NONFINITE));
+    CHECK(hfy_layer_backward(&r->layer, r->param, &r->in, r->tape, r->dout, &r->grad, &r->work) == HFY_OK);
+    CHECK(!all_are(r->out + 4, r->outs - 4, 0) && !all_are(r->d_param, r->params, 0));
+    for (i = 0; i < r->params; i++) CHECK(fabs((double)r->d_param[i]) <= REAL_MAX);
+  }
+}
+
 /* Rows whose gradient leaves hfy_real in a norm (all alike with an eps that is next to nothing; slopes near the largest
    number): NONFINITE; nothing comes before the norm, and all else is as ever. */
 TEST(norms_beyond_reals) {
@@ -1311,6 +1371,11 @@ TEST(norms_beyond_reals) {
     for (i = 0; i < r->stored_reals; i++) CHECK(fabs((double)r->d_stored[i]) <= REAL_MAX);
     for (i = 0; i < r->state_reals; i++) CHECK(fabs((double)r->d_state[i]) <= REAL_MAX);
     CHECK(!all_are(r->d_param, r->params, 0));
+    if (!way) continue;
+    r->grad.params = r->d_param + REALS / 2, r->grad.stored = r->grad.state = NULL; /* nobody asks for what leaves it */
+    CHECK(2 * r->params < REALS);
+    CHECK(hfy_layer_backward(&r->layer, r->param, &r->in, r->tape, r->dout, &r->grad, &r->work) == HFY_OK);
+    CHECK(same_bits(r->d_param, r->d_param + REALS / 2, r->params * sizeof *r->param));
   }
   ragged(r, 0);
   memset(&block, 0, sizeof block);
@@ -1393,6 +1458,24 @@ TEST(dense_layers) {
       CHECK(hfy_dense_backward(&dense, r->param, x, y, dy, 4, to, &r->work) == HFY_OK);
       CHECK(same_bits(ds, dx, sizeof dx) && same_bits(dws, dw, 6 * sizeof *dw) && all_are(dws + 6, 2, 0));
     }
+  }
+  for (kind = HFY_DENSE_RELU; kind <= HFY_DENSE_TANH; kind++) { /* far out, and where products leave hfy_real */
+    const double ends[] = {0, 0, 0, -1.0507009873554805 * 1.6732632423543772, 0, -1};
+    const hfy_dense dense = {1, 1, (hfy_dense_kind)kind, 1};
+    hfy_real w[2] = {1, (hfy_real)REAL_MAX}, x[3] = {-60, -1000, -2}, y, one = 1, d[2];
+    hfy_real *const to[2] = {d, d + 1};
+    int i;
+    for (i = 0; i < 3; i++) {
+      d[0] = d[1] = 0;
+      CHECK(hfy_dense_forward(&dense, w + i / 2, x + i, 1, &y, &r->work) == HFY_OK);
+      CHECK(fabs((double)y - ends[kind + 1]) <= REAL_EPS);
+      CHECK(hfy_dense_backward(&dense, w + i / 2, x + i, &y, &one, 1, to, &r->work) == HFY_OK);
+      CHECK(all_are(d, 2, 0));
+    }
+    x[2] = 2, d[0] = d[1] = 0;
+    CHECK(hfy_dense_forward(&dense, w + 1, x + 2, 1, &y, &r->work) == HFY_OK);
+    CHECK(hfy_dense_backward(&dense, w + 1, x + 2, &y, &one, 1, to, &r->work) == HFY_OK);
+    CHECK_NEAR(d[1], kind == HFY_DENSE_TANH ? 0 : kind == HFY_DENSE_SELU ? 2 * 1.0507009873554805 : 2, 4 * REAL_EPS);
   }
   {
     hfy_dense bad = {0, 2, HFY_DENSE_LINEAR, 0};
@@ -1614,6 +1697,26 @@ TEST(optimisers) {
     for (i = 0; i < 6; i++) p[i] = (hfy_real)(i % 2), g[i] = (hfy_real)(i < 4 ? 1e30 * i : 0);
     CHECK(hfy_optimiser_step(&how, table, 2, p, g, moments, NULL, &work) == HFY_OK);
     for (i = 0; i < 12; i++) CHECK(fabs((double)moments[i]) <= REAL_MAX && fabs((double)p[i % 6]) <= REAL_MAX);
+  }
+  /* after a gradient whose square hfy_real does not hold, steps are as after a smaller one; and a norm of such */
+  for (step = 0; step < 3; step++) {
+    static const double most[2][2] = {{1e30, 1e-30}, {1e200, 1e-200}};
+    const double size = step ? most[sizeof(hfy_real) == 8][step - 1] : 1e6;
+    memset(&how, 0, sizeof how), memset(moments, 0, sizeof moments);
+    how.eps = 1e-300;
+    for (i = 0; i < 6; i++) p[i] = 1, g[i] = (hfy_real)(i == 5 ? -size : i ? 0 : size);
+    CHECK(hfy_optimiser_step(&how, table, 2, p, g, moments, &norm, &work) == HFY_OK);
+    CHECK_NEAR(norm / size, sqrt(2.0), 4 * REAL_EPS);
+    if (step == 2) continue;
+    CHECK(fabs((double)p[0] - 0.999) < 2 * REAL_EPS && fabs((double)p[5] - 1.001) < 2 * REAL_EPS);
+    g[0] = g[5] = 0;
+    CHECK(hfy_optimiser_step(&how, table, 2, p, g, moments, NULL, &work) == HFY_OK);
+    CHECK(fabs((double)p[0] - 0.99833) < 1e-5 && fabs((double)p[5] - 1.00167) < 1e-5);
+  }
+  for (step = 0; step < 3; step++) { /* the count of steps ends: it does not begin again */
+    how.steps = UINT64_MAX - (step ? 0 : 1), p[0] = 1, g[0] = moments[0] = moments[6] = 1, g[5] = 0;
+    CHECK(hfy_optimiser_step(&how, table, 2, p, g, moments, NULL, &work) == HFY_OK);
+    CHECK(how.steps == UINT64_MAX && fabs((double)p[0] - 0.999) < 2 * REAL_EPS);
   }
 }
 
@@ -2205,7 +2308,11 @@ TEST(refusals) {
     REFUSED(hfy_block_backward(&block, p, &two, NULL, NULL, dy, &grad, w), "tape is NULL");
     REFUSED(hfy_block_backward(&block, p, &two, NULL, tape, dy, NULL, w), "grad is NULL");
     REFUSED(hfy_block_backward(&block, p, &two, NULL, tape, NULL, &grad, w), "dout is NULL");
-    two.state = x;
+    block.self.extra_steps = SIZE_MAX / 4; /* tapes that cannot exist */
+    REFUSED(hfy_block_tape(&block, &two, NULL, &n, w), "no tape is so long");
+    block.self.extra_steps = 0, block.inner = SIZE_MAX >> 9, two.bags = 1 << 8;
+    REFUSED(hfy_block_tape(&block, &two, NULL, &n, w), "weights and 512 rows cannot exist");
+    block.inner = 2, two.bags = r->in.bags, two.state = x;
     REFUSED(hfy_block_tape(&block, &two, NULL, &n, w), "should be NULL");
     two.state = NULL, two.projected = x;
     REFUSED(hfy_block_tape(&block, &two, NULL, &n, w), "should be NULL");
@@ -2243,6 +2350,7 @@ int main(int argc, char **argv) {
   RUN(stacked);
   RUN(found_by_reading);
   RUN(blocks_that_fail);
+  RUN(blocks_whose_rows_leave_reals);
   RUN(norms_beyond_reals);
   RUN(dense_layers);
   RUN(blocks_in_parts);

@@ -327,6 +327,40 @@ TEST(margins_with_an_index) {
   with_index = 0;
 }
 
+/* Weights of 0 are never the heaviest, though their scores are the best; nor are those that hfy_real does not hold. */
+TEST(the_heaviest_of_powers) {
+  static const hfy_real keys[2][4] = {{-2, 0, -1, -2}, {(hfy_real)0.25, (hfy_real)0.5, (hfy_real)0.5, -1}};
+  static const struct {
+    hfy_sep_kind kind;
+    double degree;
+    size_t keys, best;
+  } asks[] = {{HFY_SEP_IDENTITY, 0, 0, 2}, {HFY_SEP_POWER, 5, 0, 2}, {HFY_SEP_RECTIFIED, 5, 0, 0},
+              {HFY_SEP_RECTIFIED, 5, 1, 1}, {HFY_SEP_RECTIFIED, 3000, 1, 0}, {HFY_SEP_POWER, 3000, 1, 3}};
+  const hfy_real q[1] = {1};
+  size_t i, cut, way, best;
+  double half[2][40];
+  hfy_report report;
+  memset(&report, 0, sizeof report);
+  report.best = &best;
+  for (i = 0; i < sizeof asks / sizeof *asks; i++)
+    for (cut = 0; cut < 5; cut++)
+      for (way = 0; way < 2; way++) {
+        hfy_net net, slice;
+        hfy_real out[1];
+        memset(&net, 0, sizeof net);
+        net.dim = 1, net.count = 4, net.keys = keys[asks[i].keys], net.beta = 1;
+        net.sep.kind = asks[i].kind, net.sep.degree = asks[i].degree;
+        CHECK(hfy_retrieve(&net, q, 1, out, &report, &work) == HFY_OK && best == asks[i].best);
+        slice = net, slice.count = cut;
+        CHECK(hfy_shard_find(&slice, 0, q, 1, 0, half[0], sizeof half[0], &work) == HFY_OK);
+        slice.keys += cut, slice.count = 4 - cut;
+        CHECK(hfy_shard_find(&slice, cut, q, 1, 0, half[1], sizeof half[1], &work) == HFY_OK);
+        CHECK(hfy_shard_merge(half[way], sizeof *half, half[1 - way], sizeof *half, &work) == HFY_OK);
+        CHECK(hfy_shard_finish(&net, q, 1, half[way], sizeof *half, out, &report, &work) == HFY_OK);
+        CHECK(best == asks[i].best);
+      }
+}
+
 /* Powers of one sign: the heaviest is none where no score is above 0; of even ones a partial does not know it. */
 TEST(sums_of_rectified_and_even_powers) {
   hfy_rng rng = hfy_rng_seed(150);
@@ -1320,6 +1354,7 @@ int main(int argc, char **argv) {
   RUN(margins_with_an_index);
   RUN(sums_with_a_null_pattern);
   RUN(sums_of_rectified_and_even_powers);
+  RUN(the_heaviest_of_powers);
   RUN(batches_and_runs);
   RUN(capacity_is_judged_in_the_whole);
   RUN(capacity_saved_by_a_better_slice);
