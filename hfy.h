@@ -14013,25 +14013,26 @@ HFY_COLD_ hfy_status hfy_post_has_energy_(const hfy_post *post, size_t n, const 
   return HFY_OK;
 }
 
-/* *psi = Psi(q), HUGE_VAL outside its domain. HFY_ERR_NONFINITE: NaN in q, infinity less infinity. */
+/* *psi = Psi(q), HUGE_VAL outside its domain, NaN: infinity less infinity. HFY_ERR_NONFINITE: NaN in q. */
 HFY_COLD_ hfy_status hfy_post_row_value_(const hfy_post *post, const hfy_real *q, size_t n, double *psi,
                                          const hfy_post_scratch_ *scratch) {
   const double p = post->power;
   const int layer = post->kind == HFY_POST_LAYERNORM;
   double *row = scratch->row, sum = 0, radius, scale, reach = 0, off = 0, weight = sqrt(post->eps);
   size_t i;
-  int outside = !hfy_post_finite_(q, n);
   for (i = 0; i < n; i++) {
     if (hfy_base_is_nan_((double)q[i])) return HFY_ERR_NONFINITE;
     row[i] = (double)q[i];
   }
+  *psi = HUGE_VAL;
+  if (!hfy_post_finite_(q, n)) return HFY_OK;
   switch (post->kind) {
   case HFY_POST_NONE: sum = 0.5 * hfy_linalg_dot_(row, row, n); break;
   case HFY_POST_TANH:
   case HFY_POST_SIGN:
     for (i = 0; i < n; i++) {
       double a = fabs(row[i]), b = 0.5 * (1 - a); /* (1+a)/2 log((1+a)/2) + b log b */
-      outside |= a > 1 + 2 * HFY_POST_TOLERANCE_;
+      if (a > 1 + 2 * HFY_POST_TOLERANCE_) return HFY_OK;
       if (post->kind == HFY_POST_TANH && a < 1) sum += (1 - b) * hfy_base_log1p_(-b) + b * hfy_base_log_(b);
     }
     if (post->kind == HFY_POST_TANH) sum /= post->beta;
@@ -14047,26 +14048,25 @@ HFY_COLD_ hfy_status hfy_post_row_value_(const hfy_post *post, const hfy_real *q
     }
     reach += HFY_POST_TOLERANCE_ * (1 + radius);
     sum = hfy_post_norm_(row, n, &scale);
-    outside |= sum > radius + reach;
+    if (sum > radius + reach) return HFY_OK;
     sum = weight > 0 && sum < radius ? -weight * (sqrt(radius - sum) * sqrt(radius + sum)) : 0;
     if (!layer) break;
     for (i = 0; i < n; i++) off += row[i];
-    outside |= fabs(off) / sqrt((double)n) / scale > reach; /* off the plane through delta */
+    if (fabs(off) / sqrt((double)n) / scale > reach) return HFY_OK; /* off the plane through delta */
     break;
   case HFY_POST_LINEAR:
     hfy_linalg_cholesky_forward_(scratch->factor, n, n, row);
     sum = 0.5 * hfy_linalg_dot_(row, row, n);
-    if (hfy_base_is_nan_(sum)) sum = HUGE_VAL; /* a part of q.A^-1 q, all above 0, is beyond double */
+    if (hfy_base_is_nan_(sum)) return HFY_OK; /* a part of q.A^-1 q, all above 0, is beyond double */
     break;
   case HFY_POST_RECTIFIED_POWER:
     for (i = 0; i < n; i++) {
-      outside |= row[i] < -HFY_POST_TOLERANCE_;
+      if (row[i] < -HFY_POST_TOLERANCE_) return HFY_OK;
       if (row[i] > 0) sum += row[i] * (post->theta + p / (p + 1) * pow(row[i], 1 / p));
     }
     break;
   }
-  if (!outside && hfy_base_is_nan_(sum)) return HFY_ERR_NONFINITE;
-  *psi = outside ? HUGE_VAL : sum;
+  *psi = sum;
   return HFY_OK;
 }
 
@@ -14111,7 +14111,7 @@ HFY_COLD_ hfy_status hfy_post_row_gradient_(const hfy_post *post, const hfy_real
   return HFY_OK;
 }
 
-/* *psi_star = Psi*(z). HFY_ERR_NONFINITE: z not finite. */
+/* *psi_star = Psi*(z), NaN: infinity less infinity. HFY_ERR_NONFINITE: z not finite. */
 HFY_COLD_ hfy_status hfy_post_row_conjugate_(const hfy_post *post, const hfy_real *z, size_t n, double *psi_star,
                                              const hfy_post_scratch_ *scratch) {
   double sum = 0, v;
@@ -14144,7 +14144,6 @@ HFY_COLD_ hfy_status hfy_post_row_conjugate_(const hfy_post *post, const hfy_rea
     }
     break;
   }
-  if (hfy_base_is_nan_(sum)) return HFY_ERR_NONFINITE;
   *psi_star = sum;
   return HFY_OK;
 }
@@ -14299,12 +14298,15 @@ HFY_COLD_ hfy_status hfy_post_rows_(hfy_post_functional_ *functional, const hfy_
   hfy_post full;
   hfy_post_scratch_ scratch = {NULL, NULL};
   hfy_status status = hfy_post_arguments_(post, rows, n, x ? missing : name, &full, w), one;
+  double v;
   size_t j;
   while (hfy_base_layout_(&arena, w, &status)) hfy_post_plan_(&arena, &full, n, 1, &scratch);
   if (!status) status = hfy_post_has_energy_(&full, n, &scratch, w);
   if (status) rows = 0;
   for (j = 0; j < rows; j++) {
-    one = functional(&full, x + j * n, n, value + j, &scratch);
+    one = functional(&full, x + j * n, n, &v, &scratch);
+    if (!one && hfy_base_is_nan_(v)) one = HFY_ERR_NONFINITE;
+    if (!one) value[j] = v;
     if (one && !status) status = hfy_post_blame_(x + j * n, name, j, n, one, w);
   }
   return hfy_base_close_(w, &local, status);
