@@ -2809,7 +2809,7 @@ HFY_API hfy_status hfy_rate_run(const hfy_rate *rate, const double *w, size_t di
 typedef struct hfy_rate_points {
   hfy_status *status; /* OK, or CONVERGENCE: no fixed point was found from there */
   double *abscissa;   /* largest real part of the Jacobian there (slopes g' at the input; on a sharp threshold: 0);
-                         +infinity where the Jacobian leaves the range of double */
+                         +infinity where W r or the Jacobian leaves the range of double */
   size_t *first;      /* the first state that came to the same point, within 1e-6 (1 + max|x|) */
   size_t *steps;
 } hfy_rate_points;
@@ -28893,7 +28893,10 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_fixed_points(const hfy_rate *rate, const 
     hfy_rate_residual_(&s, s.x, s.off);
     hfy_rate_bend_(&s, s.q);
     memset(s.im, 0, dim * sizeof *s.im);
-    to->abscissa[l] = hfy_linalg_eigenvalues_(in.simd, s.q, dim, s.re, s.im, &s.eigen) ? HUGE_VAL : s.re[0];
+    to->abscissa[l] = HUGE_VAL;
+    if (hfy_base_is_finite_(hfy_linalg_largest_(s.v, dim)) &&
+        !hfy_linalg_eigenvalues_(in.simd, s.q, dim, s.re, s.im, &s.eigen))
+      to->abscissa[l] = s.re[0];
   }
   if (!status && worst)
     status = hfy_base_fail_(k, HFY_ERR_CONVERGENCE, "from %z of %z states no fixed point was found", worst, n_states);

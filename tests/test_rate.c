@@ -2457,11 +2457,13 @@ TEST(fixed_points_stable_and_not) {
   CHECK(first[0] == 0 && first[1] == 1 && first[2] == 2 && first[3] == 1);
   { /* a start that leaves the range of double ends no other search */
     const double w2[4] = {1e300, -1e300, 0, 0}, starts[4] = {1e300, 1e300, 0, 0};
-    double ends[4] = {7, 7, 7, 7};
+    double ends[4] = {7, 7, 7, 7}, far[4] = {1e300, 0, 0, 0};
     one = unit(1, 0, 0);
-    CHECK(hfy_rate_fixed_points(&one, w2, 2, starts, 2, ends, &points, NULL) == HFY_ERR_CONVERGENCE);
-    CHECK(status[0] == HFY_ERR_CONVERGENCE && abscissa[0] > DBL_MAX && ends[0] >= 1e300);
-    CHECK(status[1] == HFY_OK && fabs(ends[2]) <= 0 && fabs(ends[3]) <= 0 && fabs(abscissa[1] + 1) < 1e-12);
+    for (i = 0; i < 2; i++) { /* W r is infinity less infinity, then infinite */
+      CHECK(hfy_rate_fixed_points(&one, i ? far : w2, 2, starts, 2, ends, &points, NULL) == HFY_ERR_CONVERGENCE);
+      CHECK(status[0] == HFY_ERR_CONVERGENCE && abscissa[0] > DBL_MAX && ends[0] >= 1e300);
+      CHECK(status[1] == HFY_OK && fabs(ends[2]) <= 0 && fabs(ends[3]) <= 0 && fabs(abscissa[1] + 1) < 1e-12);
+    }
   }
   for (seed = 0; seed < 4; seed++) {
     double *r = patterns(40 + seed, P, N, 1.5, 1);
