@@ -13212,7 +13212,8 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_tsallis_vjp_(double alpha, const hf
   const double a = alpha - 1, c = 2 - alpha;
   const int even = !(c > 0) && !(c < 0), soft = !(a > 0) && !(a < 0), root = c >= 0.5 && c <= 0.5;
   size_t i, j, n = r->n, top = hfy_sep_extreme_(y, y, n, 0, &j), k = c < 0 ? hfy_sep_extreme_(y, y, n, 1, &j) : top;
-  double log_top = 0, log_k = 0, log_j = 0, p_j = 1, pivot = 0, rest = 0, sum = 0, along = 0, mean, total, half;
+  HFY_BASE_STORED_ log_top = 0, log_k = 0, log_j = 0; /* their differences are enlarged: equal weights, equal bits */
+  double p_j = 1, pivot = 0, rest = 0, sum = 0, along = 0, mean, total, half;
   if (j < n) {
     for (i = 0; i < n; i++)
       if ((double)y[i] >= HFY_SEP_SUPPORT_ && i != k && i != top) rest += (double)y[i];
@@ -13220,17 +13221,19 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_tsallis_vjp_(double alpha, const hf
     p_j = (double)y[j];
     /* all sum to 1, so a large weight is best known by the others: y^(2-alpha) enlarges its rounding */
     log_top = rest < 0.5 && fabs((double)y[top] + rest - 1) < 1e-6 ? log1p(-rest) : log((double)y[top]);
-    log_k = k == top ? log_top : log((double)y[k]);
-    log_j = j == top ? log_top : log(p_j);
+    log_k = y[k] < y[top] ? log((double)y[k]) : log_top;
+    log_j = y[j] < y[top] ? log(p_j) : log_top;
     pivot = (double)v[k];
   }
   for (i = 0; i < n; i++) {
     double p = (double)y[i], share = 1;
     if (!(p >= HFY_SEP_SUPPORT_) || i == k) continue;
-    if (root || soft)
+    if (root || soft) {
       share = root ? sqrt(p / p_j) : p / p_j;
-    else if (!even)
-      share = exp(c * ((i == top ? log_top : log(p)) - log_j));
+    } else if (!even) {
+      const HFY_BASE_STORED_ l = y[i] < y[top] ? log(p) : log_top;
+      share = exp(c * (l - log_j));
+    }
     sum += share;
     along += share * ((double)v[i] - pivot);
   }
@@ -13238,12 +13241,13 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_tsallis_vjp_(double alpha, const hf
   along /= 1 + total * sum;
   mean = total * along;
   for (i = 0, total = 0; i < n; i++) {
-    double p = (double)y[i], l = 0, side = (double)v[i] - pivot - mean;
+    HFY_BASE_STORED_ l = 0;
+    double p = (double)y[i], side = (double)v[i] - pivot - mean;
     if (!(p >= HFY_SEP_SUPPORT_)) {
       if (r->out) r->out[i] = 0;
       continue;
     }
-    if (d_alpha || !(even || soft || root)) l = i == top ? log_top : log(p);
+    if (d_alpha || !(even || soft || root)) l = y[i] < y[top] ? log(p) : log_top;
     if (d_alpha && i != k) total += p * hfy_sep_tsallis_slope_(a, l, log_k) * side; /* p o g - s sum(p o g)/sum s */
     if (!r->out) continue;
     if (i == k) {

@@ -94,8 +94,10 @@ pair tcc          quick:"tcc" tcc "" "$some post shard layer"
 pair tcc-rest     "tcc" tcc "" "${all/ kernel/}" # kernel trains for minutes without an optimiser
 pair musl         "musl-gcc" musl-gcc "-std=c99 -O1 -static" "$linked"
 # other machines
-emulated i686     quick:i686-linux-gnu qemu-i386 "-msse2 -mfpmath=sse" "$few net linalg"
-emulated i686-x87 i686-linux-gnu qemu-i386 "-mfpmath=387 -mno-sse -DHFY_NO_SIMD" "$some"
+x87="-mfpmath=387 -mno-sse -DHFY_NO_SIMD" # registers wider than double: the harder half of i686
+emulated i686-x87 quick:i686-linux-gnu qemu-i386 "$x87" "$few net sep_grad"
+emulated i686-x87-rest i686-linux-gnu qemu-i386 "$x87" "$some theory"
+emulated i686     i686-linux-gnu qemu-i386 "-msse2 -mfpmath=sse" "$few net linalg"
 emulated aarch64  quick:aarch64-linux-gnu qemu-aarch64 "" "simd gemm plain"
 emulated aarch64-rest aarch64-linux-gnu qemu-aarch64 "" "$some index" PRECISIONS="float double"
 emulated armv7    arm-linux-gnueabihf qemu-arm "" "$some"
