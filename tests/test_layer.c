@@ -2204,7 +2204,7 @@ TEST(refusals) {
   r->in.projected = NULL, r->in.state = NULL;
   one = r->layer, one.flags = HFY_LAYER_GAUSSIAN, one.positions = 2;
   REFUSED(ASK, "at most layer->positions, 2");
-  one = r->layer, one.out_width = (size_t)1 << 40 << (sizeof n > 4 ? 20 : 0);
+  one = r->layer, one.out_width = (size_t)1 << (8 * sizeof n - 4);
   REFUSED(hfy_layer_tape(&one, &r->in, &n, &r->work), "cannot exist");
   r->in.stored_rows = NULL, r->in.stored_each = SIZE_MAX / 3;
   REFUSED(hfy_layer_tape(&r->layer, &r->in, &n, &r->work), "cannot exist");
