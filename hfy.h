@@ -11333,13 +11333,13 @@ HFY_COLD_ void hfy_structure_weights_vjp_(hfy_structure_solver_ *s, const double
 HFY_COLD_ void hfy_structure_span_(hfy_structure_solver_ *s, const double *g) {
   const size_t n = s->structure->unaries;
   double most = 0, near = 1e-2, *rest = s->rest;
-  size_t i, failed = 0;
+  size_t i;
   for (i = 0; i < n; i++) most = fabs(g[i]) > most ? fabs(g[i]) : most;
   for (i = 0; i < n; i++) {
     if (!hfy_base_is_finite_(g[i])) return;
     rest[i] = most > 0 ? g[i] / most : 0;
   }
-  while (failed < 2 && near > 1e-10 && most > 0 && s->count >= HFY_STRUCTURE_LARGE_ && s->count < s->room) {
+  while (near > 1e-10 && most > 0 && s->count >= HFY_STRUCTURE_LARGE_ && s->count < s->room) {
     double step = 0, fresh, size, pivot;
     hfy_structure_weights_vjp_(s, rest);
     hfy_structure_mix_(s, s->side);
@@ -11347,7 +11347,7 @@ HFY_COLD_ void hfy_structure_span_(hfy_structure_solver_ *s, const double *g) {
       rest[i] -= s->u[i];
       if (fabs(rest[i]) > step) step = fabs(rest[i]);
     }
-    if (step > 0) step = (failed ? -near : near) * s->rho / step;
+    if (step > 0) step = near * s->rho / step;
     hfy_structure_mix_(s, s->weight);
     for (i = 0; i < n; i++) /* bits that are off, or on, stay so */
       s->c[i] = !(s->u[i] > 0) ? -HUGE_VAL : s->c[i] + step * rest[i] + (s->u[i] > 1 - 1e-12 ? s->rho : 0);
@@ -11358,14 +11358,12 @@ HFY_COLD_ void hfy_structure_span_(hfy_structure_solver_ *s, const double *g) {
     for (i = 0; i < s->fresh_unaries; i++) fresh -= s->rho * s->u[s->fresh[i]];
     size = s->fresh_size + s->rho * (double)s->fresh_unaries;
     hfy_structure_border_(s, &pivot);
-    failed++;
-    if (!(fabs(fresh - s->vertex[0].score) <= 512 * DBL_EPSILON * size + 1e-10 * s->rho)) { /* one beside the face */
-      near *= 0.1;
-      failed--;
-    } else if (pivot > 0) {
+    if (!(fabs(fresh - s->vertex[0].score) <= 512 * DBL_EPSILON * size + 1e-10 * s->rho))
+      near *= 0.1; /* one beside the face */
+    else if (pivot > 0)
       hfy_structure_join_(s, 0, pivot);
-      failed = 0;
-    }
+    else
+      break;
   }
 }
 
@@ -11457,8 +11455,10 @@ HFY_API HFY_SMALL_ hfy_status hfy_structure_solve(const hfy_structure *structure
     answer->value = s.value;
     answer->gap = s.gap;
     answer->steps = s.steps;
-    for (v = 0; v < structure->unaries; v++) s.rest[v] = hfy_rng_uniform(&rng) - 0.5;
-    if (!status && answer->on && answer->room) hfy_structure_span_(&s, s.rest); /* any direction stands for all */
+    if (!status && answer->on && answer->room) { /* any direction stands for all */
+      for (v = 0; v < structure->unaries; v++) s.rest[v] = hfy_rng_uniform(&rng) - 0.5;
+      hfy_structure_span_(&s, s.rest);
+    }
     answer->vertices = s.count;
     for (v = 0; v < hfy_base_min_(s.count, answer->room); v++) {
       if (answer->weight) answer->weight[v] = s.weight[v];
@@ -20405,7 +20405,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_layer_backward(const hfy_layer *layer, const h
   hfy_layer_prepare_(r, 0);
   for (s = r->side; s < r->side + HFY_LAYER_SIDES_; s++) /* rows that left hfy_real there: a cotangent of 0 times NaN */
     if (s->room && !s->shares) (void)hfy_layer_sift_(s->room, s->rows, s->width, NULL, s->room);
-  if (r->joint) (void)hfy_layer_sift_(r->joint, s[-1].rows, r->full.keys, NULL, r->joint);
+  if (r->joint) (void)hfy_layer_sift_(r->joint, r->side[HFY_LAYER_V_].rows, r->full.keys, NULL, r->joint);
   if (out.w) memset(r->dheads, 0, r->rows * out.k * sizeof *r->dheads);
   if (out.w) hfy_layer_apply_back_(&r->tools, &out, r->o, r->rows, r->dout, r->dheads);
   while (hfy_layer_next_(r))
@@ -23582,9 +23582,9 @@ HFY_COLD_ void hfy_binary_note_(const hfy_binary_run_ *run, const hfy_binary_slo
   if (!run->report.energy && !run->report.log_energy) return;
   for (i = 0; m->kind == HFY_BINARY_WEIGHTS && i < m->dim; i++)
     sum += 0.5 * slot->q[i] * hfy_binary_drive_(run, slot, i, 0);
-  for (i = 0; m->kind == HFY_BINARY_EXP && i < m->count; i++)
-    if (slot->dot[i] > top) top = slot->dot[i];
   if (m->kind == HFY_BINARY_EXP) {
+    for (i = 0; i < m->count; i++)
+      if (slot->dot[i] > top) top = slot->dot[i];
     for (i = 0; i < m->count; i++) sum += exp((double)slot->dot[i] - top);
     shift = top;
     factor = exp(top);
