@@ -11334,13 +11334,14 @@ HFY_COLD_ void hfy_structure_span_(hfy_structure_solver_ *s, const double *g) {
   const size_t n = s->structure->unaries;
   double most = 0, near = 1e-2, *rest = s->rest;
   size_t i;
-  for (i = 0; i < n; i++) most = fabs(g[i]) > most ? fabs(g[i]) : most;
   for (i = 0; i < n; i++) {
-    if (!hfy_base_is_finite_(g[i])) return;
-    rest[i] = most > 0 ? g[i] / most : 0;
+    rest[i] = s->u[i] > 0 && s->u[i] <= 1 - 1e-12 ? g[i] : 0;
+    if (!hfy_base_is_finite_(rest[i])) return;
+    most = fabs(rest[i]) > most ? fabs(rest[i]) : most;
   }
+  for (i = 0; i < n; i++) rest[i] /= most > 0 ? most : 1;
   while (near > 1e-10 && most > 0 && s->count >= HFY_STRUCTURE_LARGE_ && s->count < s->room) {
-    double step = 0, fresh, size, pivot;
+    double step = 0, gain = 0, fresh, size, pivot;
     hfy_structure_weights_vjp_(s, rest);
     hfy_structure_mix_(s, s->side);
     for (i = 0; i < n; i++) {
@@ -11357,10 +11358,12 @@ HFY_COLD_ void hfy_structure_span_(hfy_structure_solver_ *s, const double *g) {
     fresh = s->fresh_linear;
     for (i = 0; i < s->fresh_unaries; i++) fresh -= s->rho * s->u[s->fresh[i]];
     size = s->fresh_size + s->rho * (double)s->fresh_unaries;
+    for (i = 0; i < s->vertex[0].unaries; i++) gain -= rest[hfy_structure_on_(s, 0)[i]];
+    for (i = 0; i < s->fresh_unaries; i++) gain += rest[s->fresh[i]];
     hfy_structure_border_(s, &pivot);
     if (!(fabs(fresh - s->vertex[0].score) <= 512 * DBL_EPSILON * size + 1e-10 * s->rho))
       near *= 0.1; /* one beside the face */
-    else if (pivot > 0)
+    else if (pivot > 0 && gain > 1e-10) /* further along the rest than the span goes */
       hfy_structure_join_(s, 0, pivot);
     else
       break;
@@ -11446,7 +11449,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_structure_solve(const hfy_structure *structure
   hfy_structure_solver_ s;
   hfy_status status = hfy_structure_begin_(structure, rho, unary, higher, answer ? NULL : "answer", 0, &s, w);
   hfy_rng rng = hfy_rng_seed(0);
-  size_t v;
+  size_t v, before = 0;
   if (status || !answer) return hfy_base_close_(w, &local, status);
   status = hfy_structure_run_(&s);
   if (!status || status == HFY_ERR_CONVERGENCE) {
@@ -11455,7 +11458,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_structure_solve(const hfy_structure *structure
     answer->value = s.value;
     answer->gap = s.gap;
     answer->steps = s.steps;
-    if (!status && answer->on && answer->room) { /* any direction stands for all */
+    while (!status && answer->on && answer->room && before < s.count) { /* until one direction stands for all */
+      before = s.count;
       for (v = 0; v < structure->unaries; v++) s.rest[v] = hfy_rng_uniform(&rng) - 0.5;
       hfy_structure_span_(&s, s.rest);
     }
