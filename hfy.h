@@ -922,7 +922,8 @@ typedef struct hfy_structure_answer {
   size_t vertices;        /* of the mixture: (u, v) is the sum of weight[j] times vertex j */
   size_t room;            /* vertices that the three arrays below have room for; see hfy_structure_solve */
   double *weight;         /* room: above 0, sum 1, newest last; then, if `on` is asked for and they are 16 or more, 0
-                             for those that complete the face that u lies inside, as derivatives need it */
+                             for those that complete the face that u lies inside, as derivatives need it, up to
+                             max_active in all: one more than the face's dimension is enough */
   size_t *count;          /* room: how many bits a vertex has on */
   size_t *on;             /* room x structure->most: its bits, ascending */
 } hfy_structure_answer;
