@@ -298,6 +298,10 @@ CHECK_UNUSED TEST(parts) {
 static int fuses(const hfy_simd_ *simd) {
 #if defined(__FP_FAST_FMA)
   if (simd->isa == HFY_ISA_SCALAR) return 1;
+#else /* within an expression, as the compiler likes */
+  volatile double x = 1 + DBL_EPSILON, y = -1 - 2 * DBL_EPSILON;
+  const double a = x, c = y;
+  if (simd->isa == HFY_ISA_SCALAR) return a * a + c > 0;
 #endif
   return simd->isa > HFY_ISA_SSE2;
 }
