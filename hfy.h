@@ -13219,6 +13219,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_tsallis_vjp_(double alpha, const hf
   size_t i, j, n = r->n, top = hfy_sep_extreme_(y, y, n, 0, &j), k = c < 0 ? hfy_sep_extreme_(y, y, n, 1, &j) : top;
   HFY_BASE_STORED_ log_top = 0, log_k = 0, log_j = 0; /* their differences are enlarged: equal weights, equal bits */
   double p_j = 1, pivot = 0, rest = 0, sum = 0, along = 0, mean, total, half;
+  const hfy_real most = top < n ? y[top] : 0; /* out may be y */
   if (j < n) {
     for (i = 0; i < n; i++)
       if ((double)y[i] >= HFY_SEP_SUPPORT_ && i != k && i != top) rest += (double)y[i];
@@ -13252,7 +13253,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_tsallis_vjp_(double alpha, const hf
       if (r->out) r->out[i] = 0;
       continue;
     }
-    if (d_alpha || !(even || soft || root)) l = y[i] < y[top] ? log(p) : log_top;
+    if (d_alpha || !(even || soft || root)) l = y[i] < most ? log(p) : log_top;
     if (d_alpha && i != k) total += p * hfy_sep_tsallis_slope_(a, l, log_k) * side; /* p o g - s sum(p o g)/sum s */
     if (!r->out) continue;
     if (i == k) {
