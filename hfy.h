@@ -1298,10 +1298,11 @@ typedef struct hfy_grad {
 HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries, size_t n_queries, const hfy_real *dout,
                                     const hfy_grad *grad, hfy_work *work);
 
-/* energy[j] = -1/beta Omega*(beta K q + bias) + Psi(q) + 1/2 sum self_coupling q^2 (HFY eq. 6, no constant): what the
-   steps descend (CCCP; step = 1, no self-coupling, not EVEN). +INFINITY for q outside dom Psi. q: n_queries x dim.
-   Errors: UNSUPPORTED where no energy exists: a similarity other than DOT, values that are not the keys, or a post
-   without Psi; NONFINITE for infinity less infinity (squares beyond double); else as hfy_retrieve. */
+/* energy[j] = -1/beta Omega*(beta K q + bias) + Psi(q) + 1/2 sum self_coupling q^2 (HFY eq. 6, no constant), less lower
+   <x, q> of masked x with a lower bound: what the steps descend (CCCP; step = 1, no self-coupling, not EVEN). +INFINITY
+   for q outside dom Psi. q: n_queries x dim. Errors: UNSUPPORTED where no energy exists: a similarity other than DOT,
+   values that are not the keys, a post without Psi; NONFINITE for -infinity, infinity less infinity (squares beyond
+   double); else as hfy_retrieve. */
 HFY_API hfy_status hfy_energy(const hfy_net *net, const hfy_real *q, size_t n_queries, double *energy, hfy_work *work);
 
 /* dq[j] = dE/dq = grad Psi(q) + self_coupling o q - K^T p, p = separation(beta K q + bias) (HFY eq. 35): 0 at a
@@ -14474,9 +14475,11 @@ HFY_PRIVATE_ const char *hfy_net_own_(const hfy_net *net) {
 
 /* Says why a query has no answer. */
 HFY_COLD_ hfy_status hfy_net_failed_(hfy_work *work, hfy_status status, size_t who) {
+#ifdef HFY_HAS_INDEX_
   if (status == HFY_ERR_FORMAT) /* so a query says it; the caller hears of a bad argument */
     return hfy_base_fail_(work, HFY_ERR_ARG, "query %z: net->index is of other keys, or they or its data have changed "
                           "since: build it again", who);
+#endif
   if (status == HFY_ERR_NONFINITE)
     return hfy_base_fail_(
         work, status, "query %z: NaN or infinity in it, its scores or its new state; all should be finite", who);
@@ -15004,6 +15007,20 @@ HFY_COLD_ hfy_real hfy_net_rescaled_(hfy_real w, double log_scale) {
   return v > HFY_REAL_MAX_ ? (hfy_real)HUGE_VAL : (hfy_real)v;
 }
 
+/* x.q of the masked, times the weight that lower bounds leave them: part of E, but not of Omega*. */
+HFY_COLD_ double hfy_net_held_(const hfy_net *net, const hfy_real *theta, const hfy_real *q, size_t who) {
+  const hfy_sep *link = &net->sep;
+  double sum = 0;
+  size_t i;
+  for (; link; link = link->plus)
+    for (i = 0; hfy_sep_has_bounds_(link) && link->lower && i < net->count; i++) {
+      const double low = link->lower[who * link->bound_stride + i];
+      if (hfy_base_is_neg_inf_((double)theta[i]) && (low > 0 || low < 0))
+        sum += low * hfy_post_matrix_dot_(net->keys + i * net->key_stride, q, net->dim);
+    }
+  return sum;
+}
+
 /* E(q) = -Omega*(theta)/beta + Psi(q) + 1/2 sum c q^2   (HFY eq. 6) */
 HFY_COLD_ hfy_status hfy_net_energy_(const hfy_net_run_ *run, const hfy_real *theta, const hfy_real *q, size_t who,
                                      double *energy, hfy_net_scratch_ *s) {
@@ -15018,8 +15035,8 @@ HFY_COLD_ hfy_status hfy_net_energy_(const hfy_net_run_ *run, const hfy_real *th
   if (status) return status;
   for (d = 0; net->self_coupling && d < net->dim; d++)
     self += 0.5 * (double)net->self_coupling[d] * (double)q[d] * (double)q[d];
-  self += psi - conjugate / HFY_NET_TIMES_(run, net->beta);
-  if (hfy_base_is_nan_(self)) return HFY_ERR_NONFINITE; /* squares beyond double, on either side of 0 */
+  self += psi - conjugate / HFY_NET_TIMES_(run, net->beta) - hfy_net_held_(net, theta, q, who);
+  if (!(self > -HUGE_VAL)) return HFY_ERR_NONFINITE; /* squares beyond double, on either side of 0 */
   *energy = self;
   return HFY_OK;
 }
@@ -17016,8 +17033,10 @@ HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queri
   hfy_net_prepare_(&run);
   do hfy_base_parallel_(call.walks, hfy_net_share_, &call);
   while (!call.heads && ++call.head < hfy_net_heads_(&run));
+#ifdef HFY_HAS_INDEX_
   for (i = call.first; i < call.first + call.n_queries && net->index && report && report->status; i++)
     if (report->status[i] == HFY_ERR_FORMAT) report->status[i] = HFY_ERR_ARG;
+#endif
   return hfy_net_call_failed_(&call, w);
 }
 
@@ -17137,14 +17156,15 @@ HFY_COLD_ hfy_status hfy_net_energy_vjp_(const hfy_net_run_ *run, const hfy_net_
                                          hfy_net_scratch_ *s) {
   const hfy_net *net = &run->net;
   const hfy_grad *grad = a->grad;
-  const size_t n = net->count, dim = net->dim, row = hfy_net_row_(net);
-  const hfy_real *q = a->queries + who * dim;
+  const size_t n = net->count, dim = net->dim, row = hfy_net_row_(net), seen = hfy_net_seen_(net, who);
+  const hfy_real *q = a->queries + who * dim, *bias = net->bias ? net->bias + who * net->bias_stride : NULL;
   hfy_real *dq = grad->queries ? grad->queries + who * dim : NULL;
   const double g = a->denergy[who];
-  double *slope = s->post.row, conjugate = 0, along = 0, most = 0, large = 0, scale, half;
+  double *slope = s->post.row, conjugate = 0, along, most = 0, large = 0, scale, half;
   size_t i, d;
   hfy_status status = HFY_OK;
   if (grad->beta || grad->betas) status = hfy_sep_conjugate_(&net->sep, theta, row, who, &conjugate, &s->sep);
+  along = -hfy_net_held_(net, theta, q, who);
   if (!status) status = hfy_sep_fill_(&net->sep, theta, row, who, theta, &scale, &s->sep);
   if (status) return status;
   hfy_net_project_all_(run, theta, 1, &run->values, s, s->z);
@@ -17159,8 +17179,10 @@ HFY_COLD_ hfy_status hfy_net_energy_vjp_(const hfy_net_run_ *run, const hfy_net_
   for (i = 0; i < row; i++) most = fabs((double)theta[i]) > most ? fabs((double)theta[i]) : most;
   most = hfy_post_unscale_(fabs(g) * most, half);
   conjugate = g * (conjugate / net->beta - along) / net->beta;
-  if (!(most * (large > 1 ? large : 1) * (1 + 1 / net->beta) <= HFY_REAL_MAX_) || !hfy_base_is_finite_(conjugate))
-    return HFY_ERR_NONFINITE;
+  scale = most * (large > 1 ? large : 1); /* the largest gradient */
+  if ((grad->bias || grad->null_score) && most / net->beta > scale) scale = most / net->beta;
+  if (grad->self_coupling && 0.5 * fabs(g) * large * large > scale) scale = 0.5 * fabs(g) * large * large;
+  if (!(scale <= HFY_REAL_MAX_) || !hfy_base_is_finite_(conjugate)) return HFY_ERR_NONFINITE;
   if (grad->beta) *grad->beta += conjugate;
   if (grad->betas) grad->betas[who] += conjugate;
   for (d = 0; d < dim; d++) {
@@ -17172,7 +17194,8 @@ HFY_COLD_ hfy_status hfy_net_energy_vjp_(const hfy_net_run_ *run, const hfy_net_
     const double p = g * hfy_post_unscale_((double)theta[i], half);
     hfy_real *key = grad->keys ? grad->keys + i * net->key_stride : NULL;
     if (!(p > 0 || p < 0)) continue;
-    if (grad->bias) grad->bias[who * net->bias_stride + i] -= (hfy_real)(p / net->beta);
+    if (grad->bias && i < seen && !(bias && hfy_base_is_neg_inf_((double)bias[i])))
+      grad->bias[who * net->bias_stride + i] -= (hfy_real)(p / net->beta);
     for (d = 0; key && d < dim; d++) key[d] = (hfy_real)((double)key[d] - p * (double)q[d]);
   }
   if (grad->null_score) *grad->null_score -= g * (double)theta[n] / net->beta;
