@@ -13820,7 +13820,7 @@ HFY_PRIVATE_ double hfy_post_normalise_(const hfy_post *post, const hfy_real *z,
     if (log_scale < 0 || log_scale > 0)
       ratio = exp(hfy_base_log_(root_eps) - hfy_base_log_(norm) + hfy_base_log_(scale) - log_scale);
   }
-  stretch = sqrt(1 + ratio * ratio);
+  stretch = ratio < 1e100 ? sqrt(1 + ratio * ratio) : ratio;
   for (i = 0; i < n; i++) row[i] = row[i] / norm / stretch;
   return ratio < 1e100 ? norm / scale * stretch : root_eps;
 }
@@ -15220,12 +15220,12 @@ HFY_PRIVATE_ void hfy_net_read_(const hfy_net_run_ *run, size_t who, const hfy_n
 
 /* z <- z - c o q, where z waits for e^log_scale. */
 HFY_PRIVATE_ void hfy_net_uncouple_(const hfy_net *net, const hfy_real *q, hfy_real *z, double *log_scale) {
-  double up = *log_scale < 0 ? exp(*log_scale) : 1, down = *log_scale > 0 ? exp(-*log_scale) : 1;
+  double up = *log_scale < 0 ? exp(0.5 * *log_scale) : 1, down = *log_scale > 0 ? exp(-*log_scale) : 1;
   size_t d;
   if (!net->self_coupling) return;
   if (*log_scale < 0) *log_scale = 0;
   for (d = 0; d < net->dim; d++)
-    z[d] = (hfy_real)(up * (double)z[d] - down * (double)net->self_coupling[d] * (double)q[d]);
+    z[d] = (hfy_real)(up * (double)z[d] * up - down * (double)net->self_coupling[d] * (double)q[d]);
 }
 
 /* Is it in a state that it was in before, to the bit? (Brent: compare with a marked state, mark anew at powers of two.)
@@ -15356,10 +15356,10 @@ HFY_PRIVATE_ void hfy_net_answer_(const hfy_net_run_ *run, hfy_net_walk_ *w, con
   const hfy_report *r = run->report;
   hfy_real *answer = gathered ? gathered : w->q;
   size_t d, width = run->readout.at ? run->readout.width : run->net.dim;
-  double scale = p->log_scale > 0 || p->log_scale < 0 ? exp(p->log_scale) : 1;
+  const double half = p->log_scale > 0 || p->log_scale < 0 ? exp(0.5 * p->log_scale) : 1;
   w->ended = 1;
-  for (d = 0; gathered && scale != 1 && d < width; d++) {
-    const double v = scale * (double)gathered[d];
+  for (d = 0; gathered && half != 1 && d < width; d++) {
+    const double v = hfy_post_unscale_((double)gathered[d], half);
     gathered[d] = fabs(v) <= HFY_REAL_MAX_ ? (hfy_real)v : (hfy_real)HUGE_VAL;
   }
   for (d = 0; p->null > 0 && d < width; d++) answer[d] += 0; /* of nothing: 0, not -0 */
