@@ -1172,7 +1172,7 @@ typedef struct hfy_net {
   hfy_sep sep;
   hfy_post post;
   const hfy_real *bias;         /* added to the scores; -INFINITY masks a pattern, whatever its key holds (but for
-                                   lower bounds: it has that weight); or NULL */
+                                   lower bounds: it has that weight); float: beyond 3e38 beta it is infinite; or NULL */
   size_t bias_stride;           /* rows of N, one per query, this far apart; 0 = one row for all queries */
   const size_t *visible; /* one per query: only patterns 0 .. visible-1 exist for it (causal, padding); or NULL */
   double step;                  /* leak 0 < step <= 1; 0 = 1 */
@@ -1229,7 +1229,7 @@ typedef struct hfy_report {
    step on mostly scores only the patterns that can matter. Where p is one-hot the pattern is copied to the bit. The
    bits of an answer depend neither on the other queries nor on the number of threads.
    With the EXP separation p is kept as e^(theta - max theta) so that nothing overflows inside; report->weights are
-   e^theta, +INFINITY where hfy_real cannot hold them.
+   e^theta, +INFINITY where hfy_real cannot hold them. A self-coupling is lost beside e^100 and more (double: e^700).
    Running into max_steps is HFY_OK (see residual). A cycle in the last bits counts as standing still; round a wider one
    (a synchronous classical net has them) whole turns are skipped, and the answer is that of max_steps all the same.
    SOFTMAX and EXP keep running sums in one pass over the keys; asked for support, top, weights or energies they keep
@@ -1291,10 +1291,10 @@ typedef struct hfy_grad {
    in double the result is the unrolled one to 1e-10 where that has settled. The start has no part in a fixed point:
    grad->queries gets exactly 0, and what only sets the start cannot be trained this way.
    Errors as hfy_retrieve, and NONFINITE for NaN or infinity in dout, or for what leaves hfy_real on the way: a query
-   with an error adds nothing (but, where that shows several steps back, what these gave). Sums over queries beyond
-   hfy_real are infinite or NaN. CONVERGENCE (implicit): max|f(q) - q| above tol (and 16 roundings of q) after max_steps
-   or a residual that does not halve within 1000 steps; grad->residual then tells where it stands. UNSUPPORTED: a
-   parameter that the separation or the post has not, EXP beyond the range of hfy_real. */
+   with an error adds nothing (but, where that shows several steps back, what these gave). Sums over queries, and
+   products in them, beyond hfy_real are infinite or NaN. CONVERGENCE (implicit): max|f(q) - q| above tol (and 16
+   roundings of q) after max_steps, or a residual that does not halve within 1000 steps; grad->residual then tells where
+   it stands. UNSUPPORTED: a parameter that the separation or the post has not, EXP beyond the range of hfy_real. */
 HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries, size_t n_queries, const hfy_real *dout,
                                     const hfy_grad *grad, hfy_work *work);
 
