@@ -1172,7 +1172,7 @@ typedef struct hfy_net {
   hfy_sep sep;
   hfy_post post;
   const hfy_real *bias;         /* added to the scores; -INFINITY masks a pattern, whatever its key holds (but for
-                                   lower bounds: it has that weight); or NULL */
+                                   lower bounds: it has that weight); float: beyond 3e38 beta it is infinite; or NULL */
   size_t bias_stride;           /* rows of N, one per query, this far apart; 0 = one row for all queries */
   const size_t *visible; /* one per query: only patterns 0 .. visible-1 exist for it (causal, padding); or NULL */
   double step;                  /* leak 0 < step <= 1; 0 = 1 */
@@ -1229,7 +1229,7 @@ typedef struct hfy_report {
    step on mostly scores only the patterns that can matter. Where p is one-hot the pattern is copied to the bit. The
    bits of an answer depend neither on the other queries nor on the number of threads.
    With the EXP separation p is kept as e^(theta - max theta) so that nothing overflows inside; report->weights are
-   e^theta, +INFINITY where hfy_real cannot hold them.
+   e^theta, +INFINITY where hfy_real cannot hold them. A self-coupling is lost beside e^100 and more (double: e^700).
    Running into max_steps is HFY_OK (see residual). A cycle in the last bits counts as standing still; round a wider one
    (a synchronous classical net has them) whole turns are skipped, and the answer is that of max_steps all the same.
    SOFTMAX and EXP keep running sums in one pass over the keys; asked for support, top, weights or energies they keep
@@ -1291,17 +1291,18 @@ typedef struct hfy_grad {
    in double the result is the unrolled one to 1e-10 where that has settled. The start has no part in a fixed point:
    grad->queries gets exactly 0, and what only sets the start cannot be trained this way.
    Errors as hfy_retrieve, and NONFINITE for NaN or infinity in dout, or for what leaves hfy_real on the way: a query
-   with an error adds nothing (but, where that shows several steps back, what these gave). Sums over queries beyond
-   hfy_real are infinite or NaN. CONVERGENCE (implicit): max|f(q) - q| above tol (and 16 roundings of q) after max_steps
-   or a residual that does not halve within 1000 steps; grad->residual then tells where it stands. UNSUPPORTED: a
-   parameter that the separation or the post has not, EXP beyond the range of hfy_real. */
+   with an error adds nothing (but, where that shows several steps back, what these gave). Sums over queries, and
+   products in them, beyond hfy_real are infinite or NaN. CONVERGENCE (implicit): max|f(q) - q| above tol (and 16
+   roundings of q) after max_steps, or a residual that does not halve within 1000 steps; grad->residual then tells where
+   it stands. UNSUPPORTED: a parameter that the separation or the post has not, EXP beyond the range of hfy_real. */
 HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries, size_t n_queries, const hfy_real *dout,
                                     const hfy_grad *grad, hfy_work *work);
 
-/* energy[j] = -1/beta Omega*(beta K q + bias) + Psi(q) + 1/2 sum self_coupling q^2 (HFY eq. 6, no constant): what the
-   steps descend (CCCP; step = 1, no self-coupling, not EVEN). +INFINITY for q outside dom Psi. q: n_queries x dim.
-   Errors: UNSUPPORTED where no energy exists: a similarity other than DOT, values that are not the keys, or a post
-   without Psi; NONFINITE for infinity less infinity (squares beyond double); else as hfy_retrieve. */
+/* energy[j] = -1/beta Omega*(beta K q + bias) + Psi(q) + 1/2 sum self_coupling q^2 (HFY eq. 6, no constant), less lower
+   <x, q> of masked x with a lower bound: what the steps descend (CCCP; step = 1, no self-coupling, not EVEN). +INFINITY
+   for q outside dom Psi. q: n_queries x dim. Errors: UNSUPPORTED where no energy exists: a similarity other than DOT,
+   values that are not the keys, a post without Psi; NONFINITE for -infinity, infinity less infinity (squares beyond
+   double); else as hfy_retrieve. */
 HFY_API hfy_status hfy_energy(const hfy_net *net, const hfy_real *q, size_t n_queries, double *energy, hfy_work *work);
 
 /* dq[j] = dE/dq = grad Psi(q) + self_coupling o q - K^T p, p = separation(beta K q + bias) (HFY eq. 35): 0 at a
@@ -13219,6 +13220,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_tsallis_vjp_(double alpha, const hf
   size_t i, j, n = r->n, top = hfy_sep_extreme_(y, y, n, 0, &j), k = c < 0 ? hfy_sep_extreme_(y, y, n, 1, &j) : top;
   HFY_BASE_STORED_ log_top = 0, log_k = 0, log_j = 0; /* their differences are enlarged: equal weights, equal bits */
   double p_j = 1, pivot = 0, rest = 0, sum = 0, along = 0, mean, total, half;
+  const hfy_real most = top < n ? y[top] : 0; /* out may be y */
   if (j < n) {
     for (i = 0; i < n; i++)
       if ((double)y[i] >= HFY_SEP_SUPPORT_ && i != k && i != top) rest += (double)y[i];
@@ -13252,7 +13254,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_tsallis_vjp_(double alpha, const hf
       if (r->out) r->out[i] = 0;
       continue;
     }
-    if (d_alpha || !(even || soft || root)) l = y[i] < y[top] ? log(p) : log_top;
+    if (d_alpha || !(even || soft || root)) l = y[i] < most ? log(p) : log_top;
     if (d_alpha && i != k) total += p * hfy_sep_tsallis_slope_(a, l, log_k) * side; /* p o g - s sum(p o g)/sum s */
     if (!r->out) continue;
     if (i == k) {
@@ -13818,7 +13820,7 @@ HFY_PRIVATE_ double hfy_post_normalise_(const hfy_post *post, const hfy_real *z,
     if (log_scale < 0 || log_scale > 0)
       ratio = exp(hfy_base_log_(root_eps) - hfy_base_log_(norm) + hfy_base_log_(scale) - log_scale);
   }
-  stretch = sqrt(1 + ratio * ratio);
+  stretch = ratio < 1e100 ? sqrt(1 + ratio * ratio) : ratio;
   for (i = 0; i < n; i++) row[i] = row[i] / norm / stretch;
   return ratio < 1e100 ? norm / scale * stretch : root_eps;
 }
@@ -14473,9 +14475,11 @@ HFY_PRIVATE_ const char *hfy_net_own_(const hfy_net *net) {
 
 /* Says why a query has no answer. */
 HFY_COLD_ hfy_status hfy_net_failed_(hfy_work *work, hfy_status status, size_t who) {
+#ifdef HFY_HAS_INDEX_
   if (status == HFY_ERR_FORMAT) /* so a query says it; the caller hears of a bad argument */
     return hfy_base_fail_(work, HFY_ERR_ARG, "query %z: net->index is of other keys, or they or its data have changed "
                           "since: build it again", who);
+#endif
   if (status == HFY_ERR_NONFINITE)
     return hfy_base_fail_(
         work, status, "query %z: NaN or infinity in it, its scores or its new state; all should be finite", who);
@@ -15003,6 +15007,20 @@ HFY_COLD_ hfy_real hfy_net_rescaled_(hfy_real w, double log_scale) {
   return v > HFY_REAL_MAX_ ? (hfy_real)HUGE_VAL : (hfy_real)v;
 }
 
+/* x.q of the masked, times the weight that lower bounds leave them: part of E, but not of Omega*. */
+HFY_COLD_ double hfy_net_held_(const hfy_net *net, const hfy_real *theta, const hfy_real *q, size_t who) {
+  const hfy_sep *link = &net->sep;
+  double sum = 0;
+  size_t i;
+  for (; link; link = link->plus)
+    for (i = 0; hfy_sep_has_bounds_(link) && link->lower && i < net->count; i++) {
+      const double low = link->lower[who * link->bound_stride + i];
+      if (hfy_base_is_neg_inf_((double)theta[i]) && (low > 0 || low < 0))
+        sum += low * hfy_post_matrix_dot_(net->keys + i * net->key_stride, q, net->dim);
+    }
+  return sum;
+}
+
 /* E(q) = -Omega*(theta)/beta + Psi(q) + 1/2 sum c q^2   (HFY eq. 6) */
 HFY_COLD_ hfy_status hfy_net_energy_(const hfy_net_run_ *run, const hfy_real *theta, const hfy_real *q, size_t who,
                                      double *energy, hfy_net_scratch_ *s) {
@@ -15017,8 +15035,8 @@ HFY_COLD_ hfy_status hfy_net_energy_(const hfy_net_run_ *run, const hfy_real *th
   if (status) return status;
   for (d = 0; net->self_coupling && d < net->dim; d++)
     self += 0.5 * (double)net->self_coupling[d] * (double)q[d] * (double)q[d];
-  self += psi - conjugate / HFY_NET_TIMES_(run, net->beta);
-  if (hfy_base_is_nan_(self)) return HFY_ERR_NONFINITE; /* squares beyond double, on either side of 0 */
+  self += psi - conjugate / HFY_NET_TIMES_(run, net->beta) - hfy_net_held_(net, theta, q, who);
+  if (!(self > -HUGE_VAL)) return HFY_ERR_NONFINITE; /* squares beyond double, on either side of 0 */
   *energy = self;
   return HFY_OK;
 }
@@ -15202,12 +15220,12 @@ HFY_PRIVATE_ void hfy_net_read_(const hfy_net_run_ *run, size_t who, const hfy_n
 
 /* z <- z - c o q, where z waits for e^log_scale. */
 HFY_PRIVATE_ void hfy_net_uncouple_(const hfy_net *net, const hfy_real *q, hfy_real *z, double *log_scale) {
-  double up = *log_scale < 0 ? exp(*log_scale) : 1, down = *log_scale > 0 ? exp(-*log_scale) : 1;
+  double up = *log_scale < 0 ? exp(0.5 * *log_scale) : 1, down = *log_scale > 0 ? exp(-*log_scale) : 1;
   size_t d;
   if (!net->self_coupling) return;
   if (*log_scale < 0) *log_scale = 0;
   for (d = 0; d < net->dim; d++)
-    z[d] = (hfy_real)(up * (double)z[d] - down * (double)net->self_coupling[d] * (double)q[d]);
+    z[d] = (hfy_real)(up * (double)z[d] * up - down * (double)net->self_coupling[d] * (double)q[d]);
 }
 
 /* Is it in a state that it was in before, to the bit? (Brent: compare with a marked state, mark anew at powers of two.)
@@ -15338,10 +15356,10 @@ HFY_PRIVATE_ void hfy_net_answer_(const hfy_net_run_ *run, hfy_net_walk_ *w, con
   const hfy_report *r = run->report;
   hfy_real *answer = gathered ? gathered : w->q;
   size_t d, width = run->readout.at ? run->readout.width : run->net.dim;
-  double scale = p->log_scale > 0 || p->log_scale < 0 ? exp(p->log_scale) : 1;
+  const double half = p->log_scale > 0 || p->log_scale < 0 ? exp(0.5 * p->log_scale) : 1;
   w->ended = 1;
-  for (d = 0; gathered && scale != 1 && d < width; d++) {
-    const double v = scale * (double)gathered[d];
+  for (d = 0; gathered && half != 1 && d < width; d++) {
+    const double v = hfy_post_unscale_((double)gathered[d], half);
     gathered[d] = fabs(v) <= HFY_REAL_MAX_ ? (hfy_real)v : (hfy_real)HUGE_VAL;
   }
   for (d = 0; p->null > 0 && d < width; d++) answer[d] += 0; /* of nothing: 0, not -0 */
@@ -17015,8 +17033,10 @@ HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queri
   hfy_net_prepare_(&run);
   do hfy_base_parallel_(call.walks, hfy_net_share_, &call);
   while (!call.heads && ++call.head < hfy_net_heads_(&run));
+#ifdef HFY_HAS_INDEX_
   for (i = call.first; i < call.first + call.n_queries && net->index && report && report->status; i++)
     if (report->status[i] == HFY_ERR_FORMAT) report->status[i] = HFY_ERR_ARG;
+#endif
   return hfy_net_call_failed_(&call, w);
 }
 
@@ -17136,14 +17156,15 @@ HFY_COLD_ hfy_status hfy_net_energy_vjp_(const hfy_net_run_ *run, const hfy_net_
                                          hfy_net_scratch_ *s) {
   const hfy_net *net = &run->net;
   const hfy_grad *grad = a->grad;
-  const size_t n = net->count, dim = net->dim, row = hfy_net_row_(net);
-  const hfy_real *q = a->queries + who * dim;
+  const size_t n = net->count, dim = net->dim, row = hfy_net_row_(net), seen = hfy_net_seen_(net, who);
+  const hfy_real *q = a->queries + who * dim, *bias = net->bias ? net->bias + who * net->bias_stride : NULL;
   hfy_real *dq = grad->queries ? grad->queries + who * dim : NULL;
   const double g = a->denergy[who];
-  double *slope = s->post.row, conjugate = 0, along = 0, most = 0, large = 0, scale, half;
+  double *slope = s->post.row, conjugate = 0, along, most = 0, large = 0, scale, half;
   size_t i, d;
   hfy_status status = HFY_OK;
   if (grad->beta || grad->betas) status = hfy_sep_conjugate_(&net->sep, theta, row, who, &conjugate, &s->sep);
+  along = -hfy_net_held_(net, theta, q, who);
   if (!status) status = hfy_sep_fill_(&net->sep, theta, row, who, theta, &scale, &s->sep);
   if (status) return status;
   hfy_net_project_all_(run, theta, 1, &run->values, s, s->z);
@@ -17158,8 +17179,10 @@ HFY_COLD_ hfy_status hfy_net_energy_vjp_(const hfy_net_run_ *run, const hfy_net_
   for (i = 0; i < row; i++) most = fabs((double)theta[i]) > most ? fabs((double)theta[i]) : most;
   most = hfy_post_unscale_(fabs(g) * most, half);
   conjugate = g * (conjugate / net->beta - along) / net->beta;
-  if (!(most * (large > 1 ? large : 1) * (1 + 1 / net->beta) <= HFY_REAL_MAX_) || !hfy_base_is_finite_(conjugate))
-    return HFY_ERR_NONFINITE;
+  scale = most * (large > 1 ? large : 1); /* the largest gradient */
+  if ((grad->bias || grad->null_score) && most / net->beta > scale) scale = most / net->beta;
+  if (grad->self_coupling && 0.5 * fabs(g) * large * large > scale) scale = 0.5 * fabs(g) * large * large;
+  if (!(scale <= HFY_REAL_MAX_) || !hfy_base_is_finite_(conjugate)) return HFY_ERR_NONFINITE;
   if (grad->beta) *grad->beta += conjugate;
   if (grad->betas) grad->betas[who] += conjugate;
   for (d = 0; d < dim; d++) {
@@ -17171,7 +17194,8 @@ HFY_COLD_ hfy_status hfy_net_energy_vjp_(const hfy_net_run_ *run, const hfy_net_
     const double p = g * hfy_post_unscale_((double)theta[i], half);
     hfy_real *key = grad->keys ? grad->keys + i * net->key_stride : NULL;
     if (!(p > 0 || p < 0)) continue;
-    if (grad->bias) grad->bias[who * net->bias_stride + i] -= (hfy_real)(p / net->beta);
+    if (grad->bias && i < seen && !(bias && hfy_base_is_neg_inf_((double)bias[i])))
+      grad->bias[who * net->bias_stride + i] -= (hfy_real)(p / net->beta);
     for (d = 0; key && d < dim; d++) key[d] = (hfy_real)((double)key[d] - p * (double)q[d]);
   }
   if (grad->null_score) *grad->null_score -= g * (double)theta[n] / net->beta;

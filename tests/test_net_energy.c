@@ -477,6 +477,12 @@ TEST(energy_of_bad_queries) {
     memcpy(&form, &wrong, sizeof wrong);
     CHECK_FAILS(hfy_energy_constant(&f.net, form, energy, &work), HFY_ERR_ARG, &work, "form");
   }
+  fill(f.queries, 12, 1);
+  fill(f.self_coupling, 4, -HUGE_VAL);
+  f.net.self_coupling = f.self_coupling;
+  energy[0] = 7;
+  CHECK_FAILS(hfy_energy(&f.net, f.queries, 1, energy, &work), HFY_ERR_NONFINITE, &work, "query 0");
+  CHECK_EQ(energy[0], 7);
   hfy_work_free(&work);
 }
 
@@ -790,6 +796,64 @@ TEST(energy_vjp_by_differences) {
     if (!CHECK(seen[s] > 30 / (int)FEWER)) printf("    %s: %d\n", part_names[parts[s]], seen[s]);
 }
 
+/* Under lower bounds the masked keep their weight and pull: the net without them, with what is left of k, less l x.q. */
+TEST(energy_of_masked_patterns_under_lower_bounds) {
+  enum { N = 6, D = 4, SEEN = 4 };
+  const double lower[N] = {0, 0.1, 0, 0.2, 0.3, 0.15}, denergy = -1.5, near = 64 * REAL_EPS;
+  const size_t visible = SEEN;
+  int mask, seed;
+  size_t i, d;
+  for (mask = 0; mask < 2; mask++)
+    for (seed = 0; seed < 20; seed++) {
+      hfy_real slope[D], of_less[D], dq[D] = {0}, keys[N * D] = {0}, bias[N] = {0};
+      double e, less, beta = 0, beta_less = 0, held = 0, energy[4];
+      hfy_report report;
+      hfy_grad grad;
+      fixture f;
+      hfy_net net;
+      make(&f, (uint64_t)(700 + seed), N, D, 1);
+      f.net.sep.kind = HFY_SEP_KSUBSETS;
+      f.net.sep.k = 1.75;
+      f.net.sep.lower = lower;
+      f.net.beta = 0.7;
+      f.net.max_steps = 3;
+      f.net.bias = f.bias;
+      net = f.net;
+      net.count = SEEN;
+      net.sep.k -= lower[4] + lower[5];
+      if (mask)
+        f.bias[4] = f.bias[5] = (hfy_real)-HUGE_VAL;
+      else
+        f.net.visible = &visible;
+      memset(&report, 0, sizeof report), memset(&grad, 0, sizeof grad);
+      CHECK(hfy_energy(&f.net, f.queries, 1, &e, NULL) == HFY_OK && hfy_energy(&net, f.queries, 1, &less, NULL) == HFY_OK);
+      CHECK(hfy_energy_gradient(&f.net, f.queries, 1, slope, NULL) == HFY_OK);
+      CHECK(hfy_energy_gradient(&net, f.queries, 1, of_less, NULL) == HFY_OK);
+      for (d = 0; d < D; d++) {
+        double pull = 0;
+        for (i = SEEN; i < N; i++) pull += lower[i] * (double)f.keys[i * D + d];
+        held += pull * (double)f.queries[d];
+        CHECK_NEAR(slope[d], (double)of_less[d] - pull, near);
+      }
+      CHECK_NEAR(e, less - held, near);
+      grad.beta = &beta_less;
+      CHECK(hfy_energy_vjp(&net, f.queries, 1, &denergy, &grad, NULL) == HFY_OK);
+      grad.beta = &beta, grad.queries = dq, grad.keys = keys, grad.bias = bias;
+      CHECK(hfy_energy_vjp(&f.net, f.queries, 1, &denergy, &grad, NULL) == HFY_OK);
+      CHECK_NEAR(beta, beta_less, near);
+      for (d = 0; d < D; d++) {
+        CHECK_NEAR(dq[d], denergy * (double)slope[d], near);
+        for (i = SEEN; i < N; i++)
+          CHECK_NEAR(keys[i * D + d], -denergy * lower[i] * (double)f.queries[d], near);
+      }
+      CHECK(bias[4] == 0 && bias[5] == 0 && (bias[0] != 0 || bias[1] != 0));
+      report.energy = energy; /* what the steps descend */
+      CHECK(hfy_retrieve(&f.net, f.queries, 1, slope, &report, NULL) == HFY_OK);
+      CHECK_NEAR(energy[0], e, near);
+      for (d = 0; d < 3; d++) CHECK(energy[d + 1] <= energy[d] + near * (1 + fabs(e)));
+    }
+}
+
 TEST(energy_vjp_refused) {
   fixture f;
   hfy_work work;
@@ -832,6 +896,7 @@ TEST(energy_vjp_refused) {
   CHECK_FAILS(hfy_energy_vjp(&f.net, f.queries, 3, weight, &grad, &work), HFY_ERR_NONFINITE, &work, "query 1");
   CHECK(dq[4] == 0 && dq[0] != 0 && dq[8] != 0);
   weight[1] = REAL_MAX;
+  fill(f.queries + 4, 4, 4);
   CHECK_FAILS(hfy_energy_vjp(&f.net, f.queries, 3, weight, &grad, &work), HFY_ERR_NONFINITE, &work, "query 1");
   weight[1] = 1;
   f.net.post.kind = HFY_POST_TANH;
@@ -841,6 +906,19 @@ TEST(energy_vjp_refused) {
   CHECK_FAILS(hfy_energy_vjp(&f.net, f.queries, 3, weight, &grad, &work), HFY_ERR_ARG, &work, "query 1 lies");
   CHECK(dq[4] == 0 && dq[8] != 0);
   grad.queries = NULL;
+  CHECK(hfy_energy_vjp(&f.net, f.queries, 3, weight, &grad, &work) == HFY_OK);
+  /* squares of a state beyond hfy_real; 1/beta where nothing is divided by it */
+  f.net.post.kind = HFY_POST_NONE;
+  f.net.self_coupling = f.self_coupling;
+  fill(f.queries + 4, 4, 1e20);
+  weight[1] = REAL_MAX / 1e37;
+  memset(dq, 0, sizeof dq), memset(keys, 0, sizeof keys);
+  grad.self_coupling = dq;
+  CHECK_FAILS(hfy_energy_vjp(&f.net, f.queries, 3, weight, &grad, &work), HFY_ERR_NONFINITE, &work, "query 1");
+  for (i = 0; i < 4; i++) CHECK(fabs((double)dq[i]) < 1);
+  fill(f.queries + 4, 4, 0.5);
+  weight[1] = 1;
+  f.net.beta = 1e-40;
   CHECK(hfy_energy_vjp(&f.net, f.queries, 3, weight, &grad, &work) == HFY_OK);
   hfy_work_free(&work);
 }
@@ -1344,6 +1422,7 @@ int main(int argc, char **argv) {
   RUN(gradient_with_bias_per_query);
   RUN(gradient_with_null_pattern);
   RUN(energy_vjp_by_differences);
+  RUN(energy_of_masked_patterns_under_lower_bounds);
   RUN(energy_vjp_refused);
   RUN(gradient_with_leak);
   RUN(gradient_with_everything);

@@ -609,6 +609,30 @@ TEST(scores_keep_their_digits) {
 }
 
 /* A state or a score beyond hfy_real is found at the step that leads there, whatever would come of a later one. */
+/* e^theta beyond double, or below it, where e^theta times a pattern is neither */
+TEST(exponentials_beyond_double) {
+#ifdef HFY_DOUBLE
+  static const double at[] = {720, -720, 760, -760};
+  const double key = 1, none = 0;
+  size_t i;
+  int way;
+  for (i = 0; i < COUNT(at); i++)
+    for (way = 0; way < 3; way++) { /* a readout, a state, one with a self-coupling of 0 */
+      const double pattern = at[i] > 0 ? 1e-300 : 1e300, half = exp(0.5 * at[i]);
+      double out = 7;
+      hfy_net net;
+      memset(&net, 0, sizeof net);
+      net.dim = net.count = net.readout_dim = 1;
+      net.keys = &key;
+      net.sep.kind = HFY_SEP_EXP;
+      *(way ? &net.values : &net.readout) = &pattern;
+      if (way == 2) net.self_coupling = &none;
+      CHECK(hfy_retrieve(&net, at + i, 1, &out, NULL, NULL) == HFY_OK);
+      CHECK_NEAR(out / (half * pattern * half), 1, 1e-13);
+    }
+#endif
+}
+
 TEST(a_state_beyond_the_largest) {
   const double big = sizeof(hfy_real) == 8 ? 1e62 : 3e9;
   hfy_real keys[2], q = 0, out = 7;
@@ -686,6 +710,7 @@ int main(int argc, char **argv) {
   RUN(late_scores_of_any_size);
   RUN(own_settings_are_a_batch_of_one);
   RUN(own_settings_out_of_range);
+  RUN(exponentials_beyond_double);
   RUN(a_state_beyond_the_largest);
   RUN(answers_of_a_readout);
 #ifdef HFY_HAS_INDEX_

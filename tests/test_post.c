@@ -800,6 +800,14 @@ TEST(huge_and_tiny_vectors) {
       CHECK(hfy_post_apply(&post, z, NULL, 1, 3, q, NULL) == HFY_OK);
       for (i = 0; i < 3; i++) CHECK_NEAR(q[i], in[i] / sqrt(norm * norm + 1), exact);
     }
+    if (scale[s] < 1 && scale[s] > 1e-310) { /* beside whose eps |z|^2 is nothing */
+      post.kind = HFY_POST_L2;
+      post.eps = sizeof(hfy_real) == 8 ? 1 : 1e300;
+      post.radius = 1e150;
+      CHECK(hfy_post_apply(&post, z, NULL, 1, 3, q, NULL) == HFY_OK);
+      for (i = 0; i < 3; i++)
+        CHECK_NEAR((double)q[i] / scale[s] / (sizeof(hfy_real) == 8 ? 1e150 : 1), in[i], exact);
+    }
     post.kind = HFY_POST_TANH;
     post.beta = 1e3;
     CHECK(hfy_post_apply(&post, z, NULL, 1, 3, q, NULL) == HFY_OK);

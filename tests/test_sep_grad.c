@@ -253,10 +253,14 @@ static void vjp_parameter(hfy_sep sep, int along, double scale, uint64_t seed) {
   hfy_rng rng = hfy_rng_seed(seed);
   hfy_real t[ROWS * N], y[ROWS * N], v[ROWS * N];
   hfy_sep_grad grad;
+  hfy_sep more, sum = sep;
   int trial, compared = 0;
   memset(&grad, 0, sizeof grad);
+  memset(&more, 0, sizeof more);
+  more.kind = HFY_SEP_IDENTITY;
+  sum.plus = &more;
   for (trial = 0; trial < 12; trial++) {
-    double got = 1e9, size = 1;
+    double got = 1e9, size = 1, alone;
     wide want = 0, part;
     size_t i, j, good = 0;
     grad.alpha = along == ALONG_ALPHA ? &got : NULL;
@@ -264,7 +268,10 @@ static void vjp_parameter(hfy_sep sep, int along, double scale, uint64_t seed) {
     for (j = 0; j < ROWS; j++) scores(&rng, j == 1 ? SHAPE_MASKED : SHAPE_NORMAL, scale, N, t + j * N);
     for (i = 0; i < ROWS * N; i++) v[i] = (hfy_real)hfy_rng_normal(&rng);
     CHECK(hfy_sep_apply(&sep, t, ROWS, N, y, NULL) == HFY_OK);
+    CHECK(hfy_sep_vjp(&sum, t, y, v, ROWS, N, &grad, NULL) == HFY_OK); /* the first link's, whatever follows */
+    alone = got;
     CHECK(hfy_sep_vjp(&sep, t, y, v, ROWS, N, &grad, NULL) == HFY_OK);
+    CHECK_NEAR(alone, got, 1e-13);
     for (j = 0; j < ROWS; j++)
       if (smallest(y + j * N, N) > 0.003 && slope(&sep, t + j * N, N, v + j * N, along, 0, &part))
         want += part, good++;
