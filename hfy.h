@@ -25120,7 +25120,11 @@ HFY_KERNEL_ONCE_ void hfy_kernel_fields_(const hfy_kernel_view_ *v, hfy_kernel_s
   }
   if (!dense || v->k.alpha) return;
   memset(s->h, 0, m * N * sizeof *s->h);
-  for (i = 0; i < m * P; i++) s->k_float[i] = (float)s->k[i];
+  for (a = 0; a < m; a++) { /* signs are asked for: a power of two keeps K in the range of float */
+    const double *k = s->k + a * P, most = hfy_linalg_largest_(k, P);
+    const double unit = most < 1 || most > 1e30 ? hfy_linalg_unit_(k, P) : 1;
+    for (i = 0; i < P; i++) s->k_float[a * P + i] = (float)(unit * k[i]);
+  }
   for (i = 0; i < P; i += HFY_KERNEL_FLOATS_) { /* float within a block, double from block to block */
     hfy_linalg_multiply_float_(v->simd, m, N, hfy_base_min_(HFY_KERNEL_FLOATS_, P - i),
                                hfy_linalg_rows_(s->k_float + i, P), hfy_linalg_rows_(v->k.alpha_float + i * N, N),
