@@ -2195,7 +2195,7 @@ HFY_API double hfy_kernel_gamma(double flipped);
 /* gram: P x P kernel values of all pairs of patterns. Cost: P^2/2 dim/64 population counts.
    Errors of this and all that follow: ARG (NULL, dim or count 0, sizes, kind, gamma, degree, offset, bits from dim on,
    kernel values beyond double), NOMEM, UNSUPPORTED (work->isa), NONFINITE (alpha, where it is taken; but recall with
-   `bound` does not look), before anything is written. */
+   `bound` looks only if that is huge), before anything is written. */
 HFY_API hfy_status hfy_kernel_gram(const hfy_kernel *kernel, double *gram, hfy_work *work);
 
 /* --- training ---
@@ -25392,7 +25392,8 @@ HFY_COLD_ hfy_status hfy_kernel_open_walk_(const hfy_kernel *kernel, int takes, 
     if (!(bound[i] >= 0) || !hfy_base_is_finite_(bound[i]))
       status = hfy_base_fail_(
           w, HFY_ERR_ARG, "bound[%z] is %g; it should be finite and not negative: see hfy_kernel_bound", i, bound[i]);
-  if (!status && !(bound && v->k.kind == HFY_KERNEL_RBF)) /* whoever made the bounds has looked */
+  if (!status && !(bound && v->k.kind == HFY_KERNEL_RBF && /* whoever made the bounds has looked at each alpha */
+                   (double)P * v->apart * hfy_linalg_largest_(bound, v->k.target_dim) <= (double)FLT_MAX))
     status = hfy_kernel_check_alpha_(&v->k, takes == HFY_KERNEL_DOUBLE_ ? 0 : hfy_kernel_most_(&v->k) * v->apart, w);
   if (status) return status;
   memset(&walk->report, 0, sizeof walk->report);
