@@ -2296,7 +2296,8 @@ HFY_API hfy_status hfy_kernel_bound(const hfy_kernel *kernel, double *bound, hfy
 /* Fills *net with a net that recalls as this memory does, synchronously: RBF: -1/2 |x - q|^2, beta = 2 gamma, EXP;
    LINEAR: DOT, IDENTITY; values alpha, SIGN. keys and values: room for P x N, which the net borrows. The same bits
    wherever |h_i| exceeds both sides' rounding, eps (P + 16 + 8 gamma N) sum over mu of |alpha_mu,i| K(x, xi_mu), eps of
-   hfy_real. Errors: as hfy_kernel_gram; UNSUPPORTED (POLYNOMIAL, TABLE, no_self); NONFINITE (alpha beyond hfy_real). */
+   hfy_real. Errors: as hfy_kernel_gram; UNSUPPORTED (POLYNOMIAL, TABLE, no_self, nearest); NONFINITE (alpha beyond
+   hfy_real). */
 HFY_API hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real *keys, hfy_real *values, hfy_net *net,
                                   hfy_work *work);
 
@@ -24048,7 +24049,7 @@ HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int takes, const
   if (k->no_self && k->kind == HFY_KERNEL_LINEAR && k->nearest)
     return hfy_base_fail_(w, HFY_ERR_ARG, "nearest with no_self is for RBF kernels, not LINEAR ones");
   if (!k->max_steps) k->max_steps = 30;
-  if (k->nearest > k->count) k->nearest = 0;
+  if (k->nearest >= k->count) k->nearest = 0;
   if (takes == HFY_KERNEL_DOUBLE_ && !k->alpha)
     return hfy_base_fail_(w, HFY_ERR_ARG, "kernel->alpha is NULL; hfy_kernel_train makes it");
   if (takes >= HFY_KERNEL_RECALL_ && !k->alpha && !k->alpha_float && !k->alpha_bytes)
@@ -24981,6 +24982,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real 
   if (!status) status = hfy_kernel_check_same_(&v, w);
   if (!status && v.k.no_self)
     status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "no_self: a net's weights are the same for all units");
+  if (!status && v.k.nearest)
+    status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "nearest is %z: a net counts all patterns", v.k.nearest);
   for (i = 0; !status && i < n; i++)
     if (!(fabs(v.k.alpha[i]) <= HFY_REAL_MAX_))
       status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "alpha[%z] is beyond hfy_real", i);
