@@ -2415,7 +2415,7 @@ typedef struct hfy_kernel_fisher {
    training (0 = 0.01; for next to none 1e-300), damping >= 0 (0: damped values are NaN). gradient, step: P each, K r
    and the natural step, or NULL. Cost: P^3/6; with damping P^3.
    Errors: as above, SINGULAR (equal patterns: no natural step; all else is written), NONFINITE (a; loss, gradient, its
-   square or sharpness beyond double). */
+   square, sharpness or a step that is asked for beyond double). */
 HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuron, const double *a, const double *gram,
                                           double lambda, double damping, hfy_kernel_fisher *fisher, double *gradient,
                                           double *step, hfy_work *work);
@@ -26088,7 +26088,7 @@ HFY_COLD_ void hfy_kernel_natural_(hfy_kernel_course_ *c, hfy_kernel_fisher *out
   hfy_linalg_cholesky_solve_(c->factor, P, P, c->step);
   norm = hfy_linalg_dot_(c->step, c->step, P);
   out->log10_natural = norm > 0 ? (2 * top + log(norm)) / ln10 : -HUGE_VAL;
-  for (i = 0; i < P; i++) c->step[i] = norm > 0 ? c->step[i] * exp(top < 709 ? top : 709.0) : 0;
+  for (i = 0; i < P; i++) c->step[i] = norm > 0 ? c->step[i] * exp(0.5 * top) * exp(0.5 * top) : 0;
   out->natural = !(norm > 0) ? 0 : top < 350 ? hfy_linalg_dot_(c->step, c->step, P) : pow(10, out->log10_natural);
 }
 
@@ -26138,6 +26138,8 @@ HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuro
                              0 * found.sharpness))
       status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "loss %g, |gradient|^2 %g, sharpness %g: not all are doubles",
                               found.loss, found.euclidean, found.sharpness);
+    else if (step && !c.singular)
+      status = hfy_linalg_check_finite_(c.step, c.P, HFY_ERR_NONFINITE, "step", w);
   }
   if (!status) {
     *fisher = found;
