@@ -25838,6 +25838,7 @@ typedef struct hfy_kernel_spectra_ {
   hfy_linalg_svd_ svd;
   hfy_linalg_symmetric_ by_pattern, by_neuron;
   double *h, *turned, *square; /* P x N, P x N, the larger squared */
+  double *alpha;               /* P x N: in units in which no square leaves the range of double */
   double *sigma, *operators, *effective, *logits, *values; /* r, N, r, r, P: the larger of P and N each */
   double *gemm;
 } hfy_kernel_spectra_;
@@ -25858,11 +25859,16 @@ HFY_COLD_ void hfy_kernel_symmetric_(double *a, size_t n) {
     for (j = 0; j < i; j++) a[i * n + j] = a[j * n + i] = 0.5 * (a[i * n + j] + a[j * n + i]);
 }
 
+HFY_COLD_ void hfy_kernel_scale_(const double *x, size_t n, double unit, double *to) {
+  size_t i;
+  for (i = 0; i < n; i++) to[i] = unit * x[i];
+}
+
 HFY_COLD_ void hfy_kernel_plan_spectra_(hfy_base_arena_ *arena, hfy_kernel_spectra_ *s, const double *gram) {
   const size_t P = s->v.k.count, N = s->v.k.target_dim, most = P > N ? P : N;
   hfy_kernel_plan_gram_(arena, &s->v, gram, 0);
   s->square = HFY_TAKE_(arena, double, hfy_base_times_(most, most));
-  hfy_base_doubles_(arena, P * N, &s->h, &s->turned, NULL, NULL);
+  hfy_base_doubles_(arena, P * N, &s->h, &s->turned, &s->alpha, NULL);
   hfy_base_doubles_(arena, most, &s->sigma, &s->operators, &s->effective, &s->logits);
   s->values = HFY_TAKE_(arena, double, most);
   s->gemm = HFY_TAKE_(arena, double, hfy_base_workers_() * hfy_linalg_gemm_scratch_(P, most, most, sizeof(double)));
@@ -25883,7 +25889,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const
   const size_t P = s->v.k.count, N = s->v.k.target_dim, r = hfy_base_min_(P, N);
   const double *alpha = s->v.k.alpha, *u;
   const hfy_simd_ *simd = s->v.simd;
-  double ends[6];
+  const double unit = status ? 1 : hfy_linalg_unit_(alpha, P * N);
   size_t i, j;
   if (!status) status = hfy_linalg_check_finite_(alpha, P * N, HFY_ERR_NONFINITE, "alpha", w);
   if (!status) status = hfy_kernel_check_gram_(&s->v, gram, w);
@@ -25892,6 +25898,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const
   while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_spectra_(&arena, s, gram);
   if (status) return status;
   hfy_kernel_make_gram_(&s->v);
+  hfy_kernel_scale_(alpha, P * N, unit, s->alpha);
+  alpha = s->alpha;
   /* the operator: K^(1/2) alpha has the eigenvalues of alpha^T H, H = K alpha */
   hfy_linalg_product_run_(simd, P, N, P, hfy_linalg_rows_(s->v.K, P), hfy_linalg_rows_(alpha, N),
                           hfy_linalg_set_(s->h, N), s->gemm);
@@ -25922,13 +25930,12 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const
   memcpy(s->square, s->v.K, P * P * sizeof(double));
   if (!status) status = hfy_linalg_symmetric_run_(&s->by_pattern, s->square, s->values, NULL);
   if (status) return hfy_base_close_(w, &local, hfy_base_fail_(w, status, "an eigenproblem did not converge"));
-  ends[0] = s->operators[0];
-  ends[1] = s->logits[0];
-  ends[2] = s->effective[0];
-  ends[3] = s->values[0];
-  ends[4] = s->values[P - 1];
-  ends[5] = s->sigma[0];
-  if (!hfy_base_is_finite_(hfy_linalg_largest_(ends, 6)))
+  hfy_kernel_scale_(s->operators, N, 1 / unit, s->operators);
+  hfy_kernel_scale_(s->effective, r, 1 / unit, s->effective);
+  hfy_kernel_scale_(s->logits, r, 1 / unit, s->logits);
+  hfy_kernel_scale_(s->sigma, r, 1 / unit, s->sigma);
+  if (!hfy_base_is_finite_(0 * s->operators[0] + 0 * s->logits[0] + 0 * s->effective[0] + 0 * s->values[0] +
+                           0 * s->values[P - 1] + 0 * s->sigma[0]))
     return hfy_base_close_(w, &local, hfy_base_fail_(w, HFY_ERR_NONFINITE, "an eigenvalue is beyond double"));
   spectrum->alpha_1 = s->sigma[0];
   spectrum->alpha_2 = r > 1 ? s->sigma[1] : 0;
