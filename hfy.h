@@ -2308,7 +2308,7 @@ typedef struct hfy_kernel_report { /* every pointer optional, one entry per stat
   size_t *period;  /* 1: a fixed point; 2: a cycle of two (SYNCHRONOUS); 0: max_steps were not enough */
   size_t *flips;   /* bits changed on the way; 0 where targets have another length */
   size_t *visited; /* n x max_steps: the pattern that the state is after each step (the first of equal ones; SIZE_MAX:
-                      none, or not made; targets of another length: whose target it is). Cost: P words per step */
+                      none, or not made); targets of another length: n, whose target it is. Cost: P words per step */
 } hfy_kernel_report;
 
 /* Runs n packed states until they reach fixed points, alternate between two, or max_steps are made. states, out: n x
@@ -24504,7 +24504,7 @@ HFY_COLD_ hfy_status hfy_kernel_judge_(hfy_kernel_fit_ *f, hfy_work *w) {
   hfy_kernel_result *out = &f->out;
   out->residual = hfy_kernel_residuals_(f);
   out->loss = hfy_kernel_sum_(f, hfy_kernel_each_loss_);
-  if (!hfy_base_is_finite_(out->residual) || !hfy_base_is_finite_(out->loss))
+  if (!hfy_base_is_finite_(out->residual) || !hfy_base_is_finite_(0 * out->stability + out->loss))
     return hfy_kernel_left_range_(out->iterations, w);
   f->judged = 1;
   out->gap = HUGE_VAL;
@@ -24512,7 +24512,7 @@ HFY_COLD_ hfy_status hfy_kernel_judge_(hfy_kernel_fit_ *f, hfy_work *w) {
   hfy_kernel_times_gram_(f, f->R, f->next);
   out->gap = out->loss - hfy_kernel_sum_(f, hfy_kernel_each_dual_);
   if (hfy_base_is_nan_(out->gap)) out->gap = HUGE_VAL; /* the dual is beyond double: nothing is known */
-  if (out->gap < 0) out->gap = 0; /* rounding */
+  if (out->gap < 0) out->gap = -out->gap; /* rounding, of this size at least */
   return HFY_OK;
 }
 
@@ -25651,7 +25651,7 @@ HFY_COLD_ double hfy_kernel_without_(const hfy_kernel_terms_ *s, size_t j, size_
 /* K of an RBF whose neuron j does not see its bit; s: of squares. */
 HFY_COLD_ double hfy_kernel_unseen_(const hfy_kernel *k, const hfy_kernel_terms_ *s, size_t j) {
   const double square = hfy_kernel_without_(s, j, j);
-  return hfy_kernel_of_(k, 0, square > 0 ? square : 0);
+  return hfy_kernel_of_(k, 0, square < 0 ? 0 : square >= 0 ? square : HUGE_VAL); /* of infinities: NaN */
 }
 
 /* Pattern i's part of both forces for no_self. apart: x - xi or xi; room: 2 N. */
