@@ -26705,28 +26705,41 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_perturb(hfy_rng *rng, const double *r, si
                                                double missing, double *out, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
-  size_t *unit = NULL, mu, i, gone;
+  size_t *unit = NULL, mu, i, gone, pass;
   hfy_status status = hfy_rate_check_sizes_(count, dim, w);
   if (status || (status = hfy_base_null_(w, !rng ? "rng" : !r ? "r" : !out ? "out" : NULL)) ||
+      (status = hfy_rate_numbers_("r: pattern", r, count, dim, &hfy_base_finite_, w)) ||
       (status = hfy_base_number_("noise", noise, &hfy_base_from_0_, w)))
     return status;
   if (!(missing >= 0 && missing <= 1)) return hfy_base_should_(w, "", "missing", missing, "in 0 .. 1");
   gone = (size_t)floor(missing * (double)dim + 0.5);
   while (hfy_base_layout_(&arena, w, &status)) unit = HFY_TAKE_(&arena, size_t, dim);
-  for (mu = 0; !status && mu < count; mu++) {
-    const double *from = r + mu * dim;
-    double *to = out + mu * dim, mean = 0;
-    for (i = 0; i < dim; i++) mean += from[i];
-    mean /= (double)dim;
-    for (i = 0; i < dim; i++) {
-      to[i] = noise > 0 ? from[i] * exp(noise * hfy_rate_normal_(rng)) : from[i];
-      unit[i] = i;
+  /* a pass that writes nothing comes first where something may be beyond double; normals are below 9 */
+  pass = hfy_base_is_finite_((double)dim * hfy_linalg_largest_(r, count * dim) * exp(9 * noise)) ? 1 : 0;
+  for (; !status && pass < 2; pass++) {
+    hfy_rng draw = *rng;
+    for (mu = 0; !status && mu < count; mu++) {
+      const double *from = r + mu * dim;
+      double *to = out + mu * dim, mean = 0, most, one;
+      for (i = 0; i < dim; i++) mean += from[i];
+      mean /= (double)dim;
+      most = gone ? 0 * mean : 0;
+      for (i = 0; i < dim; i++) {
+        one = noise > 0 ? from[i] * exp(noise * hfy_rate_normal_(&draw)) : from[i];
+        most += 0 * one;
+        if (pass) to[i] = one;
+        unit[i] = i;
+      }
+      if (!hfy_base_is_finite_(most))
+        status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "pattern %z with noise %g, or its sum, is beyond double", mu,
+                                noise);
+      for (i = 0; i < gone; i++) { /* the first of a random order */
+        const size_t at = i + (size_t)(hfy_rng_uniform(&draw) * (double)(dim - i));
+        if (pass) to[unit[at]] = mean;
+        unit[at] = unit[i];
+      }
     }
-    for (i = 0; i < gone; i++) { /* the first of a random order */
-      const size_t at = i + (size_t)(hfy_rng_uniform(rng) * (double)(dim - i));
-      to[unit[at]] = mean;
-      unit[at] = unit[i];
-    }
+    if (pass && !status) *rng = draw;
   }
   return hfy_base_close_(w, &local, status);
 }
