@@ -27972,16 +27972,20 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_at_load(const hfy_rate_averages *averages
   hfy_work local, *w = hfy_base_open_(work, &local);
   const hfy_rate_averages *t = averages;
   hfy_status status = hfy_base_null_(w, !averages ? "averages" : !load ? "load" : NULL);
+  hfy_rate_load l;
   double odds, b;
   if (status || (status = hfy_base_number_("alpha", alpha, &hfy_rate_open_, w))) return status;
   if (!(t->crr > 0) || !(t->rbar > 0) || !(t->delta >= 0))
     return hfy_base_fail_(w, HFY_ERR_ARG, "averages: var r is %g; hfy_rate_theory should have filled it in", t->crr);
   odds = alpha / (1 - alpha);
   b = t->crh / t->crr;
-  load->lambda_bulk = -1 + t->crf / t->crr + sqrt(odds * t->delta) / t->crr;
-  load->weight_norm = odds * t->vh / t->crr;
-  load->weight_sum = (t->theta + t->hbar) / t->rbar;
-  load->weight_norm_self = alpha * b * b + odds * t->ve / t->crr;
+  l.lambda_bulk = -1 + t->crf / t->crr + sqrt(odds) * (sqrt(t->delta) / t->crr);
+  l.weight_norm = odds * (t->vh / t->crr);
+  l.weight_sum = (t->theta + t->hbar) / t->rbar;
+  l.weight_norm_self = alpha * b * b + odds * (t->ve / t->crr);
+  if (!hfy_base_is_finite_(0 * l.lambda_bulk + 0 * l.weight_norm + 0 * l.weight_sum + 0 * l.weight_norm_self))
+    return hfy_base_fail_(w, HFY_ERR_NONFINITE, "alpha %g: what follows is beyond double", alpha);
+  *load = l;
   return HFY_OK;
 }
 
