@@ -2762,7 +2762,8 @@ typedef struct hfy_rate_options {
   double duration; /* 0 = 1000 */
   double tol;      /* settled once max|dx/dt| <= tol (1 + max|x|); 0 = 1e-9; below 0: never, the run ends on time */
   double rtol;     /* > 0: Dormand-Prince 5(4) with this relative tolerance, to be well below tol; 0: classical
-                      Runge-Kutta 4; but power < 1 (infinite slopes) with dt 0: tol/10 (tol < 0: 1e-10) */
+                      Runge-Kutta 4; but power < 1 (or an infinite slope right of a threshold of yours) with dt 0:
+                      tol/10 (tol < 0: 1e-10) */
   int voltage;     /* 1: states are voltages, dv/dt = -v + W g(v - theta) (eq. 1); 0: rates (eq. 2) */
   size_t max_steps; /* of each state, rejected ones too; 0 = 1,000,000. Large weights make steps small: see dt */
 } hfy_rate_options;
@@ -28556,7 +28557,7 @@ HFY_COLD_ double hfy_rate_first_(const hfy_rate_run_ *run, const double *x) {
     for (j = 0; j < n; j++)
       sum += fabs(row[j]) * (run->o.voltage ? hfy_rate_slope_of_(rate, j, x[j]) : 1);
     if (!run->o.voltage) sum *= hfy_rate_slope_of_(rate, i, hfy_linalg_dot_(row, x, n));
-    if (sum > steep) steep = sum;
+    if (sum > steep && sum <= DBL_MAX) steep = sum; /* no step is right for an infinite one */
   }
   return 2 / (1 + steep) < 0.1 ? 2 / (1 + steep) : 0.1;
 }
@@ -28628,7 +28629,7 @@ HFY_COLD_ void hfy_rate_integrate_(hfy_rate_run_ *run) {
   size_t l, s;
   if (!(run->o.duration > 0)) run->o.duration = 1000;
   if (fabs(run->o.tol) <= 0) run->o.tol = 1e-9;
-  if (!hfy_rate_other_(run->in->rate) && run->in->rate->power < 1 && !(run->o.dt > 0) && !(run->o.rtol > 0)) {
+  if (!(hfy_rate_right_slope_(run->in->rate) <= DBL_MAX) && !(run->o.dt > 0) && !(run->o.rtol > 0)) {
     /* no step is small enough for all slopes */
     run->o.rtol = run->o.tol > 0 ? 0.1 * run->o.tol : 1e-10;
     run->o.rtol = run->o.rtol < 1e-13 ? 1e-13 : run->o.rtol > 1e-3 ? 1e-3 : run->o.rtol;
