@@ -2653,8 +2653,9 @@ typedef struct hfy_rate_averages {
   double outlier_re[2], outlier_im[2];   /* not in the paper: the two outliers at any threshold, from the 2 x 2 matrix
                                             on span{1, r}; the larger real part first */
 } hfy_rate_averages;
-/* The averages for log-normal rates by quadrature (trapezoid in z, relative error below 1e-10). optimal = 1: at theta*
-   (eq. 16) instead of rate->theta. cv in (0, 1e6]. NONFINITE: an average overflows (small power, large cv). */
+/* The averages for log-normal rates by quadrature (trapezoid in z, relative error below 1e-10 for cv >= 0.1; else 1e-16
+   over cv, of ve, gap and what hangs on them 1e-14 over cv^3). optimal = 1: at theta* (eq. 16) instead of rate->theta.
+   cv in (0, 1e6]. NONFINITE: an average overflows (small power, large cv). */
 HFY_API hfy_status hfy_rate_theory(const hfy_rate *rate, double cv, int optimal, hfy_rate_averages *averages,
                                    hfy_work *work);
 
@@ -27796,15 +27797,18 @@ HFY_COLD_ hfy_status hfy_rate_average_(const hfy_rate *rate, const hfy_rate_node
   const double *r = at->r, *w = at->w, *h = at->h, *d = at->d;
   const size_t n = at->count;
   hfy_rate_averages t;
-  double b, m, level, star = 0, half, under, root, pbar = 0, sbar = 0;
+  double b, m, level, star = 0, half, under, root, pbar = 0, sbar = 0, both = 0, varies = 0;
   size_t i;
   memset(&t, 0, sizeof t);
   for (i = 0; i < n; i++) {
+    varies += fabs(d[i] - d[0]);
+    both += w[i] * (d[i] * h[i]);
     t.rbar += w[i] * r[i];
     t.hbar += w[i] * h[i];
     t.dbar += w[i] * d[i];
     t.d2 += w[i] * d[i] * d[i];
   }
+  if (varies <= 0) t.dbar = d[0]; /* one slope: its covariances are 0, not rounding */
   t.theta = optimal ? -t.hbar : rate->theta;
   m = t.hbar + t.theta;
   for (i = 0; i < n; i++) {
@@ -27815,8 +27819,8 @@ HFY_COLD_ hfy_status hfy_rate_average_(const hfy_rate *rate, const hfy_rate_node
     t.crh += w[i] * dr * dh;
     t.crd += w[i] * dr * dd;
     t.cdh += w[i] * dd * dh;
-    t.crdh += w[i] * dr * (d[i] * h[i]);
-    pbar += w[i] * (d[i] * (dh + m));
+    t.crdh += w[i] * dr * (d[i] * h[i] - both);
+    pbar += w[i] * (d[i] * (h[i] + t.theta)); /* not dh + m: <h> may be far larger than both */
     sbar += w[i] * (d[i] * dh);
   }
   if (!hfy_base_is_finite_(t.crr))
@@ -27825,7 +27829,7 @@ HFY_COLD_ hfy_status hfy_rate_average_(const hfy_rate *rate, const hfy_rate_node
   b = t.crh / t.crr;
   for (i = 0; i < n; i++) {
     const double dr = r[i] - t.rbar, dh = h[i] - t.hbar, beyond = dh - b * dr;
-    const double phi = d[i] * (dh + m) - pbar;
+    const double phi = d[i] * (h[i] + t.theta) - pbar;
     t.ve += w[i] * beyond * beyond;
     t.gap += w[i] * dr * (dr - t.dbar * dh);
     t.crphi += w[i] * dr * phi;

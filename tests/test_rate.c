@@ -369,6 +369,68 @@ TEST(averages_in_closed_form) {
     }
 }
 
+/* A given threshold, far from theta*: phi = n r + theta n r^p is as exact as <h> is large; hardly varying rates; one slope
+   for all rates, whose covariances are 0. */
+TEST(averages_at_a_given_threshold) {
+  static const double at[][2] = {{0.1, 2}, {0.2, 10}, {0.3, 100}, {0.3, 1e4}, {0.5, 1e6}, {2, 1e-6}, {1, 1e-6}};
+  size_t i;
+  for (i = 0; i < COUNT(at); i++) {
+    const double n = at[i][0], s2 = log1p(at[i][1] * at[i][1]), p = (n - 1) / n, crr = expm1(s2);
+    const double crp = exp(0.5 * s2 * (p * p - p)) * expm1(s2 * p); /* cov(r, r^p) */
+    const hfy_rate one = unit(n, 0, 0.3);
+    hfy_rate_averages t;
+    CHECK(hfy_rate_theory(&one, at[i][1], 0, &t, NULL) == HFY_OK);
+    CHECK_NEAR(t.lambda_mem, -1 + n + 0.3 * n * crp / crr, 1e-9);
+    CHECK_NEAR(t.crdh / crr, n, 1e-9);
+    if (n < 1 || n > 1) CHECK_NEAR(t.theta_mem / ((1 - n) * crr / (n * crp)), 1, 1e-9);
+    if (!(n < 1 || n > 1)) CHECK(t.theta_mem > DBL_MAX && t.crd >= 0 && t.crd <= 0);
+  }
+}
+
+/* What may leave the range of double: right, or NONFINITE and nothing written or drawn. */
+TEST(beyond_double) {
+  double r[6] = {1, 0, 2, 0.5, 3, 7}, out[6] = {5, 5, 5, 5, 5, 5}, flat[6], far[6] = {1e308, 1e308, 1, 1, 1, 1};
+  hfy_rng a = hfy_rng_seed(1), b = a;
+  hfy_rate_averages t;
+  hfy_rate_load load;
+  hfy_work w;
+  size_t i;
+  memset(&w, 0, sizeof w), memset(&t, 0, sizeof t);
+  CHECK_FAILS(hfy_rate_perturb(&a, r, 1, 6, 1e308, 0, out, &w), HFY_ERR_NONFINITE, &w, "pattern 0 with noise 1e308");
+  CHECK_FAILS(hfy_rate_perturb(&a, far, 1, 6, 0, 0.5, out, &w), HFY_ERR_NONFINITE, &w, "or its sum");
+  CHECK(out[0] == 5 && out[5] == 5 && a.state == b.state);
+  CHECK(hfy_rate_perturb(&a, r, 1, 6, 1, 0.2, flat, &w) == HFY_OK);
+  CHECK(hfy_rate_perturb(&b, r, 1, 6, 90, 0.2, out, &w) == HFY_OK && a.state == b.state); /* looked at first */
+  for (i = 0; i < 6; i++) /* all but the missing one, and the silent one */
+    if (r[i] > 0 && out[i] != flat[i]) CHECK_NEAR(log(out[i] / r[i]) / 90, log(flat[i] / r[i]), 1e-13);
+  r[3] = nan_();
+  CHECK_FAILS(hfy_rate_perturb(&a, r, 1, 6, 1, 0, out, &w), HFY_ERR_ARG, &w, "r: pattern 0, unit 3");
+  t.crr = 5e299, t.vh = 4e299, t.ve = 1e299, t.delta = 1e300, t.rbar = 1;
+  CHECK(hfy_rate_at_load(&t, 1 - DBL_EPSILON, &load, &w) == HFY_OK);
+  CHECK_NEAR(load.weight_norm * DBL_EPSILON, 0.8, 1e-12);
+  CHECK_NEAR(load.weight_norm_self * DBL_EPSILON, 0.2, 1e-12);
+  t.rbar = 1e-300, t.theta = 1e10, load.weight_sum = 7;
+  CHECK_FAILS(hfy_rate_at_load(&t, 0.5, &load, &w), HFY_ERR_NONFINITE, &w, "beyond double");
+  CHECK(load.weight_sum == 7);
+  hfy_work_free(&w);
+}
+
+static double root_g(const void *own, double v) { return (void)own, v > 0 ? sqrt(v) : 0; }
+static double root_slope(const void *own, double v) { return (void)own, v < 0 ? 0 : v > 0 ? 0.5 / sqrt(v) : HUGE_VAL; }
+static double root_inverse(const void *own, double r) { return (void)own, r * r; }
+
+/* A slope that is infinite where a run starts did not let time pass: a million steps of 0. */
+TEST(an_infinite_slope) {
+  static const hfy_rate_unit root = {root_g, root_slope, root_inverse, NULL, NULL, NULL};
+  const double w[4] = {0, 1, 1, 0}, start[2] = {0, 0.5};
+  hfy_rate one = unit(0, 0, 0);
+  double end[2] = {7, 7};
+  one.unit = &root;
+  CHECK(hfy_rate_simulate(&one, w, 2, start, 1, NULL, end, NULL, NULL) == HFY_OK);
+  CHECK_NEAR(end[0], 1, 1e-7);
+  CHECK_NEAR(end[1], 1, 1e-7);
+}
+
 TEST(thresholds_bound_the_outliers) {
   static const double power[] = {0.8, 1, 1.3}, sigma[] = {0.5, 1, 2};
   size_t i, j;
@@ -2655,6 +2717,9 @@ int main(int argc, char **argv) {
   RUN(perturbed_and_partial);
   RUN(dense_theory_is_golden);
   RUN(averages_in_closed_form);
+  RUN(averages_at_a_given_threshold);
+  RUN(beyond_double);
+  RUN(an_infinite_slope);
   RUN(thresholds_bound_the_outliers);
   RUN_ONCE(samples_and_quadrature_agree);
   RUN_ONCE(corrected_theory_is_golden);
