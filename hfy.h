@@ -2313,7 +2313,7 @@ typedef struct hfy_kernel_report { /* every pointer optional, one entry per stat
 
 /* Runs n packed states until they reach fixed points, alternate between two, or max_steps are made. states, out: n x
    words (out: of targets), may be the same if both are as long. RBF values are taken relative to the nearest pattern,
-   so none underflows. Cost a step and state: P words population counts, then P N multiply-adds; with `nearest` k N.
+   so its own is 1. Cost a step and state: P words population counts, then P N multiply-adds; with `nearest` k N.
    Synchronous steps of many states are one matrix product; with `bound` (RBF) those patterns alone are read, k N, that
    are near a state, wherever the rest together cannot turn a bit. No bit depends on that or the batch. Scratch: bit
    after bit and no_self P N doubles (both: 2 P N); `bound` P words.
@@ -24939,6 +24939,7 @@ HFY_COLD_ hfy_status hfy_kernel_check_alpha_(const hfy_kernel *k, double times, 
   const double limit = !k->alpha && k->alpha_float && !k->nearest ? (double)FLT_MAX : DBL_MAX;
   double most = 0;
   size_t i;
+  if (limit < DBL_MAX && times > 1e30) times = 1; /* scaled: hfy_kernel_fields_ */
   if ((1 + times) * hfy_kernel_size_(k) <= limit) return HFY_OK; /* one by one near the ends of the range alone */
   for (i = 0; i < k->count * k->target_dim; i++) {
     const double a = fabs(hfy_kernel_alpha_(k, i));

@@ -1201,7 +1201,7 @@ TEST(skipping_changes_nothing) {
    whose squares or sums do: right, or no HFY_OK. */
 TEST(far_from_1) {
   enum { P = 20, N = 100 };
-  static const double gammas[] = {0, 1, 1e-13}, degrees[] = {64, 30, 8}, sizes[] = {1, 1e-30, 1};
+  static const double gammas[] = {0, 1, 1e-13, 1}, degrees[] = {64, 30, 8, 25}, sizes[] = {1, 1e-30, 1, 1};
   static const double units[] = {1, 1e-100, 1e-170, 1e-300, 1e160, 1e300};
   double bound[N], far[8], fd[8], a[8], step[8], grad[8], first[3] = {0, 0, 0}, result = 7, top, ratio = 0;
   hfy_kernel k = random_memory(3, P, N, 0);
@@ -1212,7 +1212,7 @@ TEST(far_from_1) {
   hfy_kernel_fisher f;
   hfy_net net;
   size_t c, i, j, l, apart;
-  for (c = 0; c < 3; c++) { /* the same alpha in float, signs but for rounding */
+  for (c = 0; c < 4; c++) { /* the same alpha in float, signs but for rounding */
     k = random_memory(3, P, N, gammas[c]);
     k.kind = HFY_KERNEL_POLYNOMIAL, k.degree = degrees[c], k.max_steps = 1;
     for (i = 0; i < P * N; i++) alpha[i] = single[i] = (float)(sizes[c] * hfy_rng_normal(&rng));
