@@ -27843,7 +27843,8 @@ HFY_COLD_ hfy_status hfy_rate_average_(const hfy_rate *rate, const hfy_rate_node
   t.lambda_ave = -1 + t.dbar * m / t.rbar;
   t.lambda_mem = -1 + t.crphi / t.crr;
   t.tau_mem = t.cphiphi > 0 ? t.crphi / (sqrt(t.crr) * sqrt(t.cphiphi)) : 0;
-  if (t.gap > 1e-14 * t.crr) { /* gap^2/(delta + gap^2), whose parts may be beyond double */
+  if (t.gap > 1e-14 * (t.crr + sqrt(t.crr) * (t.rbar + fabs(t.dbar * t.hbar)))) { /* beyond the rounding of its parts */
+    /* gap^2/(delta + gap^2), whose parts may be beyond double */
     const double deviation = sqrt(t.crr) / sqrt(t.gap), moved = sqrt(t.vd) * fabs(m) / sqrt(t.gap) * deviation;
     const double e = sqrt(t.d2) * sqrt(t.ve) / sqrt(t.gap) * deviation, c = t.vd > 0 ? sqrt(t.vd) * (t.crh / t.gap) : 0;
     t.alpha_s_bulk = 1 / (1 + (e * e + c * c + moved * moved));

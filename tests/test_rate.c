@@ -552,6 +552,25 @@ TEST(optima_are_golden) {
   }
 }
 
+/* Rates that hardly vary: alpha_S falls as cv^2; where rounding decides it is 0, not 0.13. */
+TEST(optima_of_small_cv) {
+  static const hfy_rate_grid grid = {1, 0.04, 3, -0.5, 0.1, 3};
+  const hfy_rate one = unit(1.1, 0.5, 0);
+  hfy_rate_averages t;
+  hfy_rate best;
+  double top, cv;
+  for (cv = 1e-2; cv > 5e-5; cv /= 10) {
+    CHECK(hfy_rate_theory(&one, cv, 1, &t, NULL) == HFY_OK);
+    CHECK_NEAR(t.alpha_s_bulk / (1.3036 * cv * cv), 1, 1e-3);
+    CHECK(hfy_rate_optimum(cv, &grid, &best, &top, NULL) == HFY_OK);
+    CHECK(top < 1.6 * cv * cv && top > 1.3 * cv * cv);
+  }
+  for (cv = 1e-5; cv > 1e-9; cv /= 10) {
+    CHECK(hfy_rate_optimum(cv, &grid, &best, &top, NULL) == HFY_OK);
+    CHECK(top < 2e-10);
+  }
+}
+
 /* Where the theory is at its ends. */
 TEST(theory_at_its_ends) {
   static const double fs[][3] = {/* mpmath, 60 digits */
@@ -2724,6 +2743,7 @@ int main(int argc, char **argv) {
   RUN_ONCE(samples_and_quadrature_agree);
   RUN_ONCE(corrected_theory_is_golden);
   RUN_ONCE(optima_are_golden);
+  RUN(optima_of_small_cv);
   RUN_ONCE(theory_at_its_ends);
   RUN(replica_is_golden);
   RUN(circular_law_is_golden);
