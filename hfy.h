@@ -2507,10 +2507,11 @@ typedef struct hfy_rate_unit {
   const void *context;
   const double *gain, *threshold; /* dim each: gain > 0; NULL: 1, 0 */
 } hfy_rate_unit;
-/* g(v), g'(v), g^-1(r) and g'(g^-1(r)), v with the threshold taken off. Relative error below 1e-13 for r from 1e-300
-   to 1e300 where the result is a normal number (the inverse near its zero: 1e-13 sigma); g underflows to 0 and never
-   becomes NaN for finite v. The inverse needs r > 0 (r = 0: 0 for sigma = 0, else -infinity; +infinity gives itself).
-   NaN: a hfy_rate out of range, r < 0 (a unit of yours: what it returns; gains and thresholds are left out). */
+/* g(v), g'(v), g^-1(r) and g'(g^-1(r)), v with the threshold taken off. Relative error of the last two below 1.2e-13
+   for r from 1e-300 to 1e300 where the result is a normal number (the inverse near its zero: 1e-13 sigma); of g and g'
+   below 5e-13 for power up to 100, sigma 0 or 1e-6 to 1e6; g underflows to 0 and never becomes NaN for finite v. The
+   inverse needs r > 0 (r = 0: 0 for sigma = 0, else -infinity; +infinity gives itself). NaN: a hfy_rate out of range, r
+   < 0 (a unit of yours: what it returns; gains and thresholds are left out). */
 HFY_API double hfy_rate_g(const hfy_rate *rate, double v);
 HFY_API double hfy_rate_slope(const hfy_rate *rate, double v);
 HFY_API double hfy_rate_inverse(const hfy_rate *rate, double r);
@@ -26527,7 +26528,7 @@ HFY_API double hfy_rate_slope(const hfy_rate *rate, double v) {
   x = v / scale;
   if (x < -37) return rate->power * exp(rate->power * (log(scale) + x) - log(scale));
   e = exp(-fabs(x));
-  return rate->power * pow((v > 0 ? v : 0) + scale * log1p(e), rate->power - 1) * ((x >= 0 ? 1 : e) / (1 + e));
+  return rate->power * ((x >= 0 ? 1 : e) / (1 + e)) * pow((v > 0 ? v : 0) + scale * log1p(e), rate->power - 1);
 }
 
 HFY_API HFY_SMALL_ double hfy_rate_inverse(const hfy_rate *rate, double r) {

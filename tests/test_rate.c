@@ -196,6 +196,20 @@ TEST(the_unit_far_out) {
   }
 }
 
+/* The largest slopes: nothing overflows on the way to what does not. */
+TEST(slopes_up_to_the_largest) {
+  const hfy_rate one = unit(74.0859, 69604.7, 0);
+  const double scale = 69604.7 / 3.14159265358979323846;
+  double v, found = 0;
+  for (v = 400; v < 900; v += 0.5) {
+    const double u = v + scale * log1p(exp(-v / scale)), ln = 73.0859 * log(u) + log(74.0859) - log1p(exp(-v / scale));
+    if (!(ln < 709.78 && ln > 709)) continue;
+    found += 1;
+    CHECK_NEAR(log(hfy_rate_slope(&one, v)), ln, 1e-13);
+  }
+  CHECK(found > 9);
+}
+
 TEST(slopes_are_derivatives) {
   static const double at[][3] = {{1, 1, 0.3},    {1.5, 0.7, -0.4}, {0.5, 2, -3},
                                  {2, 0.1, 0.02}, {0.7, 0, 1.3},    {3, 0, 0.5}};
@@ -2729,6 +2743,7 @@ int main(int argc, char **argv) {
   RUN(the_unit_is_golden);
   RUN(the_inverse_inverts);
   RUN(the_unit_far_out);
+  RUN(slopes_up_to_the_largest);
   RUN(slopes_are_derivatives);
   RUN(the_unit_is_the_post);
   RUN(patterns_are_golden);
