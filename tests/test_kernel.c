@@ -1215,7 +1215,7 @@ TEST(far_from_1) {
   for (c = 0; c < 4; c++) { /* the same alpha in float, signs but for rounding */
     k = random_memory(3, P, N, gammas[c]);
     k.kind = HFY_KERNEL_POLYNOMIAL, k.degree = degrees[c], k.max_steps = 1;
-    for (i = 0; i < P * N; i++) alpha[i] = single[i] = (float)(sizes[c] * hfy_rng_normal(&rng));
+    for (i = 0; i < P * N; i++) single[i] = (float)(sizes[c] * hfy_rng_normal(&rng)), alpha[i] = (double)single[i];
     fine(hfy_kernel_random(50, N, &rng, cues, &work));
     fine(hfy_kernel_recall(&k, cues, 50, ends, NULL, &work));
     k.alpha = NULL, k.alpha_float = single;
