@@ -2196,7 +2196,7 @@ HFY_API double hfy_kernel_gamma(double flipped);
 /* gram: P x P kernel values of all pairs of patterns. Cost: P^2/2 dim/64 population counts.
    Errors of this and all that follow: ARG (NULL, dim or count 0, sizes, kind, gamma, degree, offset, bits from dim on,
    kernel values beyond double), NOMEM, UNSUPPORTED (work->isa), NONFINITE (alpha, where it is taken; but recall with
-   `bound` does not look), before anything is written. */
+   `bound` looks only if that is huge), before anything is written. */
 HFY_API hfy_status hfy_kernel_gram(const hfy_kernel *kernel, double *gram, hfy_work *work);
 
 /* --- training ---
@@ -2297,7 +2297,8 @@ HFY_API hfy_status hfy_kernel_bound(const hfy_kernel *kernel, double *bound, hfy
 /* Fills *net with a net that recalls as this memory does, synchronously: RBF: -1/2 |x - q|^2, beta = 2 gamma, EXP;
    LINEAR: DOT, IDENTITY; values alpha, SIGN. keys and values: room for P x N, which the net borrows. The same bits
    wherever |h_i| exceeds both sides' rounding, eps (P + 16 + 8 gamma N) sum over mu of |alpha_mu,i| K(x, xi_mu), eps of
-   hfy_real. Errors: as hfy_kernel_gram; UNSUPPORTED (POLYNOMIAL, TABLE, no_self); NONFINITE (alpha beyond hfy_real). */
+   hfy_real. Errors: as hfy_kernel_gram; UNSUPPORTED (POLYNOMIAL, TABLE, no_self, nearest); NONFINITE (alpha beyond
+   hfy_real). */
 HFY_API hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real *keys, hfy_real *values, hfy_net *net,
                                   hfy_work *work);
 
@@ -2308,12 +2309,12 @@ typedef struct hfy_kernel_report { /* every pointer optional, one entry per stat
   size_t *period;  /* 1: a fixed point; 2: a cycle of two (SYNCHRONOUS); 0: max_steps were not enough */
   size_t *flips;   /* bits changed on the way; 0 where targets have another length */
   size_t *visited; /* n x max_steps: the pattern that the state is after each step (the first of equal ones; SIZE_MAX:
-                      none, or not made; targets of another length: whose target it is). Cost: P words per step */
+                      none, or not made); targets of another length: n, whose target it is. Cost: P words per step */
 } hfy_kernel_report;
 
 /* Runs n packed states until they reach fixed points, alternate between two, or max_steps are made. states, out: n x
    words (out: of targets), may be the same if both are as long. RBF values are taken relative to the nearest pattern,
-   so none underflows. Cost a step and state: P words population counts, then P N multiply-adds; with `nearest` k N.
+   so its own is 1. Cost a step and state: P words population counts, then P N multiply-adds; with `nearest` k N.
    Synchronous steps of many states are one matrix product; with `bound` (RBF) those patterns alone are read, k N, that
    are near a state, wherever the rest together cannot turn a bit. No bit depends on that or the batch. Scratch: bit
    after bit and no_self P N doubles (both: 2 P N); `bound` P words.
@@ -2415,7 +2416,7 @@ typedef struct hfy_kernel_fisher {
    training (0 = 0.01; for next to none 1e-300), damping >= 0 (0: damped values are NaN). gradient, step: P each, K r
    and the natural step, or NULL. Cost: P^3/6; with damping P^3.
    Errors: as above, SINGULAR (equal patterns: no natural step; all else is written), NONFINITE (a; loss, gradient, its
-   square or sharpness beyond double). */
+   square, sharpness or a step that is asked for beyond double). */
 HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuron, const double *a, const double *gram,
                                           double lambda, double damping, hfy_kernel_fisher *fisher, double *gradient,
                                           double *step, hfy_work *work);
@@ -2507,10 +2508,11 @@ typedef struct hfy_rate_unit {
   const void *context;
   const double *gain, *threshold; /* dim each: gain > 0; NULL: 1, 0 */
 } hfy_rate_unit;
-/* g(v), g'(v), g^-1(r) and g'(g^-1(r)), v with the threshold taken off. Relative error below 1e-13 for r from 1e-300
-   to 1e300 where the result is a normal number (the inverse near its zero: 1e-13 sigma); g underflows to 0 and never
-   becomes NaN for finite v. The inverse needs r > 0 (r = 0: 0 for sigma = 0, else -infinity; +infinity gives itself).
-   NaN: a hfy_rate out of range, r < 0 (a unit of yours: what it returns; gains and thresholds are left out). */
+/* g(v), g'(v), g^-1(r) and g'(g^-1(r)), v with the threshold taken off. Relative error of the last two below 1.2e-13
+   for r from 1e-300 to 1e300 where the result is a normal number (the inverse near its zero: 1e-13 sigma); of g and g'
+   below 5e-13 for power up to 100, sigma 0 or 1e-6 to 1e6; g underflows to 0 and never becomes NaN for finite v. The
+   inverse needs r > 0 (r = 0: 0 for sigma = 0, else -infinity; +infinity gives itself). NaN: a hfy_rate out of range, r
+   < 0 (a unit of yours: what it returns; gains and thresholds are left out). */
 HFY_API double hfy_rate_g(const hfy_rate *rate, double v);
 HFY_API double hfy_rate_slope(const hfy_rate *rate, double v);
 HFY_API double hfy_rate_inverse(const hfy_rate *rate, double r);
@@ -2653,8 +2655,9 @@ typedef struct hfy_rate_averages {
   double outlier_re[2], outlier_im[2];   /* not in the paper: the two outliers at any threshold, from the 2 x 2 matrix
                                             on span{1, r}; the larger real part first */
 } hfy_rate_averages;
-/* The averages for log-normal rates by quadrature (trapezoid in z, relative error below 1e-10). optimal = 1: at theta*
-   (eq. 16) instead of rate->theta. cv in (0, 1e6]. NONFINITE: an average overflows (small power, large cv). */
+/* The averages for log-normal rates by quadrature (trapezoid in z, relative error below 1e-10 for cv >= 0.1; else 1e-16
+   over cv, of ve, gap and what hangs on them 1e-14 over cv^3). optimal = 1: at theta* (eq. 16) instead of rate->theta.
+   cv in (0, 1e6]. NONFINITE: an average overflows (small power, large cv). */
 HFY_API hfy_status hfy_rate_theory(const hfy_rate *rate, double cv, int optimal, hfy_rate_averages *averages,
                                    hfy_work *work);
 
@@ -2762,7 +2765,8 @@ typedef struct hfy_rate_options {
   double duration; /* 0 = 1000 */
   double tol;      /* settled once max|dx/dt| <= tol (1 + max|x|); 0 = 1e-9; below 0: never, the run ends on time */
   double rtol;     /* > 0: Dormand-Prince 5(4) with this relative tolerance, to be well below tol; 0: classical
-                      Runge-Kutta 4; but power < 1 (infinite slopes) with dt 0: tol/10 (tol < 0: 1e-10) */
+                      Runge-Kutta 4; but power < 1 (or an infinite slope right of a threshold of yours) with dt 0:
+                      tol/10 (tol < 0: 1e-10) */
   int voltage;     /* 1: states are voltages, dv/dt = -v + W g(v - theta) (eq. 1); 0: rates (eq. 2) */
   size_t max_steps; /* of each state, rejected ones too; 0 = 1,000,000. Large weights make steps small: see dt */
 } hfy_rate_options;
@@ -24072,7 +24076,7 @@ HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int takes, const
   if (k->no_self && k->kind == HFY_KERNEL_LINEAR && k->nearest)
     return hfy_base_fail_(w, HFY_ERR_ARG, "nearest with no_self is for RBF kernels, not LINEAR ones");
   if (!k->max_steps) k->max_steps = 30;
-  if (k->nearest > k->count) k->nearest = 0;
+  if (k->nearest >= k->count) k->nearest = 0;
   if (takes == HFY_KERNEL_DOUBLE_ && !k->alpha)
     return hfy_base_fail_(w, HFY_ERR_ARG, "kernel->alpha is NULL; hfy_kernel_train makes it");
   if (takes >= HFY_KERNEL_RECALL_ && !k->alpha && !k->alpha_float && !k->alpha_bytes)
@@ -24527,7 +24531,7 @@ HFY_COLD_ hfy_status hfy_kernel_judge_(hfy_kernel_fit_ *f, hfy_work *w) {
   hfy_kernel_result *out = &f->out;
   out->residual = hfy_kernel_residuals_(f);
   out->loss = hfy_kernel_sum_(f, hfy_kernel_each_loss_);
-  if (!hfy_base_is_finite_(out->residual) || !hfy_base_is_finite_(out->loss))
+  if (!hfy_base_is_finite_(out->residual) || !hfy_base_is_finite_(0 * out->stability + out->loss))
     return hfy_kernel_left_range_(out->iterations, w);
   f->judged = 1;
   out->gap = HUGE_VAL;
@@ -24535,7 +24539,7 @@ HFY_COLD_ hfy_status hfy_kernel_judge_(hfy_kernel_fit_ *f, hfy_work *w) {
   hfy_kernel_times_gram_(f, f->R, f->next);
   out->gap = out->loss - hfy_kernel_sum_(f, hfy_kernel_each_dual_);
   if (hfy_base_is_nan_(out->gap)) out->gap = HUGE_VAL; /* the dual is beyond double: nothing is known */
-  if (out->gap < 0) out->gap = 0; /* rounding */
+  if (out->gap < 0) out->gap = -out->gap; /* rounding, of this size at least */
   return HFY_OK;
 }
 
@@ -24960,6 +24964,7 @@ HFY_COLD_ hfy_status hfy_kernel_check_alpha_(const hfy_kernel *k, double times, 
   const double limit = !k->alpha && k->alpha_float && !k->nearest ? (double)FLT_MAX : DBL_MAX;
   double most = 0;
   size_t i;
+  if (limit < DBL_MAX && times > 1e30) times = 1; /* scaled: hfy_kernel_fields_ */
   if ((1 + times) * hfy_kernel_size_(k) <= limit) return HFY_OK; /* one by one near the ends of the range alone */
   for (i = 0; i < k->count * k->target_dim; i++) {
     const double a = fabs(hfy_kernel_alpha_(k, i));
@@ -25005,6 +25010,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real 
   if (!status) status = hfy_kernel_check_same_(&v, w);
   if (!status && v.k.no_self)
     status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "no_self: a net's weights are the same for all units");
+  if (!status && v.k.nearest)
+    status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "nearest is %z: a net counts all patterns", v.k.nearest);
   for (i = 0; !status && i < n; i++)
     if (!(fabs(v.k.alpha[i]) <= HFY_REAL_MAX_))
       status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "alpha[%z] is beyond hfy_real", i);
@@ -25144,7 +25151,11 @@ HFY_KERNEL_ONCE_ void hfy_kernel_fields_(const hfy_kernel_view_ *v, hfy_kernel_s
   }
   if (!dense || v->k.alpha) return;
   memset(s->h, 0, m * N * sizeof *s->h);
-  for (i = 0; i < m * P; i++) s->k_float[i] = (float)s->k[i];
+  for (a = 0; a < m; a++) { /* signs are asked for: a power of two keeps K in the range of float */
+    const double *k = s->k + a * P, most = hfy_linalg_largest_(k, P);
+    const double unit = most < 1 || most > 1e30 ? hfy_linalg_unit_(k, P) : 1;
+    for (i = 0; i < P; i++) s->k_float[a * P + i] = (float)(unit * k[i]);
+  }
   for (i = 0; i < P; i += HFY_KERNEL_FLOATS_) { /* float within a block, double from block to block */
     hfy_linalg_multiply_float_(v->simd, m, N, hfy_base_min_(HFY_KERNEL_FLOATS_, P - i),
                                hfy_linalg_rows_(s->k_float + i, P), hfy_linalg_rows_(v->k.alpha_float + i * N, N),
@@ -25412,7 +25423,8 @@ HFY_COLD_ hfy_status hfy_kernel_open_walk_(const hfy_kernel *kernel, int takes, 
     if (!(bound[i] >= 0) || !hfy_base_is_finite_(bound[i]))
       status = hfy_base_fail_(
           w, HFY_ERR_ARG, "bound[%z] is %g; it should be finite and not negative: see hfy_kernel_bound", i, bound[i]);
-  if (!status && !(bound && v->k.kind == HFY_KERNEL_RBF)) /* whoever made the bounds has looked */
+  if (!status && !(bound && v->k.kind == HFY_KERNEL_RBF && /* whoever made the bounds has looked at each alpha */
+                   (double)P * v->apart * hfy_linalg_largest_(bound, v->k.target_dim) <= (double)FLT_MAX))
     status = hfy_kernel_check_alpha_(&v->k, takes == HFY_KERNEL_DOUBLE_ ? 0 : hfy_kernel_most_(&v->k) * v->apart, w);
   if (status) return status;
   memset(&walk->report, 0, sizeof walk->report);
@@ -25667,7 +25679,7 @@ HFY_COLD_ double hfy_kernel_without_(const hfy_kernel_terms_ *s, size_t j, size_
 /* K of an RBF whose neuron j does not see its bit; s: of squares. */
 HFY_COLD_ double hfy_kernel_unseen_(const hfy_kernel *k, const hfy_kernel_terms_ *s, size_t j) {
   const double square = hfy_kernel_without_(s, j, j);
-  return hfy_kernel_of_(k, 0, square > 0 ? square : 0);
+  return hfy_kernel_of_(k, 0, square < 0 ? 0 : square >= 0 ? square : HUGE_VAL); /* of infinities: NaN */
 }
 
 /* Pattern i's part of both forces for no_self. apart: x - xi or xi; room: 2 N. */
@@ -25854,6 +25866,7 @@ typedef struct hfy_kernel_spectra_ {
   hfy_linalg_svd_ svd;
   hfy_linalg_symmetric_ by_pattern, by_neuron;
   double *h, *turned, *square; /* P x N, P x N, the larger squared */
+  double *alpha;               /* P x N: in units in which no square leaves the range of double */
   double *sigma, *operators, *effective, *logits, *values; /* r, N, r, r, P: the larger of P and N each */
   double *gemm;
 } hfy_kernel_spectra_;
@@ -25874,11 +25887,16 @@ HFY_COLD_ void hfy_kernel_symmetric_(double *a, size_t n) {
     for (j = 0; j < i; j++) a[i * n + j] = a[j * n + i] = 0.5 * (a[i * n + j] + a[j * n + i]);
 }
 
+HFY_COLD_ void hfy_kernel_scale_(const double *x, size_t n, double unit, double *to) {
+  size_t i;
+  for (i = 0; i < n; i++) to[i] = unit * x[i];
+}
+
 HFY_COLD_ void hfy_kernel_plan_spectra_(hfy_base_arena_ *arena, hfy_kernel_spectra_ *s, const double *gram) {
   const size_t P = s->v.k.count, N = s->v.k.target_dim, most = P > N ? P : N;
   hfy_kernel_plan_gram_(arena, &s->v, gram, 0);
   s->square = HFY_TAKE_(arena, double, hfy_base_times_(most, most));
-  hfy_base_doubles_(arena, P * N, &s->h, &s->turned, NULL, NULL);
+  hfy_base_doubles_(arena, P * N, &s->h, &s->turned, &s->alpha, NULL);
   hfy_base_doubles_(arena, most, &s->sigma, &s->operators, &s->effective, &s->logits);
   s->values = HFY_TAKE_(arena, double, most);
   s->gemm = HFY_TAKE_(arena, double, hfy_base_workers_() * hfy_linalg_gemm_scratch_(P, most, most, sizeof(double)));
@@ -25899,7 +25917,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const
   const size_t P = s->v.k.count, N = s->v.k.target_dim, r = hfy_base_min_(P, N);
   const double *alpha = s->v.k.alpha, *u;
   const hfy_simd_ *simd = s->v.simd;
-  double ends[6];
+  const double unit = status ? 1 : hfy_linalg_unit_(alpha, P * N);
   size_t i, j;
   if (!status) status = hfy_linalg_check_finite_(alpha, P * N, HFY_ERR_NONFINITE, "alpha", w);
   if (!status) status = hfy_kernel_check_gram_(&s->v, gram, w);
@@ -25908,6 +25926,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const
   while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_spectra_(&arena, s, gram);
   if (status) return status;
   hfy_kernel_make_gram_(&s->v);
+  hfy_kernel_scale_(alpha, P * N, unit, s->alpha);
+  alpha = s->alpha;
   /* the operator: K^(1/2) alpha has the eigenvalues of alpha^T H, H = K alpha */
   hfy_linalg_product_run_(simd, P, N, P, hfy_linalg_rows_(s->v.K, P), hfy_linalg_rows_(alpha, N),
                           hfy_linalg_set_(s->h, N), s->gemm);
@@ -25938,13 +25958,12 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const
   memcpy(s->square, s->v.K, P * P * sizeof(double));
   if (!status) status = hfy_linalg_symmetric_run_(&s->by_pattern, s->square, s->values, NULL);
   if (status) return hfy_base_close_(w, &local, hfy_base_fail_(w, status, "an eigenproblem did not converge"));
-  ends[0] = s->operators[0];
-  ends[1] = s->logits[0];
-  ends[2] = s->effective[0];
-  ends[3] = s->values[0];
-  ends[4] = s->values[P - 1];
-  ends[5] = s->sigma[0];
-  if (!hfy_base_is_finite_(hfy_linalg_largest_(ends, 6)))
+  hfy_kernel_scale_(s->operators, N, 1 / unit, s->operators);
+  hfy_kernel_scale_(s->effective, r, 1 / unit, s->effective);
+  hfy_kernel_scale_(s->logits, r, 1 / unit, s->logits);
+  hfy_kernel_scale_(s->sigma, r, 1 / unit, s->sigma);
+  if (!hfy_base_is_finite_(0 * s->operators[0] + 0 * s->logits[0] + 0 * s->effective[0] + 0 * s->values[0] +
+                           0 * s->values[P - 1] + 0 * s->sigma[0]))
     return hfy_base_close_(w, &local, hfy_base_fail_(w, HFY_ERR_NONFINITE, "an eigenvalue is beyond double"));
   spectrum->alpha_1 = s->sigma[0];
   spectrum->alpha_2 = r > 1 ? s->sigma[1] : 0;
@@ -26104,7 +26123,7 @@ HFY_COLD_ void hfy_kernel_natural_(hfy_kernel_course_ *c, hfy_kernel_fisher *out
   hfy_linalg_cholesky_solve_(c->factor, P, P, c->step);
   norm = hfy_linalg_dot_(c->step, c->step, P);
   out->log10_natural = norm > 0 ? (2 * top + log(norm)) / ln10 : -HUGE_VAL;
-  for (i = 0; i < P; i++) c->step[i] = norm > 0 ? c->step[i] * exp(top < 709 ? top : 709.0) : 0;
+  for (i = 0; i < P; i++) c->step[i] = norm > 0 ? c->step[i] * exp(0.5 * top) * exp(0.5 * top) : 0;
   out->natural = !(norm > 0) ? 0 : top < 350 ? hfy_linalg_dot_(c->step, c->step, P) : pow(10, out->log10_natural);
 }
 
@@ -26154,6 +26173,8 @@ HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuro
                              0 * found.sharpness))
       status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "loss %g, |gradient|^2 %g, sharpness %g: not all are doubles",
                               found.loss, found.euclidean, found.sharpness);
+    else if (step && !c.singular)
+      status = hfy_linalg_check_finite_(c.step, c.P, HFY_ERR_NONFINITE, "step", w);
   }
   if (!status) {
     *fisher = found;
@@ -26531,7 +26552,7 @@ HFY_API double hfy_rate_slope(const hfy_rate *rate, double v) {
   x = v / scale;
   if (x < -37) return rate->power * exp(rate->power * (log(scale) + x) - log(scale));
   e = exp(-fabs(x));
-  return rate->power * pow((v > 0 ? v : 0) + scale * log1p(e), rate->power - 1) * ((x >= 0 ? 1 : e) / (1 + e));
+  return rate->power * ((x >= 0 ? 1 : e) / (1 + e)) * pow((v > 0 ? v : 0) + scale * log1p(e), rate->power - 1);
 }
 
 HFY_API HFY_SMALL_ double hfy_rate_inverse(const hfy_rate *rate, double r) {
@@ -26712,28 +26733,41 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_perturb(hfy_rng *rng, const double *r, si
                                                double missing, double *out, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
-  size_t *unit = NULL, mu, i, gone;
+  size_t *unit = NULL, mu, i, gone, pass;
   hfy_status status = hfy_rate_check_sizes_(count, dim, w);
   if (status || (status = hfy_base_null_(w, !rng ? "rng" : !r ? "r" : !out ? "out" : NULL)) ||
+      (status = hfy_rate_numbers_("r: pattern", r, count, dim, &hfy_base_finite_, w)) ||
       (status = hfy_base_number_("noise", noise, &hfy_base_from_0_, w)))
     return status;
   if (!(missing >= 0 && missing <= 1)) return hfy_base_should_(w, "", "missing", missing, "in 0 .. 1");
   gone = (size_t)floor(missing * (double)dim + 0.5);
   while (hfy_base_layout_(&arena, w, &status)) unit = HFY_TAKE_(&arena, size_t, dim);
-  for (mu = 0; !status && mu < count; mu++) {
-    const double *from = r + mu * dim;
-    double *to = out + mu * dim, mean = 0;
-    for (i = 0; i < dim; i++) mean += from[i];
-    mean /= (double)dim;
-    for (i = 0; i < dim; i++) {
-      to[i] = noise > 0 ? from[i] * exp(noise * hfy_rate_normal_(rng)) : from[i];
-      unit[i] = i;
+  /* a pass that writes nothing comes first where something may be beyond double; normals are below 9 */
+  pass = hfy_base_is_finite_((double)dim * hfy_linalg_largest_(r, count * dim) * exp(9 * noise)) ? 1 : 0;
+  for (; !status && pass < 2; pass++) {
+    hfy_rng draw = *rng;
+    for (mu = 0; !status && mu < count; mu++) {
+      const double *from = r + mu * dim;
+      double *to = out + mu * dim, mean = 0, most, one;
+      for (i = 0; i < dim; i++) mean += from[i];
+      mean /= (double)dim;
+      most = gone ? 0 * mean : 0;
+      for (i = 0; i < dim; i++) {
+        one = noise > 0 ? from[i] * exp(noise * hfy_rate_normal_(&draw)) : from[i];
+        most += 0 * one;
+        if (pass) to[i] = one;
+        unit[i] = i;
+      }
+      if (!hfy_base_is_finite_(most))
+        status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "pattern %z with noise %g, or its sum, is beyond double", mu,
+                                noise);
+      for (i = 0; i < gone; i++) { /* the first of a random order */
+        const size_t at = i + (size_t)(hfy_rng_uniform(&draw) * (double)(dim - i));
+        if (pass) to[unit[at]] = mean;
+        unit[at] = unit[i];
+      }
     }
-    for (i = 0; i < gone; i++) { /* the first of a random order */
-      const size_t at = i + (size_t)(hfy_rng_uniform(rng) * (double)(dim - i));
-      to[unit[at]] = mean;
-      unit[at] = unit[i];
-    }
+    if (pass && !status) *rng = draw;
   }
   return hfy_base_close_(w, &local, status);
 }
@@ -27789,15 +27823,18 @@ HFY_COLD_ hfy_status hfy_rate_average_(const hfy_rate *rate, const hfy_rate_node
   const double *r = at->r, *w = at->w, *h = at->h, *d = at->d;
   const size_t n = at->count;
   hfy_rate_averages t;
-  double b, m, level, star = 0, half, under, root, pbar = 0, sbar = 0;
+  double b, m, level, star = 0, half, under, root, pbar = 0, sbar = 0, both = 0, varies = 0;
   size_t i;
   memset(&t, 0, sizeof t);
   for (i = 0; i < n; i++) {
+    varies += fabs(d[i] - d[0]);
+    both += w[i] * (d[i] * h[i]);
     t.rbar += w[i] * r[i];
     t.hbar += w[i] * h[i];
     t.dbar += w[i] * d[i];
     t.d2 += w[i] * d[i] * d[i];
   }
+  if (varies <= 0) t.dbar = d[0]; /* one slope: its covariances are 0, not rounding */
   t.theta = optimal ? -t.hbar : rate->theta;
   m = t.hbar + t.theta;
   for (i = 0; i < n; i++) {
@@ -27808,8 +27845,8 @@ HFY_COLD_ hfy_status hfy_rate_average_(const hfy_rate *rate, const hfy_rate_node
     t.crh += w[i] * dr * dh;
     t.crd += w[i] * dr * dd;
     t.cdh += w[i] * dd * dh;
-    t.crdh += w[i] * dr * (d[i] * h[i]);
-    pbar += w[i] * (d[i] * (dh + m));
+    t.crdh += w[i] * dr * (d[i] * h[i] - both);
+    pbar += w[i] * (d[i] * (h[i] + t.theta)); /* not dh + m: <h> may be far larger than both */
     sbar += w[i] * (d[i] * dh);
   }
   if (!hfy_base_is_finite_(t.crr))
@@ -27818,7 +27855,7 @@ HFY_COLD_ hfy_status hfy_rate_average_(const hfy_rate *rate, const hfy_rate_node
   b = t.crh / t.crr;
   for (i = 0; i < n; i++) {
     const double dr = r[i] - t.rbar, dh = h[i] - t.hbar, beyond = dh - b * dr;
-    const double phi = d[i] * (dh + m) - pbar;
+    const double phi = d[i] * (h[i] + t.theta) - pbar;
     t.ve += w[i] * beyond * beyond;
     t.gap += w[i] * dr * (dr - t.dbar * dh);
     t.crphi += w[i] * dr * phi;
@@ -27831,7 +27868,8 @@ HFY_COLD_ hfy_status hfy_rate_average_(const hfy_rate *rate, const hfy_rate_node
   t.lambda_ave = -1 + t.dbar * m / t.rbar;
   t.lambda_mem = -1 + t.crphi / t.crr;
   t.tau_mem = t.cphiphi > 0 ? t.crphi / (sqrt(t.crr) * sqrt(t.cphiphi)) : 0;
-  if (t.gap > 1e-14 * t.crr) { /* gap^2/(delta + gap^2), whose parts may be beyond double */
+  if (t.gap > 1e-14 * (t.crr + sqrt(t.crr) * (t.rbar + fabs(t.dbar * t.hbar)))) { /* beyond the rounding of its parts */
+    /* gap^2/(delta + gap^2), whose parts may be beyond double */
     const double deviation = sqrt(t.crr) / sqrt(t.gap), moved = sqrt(t.vd) * fabs(m) / sqrt(t.gap) * deviation;
     const double e = sqrt(t.d2) * sqrt(t.ve) / sqrt(t.gap) * deviation, c = t.vd > 0 ? sqrt(t.vd) * (t.crh / t.gap) : 0;
     t.alpha_s_bulk = 1 / (1 + (e * e + c * c + moved * moved));
@@ -27966,16 +28004,20 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_at_load(const hfy_rate_averages *averages
   hfy_work local, *w = hfy_base_open_(work, &local);
   const hfy_rate_averages *t = averages;
   hfy_status status = hfy_base_null_(w, !averages ? "averages" : !load ? "load" : NULL);
+  hfy_rate_load l;
   double odds, b;
   if (status || (status = hfy_base_number_("alpha", alpha, &hfy_rate_open_, w))) return status;
   if (!(t->crr > 0) || !(t->rbar > 0) || !(t->delta >= 0))
     return hfy_base_fail_(w, HFY_ERR_ARG, "averages: var r is %g; hfy_rate_theory should have filled it in", t->crr);
   odds = alpha / (1 - alpha);
   b = t->crh / t->crr;
-  load->lambda_bulk = -1 + t->crf / t->crr + sqrt(odds * t->delta) / t->crr;
-  load->weight_norm = odds * t->vh / t->crr;
-  load->weight_sum = (t->theta + t->hbar) / t->rbar;
-  load->weight_norm_self = alpha * b * b + odds * t->ve / t->crr;
+  l.lambda_bulk = -1 + t->crf / t->crr + sqrt(odds) * (sqrt(t->delta) / t->crr);
+  l.weight_norm = odds * (t->vh / t->crr);
+  l.weight_sum = (t->theta + t->hbar) / t->rbar;
+  l.weight_norm_self = alpha * b * b + odds * (t->ve / t->crr);
+  if (!hfy_base_is_finite_(0 * l.lambda_bulk + 0 * l.weight_norm + 0 * l.weight_sum + 0 * l.weight_norm_self))
+    return hfy_base_fail_(w, HFY_ERR_NONFINITE, "alpha %g: what follows is beyond double", alpha);
+  *load = l;
   return HFY_OK;
 }
 
@@ -28546,7 +28588,7 @@ HFY_COLD_ double hfy_rate_first_(const hfy_rate_run_ *run, const double *x) {
     for (j = 0; j < n; j++)
       sum += fabs(row[j]) * (run->o.voltage ? hfy_rate_slope_of_(rate, j, x[j]) : 1);
     if (!run->o.voltage) sum *= hfy_rate_slope_of_(rate, i, hfy_linalg_dot_(row, x, n));
-    if (sum > steep) steep = sum;
+    if (sum > steep && sum <= DBL_MAX) steep = sum; /* no step is right for an infinite one */
   }
   return 2 / (1 + steep) < 0.1 ? 2 / (1 + steep) : 0.1;
 }
@@ -28618,7 +28660,7 @@ HFY_COLD_ void hfy_rate_integrate_(hfy_rate_run_ *run) {
   size_t l, s;
   if (!(run->o.duration > 0)) run->o.duration = 1000;
   if (fabs(run->o.tol) <= 0) run->o.tol = 1e-9;
-  if (!hfy_rate_other_(run->in->rate) && run->in->rate->power < 1 && !(run->o.dt > 0) && !(run->o.rtol > 0)) {
+  if (!(hfy_rate_right_slope_(run->in->rate) <= DBL_MAX) && !(run->o.dt > 0) && !(run->o.rtol > 0)) {
     /* no step is small enough for all slopes */
     run->o.rtol = run->o.tol > 0 ? 0.1 * run->o.tol : 1e-10;
     run->o.rtol = run->o.rtol < 1e-13 ? 1e-13 : run->o.rtol > 1e-3 ? 1e-3 : run->o.rtol;

@@ -1197,6 +1197,87 @@ TEST(skipping_changes_nothing) {
   }
 }
 
+/* Numbers far from 1: K and alpha that float does not hold, alpha whose squares leave double, points, bounds and steps
+   whose squares or sums do: right, or no HFY_OK. */
+TEST(far_from_1) {
+  enum { P = 20, N = 100 };
+  static const double gammas[] = {0, 1, 1e-13, 1}, degrees[] = {64, 30, 8, 25}, sizes[] = {1, 1e-30, 1, 1};
+  static const double units[] = {1, 1e-100, 1e-170, 1e-300, 1e160, 1e300};
+  double bound[N], far[8], fd[8], a[8], step[8], grad[8], first[3] = {0, 0, 0}, result = 7, top, ratio = 0;
+  hfy_kernel k = random_memory(3, P, N, 0);
+  hfy_rng rng = hfy_rng_seed(9);
+  hfy_kernel_training how;
+  hfy_kernel_result r;
+  hfy_kernel_spectrum s;
+  hfy_kernel_fisher f;
+  hfy_net net;
+  size_t c, i, j, l, apart;
+  for (c = 0; c < 4; c++) { /* the same alpha in float, signs but for rounding */
+    k = random_memory(3, P, N, gammas[c]);
+    k.kind = HFY_KERNEL_POLYNOMIAL, k.degree = degrees[c], k.max_steps = 1;
+    for (i = 0; i < P * N; i++) single[i] = (float)(sizes[c] * hfy_rng_normal(&rng)), alpha[i] = (double)single[i];
+    fine(hfy_kernel_random(50, N, &rng, cues, &work));
+    fine(hfy_kernel_recall(&k, cues, 50, ends, NULL, &work));
+    k.alpha = NULL, k.alpha_float = single;
+    fine(hfy_kernel_recall(&k, cues, 50, cues, NULL, &work));
+    for (apart = i = 0; i < 50; i++) apart += distance(cues + 2 * i, ends + 2 * i, N);
+    CHECK(apart < 5);
+  }
+  k = random_memory(4, P, N, 0.001); /* sums beyond double, bounds or not */
+  for (i = 0; i < P * N; i++) alpha[i] = i % 3 ? 1e308 : -1e308;
+  fine(hfy_kernel_bound(&k, bound, &work));
+  k.bound = bound;
+  CHECK_FAILS(hfy_kernel_recall(&k, cues, 3, ends, NULL, &work), HFY_ERR_NONFINITE, &work, "potentials");
+  k.bound = NULL, k.nearest = 3;
+  CHECK_FAILS(hfy_kernel_net(&k, keys, values, &net, &work), HFY_ERR_UNSUPPORTED, &work, "nearest is 3");
+  k = random_memory(5, 6, 8, 1e-10), k.no_self = 1;
+  for (i = 0; i < 8; i++) far[i] = 2e155, alpha[i] = 1; /* |x - xi|^2 is beyond double: K is 0 */
+  k.count = 1;
+  fine(hfy_kernel_forces(&k, far, 1, fd, NULL, NULL, &work));
+  for (i = 0; i < 8; i++) CHECK(fabs(fd[i]) <= 0);
+  k = random_memory(6, 6, 5, 0.1);
+  for (c = 0; c < 6; c++) {
+    rng = hfy_rng_seed(1);
+    for (i = 0; i < 30; i++) alpha[i] = units[c] * hfy_rng_normal(&rng);
+    fine(hfy_kernel_spectra(&k, NULL, &s, NULL, NULL, NULL, NULL, &work));
+    if (!c) first[0] = s.operator_1, first[1] = s.operator_rank, first[2] = s.logits_1;
+    relative(s.operator_1 / units[c], first[0], 1e-12, "operator");
+    relative(s.operator_rank, first[1], 1e-12, "operator's rank");
+    relative(s.logits_1 / units[c], first[2], 1e-12, "logits");
+  }
+  k.kind = HFY_KERNEL_POLYNOMIAL, k.gamma = 1e60; /* its square is stability */
+  memset(&how, 0, sizeof how), how.trainer = HFY_KERNEL_RAW;
+  CHECK_FAILS(hfy_kernel_train(&k, &how, &result, &r, &work), HFY_ERR_NONFINITE, &work, "left the range");
+  CHECK(result == 7);
+  k = random_memory(6, 6, 50, 0.1);
+  for (c = 0; c < 3; c++) { /* K D step = r */
+    for (i = 0; i < 6; i++) a[i] = (c ? c > 1 ? 1400 : 690 : 1) * ((double)i - 2.5) / 2.5, step[i] = 7;
+    if (c == 2) {
+      CHECK_FAILS(hfy_kernel_information(&k, 2, a, NULL, 0, 0, &f, grad, step, &work), HFY_ERR_NONFINITE, &work, "step");
+      CHECK(step[0] == 7);
+      continue;
+    }
+    fine(hfy_kernel_information(&k, 2, a, NULL, 0, 0, &f, grad, step, &work));
+    fine(hfy_kernel_gram(&k, gram, &work));
+    for (top = 0, i = 0; i < 6; i++) { /* where it is largest, as K step cancels elsewhere */
+      const double sign = state_of(bits + i, 2);
+      double field = 0, back = 0, e;
+      for (j = 0; j < 6; j++) field += gram[i * 6 + j] * a[j], back += gram[i * 6 + j] * step[j];
+      e = exp(-fabs(field));
+      if (fabs(field) <= top) continue;
+      top = fabs(field);
+      ratio = back * (e / ((1 + e) * (1 + e))) / (0.01 * a[i] - sign / (1 + exp(sign * field)));
+    }
+    CHECK_NEAR(ratio, 1, 1e-9);
+  }
+  for (l = 12; l < 17; l++) { /* rounding rules here: no gap of 0 is claimed far from the optimum */
+    k = random_memory(l, 9, 7, 2);
+    k.no_self = 1, how.trainer = HFY_KERNEL_EXACT, how.lambda = 2.8e-9;
+    if (hfy_kernel_train(&k, &how, other, &r, &work) == HFY_ERR_CONVERGENCE)
+      CHECK(r.gap > 0 || r.residual < 1);
+  }
+}
+
 /* NaN and infinity in alpha, and what sums beyond double: never HFY_OK, nothing written. */
 TEST(wild_alpha) {
   enum { P = 64, N = 70, MOST = 300 };
@@ -2398,6 +2479,7 @@ int main(int argc, char **argv) {
   RUN(other_recalls);
   RUN(nearest_exactly);
   RUN_ONCE(skipping_changes_nothing);
+  RUN(far_from_1);
   RUN(wild_alpha);
   RUN_ONCE(ties_of_whole_numbers);
   RUN(foreign_things);

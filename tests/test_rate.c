@@ -196,6 +196,20 @@ TEST(the_unit_far_out) {
   }
 }
 
+/* The largest slopes: nothing overflows on the way to what does not. */
+TEST(slopes_up_to_the_largest) {
+  const hfy_rate one = unit(74.0859, 69604.7, 0);
+  const double scale = 69604.7 / 3.14159265358979323846;
+  double v, found = 0;
+  for (v = 400; v < 900; v += 0.5) {
+    const double u = v + scale * log1p(exp(-v / scale)), ln = 73.0859 * log(u) + log(74.0859) - log1p(exp(-v / scale));
+    if (!(ln < 709.78 && ln > 709)) continue;
+    found += 1;
+    CHECK_NEAR(log(hfy_rate_slope(&one, v)), ln, 1e-13);
+  }
+  CHECK(found > 9);
+}
+
 TEST(slopes_are_derivatives) {
   static const double at[][3] = {{1, 1, 0.3},    {1.5, 0.7, -0.4}, {0.5, 2, -3},
                                  {2, 0.1, 0.02}, {0.7, 0, 1.3},    {3, 0, 0.5}};
@@ -369,6 +383,68 @@ TEST(averages_in_closed_form) {
     }
 }
 
+/* A given threshold, far from theta*: phi = n r + theta n r^p is as exact as <h> is large; hardly varying rates; one slope
+   for all rates, whose covariances are 0. */
+TEST(averages_at_a_given_threshold) {
+  static const double at[][2] = {{0.1, 2}, {0.2, 10}, {0.3, 100}, {0.3, 1e4}, {0.5, 1e6}, {2, 1e-6}, {1, 1e-6}};
+  size_t i;
+  for (i = 0; i < COUNT(at); i++) {
+    const double n = at[i][0], s2 = log1p(at[i][1] * at[i][1]), p = (n - 1) / n, crr = expm1(s2);
+    const double crp = exp(0.5 * s2 * (p * p - p)) * expm1(s2 * p); /* cov(r, r^p) */
+    const hfy_rate one = unit(n, 0, 0.3);
+    hfy_rate_averages t;
+    CHECK(hfy_rate_theory(&one, at[i][1], 0, &t, NULL) == HFY_OK);
+    CHECK_NEAR(t.lambda_mem, -1 + n + 0.3 * n * crp / crr, 1e-9);
+    CHECK_NEAR(t.crdh / crr, n, 1e-9);
+    if (n < 1 || n > 1) CHECK_NEAR(t.theta_mem / ((1 - n) * crr / (n * crp)), 1, 1e-9);
+    if (!(n < 1 || n > 1)) CHECK(t.theta_mem > DBL_MAX && t.crd >= 0 && t.crd <= 0);
+  }
+}
+
+/* What may leave the range of double: right, or NONFINITE and nothing written or drawn. */
+TEST(beyond_double) {
+  double r[6] = {1, 0, 2, 0.5, 3, 7}, out[6] = {5, 5, 5, 5, 5, 5}, flat[6], far[6] = {1e308, 1e308, 1, 1, 1, 1};
+  hfy_rng a = hfy_rng_seed(1), b = a;
+  hfy_rate_averages t;
+  hfy_rate_load load;
+  hfy_work w;
+  size_t i;
+  memset(&w, 0, sizeof w), memset(&t, 0, sizeof t);
+  CHECK_FAILS(hfy_rate_perturb(&a, r, 1, 6, 1e308, 0, out, &w), HFY_ERR_NONFINITE, &w, "pattern 0 with noise 1e308");
+  CHECK_FAILS(hfy_rate_perturb(&a, far, 1, 6, 0, 0.5, out, &w), HFY_ERR_NONFINITE, &w, "or its sum");
+  CHECK(out[0] == 5 && out[5] == 5 && a.state == b.state);
+  CHECK(hfy_rate_perturb(&a, r, 1, 6, 1, 0.2, flat, &w) == HFY_OK);
+  CHECK(hfy_rate_perturb(&b, r, 1, 6, 90, 0.2, out, &w) == HFY_OK && a.state == b.state); /* looked at first */
+  for (i = 0; i < 6; i++) /* all but the missing one, and the silent one */
+    if (r[i] > 0 && out[i] != flat[i]) CHECK_NEAR(log(out[i] / r[i]) / 90, log(flat[i] / r[i]), 1e-13);
+  r[3] = nan_();
+  CHECK_FAILS(hfy_rate_perturb(&a, r, 1, 6, 1, 0, out, &w), HFY_ERR_ARG, &w, "r: pattern 0, unit 3");
+  t.crr = 5e299, t.vh = 4e299, t.ve = 1e299, t.delta = 1e300, t.rbar = 1;
+  CHECK(hfy_rate_at_load(&t, 1 - DBL_EPSILON, &load, &w) == HFY_OK);
+  CHECK_NEAR(load.weight_norm * DBL_EPSILON, 0.8, 1e-12);
+  CHECK_NEAR(load.weight_norm_self * DBL_EPSILON, 0.2, 1e-12);
+  t.rbar = 1e-300, t.theta = 1e10, load.weight_sum = 7;
+  CHECK_FAILS(hfy_rate_at_load(&t, 0.5, &load, &w), HFY_ERR_NONFINITE, &w, "beyond double");
+  CHECK(load.weight_sum == 7);
+  hfy_work_free(&w);
+}
+
+static double root_g(const void *own, double v) { return (void)own, v > 0 ? sqrt(v) : 0; }
+static double root_slope(const void *own, double v) { return (void)own, v < 0 ? 0 : v > 0 ? 0.5 / sqrt(v) : HUGE_VAL; }
+static double root_inverse(const void *own, double r) { return (void)own, r * r; }
+
+/* A slope that is infinite where a run starts did not let time pass: a million steps of 0. */
+TEST(an_infinite_slope) {
+  static const hfy_rate_unit root = {root_g, root_slope, root_inverse, NULL, NULL, NULL};
+  const double w[4] = {0, 1, 1, 0}, start[2] = {0, 0.5};
+  hfy_rate one = unit(0, 0, 0);
+  double end[2] = {7, 7};
+  one.unit = &root;
+  CHECK(hfy_rate_simulate(&one, w, 2, start, 1, NULL, end, NULL, NULL) == HFY_OK);
+  CHECK_NEAR(end[0], 1, 1e-7);
+  CHECK_NEAR(end[1], 1, 1e-7);
+}
+
 TEST(thresholds_bound_the_outliers) {
   static const double power[] = {0.8, 1, 1.3}, sigma[] = {0.5, 1, 2};
   size_t i, j;
@@ -487,6 +563,25 @@ TEST(optima_are_golden) {
     CHECK(hfy_rate_optimum(1, &grid, &best, &top, NULL) == HFY_OK);
     CHECK_EQ(top, 0);
     CHECK(is_nan(best.power));
+  }
+}
+
+/* Rates that hardly vary: alpha_S falls as cv^2; where rounding decides it is 0, not 0.13. */
+TEST(optima_of_small_cv) {
+  static const hfy_rate_grid grid = {1, 0.04, 3, -0.5, 0.1, 3};
+  const hfy_rate one = unit(1.1, 0.5, 0);
+  hfy_rate_averages t;
+  hfy_rate best;
+  double top, cv;
+  for (cv = 1e-2; cv > 5e-5; cv /= 10) {
+    CHECK(hfy_rate_theory(&one, cv, 1, &t, NULL) == HFY_OK);
+    CHECK_NEAR(t.alpha_s_bulk / (1.3036 * cv * cv), 1, 1e-3);
+    CHECK(hfy_rate_optimum(cv, &grid, &best, &top, NULL) == HFY_OK);
+    CHECK(top < 1.6 * cv * cv && top > 1.3 * cv * cv);
+  }
+  for (cv = 1e-5; cv > 1e-9; cv /= 10) {
+    CHECK(hfy_rate_optimum(cv, &grid, &best, &top, NULL) == HFY_OK);
+    CHECK(top < 2e-10);
   }
 }
 
@@ -2648,6 +2743,7 @@ int main(int argc, char **argv) {
   RUN(the_unit_is_golden);
   RUN(the_inverse_inverts);
   RUN(the_unit_far_out);
+  RUN(slopes_up_to_the_largest);
   RUN(slopes_are_derivatives);
   RUN(the_unit_is_the_post);
   RUN(patterns_are_golden);
@@ -2655,10 +2751,14 @@ int main(int argc, char **argv) {
   RUN(perturbed_and_partial);
   RUN(dense_theory_is_golden);
   RUN(averages_in_closed_form);
+  RUN(averages_at_a_given_threshold);
+  RUN(beyond_double);
+  RUN(an_infinite_slope);
   RUN(thresholds_bound_the_outliers);
   RUN_ONCE(samples_and_quadrature_agree);
   RUN_ONCE(corrected_theory_is_golden);
   RUN_ONCE(optima_are_golden);
+  RUN(optima_of_small_cv);
   RUN_ONCE(theory_at_its_ends);
   RUN(replica_is_golden);
   RUN(circular_law_is_golden);
