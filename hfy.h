@@ -11069,8 +11069,11 @@ HFY_PRIVATE_ size_t hfy_structure_border_(hfy_structure_solver_ *s, double *pivo
   for (i = 0; i < s->fresh_bits; i++) s->mark[s->fresh[i]] = 0;
   hfy_linalg_cholesky_forward_(s->factor, 0, s->count, row);
   *pivot = diagonal - hfy_linalg_dot_(row, row, s->count);
-  if (s->count && *pivot < 1e-2 * diagonal) *pivot = hfy_structure_remainder_(s, row);
-  if (!(*pivot > 1e-10 * diagonal)) *pivot = 0; /* as good as dependent */
+  if (s->count && *pivot < 1e-2 * diagonal) { /* the difference, if it is about right, keeps L L^T at H */
+    const double measured = hfy_structure_remainder_(s, row);
+    if (!(fabs(*pivot - measured) <= 0.5 * measured)) *pivot = measured;
+    if (!(measured > 1e-10 * diagonal)) *pivot = 0; /* as good as dependent */
+  }
   return same;
 }
 
