@@ -1053,7 +1053,7 @@ HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const 
 
 /* omega[j] = Omega(y_j), +INFINITY outside its domain (sums are judged to 1e-6 of their size). y: rows x n.
    SEQUENCE_KSUBSETS and SPARSEMAP with higher-order scores: Omega(y) = rho/2 |y|^2 - the most that parts which go with
-   y can score (infinite ones left out), for rows of zeros and ones.
+   y can score (infinite ones bound the domain), for rows of zeros and ones.
    A `plus`: the infimal convolution, min over a of Omega_1(a) + Omega_2(y - a) (HFY eq. 16), to 1e-12, some hundred
    times the cost of one Omega. Masks are not known here: a UNIFORM link is 1/n on all n, an infinite transition counts
    between masked patterns, too.
@@ -11775,14 +11775,15 @@ HFY_COLD_ hfy_status hfy_sep_structured_(const hfy_sep *full, const hfy_real *th
   return HFY_OK;
 }
 
-/* Omega of a row: rho/2 |y|^2 less the most that parts which go with y can score. Without such scores the domain is
-   told by projecting onto it; with them only vertices have a value: the oracle is made to find them. */
-HFY_COLD_ hfy_status hfy_sep_structured_omega_(const hfy_sep *full, const hfy_real *y, size_t n, double *value,
-                                               hfy_sep_scratch_ *s) {
+/* Omega of a row, + base: rho/2 |y|^2 less the most that parts which go with y can score. Without such scores the domain
+   is told by projecting onto it; with them only vertices have a value: the oracle is made to find them. theta: the row
+   whose masks count, or NULL. */
+HFY_COLD_ hfy_status hfy_sep_structured_omega_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y, size_t n,
+                                               double base, double *value, hfy_sep_scratch_ *s) {
   hfy_structure_solver_ *solver = hfy_sep_solver_(full, n, s);
-  double square = 0, sum = 0, largest = 0, force, infinite;
+  double square = 0, sum = 0, largest = 0, parts = 0, force, infinite;
   size_t i;
-  int vertex = 1, plain = 1, inside = 1, sequence = full->kind == HFY_SEP_SEQUENCE_KSUBSETS;
+  int vertex = 1, plain = 1, inside = 1, sequence = full->kind == HFY_SEP_SEQUENCE_KSUBSETS, every = sequence;
   hfy_status status;
   for (i = 0; i < n; i++) {
     double v = (double)y[i];
@@ -11794,30 +11795,35 @@ HFY_COLD_ hfy_status hfy_sep_structured_omega_(const hfy_sep *full, const hfy_re
   for (i = 0; i < s->higher; i++) {
     double raw = fabs(solver->raw[i]);
     plain &= !(raw > 0);
+    every &= hfy_base_is_finite_(raw);
     if (hfy_base_is_finite_(raw) && raw > largest) largest = raw;
   }
   *value = HUGE_VAL;
   if (!inside || (sequence && fabs(sum - full->k) > 1e-6 * full->k)) return HFY_OK;
   if (!vertex && !plain) return HFY_ERR_UNSUPPORTED;
-  *value = 0.5 * full->rho * square;
-  if (sequence) { /* every such y is in the hull */
+  square *= 0.5 * full->rho;
+  if (every) { /* every such y is in the hull; infinite transitions leave only some */
     for (i = 0; !plain && i + 1 < n; i++)
-      if (hfy_base_is_finite_(solver->raw[i]) && (double)y[i] > 0.5 && (double)y[i + 1] > 0.5) *value -= solver->raw[i];
+      if ((double)y[i] > 0.5 && (double)y[i + 1] > 0.5) parts += solver->raw[i];
+    *value = square - (parts - base);
     return hfy_base_is_finite_(*value) ? HFY_OK : HFY_ERR_UNSUPPORTED;
   }
   force = 1 + 2 * largest * (double)solver->structure->most; /* more than all parts together can score */
   solver->rho = 1;
   solver->tol = 0; /* a point found roughly would not tell whether y is inside */
-  for (i = 0; i < n; i++) solver->unary[i] = plain ? (double)y[i] : (double)y[i] > 0.5 ? force : -force;
+  for (i = 0; i < n; i++) {
+    solver->unary[i] = plain ? (double)y[i] : (double)y[i] > 0.5 ? force : -force;
+    if (!plain && theta && hfy_base_is_neg_inf_((double)theta[i])) solver->unary[i] = -HUGE_VAL;
+  }
   status = plain ? hfy_structure_run_(solver) : hfy_structure_first_(solver);
   if (status) return status;
   for (i = 0; plain && i < n; i++) inside &= fabs(solver->u[i] - (double)y[i]) <= 1e-6;
   if (!plain) {
     for (i = 0; i < solver->fresh_unaries; i++) inside &= (double)y[solver->fresh[i]] > 0.5;
-    *value -= hfy_structure_parts_score_(solver, SIZE_MAX, &infinite);
+    parts = hfy_structure_parts_score_(solver, SIZE_MAX, &infinite);
     inside &= fabs(sum - (double)solver->fresh_unaries) <= 1e-6 * (double)n;
   }
-  if (!inside) *value = HUGE_VAL;
+  if (inside) *value = square - (parts - base);
   return !inside || hfy_base_is_finite_(*value) ? HFY_OK : HFY_ERR_UNSUPPORTED;
 }
 
@@ -11825,25 +11831,27 @@ HFY_COLD_ hfy_status hfy_sep_structured_omega_(const hfy_sep *full, const hfy_re
 HFY_COLD_ hfy_status hfy_sep_structured_loss_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y, size_t n,
                                               double *value, hfy_sep_scratch_ *s) {
   const hfy_structure_solver_ *solver = s->solver;
-  double sum = 0, omega, infinite;
+  double sum = 0, base, omega, infinite;
   size_t i, v;
-  int masked = 0;
   hfy_status status;
   *value = 0;
   if (hfy_sep_same_(y, n, s)) return HFY_OK;
+  *value = HUGE_VAL;
   for (i = 0; i < n; i++) { /* Omega* less theta.y in differences of scores, before the solver is used again */
     double u = solver->u[i], t = (double)y[i];
-    if (hfy_base_is_neg_inf_((double)theta[i]))
-      masked |= t < 0 || t > 0;
-    else
+    if (!hfy_base_is_neg_inf_((double)theta[i]))
       sum += (u - t) * solver->apart[i] - 0.5 * full->rho * u * u;
+    else if (t < 0 || t > 0)
+      return HFY_OK;
   }
-  for (v = 0; v < solver->count; v++) sum += solver->weight[v] * hfy_structure_parts_score_(solver, v, &infinite);
-  status = hfy_sep_structured_omega_(full, y, n, &omega, s);
-  if (status) return status;
+  base = hfy_structure_parts_score_(solver, 0, &infinite);
+  for (v = 1; v < solver->count; v++)
+    sum += solver->weight[v] * (hfy_structure_parts_score_(solver, v, &infinite) - base);
+  status = hfy_sep_structured_omega_(full, theta, y, n, base, &omega, s);
+  if (status || hfy_base_is_pos_inf_(omega)) return status;
   sum += omega;
-  *value = masked || hfy_base_is_pos_inf_(omega) ? HUGE_VAL : sum > 0 ? sum : 0;
-  return masked || hfy_base_is_pos_inf_(omega) || hfy_base_is_finite_(sum) ? HFY_OK : HFY_ERR_UNSUPPORTED;
+  *value = sum > 0 ? sum : 0;
+  return hfy_base_is_finite_(sum) ? HFY_OK : HFY_ERR_UNSUPPORTED;
 }
 
 /* As hfy_sep_link_vjp_, from the mixture that the solver still holds. Overwrites s->weight. */
@@ -13591,7 +13599,7 @@ HFY_COLD_ hfy_status hfy_sep_value_of_(hfy_sep_values_ *c, const hfy_real *theta
     return hfy_sep_sum_loss_(&c->full, c->splits ? &c->split : NULL, theta, y, n, j, value, &c->scratch);
   if (theta) return hfy_sep_loss_(&c->full, theta, y, NULL, n, j, value, &c->scratch);
   if (hfy_sep_method_of_(&c->full) == HFY_SEP_BY_STRUCTURE_)
-    return HFY_IF_STRUCTURE_(hfy_sep_structured_omega_(&c->full, y, n, value, &c->scratch));
+    return HFY_IF_STRUCTURE_(hfy_sep_structured_omega_(&c->full, NULL, y, n, 0, value, &c->scratch));
   *value = c->full.plus ? hfy_sep_split_row_(&c->split, NULL, y, n, j) : hfy_sep_omega_(&c->full, y, NULL, NULL, n, j);
   return hfy_base_is_nan_(*value) ? HFY_ERR_UNSUPPORTED : HFY_OK;
 }

@@ -669,6 +669,21 @@ TEST(values_outside) {
     CHECK(!hfy_sep_loss(&sep, theta, i % 3 ? swap : same, 1, 4, &omega, NULL) && omega > DBL_MAX);
     CHECK(!hfy_sep_loss(&sep, theta, i % 3 ? same : swap, 1, 4, &omega, NULL) && omega < 1);
   }
+  for (i = 0; i < 6; i++) { /* not one that infinite transitions leave; huge ones that are shared do not enter */
+    const hfy_real theta[4] = {5, 0, 0, 5}, apart[4] = {1, 0, 0, 1}, together[4] = {1, 1, 0, 0};
+    const hfy_real holes[5] = {5, -(hfy_real)HUGE_VAL, 3, -(hfy_real)HUGE_VAL, 1}, ends[5] = {0, 0, 1, 0, 1};
+    hfy_structure pair = hfy_structure_sequence(4, 2);
+    sep.kind = i % 2 ? HFY_SEP_SPARSEMAP : HFY_SEP_SEQUENCE_KSUBSETS, sep.k = 2, sep.structure = &pair;
+    sep.transition = i < 2 ? HUGE_VAL : i < 4 ? -HUGE_VAL : 1e30;
+    CHECK(!hfy_sep_value(&sep, i < 2 ? apart : together, 1, 4, &omega, NULL) && (i > 3 || omega > DBL_MAX));
+    CHECK(!hfy_sep_loss(&sep, theta, i < 2 ? apart : together, 1, 4, &omega, NULL));
+    CHECK(i < 4 ? omega > DBL_MAX : fabs(omega - 0.5) < 1e-12);
+    if (i > 1) continue;
+    sep.k = 2, pair = hfy_structure_sequence(5, 2); /* no two neighbours are left: then nobody lacks a transition */
+    CHECK(!hfy_sep_loss(&sep, holes, ends, 1, 5, &omega, NULL));
+    CHECK_NEAR(omega, 4, 1e-6);
+  }
+  sep.transition = 0;
   for (i = 0; i < 3; i++) { /* outside in one number alone: that of a state that is the only one */
     hfy_real y[5] = {(hfy_real)0.5, (hfy_real)0.5, (hfy_real)0.5, (hfy_real)0.5, (hfy_real)0.5};
     size_t few[3] = {2, 2, 2};
