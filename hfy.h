@@ -10901,9 +10901,8 @@ HFY_PRIVATE_ hfy_status hfy_structure_stop_(hfy_structure_solver_ *s, hfy_struct
 /* Looks at the scores in s->unary and s->raw and makes the solver ready for them. */
 HFY_COLD_ hfy_status hfy_structure_ready_(hfy_structure_solver_ *s) {
   size_t i, n = s->structure->unaries, m = s->structure->higher, live = 0;
-  int sequence = s->structure->oracle == hfy_structure_sequence_, exponent;
-  double largest = s->rho, digits = frexp(s->rho, &exponent);
-  s->rho_high = ldexp((double)(float)digits, exponent);
+  int sequence = s->structure->oracle == hfy_structure_sequence_;
+  double largest = s->rho;
   s->count = s->n_touched = s->steps = s->fresh_bits = s->fresh_unaries = 0;
   s->fresh_linear = s->fresh_low = s->fresh_size = s->offset = s->value = 0;
   s->gap = HUGE_VAL;
@@ -11199,9 +11198,11 @@ HFY_COLD_ double hfy_structure_parts_score_(const hfy_structure_solver_ *s, size
 
 /* Vertices join, the best for the linear part that is left of the objective, until none is better than the mixture. */
 HFY_PRIVATE_ hfy_status hfy_structure_climb_(hfy_structure_solver_ *s) {
-  double best = -HUGE_VAL, base = s->fresh_linear, pivot;
+  int exponent;
+  double best = -HUGE_VAL, base = s->fresh_linear, digits = frexp(s->rho, &exponent), pivot;
   size_t v, i, stalls = 0, same;
   hfy_status status;
+  s->rho_high = ldexp((double)(float)digits, exponent);
   for (;;) {
     double level = 0, rise = 0, fresh, rounding, size = 0;
     hfy_structure_settle_(s);
@@ -11233,6 +11234,28 @@ HFY_PRIVATE_ hfy_status hfy_structure_climb_(hfy_structure_solver_ *s) {
   }
 }
 
+/* The whole climb. Where rho is far above all scores a new vertex gets next to no weight, and thousands come and go. So
+   rho is raised to its own value in stages: the vertices of one are nearly those of the next. */
+HFY_COLD_ hfy_status hfy_structure_rise_(hfy_structure_solver_ *s) {
+  const double rho = s->rho, tol = s->tol;
+  const size_t max_steps = s->max_steps, n = s->structure->unaries, m = s->structure->higher;
+  double largest = 0;
+  size_t i;
+  hfy_status status = HFY_OK;
+  for (i = 0; i < n + m; i++) {
+    const double v = fabs(i < n ? s->unary[i] : s->part[i - n]);
+    if (v > largest && v <= rho) largest = v; /* one beyond rho keeps its bit on, or off */
+  }
+  s->max_steps /= 2; /* the others are for the last stage */
+  s->tol += 1e-5 * largest;
+  s->rho = largest > 1e-15 * rho ? 16 * largest : rho; /* smaller ones are lost beside rho */
+  for (; s->rho < rho / 4 && s->steps < s->max_steps && !status; s->rho *= 4) status = hfy_structure_climb_(s);
+  s->rho = rho;
+  s->tol = tol;
+  s->max_steps = max_steps;
+  return status && status != HFY_ERR_CONVERGENCE ? status : hfy_structure_climb_(s);
+}
+
 /* SparseMAP of the scores in s->unary and s->raw: u, the mixture, gap, value, steps; on CONVERGENCE the last ones. */
 HFY_PRIVATE_ hfy_status hfy_structure_run_(hfy_structure_solver_ *s) {
   hfy_status status = hfy_structure_first_(s);
@@ -11241,7 +11264,7 @@ HFY_PRIVATE_ hfy_status hfy_structure_run_(hfy_structure_solver_ *s) {
   if (status) return status;
   hfy_structure_border_(s, &pivot);
   hfy_structure_join_(s, 1, pivot);
-  status = hfy_structure_climb_(s);
+  status = hfy_structure_rise_(s);
   if (status && status != HFY_ERR_CONVERGENCE) return status;
   before = s->count;
   low = high = s->vertex[0].linear;

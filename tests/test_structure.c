@@ -485,15 +485,14 @@ TEST(derivatives_of_large_mixtures) {
 }
 
 /* Losses are not negative, 0 at the solution's own vertex, and the margin says when that is. */
-/* A thousand steps in one solve: the factor is still that of the vertices, so that the derivatives of a separation, which
-   use it as it is, are those of a factor made anew. */
+/* After hundreds of steps the factor is still that of the vertices, so that the derivatives of a separation, which use it
+   as it is, are those of a factor made anew. Where all scores are small beside rho stages need fewer steps. */
 TEST(derivatives_after_many_steps) {
   static double unary[45], higher[44], g[45], dv[44], transitions[44];
-  static const int seeds[] = {16, 235};
   hfy_work work = {0};
   size_t i, j;
-  for (j = 0; j < COUNT(seeds); j++) {
-    hfy_rng rng = hfy_rng_seed((uint64_t)seeds[j]);
+  for (j = 0; j < 2; j++) {
+    hfy_rng rng = hfy_rng_seed(55);
     const size_t n = 30 + below(&rng, 16), k = n / 3 + below(&rng, n / 2);
     const double rho = pow(10, 2 + 2 * hfy_rng_uniform(&rng));
     hfy_structure s = hfy_structure_sequence(n, k);
@@ -502,11 +501,14 @@ TEST(derivatives_after_many_steps) {
     hfy_sep_grad grad;
     memset(&sep, 0, sizeof sep), memset(&grad, 0, sizeof grad);
     for (i = 0; i < n; i++) theta[i] = (hfy_real)(float)hfy_rng_normal(&rng), unary[i] = (double)theta[i];
-    for (i = 0; i + 1 < n; i++) t[i] = (hfy_real)(float)hfy_rng_normal(&rng), higher[i] = (double)t[i];
+    if (!j) theta[n - 1] = (hfy_real)(float)(-0.3 * rho), unary[n - 1] = (double)theta[n - 1];
+    for (i = 0; i + 1 < n; i++) t[i] = (hfy_real)(float)hfy_rng_normal(&rng);
+    for (i = 0; i + 1 < n; i++) t[i] = t[j ? 0 : i], higher[i] = (double)t[i];
     for (i = 0; i < n; i++) dy[i] = (hfy_real)(float)hfy_rng_normal(&rng), g[i] = (double)dy[i];
     sep.kind = HFY_SEP_SEQUENCE_KSUBSETS, sep.k = (double)k, sep.rho = rho, sep.transitions = t;
     grad.transitions = transitions;
-    CHECK(!solve(&s, rho, unary, higher, &work) && sol.a.steps > 400);
+    CHECK(!solve(&s, rho, unary, higher, &work) && sol.a.gap < 1e-13 * rho);
+    CHECK(j ? sol.a.steps < 200 : sol.a.steps > 600);
     for (i = 0; i < n; i++) y[i] = (hfy_real)sol.u[i];
     CHECK(!hfy_structure_vjp(&s, rho, sol.a.vertices, sol.count, sol.on, g, NULL, dv, &work));
     CHECK(!hfy_sep_vjp(&sep, theta, y, dy, 1, n, &grad, &work));
