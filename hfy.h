@@ -11798,9 +11798,9 @@ HFY_COLD_ hfy_status hfy_sep_structured_(const hfy_sep *full, const hfy_real *th
   return HFY_OK;
 }
 
-/* Omega of a row, + base: rho/2 |y|^2 less the most that parts which go with y can score. Without such scores the domain
-   is told by projecting onto it; with them only vertices have a value: the oracle is made to find them. theta: the row
-   whose masks count, or NULL. */
+/* Omega of a row, + base: rho/2 |y|^2 less the most that parts which go with y can score. Without such scores the
+   domain is told by projecting onto it; with them only vertices have a value: the oracle is made to find them. theta:
+   the row whose masks count, or NULL. */
 HFY_COLD_ hfy_status hfy_sep_structured_omega_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y, size_t n,
                                                double base, double *value, hfy_sep_scratch_ *s) {
   hfy_structure_solver_ *solver = hfy_sep_solver_(full, n, s);
