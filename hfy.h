@@ -921,9 +921,9 @@ typedef struct hfy_structure_answer {
   size_t steps;           /* calls of the oracle, until the gap was told */
   size_t vertices;        /* of the mixture: (u, v) is the sum of weight[j] times vertex j */
   size_t room;            /* vertices that the three arrays below have room for; see hfy_structure_solve */
-  double *weight;         /* room: above 0, sum 1, newest last; then, if `on` is asked for and they are 16 or more, 0
-                             for those that complete the face that u lies inside, as derivatives need it, up to
-                             max_active in all: one more than the face's dimension is enough */
+  double *weight;         /* room: above 0, sum 1, newest last; then, if `on` is asked for and they are 2 or more, 0 for
+                             those that complete the face that u lies inside, as derivatives need it, up to max_active
+                             in all: one more than the face's dimension is enough */
   size_t *count;          /* room: how many bits a vertex has on */
   size_t *on;             /* room x structure->most: its bits, ascending */
 } hfy_structure_answer;
@@ -943,8 +943,7 @@ HFY_API hfy_status hfy_structure_solve(const hfy_structure *structure, double rh
 
 /* Vector-Jacobian products of a solution's u: d_unary = (du/d unary)^T du, d_higher = (du/d higher)^T du (either may be
    NULL; d_unary may be du). vertices, count, on: the mixture of hfy_structure_solve, its lists structure->most apart;
-   with one vertex, 0. At a kink the mixture decides, and where scores tie so exactly that fewer than 16 vertices make a
-   point inside a larger face: directions that they do not span are left out. Cost O(a^3).
+   with one vertex, 0. At a kink the mixture decides. Cost O(a^3).
    NaN and infinity in du, and products beyond double, are carried through.
    Errors: ARG, NOMEM; SINGULAR if the vertices are not affinely independent in u, as a solve's always are. */
 HFY_API hfy_status hfy_structure_vjp(const hfy_structure *structure, double rho, size_t vertices, const size_t *count,
@@ -10513,7 +10512,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_project(const hfy_index *index, const si
 #else
 #define HFY_STRUCTURE_STEP_ static
 #endif
-#define HFY_STRUCTURE_LARGE_ 16 /* vertices of a mixture that may not span its face: from 21 on it has been seen */
 
 /* --- the built-in oracles --- */
 
@@ -11354,9 +11352,9 @@ HFY_COLD_ void hfy_structure_weights_vjp_(hfy_structure_solver_ *s, const double
   for (v = 0; v < s->count; v++) s->side[v] -= s->ones[v] * (sum / all);
 }
 
-/* A large mixture may reach u to rounding before it spans the face that u lies inside. The derivative along g (n) needs
-   all of that: what the span leaves of g tells the oracle where to look for vertices, which join with weight 0. Not so
-   from a few vertices: there it is a kink or a tie, where the mixture decides. */
+/* A mixture may make u before it spans the face that u lies inside: a large one to rounding, and any where scores tie.
+   The derivative along g (n) needs all of that: what the span leaves of g tells the oracle where to look for vertices,
+   which join with weight 0. */
 HFY_COLD_ void hfy_structure_span_(hfy_structure_solver_ *s, const double *g) {
   const size_t n = s->structure->unaries;
   double most = 0, near = 1e-2, *rest = s->rest;
@@ -11367,7 +11365,7 @@ HFY_COLD_ void hfy_structure_span_(hfy_structure_solver_ *s, const double *g) {
     most = fabs(rest[i]) > most ? fabs(rest[i]) : most;
   }
   for (i = 0; i < n; i++) rest[i] /= most > 0 ? most : 1;
-  while (near > 1e-10 && most > 0 && s->count >= HFY_STRUCTURE_LARGE_ && s->count < s->room) {
+  while (near > 1e-10 && most > 0 && s->count > 1 && s->count < s->room) {
     double step = 0, gain = 0, fresh, size, pivot;
     hfy_structure_weights_vjp_(s, rest);
     hfy_structure_mix_(s, s->side);
@@ -11597,7 +11595,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_structure_margin(const hfy_structure *structur
 }
 
 #undef HFY_STRUCTURE_STEP_
-#undef HFY_STRUCTURE_LARGE_
 
 #endif /* HFY_HAS_STRUCTURE_ */
 
