@@ -22213,7 +22213,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_capacity_softmax(const hfy_theory_spher
   d = sphere->dim - 1;
   k = sphere->radius / sqrt(d);
   p = sphere->failure;
-  b = 0.4 * (k * sphere->beta * k);
+  b = 0.4 * k * sphere->beta * k;
   size = 2 * log(sphere->radius) + log(sphere->beta); /* log beta M^2; products may be beyond double, logarithms not */
   out->a = 2 / d * (1 + log(2 * p) + size);
   out->b = b;
@@ -22249,7 +22249,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_dimension(double beta, double k, double
   a = log(c) / 2 - part * beta / 5 * part;
   b = 1 + log(2 * failure) + size;
   x = a * exp(-b);
-  if (!(fabs(x) <= DBL_MAX)) /* a e^-b in logarithms */
+  if (!(fabs(x) <= DBL_MAX) || (a < 0 && !(x < 0))) /* a e^-b in logarithms */
     x = a > 0 ? HUGE_VAL : -exp((hfy_base_is_finite_(a) ? log(-a) : size - log(5) - log(c)) - b);
   if (a > 0 && !(x < DBL_MAX))
     root = hfy_theory_lambert_exp(log(a) - b);
@@ -22295,6 +22295,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_capacity_binary(double flipped, double 
   if (status) return status;
   sum = (1 + a) * log1p(a);
   if (low > 0) sum += low * log(low);
+  if (a < 0.01) sum = a * a * (1 + a * a * (1 / 6.0 + a * a * (1 / 15.0 + a * a / 28))); /* which would cancel */
   *rate = sum > 0 ? sum / 4 : 0;
   if (count) *count = exp(*rate * dim) + 1;
   return HFY_OK;

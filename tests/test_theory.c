@@ -552,6 +552,7 @@ TEST(row_theorems_A3_A4_A6_A7) {
       CHECK_NEAR(s.c, c, 1e-9);
     }
   CHECK_FAILS(hfy_theory_dimension(1, 3, 0.05, 0.01, &x, &work), HFY_ERR_UNSUPPORTED, &work, "c is 0.05");
+  CHECK(!hfy_theory_dimension(1e140, 1e112, 1e111, 1, &x, &work) && x >= 1 && x < 2); /* e^-b alone is below double */
   CHECK(hfy_theory_slack(HFY_THEORY_PLACED, 4, 1, 2, 4, &x, &work) == HFY_OK);
   CHECK_NEAR(x, 0.472930002932713, 1e-12);
   CHECK(hfy_theory_slack(HFY_THEORY_PLACED, 50, 1, 1.7, 4, &x, &work) == HFY_OK);
@@ -583,6 +584,11 @@ TEST(binary_capacity) {
     previous = rate;
   }
   CHECK(rate <= 0);
+  for (flipped = 0.01; flipped > 1e-15; flipped /= 3) { /* next to 1/2 the rate is a^2/4 (1 + a^2/6 + ...) */
+    const double near = 0.5 - flipped / 2, a = 1 - 2 * near;
+    CHECK(hfy_theory_capacity_binary(near, 1, &rate, NULL, &work) == HFY_OK);
+    CHECK(fabs(rate / (a * a / 4) - (1 + a * a / 6 + a * a * a * a / 15)) < 1e-12);
+  }
   CHECK(hfy_theory_capacity_binary(0.1, 1e5, &rate, &count, &work) == HFY_OK && count >= HUGE_VAL);
 }
 
