@@ -905,7 +905,8 @@ HFY_API hfy_structure hfy_structure_matching(size_t n);
 /* In all functions below: unary: `unaries` scores, finite or -INFINITY (that bit stays off); higher: `higher` of them
    (NULL = 0), finite or -INFINITY; for a sequence +INFINITY too: as many neighbours as can be, before anything else
    (-INFINITY: as few). rho > 0 weighs the quadratic; 0 = 1 (2: HFY's Example 2 with its bits for on and off).
-   Common errors: ARG (NULL, a structure or rho out of range, every vertex masked, an oracle's list that is no vertex),
+   Common errors: ARG (NULL, a structure or rho out of range, every bit or every vertex masked, an oracle's list that is
+   no vertex),
    NOMEM, NONFINITE (NaN or a forbidden infinity in the scores, sums beyond the range of double). */
 
 /* A best vertex: its bits, ascending, into on (room for structure->most), how many into *count, its score into *score
@@ -22683,7 +22684,12 @@ HFY_COLD_ hfy_status hfy_theory_gap_(const hfy_net *net, const size_t *patterns,
     memcpy(solver->unary, s->theta, net->count * sizeof *s->theta);
     solver->unary[patterns[i]] = -HUGE_VAL;
     status = hfy_theory_ask_(solver, &net->sep);
-    if (status && solver->fault == HFY_STRUCTURE_MASKED_) continue;
+    if (status && solver->fault == HFY_STRUCTURE_MASKED_) {
+      memcpy(solver->unary, s->theta, net->count * sizeof *s->theta); /* is there a vertex without any bit? */
+      solver->unary[patterns[i]] = -1;
+      status = hfy_theory_ask_(solver, NULL);
+      if (!status && solver->fresh_bits) continue;
+    }
     if (status) return status;
     hfy_theory_score_(solver, s->theta, other);
     gap = (own[0] - other[0]) + (own[1] - other[1]);

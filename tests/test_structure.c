@@ -1763,6 +1763,10 @@ TEST(association_statuses) {
   bad.sep.kind = HFY_SEP_SPARSEMAP;
   bad.sep.structure = &s;
   CHECK(!hfy_theory_associates(&bad, y, 3, &a, &work));
+  bad.count = 1, s = hfy_structure_at_most(1, 1), y[0] = 0; /* the other one has no bits at all */
+  CHECK(!hfy_theory_associates(&bad, y, 1, &a, &work));
+  CHECK_NEAR(a.separation, D, 1e-6);
+  s = hfy_structure_at_most(N, 3), y[0] = 3, bad = net;
   a.radius = 77;
   NOT(bad.count = 5, HFY_ERR_ARG, "entry 2 is 5");
   NOT(bad.keys = NULL, HFY_ERR_ARG, "net->keys");
