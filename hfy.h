@@ -931,6 +931,7 @@ typedef struct hfy_structure_answer {
 
 /* SparseMAP by an active-set method: the quadratic is solved on the affine hull of a few vertices, and the oracle says
    which one is missing. Ends after finitely many steps, at a gap that it tells; integral answers are exact to the bit.
+   Steps: about as many as vertices; thousands for a hundred differing transitions, all below a hundredth of rho.
    Cost a step: the oracle and O(a^2 + a most), a the vertices at hand. weight, count and on take those that fit in
    `room`; `vertices` tells how many there are.
    Accuracy of u: about 1e-12 (1 + the largest finite part / rho) for ksubsets, sequence and chain, however large the
