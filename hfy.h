@@ -21890,16 +21890,23 @@ HFY_PRIVATE_ void hfy_theory_nearer_(double *nearest, size_t *rival, double dot,
   *rival = j;
 }
 
-/* What pattern j says about pattern i, of which `at` knows: math 15, Radius. */
+/* What pattern j, y, says about pattern i, x, of which `at` knows: math 15, Radius. Next to one another differences of
+   sums cancel, and those of elements do not. */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_theory_meet_(const hfy_theory_pairs_ *g, size_t at, size_t i, size_t j,
-                                                      double dot) {
+                                                      double dot, const double *x, const double *y) {
   double both, apart, gap, r;
+  size_t d;
   hfy_theory_nearer_(g->nearest + at, g->rival + at, dot, j);
   if (!g->radius) return;
   both = g->square[i] + g->square[j];
   apart = both - 2 * dot;
-  gap = g->square[i] - dot - g->threshold;
-  if (apart > 4 * DBL_EPSILON * both)
+  gap = g->square[i] - dot;
+  if (apart < 1e-4 * both) {
+    apart = hfy_theory_apart_(x, y, g->full->dim);
+    for (d = 0, gap = 0; d < g->full->dim; d++) gap += x[d] * (x[d] - y[d]);
+  }
+  gap -= g->threshold;
+  if (apart > 0)
     r = gap / sqrt(apart);
   else /* the same pattern: no distance helps */
     r = gap < 0 ? -HUGE_VAL : HUGE_VAL;
@@ -21930,8 +21937,8 @@ HFY_PRIVATE_ void hfy_theory_rows_(void *context, size_t worker) {
       for (i = 0; i < rows; i++) /* in the diagonal block each pair once */
         for (j = second > first ? 0 : i + 1; j < columns; j++) {
           double dot = product[i * size + j];
-          hfy_theory_meet_(g, at + first + i, first + i, second + j, dot);
-          hfy_theory_meet_(g, at + second + j, second + j, first + i, dot);
+          hfy_theory_meet_(g, at + first + i, first + i, second + j, dot, x + i * dim, y + j * dim);
+          hfy_theory_meet_(g, at + second + j, second + j, first + i, dot, y + j * dim, x + i * dim);
         }
     }
   }

@@ -146,6 +146,20 @@ TEST(exactly_at_the_margin) {
   CHECK(hfy_retrieve(&net, q, 1, back, NULL, &work) == HFY_OK && back[0] >= 1 && back[1] <= 0);
 }
 
+/* Two patterns a millionth of a unit apart: beyond the plane between them the other one answers. */
+TEST(radius_between_neighbours) {
+  const hfy_real x[4] = {1, 4096, (hfy_real)(1 - 1.0 / (1 << 20)), 4096};
+  double radius[2];
+  hfy_theory_separation out;
+  hfy_net net;
+  memset(&net, 0, sizeof net), memset(&out, 0, sizeof out);
+  net.dim = net.count = 2, net.keys = x, net.sep.kind = HFY_SEP_ARGMAX;
+  out.radius = radius;
+  CHECK(hfy_theory_separate(&net, &out, NULL) == HFY_OK);
+  CHECK_NEAR(radius[0], 1, 1e-12);
+  CHECK_NEAR(radius[1], -1 + 1.0 / (1 << 20), 1e-12);
+}
+
 TEST(the_lowest_of_tied_rivals) {
   hfy_net net = net_of(300, 2, 1, HFY_SEP_SPARSEMAX, 0);
   hfy_theory_separation out;
@@ -1648,6 +1662,7 @@ int main(int argc, char **argv) {
   RUN(row_separations_and_radii);
   RUN(separations_by_brute_force);
   RUN(exactly_at_the_margin);
+  RUN(radius_between_neighbours);
   RUN(the_lowest_of_tied_rivals);
   RUN(proposition_9_holds_in_the_network);
   RUN(exact_answers_are_predicted);
