@@ -905,7 +905,8 @@ HFY_API hfy_structure hfy_structure_matching(size_t n);
 /* In all functions below: unary: `unaries` scores, finite or -INFINITY (that bit stays off); higher: `higher` of them
    (NULL = 0), finite or -INFINITY; for a sequence +INFINITY too: as many neighbours as can be, before anything else
    (-INFINITY: as few). rho > 0 weighs the quadratic; 0 = 1 (2: HFY's Example 2 with its bits for on and off).
-   Common errors: ARG (NULL, a structure or rho out of range, every vertex masked, an oracle's list that is no vertex),
+   Common errors: ARG (NULL, a structure or rho out of range, every bit or every vertex masked, an oracle's list that is
+   no vertex),
    NOMEM, NONFINITE (NaN or a forbidden infinity in the scores, sums beyond the range of double). */
 
 /* A best vertex: its bits, ascending, into on (room for structure->most), how many into *count, its score into *score
@@ -921,15 +922,16 @@ typedef struct hfy_structure_answer {
   size_t steps;           /* calls of the oracle, until the gap was told */
   size_t vertices;        /* of the mixture: (u, v) is the sum of weight[j] times vertex j */
   size_t room;            /* vertices that the three arrays below have room for; see hfy_structure_solve */
-  double *weight;         /* room: above 0, sum 1, newest last; then, if `on` is asked for and they are 16 or more, 0
-                             for those that complete the face that u lies inside, as derivatives need it, up to
-                             max_active in all: one more than the face's dimension is enough */
+  double *weight;         /* room: above 0, sum 1, newest last; then, if `on` is asked for and they are 2 or more, 0 for
+                             those that complete the face that u lies inside, as derivatives need it, up to max_active
+                             in all: one more than the face's dimension is enough */
   size_t *count;          /* room: how many bits a vertex has on */
   size_t *on;             /* room x structure->most: its bits, ascending */
 } hfy_structure_answer;
 
 /* SparseMAP by an active-set method: the quadratic is solved on the affine hull of a few vertices, and the oracle says
    which one is missing. Ends after finitely many steps, at a gap that it tells; integral answers are exact to the bit.
+   Steps: about as many as vertices; thousands for a hundred differing transitions, all below a hundredth of rho.
    Cost a step: the oracle and O(a^2 + a most), a the vertices at hand. weight, count and on take those that fit in
    `room`; `vertices` tells how many there are.
    Accuracy of u: about 1e-12 (1 + the largest finite part / rho) for ksubsets, sequence and chain, however large the
@@ -943,8 +945,7 @@ HFY_API hfy_status hfy_structure_solve(const hfy_structure *structure, double rh
 
 /* Vector-Jacobian products of a solution's u: d_unary = (du/d unary)^T du, d_higher = (du/d higher)^T du (either may be
    NULL; d_unary may be du). vertices, count, on: the mixture of hfy_structure_solve, its lists structure->most apart;
-   with one vertex, 0. At a kink the mixture decides, and where scores tie so exactly that fewer than 16 vertices make a
-   point inside a larger face: directions that they do not span are left out. Cost O(a^3).
+   with one vertex, 0. At a kink the mixture decides. Cost O(a^3).
    NaN and infinity in du, and products beyond double, are carried through.
    Errors: ARG, NOMEM; SINGULAR if the vertices are not affinely independent in u, as a solve's always are. */
 HFY_API hfy_status hfy_structure_vjp(const hfy_structure *structure, double rho, size_t vertices, const size_t *count,
@@ -1053,7 +1054,7 @@ HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const 
 
 /* omega[j] = Omega(y_j), +INFINITY outside its domain (sums are judged to 1e-6 of their size). y: rows x n.
    SEQUENCE_KSUBSETS and SPARSEMAP with higher-order scores: Omega(y) = rho/2 |y|^2 - the most that parts which go with
-   y can score (infinite ones left out), for rows of zeros and ones.
+   y can score (infinite ones bound the domain), for rows of zeros and ones.
    A `plus`: the infimal convolution, min over a of Omega_1(a) + Omega_2(y - a) (HFY eq. 16), to 1e-12, some hundred
    times the cost of one Omega. Masks are not known here: a UNIFORM link is 1/n on all n, an infinite transition counts
    between masked patterns, too.
@@ -10518,7 +10519,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_project(const hfy_index *index, const si
 #else
 #define HFY_STRUCTURE_STEP_ static
 #endif
-#define HFY_STRUCTURE_LARGE_ 16 /* vertices of a mixture that may not span its face: from 21 on it has been seen */
 
 /* --- the built-in oracles --- */
 
@@ -10906,9 +10906,8 @@ HFY_PRIVATE_ hfy_status hfy_structure_stop_(hfy_structure_solver_ *s, hfy_struct
 /* Looks at the scores in s->unary and s->raw and makes the solver ready for them. */
 HFY_COLD_ hfy_status hfy_structure_ready_(hfy_structure_solver_ *s) {
   size_t i, n = s->structure->unaries, m = s->structure->higher, live = 0;
-  int sequence = s->structure->oracle == hfy_structure_sequence_, exponent;
-  double largest = s->rho, digits = frexp(s->rho, &exponent);
-  s->rho_high = ldexp((double)(float)digits, exponent);
+  int sequence = s->structure->oracle == hfy_structure_sequence_;
+  double largest = s->rho;
   s->count = s->n_touched = s->steps = s->fresh_bits = s->fresh_unaries = 0;
   s->fresh_linear = s->fresh_low = s->fresh_size = s->offset = s->value = 0;
   s->gap = HUGE_VAL;
@@ -11074,8 +11073,11 @@ HFY_PRIVATE_ size_t hfy_structure_border_(hfy_structure_solver_ *s, double *pivo
   for (i = 0; i < s->fresh_bits; i++) s->mark[s->fresh[i]] = 0;
   hfy_linalg_cholesky_forward_(s->factor, 0, s->count, row);
   *pivot = diagonal - hfy_linalg_dot_(row, row, s->count);
-  if (s->count && *pivot < 1e-2 * diagonal) *pivot = hfy_structure_remainder_(s, row);
-  if (!(*pivot > 1e-10 * diagonal)) *pivot = 0; /* as good as dependent */
+  if (s->count && *pivot < 1e-2 * diagonal) { /* the difference, if it is about right, keeps L L^T at H */
+    const double measured = hfy_structure_remainder_(s, row);
+    if (!(fabs(*pivot - measured) <= 0.5 * measured)) *pivot = measured;
+    if (!(measured > 1e-10 * diagonal)) *pivot = 0; /* as good as dependent */
+  }
   return same;
 }
 
@@ -11201,9 +11203,11 @@ HFY_COLD_ double hfy_structure_parts_score_(const hfy_structure_solver_ *s, size
 
 /* Vertices join, the best for the linear part that is left of the objective, until none is better than the mixture. */
 HFY_PRIVATE_ hfy_status hfy_structure_climb_(hfy_structure_solver_ *s) {
-  double best = -HUGE_VAL, base = s->fresh_linear, pivot;
+  int exponent;
+  double best = -HUGE_VAL, base = s->fresh_linear, digits = frexp(s->rho, &exponent), pivot;
   size_t v, i, stalls = 0, same;
   hfy_status status;
+  s->rho_high = ldexp((double)(float)digits, exponent);
   for (;;) {
     double level = 0, rise = 0, fresh, rounding, size = 0;
     hfy_structure_settle_(s);
@@ -11235,6 +11239,28 @@ HFY_PRIVATE_ hfy_status hfy_structure_climb_(hfy_structure_solver_ *s) {
   }
 }
 
+/* The whole climb. Where rho is far above all scores a new vertex gets next to no weight, and thousands come and go. So
+   rho is raised to its own value in stages: the vertices of one are nearly those of the next. */
+HFY_COLD_ hfy_status hfy_structure_rise_(hfy_structure_solver_ *s) {
+  const double rho = s->rho, tol = s->tol;
+  const size_t max_steps = s->max_steps, n = s->structure->unaries, m = s->structure->higher;
+  double largest = 0;
+  size_t i;
+  hfy_status status = HFY_OK;
+  for (i = 0; i < n + m; i++) {
+    const double v = fabs(i < n ? s->unary[i] : s->part[i - n]);
+    if (v > largest && v <= rho) largest = v; /* one beyond rho keeps its bit on, or off */
+  }
+  s->max_steps /= 2; /* the others are for the last stage */
+  s->tol += 1e-5 * largest;
+  s->rho = largest > 1e-15 * rho ? 16 * largest : rho; /* smaller ones are lost beside rho */
+  for (; s->rho < rho / 4 && s->steps < s->max_steps && !status; s->rho *= 4) status = hfy_structure_climb_(s);
+  s->rho = rho;
+  s->tol = tol;
+  s->max_steps = max_steps;
+  return status && status != HFY_ERR_CONVERGENCE ? status : hfy_structure_climb_(s);
+}
+
 /* SparseMAP of the scores in s->unary and s->raw: u, the mixture, gap, value, steps; on CONVERGENCE the last ones. */
 HFY_PRIVATE_ hfy_status hfy_structure_run_(hfy_structure_solver_ *s) {
   hfy_status status = hfy_structure_first_(s);
@@ -11243,7 +11269,7 @@ HFY_PRIVATE_ hfy_status hfy_structure_run_(hfy_structure_solver_ *s) {
   if (status) return status;
   hfy_structure_border_(s, &pivot);
   hfy_structure_join_(s, 1, pivot);
-  status = hfy_structure_climb_(s);
+  status = hfy_structure_rise_(s);
   if (status && status != HFY_ERR_CONVERGENCE) return status;
   before = s->count;
   low = high = s->vertex[0].linear;
@@ -11333,9 +11359,9 @@ HFY_COLD_ void hfy_structure_weights_vjp_(hfy_structure_solver_ *s, const double
   for (v = 0; v < s->count; v++) s->side[v] -= s->ones[v] * (sum / all);
 }
 
-/* A large mixture may reach u to rounding before it spans the face that u lies inside. The derivative along g (n) needs
-   all of that: what the span leaves of g tells the oracle where to look for vertices, which join with weight 0. Not so
-   from a few vertices: there it is a kink or a tie, where the mixture decides. */
+/* A mixture may make u before it spans the face that u lies inside: a large one to rounding, and any where scores tie.
+   The derivative along g (n) needs all of that: what the span leaves of g tells the oracle where to look for vertices,
+   which join with weight 0. */
 HFY_COLD_ void hfy_structure_span_(hfy_structure_solver_ *s, const double *g) {
   const size_t n = s->structure->unaries;
   double most = 0, near = 1e-2, *rest = s->rest;
@@ -11346,7 +11372,7 @@ HFY_COLD_ void hfy_structure_span_(hfy_structure_solver_ *s, const double *g) {
     most = fabs(rest[i]) > most ? fabs(rest[i]) : most;
   }
   for (i = 0; i < n; i++) rest[i] /= most > 0 ? most : 1;
-  while (near > 1e-10 && most > 0 && s->count >= HFY_STRUCTURE_LARGE_ && s->count < s->room) {
+  while (near > 1e-10 && most > 0 && s->count > 1 && s->count < s->room) {
     double step = 0, gain = 0, fresh, size, pivot;
     hfy_structure_weights_vjp_(s, rest);
     hfy_structure_mix_(s, s->side);
@@ -11576,7 +11602,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_structure_margin(const hfy_structure *structur
 }
 
 #undef HFY_STRUCTURE_STEP_
-#undef HFY_STRUCTURE_LARGE_
 
 #endif /* HFY_HAS_STRUCTURE_ */
 
@@ -11777,14 +11802,15 @@ HFY_COLD_ hfy_status hfy_sep_structured_(const hfy_sep *full, const hfy_real *th
   return HFY_OK;
 }
 
-/* Omega of a row: rho/2 |y|^2 less the most that parts which go with y can score. Without such scores the domain is
-   told by projecting onto it; with them only vertices have a value: the oracle is made to find them. */
-HFY_COLD_ hfy_status hfy_sep_structured_omega_(const hfy_sep *full, const hfy_real *y, size_t n, double *value,
-                                               hfy_sep_scratch_ *s) {
+/* Omega of a row, + base: rho/2 |y|^2 less the most that parts which go with y can score. Without such scores the
+   domain is told by projecting onto it; with them only vertices have a value: the oracle is made to find them. theta:
+   the row whose masks count, or NULL. */
+HFY_COLD_ hfy_status hfy_sep_structured_omega_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y, size_t n,
+                                               double base, double *value, hfy_sep_scratch_ *s) {
   hfy_structure_solver_ *solver = hfy_sep_solver_(full, n, s);
-  double square = 0, sum = 0, largest = 0, force, infinite;
+  double square = 0, sum = 0, largest = 0, parts = 0, force, infinite;
   size_t i;
-  int vertex = 1, plain = 1, inside = 1, sequence = full->kind == HFY_SEP_SEQUENCE_KSUBSETS;
+  int vertex = 1, plain = 1, inside = 1, sequence = full->kind == HFY_SEP_SEQUENCE_KSUBSETS, every = sequence;
   hfy_status status;
   for (i = 0; i < n; i++) {
     double v = (double)y[i];
@@ -11796,30 +11822,35 @@ HFY_COLD_ hfy_status hfy_sep_structured_omega_(const hfy_sep *full, const hfy_re
   for (i = 0; i < s->higher; i++) {
     double raw = fabs(solver->raw[i]);
     plain &= !(raw > 0);
+    every &= hfy_base_is_finite_(raw);
     if (hfy_base_is_finite_(raw) && raw > largest) largest = raw;
   }
   *value = HUGE_VAL;
   if (!inside || (sequence && fabs(sum - full->k) > 1e-6 * full->k)) return HFY_OK;
   if (!vertex && !plain) return HFY_ERR_UNSUPPORTED;
-  *value = 0.5 * full->rho * square;
-  if (sequence) { /* every such y is in the hull */
+  square *= 0.5 * full->rho;
+  if (every) { /* every such y is in the hull; infinite transitions leave only some */
     for (i = 0; !plain && i + 1 < n; i++)
-      if (hfy_base_is_finite_(solver->raw[i]) && (double)y[i] > 0.5 && (double)y[i + 1] > 0.5) *value -= solver->raw[i];
+      if ((double)y[i] > 0.5 && (double)y[i + 1] > 0.5) parts += solver->raw[i];
+    *value = square - (parts - base);
     return hfy_base_is_finite_(*value) ? HFY_OK : HFY_ERR_UNSUPPORTED;
   }
   force = 1 + 2 * largest * (double)solver->structure->most; /* more than all parts together can score */
   solver->rho = 1;
   solver->tol = 0; /* a point found roughly would not tell whether y is inside */
-  for (i = 0; i < n; i++) solver->unary[i] = plain ? (double)y[i] : (double)y[i] > 0.5 ? force : -force;
+  for (i = 0; i < n; i++) {
+    solver->unary[i] = plain ? (double)y[i] : (double)y[i] > 0.5 ? force : -force;
+    if (!plain && theta && hfy_base_is_neg_inf_((double)theta[i])) solver->unary[i] = -HUGE_VAL;
+  }
   status = plain ? hfy_structure_run_(solver) : hfy_structure_first_(solver);
   if (status) return status;
   for (i = 0; plain && i < n; i++) inside &= fabs(solver->u[i] - (double)y[i]) <= 1e-6;
   if (!plain) {
     for (i = 0; i < solver->fresh_unaries; i++) inside &= (double)y[solver->fresh[i]] > 0.5;
-    *value -= hfy_structure_parts_score_(solver, SIZE_MAX, &infinite);
+    parts = hfy_structure_parts_score_(solver, SIZE_MAX, &infinite);
     inside &= fabs(sum - (double)solver->fresh_unaries) <= 1e-6 * (double)n;
   }
-  if (!inside) *value = HUGE_VAL;
+  if (inside) *value = square - (parts - base);
   return !inside || hfy_base_is_finite_(*value) ? HFY_OK : HFY_ERR_UNSUPPORTED;
 }
 
@@ -11827,25 +11858,27 @@ HFY_COLD_ hfy_status hfy_sep_structured_omega_(const hfy_sep *full, const hfy_re
 HFY_COLD_ hfy_status hfy_sep_structured_loss_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y, size_t n,
                                               double *value, hfy_sep_scratch_ *s) {
   const hfy_structure_solver_ *solver = s->solver;
-  double sum = 0, omega, infinite;
+  double sum = 0, base, omega, infinite;
   size_t i, v;
-  int masked = 0;
   hfy_status status;
   *value = 0;
   if (hfy_sep_same_(y, n, s)) return HFY_OK;
+  *value = HUGE_VAL;
   for (i = 0; i < n; i++) { /* Omega* less theta.y in differences of scores, before the solver is used again */
     double u = solver->u[i], t = (double)y[i];
-    if (hfy_base_is_neg_inf_((double)theta[i]))
-      masked |= t < 0 || t > 0;
-    else
+    if (!hfy_base_is_neg_inf_((double)theta[i]))
       sum += (u - t) * solver->apart[i] - 0.5 * full->rho * u * u;
+    else if (t < 0 || t > 0)
+      return HFY_OK;
   }
-  for (v = 0; v < solver->count; v++) sum += solver->weight[v] * hfy_structure_parts_score_(solver, v, &infinite);
-  status = hfy_sep_structured_omega_(full, y, n, &omega, s);
-  if (status) return status;
+  base = hfy_structure_parts_score_(solver, 0, &infinite);
+  for (v = 1; v < solver->count; v++)
+    sum += solver->weight[v] * (hfy_structure_parts_score_(solver, v, &infinite) - base);
+  status = hfy_sep_structured_omega_(full, theta, y, n, base, &omega, s);
+  if (status || hfy_base_is_pos_inf_(omega)) return status;
   sum += omega;
-  *value = masked || hfy_base_is_pos_inf_(omega) ? HUGE_VAL : sum > 0 ? sum : 0;
-  return masked || hfy_base_is_pos_inf_(omega) || hfy_base_is_finite_(sum) ? HFY_OK : HFY_ERR_UNSUPPORTED;
+  *value = sum > 0 ? sum : 0;
+  return hfy_base_is_finite_(sum) ? HFY_OK : HFY_ERR_UNSUPPORTED;
 }
 
 /* As hfy_sep_link_vjp_, from the mixture that the solver still holds. Overwrites s->weight. */
@@ -13594,7 +13627,7 @@ HFY_COLD_ hfy_status hfy_sep_value_of_(hfy_sep_values_ *c, const hfy_real *theta
     return hfy_sep_sum_loss_(&c->full, c->splits ? &c->split : NULL, theta, y, n, j, value, &c->scratch);
   if (theta) return hfy_sep_loss_(&c->full, theta, y, NULL, n, j, value, &c->scratch);
   if (hfy_sep_method_of_(&c->full) == HFY_SEP_BY_STRUCTURE_)
-    return HFY_IF_STRUCTURE_(hfy_sep_structured_omega_(&c->full, y, n, value, &c->scratch));
+    return HFY_IF_STRUCTURE_(hfy_sep_structured_omega_(&c->full, NULL, y, n, 0, value, &c->scratch));
   *value = c->full.plus ? hfy_sep_split_row_(&c->split, NULL, y, n, j) : hfy_sep_omega_(&c->full, y, NULL, NULL, n, j);
   return hfy_base_is_nan_(*value) ? HFY_ERR_UNSUPPORTED : HFY_OK;
 }
@@ -21885,16 +21918,23 @@ HFY_PRIVATE_ void hfy_theory_nearer_(double *nearest, size_t *rival, double dot,
   *rival = j;
 }
 
-/* What pattern j says about pattern i, of which `at` knows: math 15, Radius. */
+/* What pattern j, y, says about pattern i, x, of which `at` knows: math 15, Radius. Next to one another differences of
+   sums cancel, and those of elements do not. */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_theory_meet_(const hfy_theory_pairs_ *g, size_t at, size_t i, size_t j,
-                                                      double dot) {
+                                                      double dot, const double *x, const double *y) {
   double both, apart, gap, r;
+  size_t d;
   hfy_theory_nearer_(g->nearest + at, g->rival + at, dot, j);
   if (!g->radius) return;
   both = g->square[i] + g->square[j];
   apart = both - 2 * dot;
-  gap = g->square[i] - dot - g->threshold;
-  if (apart > 4 * DBL_EPSILON * both)
+  gap = g->square[i] - dot;
+  if (apart < 1e-4 * both) {
+    apart = hfy_theory_apart_(x, y, g->full->dim);
+    for (d = 0, gap = 0; d < g->full->dim; d++) gap += x[d] * (x[d] - y[d]);
+  }
+  gap -= g->threshold;
+  if (apart > 0)
     r = gap / sqrt(apart);
   else /* the same pattern: no distance helps */
     r = gap < 0 ? -HUGE_VAL : HUGE_VAL;
@@ -21925,8 +21965,8 @@ HFY_PRIVATE_ void hfy_theory_rows_(void *context, size_t worker) {
       for (i = 0; i < rows; i++) /* in the diagonal block each pair once */
         for (j = second > first ? 0 : i + 1; j < columns; j++) {
           double dot = product[i * size + j];
-          hfy_theory_meet_(g, at + first + i, first + i, second + j, dot);
-          hfy_theory_meet_(g, at + second + j, second + j, first + i, dot);
+          hfy_theory_meet_(g, at + first + i, first + i, second + j, dot, x + i * dim, y + j * dim);
+          hfy_theory_meet_(g, at + second + j, second + j, first + i, dot, y + j * dim, x + i * dim);
         }
     }
   }
@@ -22210,7 +22250,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_capacity_softmax(const hfy_theory_spher
   d = sphere->dim - 1;
   k = sphere->radius / sqrt(d);
   p = sphere->failure;
-  b = 0.4 * (k * sphere->beta * k);
+  b = 0.4 * k * sphere->beta * k;
   size = 2 * log(sphere->radius) + log(sphere->beta); /* log beta M^2; products may be beyond double, logarithms not */
   out->a = 2 / d * (1 + log(2 * p) + size);
   out->b = b;
@@ -22246,7 +22286,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_dimension(double beta, double k, double
   a = log(c) / 2 - part * beta / 5 * part;
   b = 1 + log(2 * failure) + size;
   x = a * exp(-b);
-  if (!(fabs(x) <= DBL_MAX)) /* a e^-b in logarithms */
+  if (!(fabs(x) <= DBL_MAX) || (a < 0 && !(x < 0))) /* a e^-b in logarithms */
     x = a > 0 ? HUGE_VAL : -exp((hfy_base_is_finite_(a) ? log(-a) : size - log(5) - log(c)) - b);
   if (a > 0 && !(x < DBL_MAX))
     root = hfy_theory_lambert_exp(log(a) - b);
@@ -22292,6 +22332,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_capacity_binary(double flipped, double 
   if (status) return status;
   sum = (1 + a) * log1p(a);
   if (low > 0) sum += low * log(low);
+  if (a < 0.01) sum = a * a * (1 + a * a * (1 / 6.0 + a * a * (1 / 15.0 + a * a / 28))); /* which would cancel */
   *rate = sum > 0 ? sum / 4 : 0;
   if (count) *count = exp(*rate * dim) + 1;
   return HFY_OK;
@@ -22679,7 +22720,12 @@ HFY_COLD_ hfy_status hfy_theory_gap_(const hfy_net *net, const size_t *patterns,
     memcpy(solver->unary, s->theta, net->count * sizeof *s->theta);
     solver->unary[patterns[i]] = -HUGE_VAL;
     status = hfy_theory_ask_(solver, &net->sep);
-    if (status && solver->fault == HFY_STRUCTURE_MASKED_) continue;
+    if (status && solver->fault == HFY_STRUCTURE_MASKED_) {
+      memcpy(solver->unary, s->theta, net->count * sizeof *s->theta); /* is there a vertex without any bit? */
+      solver->unary[patterns[i]] = -1;
+      status = hfy_theory_ask_(solver, NULL);
+      if (!status && solver->fresh_bits) continue;
+    }
     if (status) return status;
     hfy_theory_score_(solver, s->theta, other);
     gap = (own[0] - other[0]) + (own[1] - other[1]);

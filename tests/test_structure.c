@@ -345,7 +345,7 @@ TEST(every_optimum_is_certified) {
           for (j = 0, sum = 0; j < sol.a.vertices; j++) {
             unsigned char bit[BITS] = {0};
             size_t known = 0, k;
-            CHECK(sol.weight[j] > 0 || (j >= 16 && sol.weight[j] >= 0));
+            CHECK(sol.weight[j] > 0 || (j > 1 && sol.weight[j] >= 0));
             sum += sol.weight[j];
             for (i = 0; i < sol.count[j]; i++) {
               bit[sol.on[j * all.structure.most + i]] = 1;
@@ -418,6 +418,27 @@ TEST(derivatives) {
   CHECK(checked > 600);
 }
 
+/* Scores that tie: two subsets of four can make 1/2 four times, and all six of them count. */
+TEST(derivatives_at_ties) {
+  int seed, few = 0;
+  for (seed = 0; seed < 60; seed++) {
+    hfy_rng rng = hfy_rng_seed((uint64_t)seed);
+    const size_t n = 2 + below(&rng, 9);
+    hfy_structure s = hfy_structure_sequence(n, 1 + below(&rng, n));
+    double unary[10], g[10], du[10], mean = 0, free_bits = 0;
+    size_t i, positive = 0;
+    for (i = 0; i < n; i++) unary[i] = 0.25 * (double)below(&rng, 4), g[i] = hfy_rng_normal(&rng);
+    CHECK(!solve(&s, 1, unary, NULL, NULL));
+    CHECK(!hfy_structure_vjp(&s, 1, sol.a.vertices, sol.count, sol.on, g, du, NULL, NULL));
+    for (i = 0; i < n; i++)
+      if (sol.u[i] > 0 && sol.u[i] < 1) mean += g[i], free_bits++;
+    for (i = 0; i < sol.a.vertices; i++) positive += sol.weight[i] > 0;
+    few += positive > 1 && (double)positive < free_bits;
+    for (i = 0; i < n; i++) CHECK_NEAR(du[i], sol.u[i] > 0 && sol.u[i] < 1 ? g[i] - mean / free_bits : 0, 1e-10);
+  }
+  CHECK(few > 8);
+}
+
 /* Mixtures that reach the solution before they span the face around it: without transitions the answer is clip(s/rho -
    tau, 0, 1), and du goes through its free bits less their mean. */
 TEST(derivatives_of_large_mixtures) {
@@ -486,6 +507,38 @@ TEST(derivatives_of_large_mixtures) {
 }
 
 /* Losses are not negative, 0 at the solution's own vertex, and the margin says when that is. */
+/* After hundreds of steps the factor is still that of the vertices, so that the derivatives of a separation, which use
+   it as it is, are those of a factor made anew. Where all scores are small beside rho stages need fewer steps. */
+TEST(derivatives_after_many_steps) {
+  static double unary[45], higher[44], g[45], dv[44], transitions[44];
+  hfy_work work = {0};
+  size_t i, j;
+  for (j = 0; j < 2; j++) {
+    hfy_rng rng = hfy_rng_seed(55);
+    const size_t n = 30 + below(&rng, 16), k = n / 3 + below(&rng, n / 2);
+    const double rho = pow(10, 2 + 2 * hfy_rng_uniform(&rng));
+    hfy_structure s = hfy_structure_sequence(n, k);
+    hfy_real theta[45], t[44], dy[45], y[45];
+    hfy_sep sep;
+    hfy_sep_grad grad;
+    memset(&sep, 0, sizeof sep), memset(&grad, 0, sizeof grad);
+    for (i = 0; i < n; i++) theta[i] = (hfy_real)(float)hfy_rng_normal(&rng), unary[i] = (double)theta[i];
+    if (!j) theta[n - 1] = (hfy_real)(float)(-0.3 * rho), unary[n - 1] = (double)theta[n - 1];
+    for (i = 0; i + 1 < n; i++) t[i] = (hfy_real)(float)hfy_rng_normal(&rng);
+    for (i = 0; i + 1 < n; i++) t[i] = t[j ? 0 : i], higher[i] = (double)t[i];
+    for (i = 0; i < n; i++) dy[i] = (hfy_real)(float)hfy_rng_normal(&rng), g[i] = (double)dy[i];
+    sep.kind = HFY_SEP_SEQUENCE_KSUBSETS, sep.k = (double)k, sep.rho = rho, sep.transitions = t;
+    grad.transitions = transitions;
+    CHECK(!solve(&s, rho, unary, higher, &work) && sol.a.gap < 1e-13 * rho);
+    CHECK(j ? sol.a.steps < 200 : sol.a.steps > 600);
+    for (i = 0; i < n; i++) y[i] = (hfy_real)sol.u[i];
+    CHECK(!hfy_structure_vjp(&s, rho, sol.a.vertices, sol.count, sol.on, g, NULL, dv, &work));
+    CHECK(!hfy_sep_vjp(&sep, theta, y, dy, 1, n, &grad, &work));
+    for (i = 0; i + 1 < n; i++) CHECK(fabs(rho * (transitions[i] - dv[i])) <= 1e-11);
+  }
+  hfy_work_free(&work);
+}
+
 TEST(losses_and_margins) {
   int kind, how, seed, zeros = 0;
   for (kind = 0; kind < KINDS; kind++)
@@ -640,6 +693,21 @@ TEST(values_outside) {
     CHECK(!hfy_sep_loss(&sep, theta, i % 3 ? swap : same, 1, 4, &omega, NULL) && omega > DBL_MAX);
     CHECK(!hfy_sep_loss(&sep, theta, i % 3 ? same : swap, 1, 4, &omega, NULL) && omega < 1);
   }
+  for (i = 0; i < 6; i++) { /* not one that infinite transitions leave; huge ones that are shared do not enter */
+    const hfy_real theta[4] = {5, 0, 0, 5}, apart[4] = {1, 0, 0, 1}, together[4] = {1, 1, 0, 0};
+    const hfy_real holes[5] = {5, -(hfy_real)HUGE_VAL, 3, -(hfy_real)HUGE_VAL, 1}, ends[5] = {0, 0, 1, 0, 1};
+    hfy_structure pair = hfy_structure_sequence(4, 2);
+    sep.kind = i % 2 ? HFY_SEP_SPARSEMAP : HFY_SEP_SEQUENCE_KSUBSETS, sep.k = 2, sep.structure = &pair;
+    sep.transition = i < 2 ? HUGE_VAL : i < 4 ? -HUGE_VAL : 1e30;
+    CHECK(!hfy_sep_value(&sep, i < 2 ? apart : together, 1, 4, &omega, NULL) && (i > 3 || omega > DBL_MAX));
+    CHECK(!hfy_sep_loss(&sep, theta, i < 2 ? apart : together, 1, 4, &omega, NULL));
+    CHECK(i < 4 ? omega > DBL_MAX : fabs(omega - 0.5) < 1e-12);
+    if (i > 1) continue;
+    sep.k = 2, pair = hfy_structure_sequence(5, 2); /* no two neighbours are left: then nobody lacks a transition */
+    CHECK(!hfy_sep_loss(&sep, holes, ends, 1, 5, &omega, NULL));
+    CHECK_NEAR(omega, 4, 1e-6);
+  }
+  sep.transition = 0;
   for (i = 0; i < 3; i++) { /* outside in one number alone: that of a state that is the only one */
     hfy_real y[5] = {(hfy_real)0.5, (hfy_real)0.5, (hfy_real)0.5, (hfy_real)0.5, (hfy_real)0.5};
     size_t few[3] = {2, 2, 2};
@@ -1696,6 +1764,10 @@ TEST(association_statuses) {
   bad.sep.kind = HFY_SEP_SPARSEMAP;
   bad.sep.structure = &s;
   CHECK(!hfy_theory_associates(&bad, y, 3, &a, &work));
+  bad.count = 1, s = hfy_structure_at_most(1, 1), y[0] = 0; /* the other one has no bits at all */
+  CHECK(!hfy_theory_associates(&bad, y, 1, &a, &work));
+  CHECK_NEAR(a.separation, D, 1e-6);
+  s = hfy_structure_at_most(N, 3), y[0] = 3, bad = net;
   a.radius = 77;
   NOT(bad.count = 5, HFY_ERR_ARG, "entry 2 is 5");
   NOT(bad.keys = NULL, HFY_ERR_ARG, "net->keys");
@@ -1748,7 +1820,9 @@ int main(int argc, char **argv) {
   RUN(reference_rows);
   RUN(every_optimum_is_certified);
   RUN(derivatives);
+  RUN(derivatives_at_ties);
   RUN(derivatives_of_large_mixtures);
+  RUN(derivatives_after_many_steps);
   RUN(losses_and_margins);
   RUN(zero_at_the_solution);
   RUN(integral_answers_are_exact);

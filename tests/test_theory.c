@@ -146,6 +146,20 @@ TEST(exactly_at_the_margin) {
   CHECK(hfy_retrieve(&net, q, 1, back, NULL, &work) == HFY_OK && back[0] >= 1 && back[1] <= 0);
 }
 
+/* Two patterns a millionth of a unit apart: beyond the plane between them the other one answers. */
+TEST(radius_between_neighbours) {
+  const hfy_real x[4] = {1, 4096, (hfy_real)(1 - 1.0 / (1 << 20)), 4096};
+  double radius[2];
+  hfy_theory_separation out;
+  hfy_net net;
+  memset(&net, 0, sizeof net), memset(&out, 0, sizeof out);
+  net.dim = net.count = 2, net.keys = x, net.sep.kind = HFY_SEP_ARGMAX;
+  out.radius = radius;
+  CHECK(hfy_theory_separate(&net, &out, NULL) == HFY_OK);
+  CHECK_NEAR(radius[0], 1, 1e-12);
+  CHECK_NEAR(radius[1], -1 + 1.0 / (1 << 20), 1e-12);
+}
+
 TEST(the_lowest_of_tied_rivals) {
   hfy_net net = net_of(300, 2, 1, HFY_SEP_SPARSEMAX, 0);
   hfy_theory_separation out;
@@ -552,6 +566,7 @@ TEST(row_theorems_A3_A4_A6_A7) {
       CHECK_NEAR(s.c, c, 1e-9);
     }
   CHECK_FAILS(hfy_theory_dimension(1, 3, 0.05, 0.01, &x, &work), HFY_ERR_UNSUPPORTED, &work, "c is 0.05");
+  CHECK(!hfy_theory_dimension(1e140, 1e112, 1e111, 1, &x, &work) && x >= 1 && x < 2); /* e^-b alone is below double */
   CHECK(hfy_theory_slack(HFY_THEORY_PLACED, 4, 1, 2, 4, &x, &work) == HFY_OK);
   CHECK_NEAR(x, 0.472930002932713, 1e-12);
   CHECK(hfy_theory_slack(HFY_THEORY_PLACED, 50, 1, 1.7, 4, &x, &work) == HFY_OK);
@@ -583,6 +598,11 @@ TEST(binary_capacity) {
     previous = rate;
   }
   CHECK(rate <= 0);
+  for (flipped = 0.01; flipped > 1e-15; flipped /= 3) { /* next to 1/2 the rate is a^2/4 (1 + a^2/6 + ...) */
+    const double near = 0.5 - flipped / 2, a = 1 - 2 * near;
+    CHECK(hfy_theory_capacity_binary(near, 1, &rate, NULL, &work) == HFY_OK);
+    CHECK(fabs(rate / (a * a / 4) - (1 + a * a / 6 + a * a * a * a / 15)) < 1e-12);
+  }
   CHECK(hfy_theory_capacity_binary(0.1, 1e5, &rate, &count, &work) == HFY_OK && count >= HUGE_VAL);
 }
 
@@ -1642,6 +1662,7 @@ int main(int argc, char **argv) {
   RUN(row_separations_and_radii);
   RUN(separations_by_brute_force);
   RUN(exactly_at_the_margin);
+  RUN(radius_between_neighbours);
   RUN(the_lowest_of_tied_rivals);
   RUN(proposition_9_holds_in_the_network);
   RUN(exact_answers_are_predicted);
