@@ -160,6 +160,16 @@ TEST(cancelled_terms) {
     CHECK_NEAR(log_energy, (double)i * log(4.0) + (i % 2 ? 0 : log1p(2 * pow(5, (double)i))), 1e-13);
     CHECK_NEAR(log(-energy), log_energy, energy < -DBL_MAX ? HUGE_VAL : 1e-13);
   }
+  for (j = 0; j < 2; j++) { /* e^63 and -e^63 leave what lies between them, e^3 of this sign */
+    hfy_binary m = dense(HFY_BINARY_EXP, 3, 64, 0);
+    for (i = 0; i < 192; i++) x[i] = 1;
+    for (i = 0; i < 64; i++) q[i] = 1;
+    for (i = 98; i < 128; i++) x[i] = -1;
+    x[64] = j ? 1 : -1, x[128] = -1, q[0] = -x[64];
+    m.max_sweeps = 1;
+    CHECK(hfy_binary_recall(&m, q, 1, out, NULL, &work) == HFY_OK);
+    CHECK_EQ(out[0], x[64]);
+  }
 }
 
 /* Many queries: the energy never rises, the end is a fixed point, sweeps and tails are as they should be. */
