@@ -14170,7 +14170,7 @@ HFY_COLD_ hfy_status hfy_post_row_conjugate_(const hfy_post *post, const hfy_rea
   case HFY_POST_TANH: /* 1/beta log(2 cosh(beta z)) */
     for (i = 0; i < n; i++) {
       v = fabs((double)z[i]);
-      sum += v + hfy_base_log1p_(exp(-2 * post->beta * v)) / post->beta;
+      sum += v + hfy_base_log1p_(exp(-2 * (post->beta * v))) / post->beta;
     }
     break;
   case HFY_POST_SIGN:
