@@ -906,8 +906,7 @@ HFY_API hfy_structure hfy_structure_matching(size_t n);
    (NULL = 0), finite or -INFINITY; for a sequence +INFINITY too: as many neighbours as can be, before anything else
    (-INFINITY: as few). rho > 0 weighs the quadratic; 0 = 1 (2: HFY's Example 2 with its bits for on and off).
    Common errors: ARG (NULL, a structure or rho out of range, every bit or every vertex masked, an oracle's list that is
-   no vertex),
-   NOMEM, NONFINITE (NaN or a forbidden infinity in the scores, sums beyond the range of double). */
+   no vertex), NOMEM, NONFINITE (NaN or a forbidden infinity in the scores, sums beyond the range of double). */
 
 /* A best vertex: its bits, ascending, into on (room for structure->most), how many into *count, its score into *score
    (each may be NULL); infinite parts of either sign cancel one another. One call of the oracle. */
@@ -15049,12 +15048,12 @@ HFY_COLD_ double hfy_net_held_(const hfy_net *net, const hfy_real *theta, const 
   const hfy_sep *link = &net->sep;
   double sum = 0;
   size_t i;
-  for (; link; link = link->plus)
-    for (i = 0; hfy_sep_has_bounds_(link) && link->lower && i < net->count; i++) {
-      const double low = link->lower[who * link->bound_stride + i];
-      if (hfy_base_is_neg_inf_((double)theta[i]) && (low > 0 || low < 0))
-        sum += low * hfy_post_matrix_dot_(net->keys + i * net->key_stride, q, net->dim);
-    }
+  for (; link; link = link->plus) {
+    const double *low = hfy_sep_has_bounds_(link) ? hfy_sep_bounds_of_(link, who).lower : NULL;
+    for (i = 0; low && i < net->count; i++)
+      if (low[i] > 0 && hfy_base_is_neg_inf_((double)theta[i]))
+        sum += low[i] * hfy_post_matrix_dot_(net->keys + i * net->key_stride, q, net->dim);
+  }
   return sum;
 }
 
