@@ -5362,18 +5362,13 @@ HFY_INLINE_ size_t HFY_V_(ones)(unsigned bits) {
 HFY_TARGET_ size_t HFY_V_(nonzero)(const HFY_S_ *w, size_t n, size_t *lead) {
   enum { lanes = HFY_LANES_ };
   const HFY_VV_ zero = HFY_V_(zero)();
-  size_t have = 0, i = 0;
-  *lead = n;
-  if (HFY_QUERIES_ > 1 && w[n - 1] > 0) { /* most often nothing is zero */
-    HFY_V_(cond) none = HFY_V_(lt)(zero, zero);
-    for (; i + lanes <= n; i += lanes) none = HFY_V_(either)(none, HFY_V_(le)(HFY_V_(abs)(HFY_V_(load)(w + i)), zero));
-    if (HFY_V_(bits)(none)) i = 0;
-  }
-  for (have = i; i < n; i += lanes) {
+  size_t have, i = 0;
+  while (i + lanes <= n && !HFY_V_(bits)(HFY_V_(le)(HFY_V_(abs)(HFY_V_(load)(w + i)), zero))) i += lanes;
+  have = *lead = i;
+  for (; i < n; i += lanes) {
     const unsigned bits = HFY_V_(bits)(HFY_V_(lt)(zero, HFY_V_(abs)(HFY_V_(load_up)(w + i, n - i))));
-    const size_t more = HFY_V_(ones)(bits);
-    if (more < lanes && *lead == n) *lead = i + HFY_V_(ones)(bits & ~(bits + 1));
-    have += more;
+    if (i == *lead) *lead += HFY_V_(ones)(bits & ~(bits + 1));
+    if (bits) have += HFY_V_(ones)(bits);
   }
   return have;
 }
@@ -8519,11 +8514,11 @@ HFY_PRIVATE_ void hfy_sim_tile_(const hfy_simd_ *simd, hfy_sim sim, double beta,
   if (pairs != simd->dot || q->count < HFY_SIM_BLAS_ || !hfy_sim_blas_(q, x, dim, 1, out, out_stride))
 #endif
     pairs(x->at, x->stride, x->count, q->at, q->stride, q->count, dim, out, out_stride);
+  if (sim == HFY_SIM_DOT && beta >= 1 && beta <= 1) return;
   if (sim == HFY_SIM_EUCLIDEAN) beta *= -0.5;
   if (sim == HFY_SIM_MANHATTAN) beta = -beta;
   for (j = 0; j < q->count; j++) {
     hfy_real *s = out + j * out_stride;
-    if (sim == HFY_SIM_DOT && beta >= 1 && beta <= 1) continue;
     if (sim != HFY_SIM_COSINE) { /* a factor that is a hfy_real: the same bits, since the product is exact in double */
       ((double)(hfy_real)beta < beta || (double)(hfy_real)beta > beta ? simd->scale_once : simd->scale)(s, x->count,
                                                                                                        beta);
@@ -15685,19 +15680,20 @@ HFY_COLD_ void hfy_net_swap_places_(const hfy_net_run_ *run, size_t i, size_t j,
 HFY_PRIVATE_ void hfy_net_tile_scores_(const hfy_net_run_ *run, size_t nq, size_t from, size_t n, hfy_real *scores,
                                        size_t stride, const hfy_net_scratch_ *s) {
   const hfy_net *net = &run->net;
-  size_t i, now = 0, first, last;
-  for (i = 0; i < n; i += now) {
-    for (first = 0; first < nq && !(now = hfy_net_shown_(net, s->walk[first].who, from + i, n - i));) first++;
-    if (first == nq) return; /* nor does it see a later row */
-    for (last = nq; !hfy_net_shown_(net, s->walk[last - 1].who, from + i, 1);) last--;
+  size_t i, now = 0, first = 0, last = nq;
+  for (i = 0; i < n; i += now) { /* who does not see a row, sees no later one */
+    while (first < nq && !(now = hfy_net_shown_(net, s->walk[first].who, from + i, n - i))) first++;
+    if (first == nq) return;
+    while (!hfy_net_shown_(net, s->walk[last - 1].who, from + i, 1)) last--;
     now = hfy_base_min_((now + HFY_NET_SHOWN_ - 1) / HFY_NET_SHOWN_ * HFY_NET_SHOWN_, n - i);
 #ifdef HFY_HAS_LAYER_
     if (run->turns) {
       const hfy_net_rows_ turned = {run->turned + from + i, net->count, now};
+      size_t j;
       hfy_net_turned_(run->simd, s->q + first * net->dim, last - first, net->dim, &turned, scores + first * stride + i,
                       stride);
-      for (; net->beta != 1 && first < last; first++)
-        run->simd->scale_once(scores + first * stride + i, now, net->beta);
+      for (j = first; net->beta != 1 && j < last; j++)
+        run->simd->scale_once(scores + j * stride + i, now, net->beta);
       continue;
     }
 #endif
@@ -16218,7 +16214,7 @@ HFY_PRIVATE_ void hfy_net_fold_(const hfy_net_pass_ *pass, size_t from, size_t t
   const hfy_net_run_ *run = pass->run;
   const hfy_net_rows_ *rows = pass->rows;
   const size_t width = rows->width, nq = pass->nq;
-  size_t j, n;
+  size_t j, n, now;
   for (j = 0; j < nq; j++) hfy_net_clear_sum_(t->fold + j, t->sum[j].top); /* already negligible */
   hfy_net_zero_(t->part, nq * width);
   for (; from < to; from += n) {
@@ -16240,9 +16236,17 @@ HFY_PRIVATE_ void hfy_net_fold_(const hfy_net_pass_ *pass, size_t from, size_t t
 #ifdef HFY_SIM_BLAS_
     if (some && hfy_net_blas_(run, t->scores, nq, from, n, rows, t->part)) continue;
 #endif
-    if (some)
-      run->simd->combine(t->scores, run->block, nq, rows->at + from * rows->stride, rows->stride, n, width, t->part,
-                         width);
+    for (j = 0; some && j < nq; j += now) {
+      size_t end = run->net.visible ? 0 : n, i;
+      now = end ? nq : hfy_base_min_((size_t)HFY_NET_SHOWN_, nq - j);
+      for (i = j; i < j + now && end < n; i++) {
+        const size_t shown = hfy_net_shown_(&run->net, pass->s->walk[i].who, from, n);
+        if (shown > end) end = shown;
+      }
+      if (end)
+        run->simd->combine(t->scores + j * run->block, run->block, now, rows->at + from * rows->stride, rows->stride, end,
+                           width, t->part + j * width, width);
+    }
   }
 }
 
@@ -16590,20 +16594,28 @@ HFY_PRIVATE_ int hfy_net_glide_(const hfy_net_run_ *run, size_t live, hfy_net_sc
 #endif
 
 #ifndef __OPTIMIZE_SIZE__
-/* A last step into the readout of all live queries together, if only answers are asked and all have one; else 0. */
+/* Only answers are asked, of a kind that is sums and no more. */
+HFY_PRIVATE_ int hfy_net_terse_(const hfy_net_run_ *run) {
+  return !run->report && !run->path && !run->net.null_pattern && run->net.sep.kind != HFY_SEP_EXP;
+}
+
+/* A last step into the readout of all live queries together, if all have an answer; else 0. */
 HFY_PRIVATE_ int hfy_net_hand_over_(const hfy_net_run_ *run, size_t live, const hfy_net_scratch_ *s) {
   const size_t width = run->readout.width;
-  size_t j;
-  if (run->report || run->path || run->net.null_pattern || run->net.sep.kind == HFY_SEP_EXP) return 0;
-  for (j = 0; j < live && !s->sums[j].status;) j++;
-  if (j < live || !hfy_post_finite_(s->out, live * width)) return 0;
-  for (j = 0; j < live; j++) {
-    memcpy(run->out + s->walk[j].who * run->out_row, s->out + j * width, width * sizeof *s->out);
-    s->walk[j].ended = 1;
+  size_t j, n;
+  for (j = 0; j < live; j++)
+    if (s->sums[j].status) return 0;
+  if (!hfy_post_finite_(s->out, live * width)) return 0;
+  for (j = 0; j < live; j += n) { /* rows that lie together go together */
+    const size_t who = s->walk[j].who;
+    for (n = 1; run->out_row == width && j + n < live && s->walk[j + n].who == who + n;) n++;
+    memcpy(run->out + who * run->out_row, s->out + j * width, n * width * sizeof *s->out);
   }
+  for (j = 0; j < live; j++) s->walk[j].ended = 1;
   return 1;
 }
 #else
+#define hfy_net_terse_(run) 0
 #define hfy_net_hand_over_(run, live, s) 0
 #endif
 
@@ -16612,7 +16624,7 @@ HFY_PRIVATE_ void hfy_net_by_sums_(const hfy_net_run_ *run, size_t live, int mov
   size_t j;
   if (read) hfy_net_stream_keys_(run, live, &run->readout, s->out, s);
   if (moves) hfy_net_stream_keys_(run, live, &run->values, s->z, s);
-  if (moves ? !read && hfy_net_glide_(run, live, s) : hfy_net_hand_over_(run, live, s)) return;
+  if (moves ? !read && hfy_net_glide_(run, live, s) : hfy_net_terse_(run) && hfy_net_hand_over_(run, live, s)) return;
   for (j = 0; j < live; j++) {
     const hfy_net_sum_ *sum = s->sums + j;
     const int none = !run->fast.exponential && hfy_base_is_neg_inf_(sum->heavy); /* p = 0 */
@@ -16683,12 +16695,45 @@ HFY_PRIVATE_ size_t hfy_net_reuse_(const hfy_net_run_ *run, size_t live, hfy_net
   return scan;
 }
 
+#ifndef __OPTIMIZE_SIZE__
+/* The next tile of queries first .. last-1 as a whole, if they make one step, into the readout, and are asked no more.
+   Returns how many they are; 0: it is not so, or one of them has no answer. */
+HFY_PRIVATE_ size_t hfy_net_glance_(const hfy_net_run_ *run, size_t first, size_t last, const hfy_net_scratch_ *s) {
+  const size_t dim = run->net.dim, n = hfy_base_min_(run->tile, last - first);
+  const hfy_real *q = run->queries + first * run->query_row;
+#ifdef HFY_SIM_BLAS_
+  const int scores_tell = 0; /* a BLAS may skip what is 0 times it */
+#else
+  const int scores_tell = run->net.sim == HFY_SIM_DOT; /* no score of a query that is not finite is finite */
+#endif
+  hfy_net_scratch_ here;
+  size_t j;
+  if (run->fast.mode != HFY_NET_SUMS_ || !run->readout.at || run->moves || run->net.max_steps > 1 ||
+      !hfy_net_terse_(run))
+    return 0;
+  here = *s;
+  for (j = 0; j < n; j++) s->walk[j].who = first + j;
+  if (run->query_row == dim) here.q = (hfy_real *)(uintptr_t)q; /* read where they lie */
+  for (j = 0; here.q == s->q && j < n; j++, q += run->query_row) {
+    hfy_net_ahead_(q, 8 * run->query_row, dim);
+    memcpy(here.q + j * dim, q, dim * sizeof *q);
+  }
+  if (!scores_tell && !hfy_post_finite_(here.q, n * dim)) return 0;
+  hfy_net_norms_(run, here.q, n, s->inverse_q);
+  hfy_net_stream_keys_(run, n, &run->readout, s->out, &here);
+  return hfy_net_hand_over_(run, n, s) ? n : 0;
+}
+#else
+#define hfy_net_glance_(run, first, last, s) 0
+#endif
+
 /* Runs queries first .. last-1 to their end; the next takes a place that falls free. s->failed: the first to fail. */
 HFY_PRIVATE_ void hfy_net_walk_tile_(const hfy_net_run_ *run, size_t first, size_t last, hfy_net_scratch_ *s) {
   const hfy_net_mode_ mode = run->fast.mode;
-  size_t live = 0, j, scan;
+  size_t live = 0, j, scan, n;
   int together = run->readout.at && run->net.max_steps > 1; /* all make their last step, into the readout, at once */
   s->failed = SIZE_MAX;
+  while ((n = hfy_net_glance_(run, first, last, s)) != 0) first += n;
   for (j = 0; j < s->fast.memos; j++) s->fast.memo[j].from = SIZE_MAX;
   if (run->fast.keeps) hfy_net_centre_(run, &s->fast.bounds);
   while (live || first < last) {
