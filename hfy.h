@@ -1506,7 +1506,7 @@ typedef struct hfy_layer {
   double beta;                               /* > 0; 0 = 1/sqrt(head_width) */
   const double *betas;                       /* one per head instead; or NULL */
   hfy_sep sep;                               /* any; bounds, structure, transitions go with the stored + extra patterns
-                                                of a bag. Its parameters are not trained, but for LEARN_ALPHA */
+                                                of a bag, rows of bounds with its states. Only LEARN_ALPHA trains it */
   hfy_post post;                             /* of a state in the association space, after each extra step; untrained */
   size_t extra_steps;                        /* updates of the state before the read-out */
   double tol;                                /* >= 0: fewer once max|f(q) - q| <= tol, each row and head by itself (the
@@ -19596,7 +19596,8 @@ HFY_COLD_ hfy_status hfy_layer_begin_(hfy_layer_run_ *r, const hfy_layer *layer,
   r->dropping = in->training && r->l->dropout > 0;
   own = r->l->flags & HFY_LAYER_GAUSSIAN || (r->full.extras && (in->causal || in->mask)) || (in->mask && in->padding);
   r->makes = own ? 2 : in->padding ? 1 : 0;
-  r->bags = r->l->memories && in->bags && !whole && !in->mask && !in->causal && !r->dropping ? 1 : in->bags;
+  own = r->l->sep.bound_stride || r->l->sep.plus || in->mask || in->causal || r->dropping; /* rows of a bag's own */
+  r->bags = r->l->memories && in->bags && !whole && !own ? 1 : in->bags;
   status = hfy_layer_count_(r, w);
   r->fold = !status && !plain && hfy_layer_folds_(r);
   r->parts = r->fold ? r->l->extra_steps + 1 : r->l->heads;
@@ -19620,7 +19621,8 @@ HFY_COLD_ void hfy_layer_mark_(const hfy_layer_run_ *r, hfy_real mark[HFY_LAYER_
                        l->queries, l->memories, l->flags, l->norm_state, l->norm_stored, l->norm_projected,
                        (size_t)l->norm_space, l->sep.kind, l->post.kind, l->extra_steps, l->implicit != 0, in->bags,
                        in->mask_heads, in->causal != 0, in->mask != NULL, in->padding != NULL,
-                       in->state != NULL, (size_t)r->fold, (size_t)r->dropping};
+                       in->state != NULL, (size_t)r->fold, (size_t)r->dropping, l->static_state != 0,
+                       l->static_stored != 0, l->static_projected != 0};
   hfy_rng rng = hfy_rng_seed(r->dropping ? in->seed : 0);
   uint64_t bits;
   size_t i;
