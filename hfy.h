@@ -1233,8 +1233,8 @@ typedef struct hfy_report {
    Running into max_steps is HFY_OK (see residual). A cycle in the last bits counts as standing still; round a wider one
    (a synchronous classical net has them) whole turns are skipped, and the answer is that of max_steps all the same.
    SOFTMAX and EXP keep running sums in one pass over the keys; asked for support, top, weights or energies they keep
-   whole rows of weights, in more memory, with answers equal up to rounding (before SIGN: and up to weights below 1e-37
-   of the largest, double 1e-300). All others give the same bits either way.
+   whole rows of weights, in more memory, with answers equal up to rounding (before a post: and up to weights below
+   1e-37 of the largest, double 1e-300). All others give the same bits either way.
    Errors before anything is written: ARG (an index of other keys, too), NOMEM, UNSUPPORTED (report->energy where no
    energy exists). Errors of one query, whose outputs stay untouched while all others are answered; the first is
    returned: NONFINITE (NaN or +INFINITY in its scores, or a state beyond the range of hfy_real), ARG (every pattern
@@ -16726,7 +16726,7 @@ HFY_COLD_ void hfy_net_mode_of_(hfy_net_run_ *run, int rows) {
   fast->cuts = HFY_NET_SHORT_(hfy_sep_cuts_(sep));
   fast->chooses = 1;
   fast->negligible = hfy_base_log_(2 * (double)net->count / HFY_REAL_EPS_);
-  if (net->post.kind == HFY_POST_SIGN) fast->negligible = -HFY_SIMD_TINY_; /* where heavier ones are 0 it decides */
+  if (net->post.kind) fast->negligible = -HFY_SIMD_TINY_; /* signs, directions: where heavier ones are 0 it decides */
   fast->exponential = method == HFY_SEP_BY_SOFTMAX_ || method == HFY_SEP_BY_EXP_;
   fast->mode = HFY_NET_ROWS_;
   if (rows || sep->plus) return;
