@@ -1588,11 +1588,11 @@ HFY_API hfy_status hfy_layer_forward(const hfy_layer *layer, const hfy_real *par
                                      hfy_real *out, hfy_real *tape, const hfy_layer_report *report, hfy_work *work);
 
 /* Reverse mode: adds to grad the vector-Jacobian products of hfy_layer_forward at dout (the shape of out). layer,
-   params, in and tape as they were in that call. Rows without an answer add nothing. Sums beyond hfy_real are infinite
-   or NaN: hfy_optimiser_step refuses them.
+   params, in and tape as they were in that call. Rows without an answer add nothing. Sums beyond hfy_real, and what
+   meets a parameter that is not finite, are infinite or NaN: hfy_optimiser_step refuses them.
    Errors, nothing written: ARG (as above; a tape of other shapes or options), NONFINITE (dout), NOMEM, UNSUPPORTED.
-   A row whose gradient leaves hfy_real (NONFINITE) or, with `implicit`, was not found (CONVERGENCE) adds nothing
-   through its head, or before its norm; all else is written. */
+   A row whose gradient leaves hfy_real (NONFINITE; of EXP UNSUPPORTED) or, with `implicit`, was not found (CONVERGENCE)
+   adds nothing through its head, or before its norm; all else is written. */
 HFY_API hfy_status hfy_layer_backward(const hfy_layer *layer, const hfy_real *params, const hfy_layer_input *in,
                                       const hfy_real *tape, const hfy_real *dout, const hfy_layer_grad *grad,
                                       hfy_work *work);
