@@ -1233,8 +1233,8 @@ typedef struct hfy_report {
    Running into max_steps is HFY_OK (see residual). A cycle in the last bits counts as standing still; round a wider one
    (a synchronous classical net has them) whole turns are skipped, and the answer is that of max_steps all the same.
    SOFTMAX and EXP keep running sums in one pass over the keys; asked for support, top, weights or energies they keep
-   whole rows of weights, in more memory, with answers equal up to rounding (before SIGN: and up to weights below 1e-37
-   of the largest, double 1e-300). All others give the same bits either way.
+   whole rows of weights, in more memory, with answers equal up to rounding (before a post: and up to weights below
+   1e-37 of the largest, double 1e-300). All others give the same bits either way.
    Errors before anything is written: ARG (an index of other keys, too), NOMEM, UNSUPPORTED (report->energy where no
    energy exists). Errors of one query, whose outputs stay untouched while all others are answered; the first is
    returned: NONFINITE (NaN or +INFINITY in its scores, or a state beyond the range of hfy_real), ARG (every pattern
@@ -1506,7 +1506,7 @@ typedef struct hfy_layer {
   double beta;                               /* > 0; 0 = 1/sqrt(head_width) */
   const double *betas;                       /* one per head instead; or NULL */
   hfy_sep sep;                               /* any; bounds, structure, transitions go with the stored + extra patterns
-                                                of a bag. Its parameters are not trained, but for LEARN_ALPHA */
+                                                of a bag, rows of bounds with its states. Only LEARN_ALPHA trains it */
   hfy_post post;                             /* of a state in the association space, after each extra step; untrained */
   size_t extra_steps;                        /* updates of the state before the read-out */
   double tol;                                /* >= 0: fewer once max|f(q) - q| <= tol, each row and head by itself (the
@@ -1588,11 +1588,11 @@ HFY_API hfy_status hfy_layer_forward(const hfy_layer *layer, const hfy_real *par
                                      hfy_real *out, hfy_real *tape, const hfy_layer_report *report, hfy_work *work);
 
 /* Reverse mode: adds to grad the vector-Jacobian products of hfy_layer_forward at dout (the shape of out). layer,
-   params, in and tape as they were in that call. Rows without an answer add nothing. Sums beyond hfy_real are infinite
-   or NaN: hfy_optimiser_step refuses them.
+   params, in and tape as they were in that call. Rows without an answer add nothing. Sums beyond hfy_real, and what
+   meets a parameter that is not finite, are infinite or NaN: hfy_optimiser_step refuses them.
    Errors, nothing written: ARG (as above; a tape of other shapes or options), NONFINITE (dout), NOMEM, UNSUPPORTED.
-   A row whose gradient leaves hfy_real (NONFINITE) or, with `implicit`, was not found (CONVERGENCE) adds nothing
-   through its head, or before its norm; all else is written. */
+   A row whose gradient leaves hfy_real (NONFINITE; of EXP UNSUPPORTED) or, with `implicit`, was not found (CONVERGENCE)
+   adds nothing through its head, or before its norm; all else is written. */
 HFY_API hfy_status hfy_layer_backward(const hfy_layer *layer, const hfy_real *params, const hfy_layer_input *in,
                                       const hfy_real *tape, const hfy_real *dout, const hfy_layer_grad *grad,
                                       hfy_work *work);
@@ -16771,7 +16771,7 @@ HFY_COLD_ void hfy_net_mode_of_(hfy_net_run_ *run, int rows) {
   fast->cuts = HFY_NET_SHORT_(hfy_sep_cuts_(sep));
   fast->chooses = 1;
   fast->negligible = hfy_base_log_(2 * (double)net->count / HFY_REAL_EPS_);
-  if (net->post.kind == HFY_POST_SIGN) fast->negligible = -HFY_SIMD_TINY_; /* where heavier ones are 0 it decides */
+  if (net->post.kind) fast->negligible = -HFY_SIMD_TINY_; /* signs, directions: where heavier ones are 0 it decides */
   fast->exponential = method == HFY_SEP_BY_SOFTMAX_ || method == HFY_SEP_BY_EXP_;
   fast->mode = HFY_NET_ROWS_;
   if (rows || sep->plus) return;
@@ -19641,7 +19641,8 @@ HFY_COLD_ hfy_status hfy_layer_begin_(hfy_layer_run_ *r, const hfy_layer *layer,
   r->dropping = in->training && r->l->dropout > 0;
   own = r->l->flags & HFY_LAYER_GAUSSIAN || (r->full.extras && (in->causal || in->mask)) || (in->mask && in->padding);
   r->makes = own ? 2 : in->padding ? 1 : 0;
-  r->bags = r->l->memories && in->bags && !whole && !in->mask && !in->causal && !r->dropping ? 1 : in->bags;
+  own = r->l->sep.bound_stride || r->l->sep.plus || in->mask || in->causal || r->dropping; /* rows of a bag's own */
+  r->bags = r->l->memories && in->bags && !whole && !own ? 1 : in->bags;
   status = hfy_layer_count_(r, w);
   r->fold = !status && !plain && hfy_layer_folds_(r);
   r->parts = r->fold ? r->l->extra_steps + 1 : r->l->heads;
@@ -19665,7 +19666,8 @@ HFY_COLD_ void hfy_layer_mark_(const hfy_layer_run_ *r, hfy_real mark[HFY_LAYER_
                        l->queries, l->memories, l->flags, l->norm_state, l->norm_stored, l->norm_projected,
                        (size_t)l->norm_space, l->sep.kind, l->post.kind, l->extra_steps, l->implicit != 0, in->bags,
                        in->mask_heads, in->causal != 0, in->mask != NULL, in->padding != NULL,
-                       in->state != NULL, (size_t)r->fold, (size_t)r->dropping};
+                       in->state != NULL, (size_t)r->fold, (size_t)r->dropping, l->static_state != 0,
+                       l->static_stored != 0, l->static_projected != 0};
   hfy_rng rng = hfy_rng_seed(r->dropping ? in->seed : 0);
   uint64_t bits;
   size_t i;

@@ -879,6 +879,33 @@ TEST(lookup_is_plain) {
   }
 }
 
+/* Bounds of each state go with a bag's states, of memories too: no bag reads beyond them, whatever is reported. */
+TEST(bounds_of_each_state) {
+  static const double upper[12] = {0.5, 0.5, 0.25, 0.9, 0.2, 0.3}; /* behind them nothing meets 1 */
+  static hfy_real d_param[REALS], out[REALS];
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(41);
+  hfy_real weights[12];
+  hfy_layer_report told;
+  memset(&told, 0, sizeof told);
+  told.weights = weights;
+  clear(r);
+  r->layer.width = 2, r->layer.memories = 3;
+  r->layer.sep.kind = HFY_SEP_SPARSEMAX, r->layer.sep.upper = upper, r->layer.sep.bound_stride = 3;
+  r->in.bags = r->in.state_each = 2, r->in.state = r->state;
+  draw(r, &rng);
+  memcpy(r->state + 4, r->state, 4 * sizeof *r->state);
+  r->grad.params = r->d_param;
+  run(r, r->out, &r->grad);
+  CHECK(same_bits(r->out, r->out + 4, 4 * sizeof *r->out));
+  CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, out, r->tape, &told, &r->work) == HFY_OK);
+  CHECK(same_bits(r->out, out, 8 * sizeof *out));
+  memset(d_param, 0, sizeof d_param);
+  r->grad.params = d_param;
+  CHECK(hfy_layer_backward(&r->layer, r->param, &r->in, r->tape, r->dout, &r->grad, &r->work) == HFY_OK);
+  CHECK(same_bits(d_param, r->d_param, r->params * sizeof *d_param));
+}
+
 /* At a fixed point the implicit gradient is that of many steps; the start's is 0. */
 TEST(fixed_points) {
   rig *r = &rigs;
@@ -1222,6 +1249,13 @@ TEST(found_by_reading) {
               &r->work, "tape is not of");
   r->layer.extra_steps = 0;
   r->in.causal = 1;
+  CHECK_FAILS(hfy_layer_backward(&r->layer, r->param, &r->in, r->tape, r->dout, &r->grad, &r->work), HFY_ERR_ARG,
+              &r->work, "tape is not of");
+  ragged(r, 1); /* static states leave a shorter tape */
+  r->layer.heads = 1;
+  draw(r, &rng);
+  run(r, r->out, &r->grad);
+  r->layer.static_state = 1;
   CHECK_FAILS(hfy_layer_backward(&r->layer, r->param, &r->in, r->tape, r->dout, &r->grad, &r->work), HFY_ERR_ARG,
               &r->work, "tape is not of");
 }
@@ -2342,6 +2376,7 @@ int main(int argc, char **argv) {
   RUN(bags_of_any_size);
   RUN(ends_of_ranges);
   RUN(lookup_is_plain);
+  RUN(bounds_of_each_state);
   RUN(fixed_points);
   RUN(without_weights_a_net);
   RUN(short_and_long_bags);
