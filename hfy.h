@@ -1259,7 +1259,8 @@ typedef struct hfy_heads {
    heads->queries. Separation, beta, visible and the rest are the same for all; attention is values = NULL, readout = V.
    The bits are those of hfy_retrieve, head by head; threads share out heads, or the queries if heads are fewer.
    Errors: as hfy_retrieve; ARG for heads that cannot be, or an index with more than one. Of one query: the first head
-   that has one is told; that row of that head stays untouched, all others are answered. */
+   that has one is told (betas and the like: of the first run of equals that has one); that row of that head stays
+   untouched, all others are answered. */
 HFY_API hfy_status hfy_retrieve_heads(const hfy_net *net, const hfy_heads *heads, const hfy_real *queries,
                                       size_t n_queries, hfy_real *out, hfy_work *work);
 
@@ -1918,7 +1919,8 @@ HFY_API hfy_status hfy_theory_settles(const hfy_net *net, const size_t *patterns
 
 /* The Jacobian of a plain SOFTMAX net's step, beta X^T (diag p - p p^T) X = beta Var_p[x] (MHN A48). */
 typedef struct hfy_theory_jacobian_norm {
-  double norm;        /* |J|, the spectral norm: below 1 the step contracts here */
+  double norm;        /* |J|, the spectral norm: below 1 the step contracts here. Of more than 256 dimensions it may be
+                         too small by 1e-4 of it, if the largest eigenvalues lie that close together */
   double by_spectrum; /* 2 beta |X|^2 m, m = max p(1-p) */
   double by_largest;  /* 2 beta N M^2 m (A49) */
   double by_spread;   /* beta m_max^2, m_max = max|x - mean| (A71): below 1 there is one fixed point, near the mean */
