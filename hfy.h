@@ -1259,7 +1259,8 @@ typedef struct hfy_heads {
    heads->queries. Separation, beta, visible and the rest are the same for all; attention is values = NULL, readout = V.
    The bits are those of hfy_retrieve, head by head; threads share out heads, or the queries if heads are fewer.
    Errors: as hfy_retrieve; ARG for heads that cannot be, or an index with more than one. Of one query: the first head
-   that has one is told; that row of that head stays untouched, all others are answered. */
+   that has one is told (betas and the like: of the first run of equals that has one); that row of that head stays
+   untouched, all others are answered. */
 HFY_API hfy_status hfy_retrieve_heads(const hfy_net *net, const hfy_heads *heads, const hfy_real *queries,
                                       size_t n_queries, hfy_real *out, hfy_work *work);
 
@@ -1918,8 +1919,9 @@ HFY_API hfy_status hfy_theory_settles(const hfy_net *net, const size_t *patterns
 
 /* The Jacobian of a plain SOFTMAX net's step, beta X^T (diag p - p p^T) X = beta Var_p[x] (MHN A48). */
 typedef struct hfy_theory_jacobian_norm {
-  double norm;        /* |J|, the spectral norm: below 1 the step contracts here */
-  double by_spectrum; /* 2 beta |X|^2 m, m = max p(1-p) */
+  double norm;        /* |J|, the spectral norm: below 1 the step contracts here. Of more than 256 dimensions it may be
+                         too small by 1e-4 of it, if the largest eigenvalues lie that close together */
+  double by_spectrum; /* 2 beta |X|^2 m, m = max p(1-p); there 1.001 times that */
   double by_largest;  /* 2 beta N M^2 m (A49) */
   double by_spread;   /* beta m_max^2, m_max = max|x - mean| (A71): below 1 there is one fixed point, near the mean */
   double by_top;      /* 2 beta N M^2 eps(1 - eps), eps = 1 - max p (A50); +INFINITY for eps > 1/2 */
@@ -22654,6 +22656,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_
     most = p[top] * others;                                         /* the largest p(1-p) */
     large = 2 * (double)full.count * square;
     norms->by_spectrum = full.beta * (2 * most * hfy_linalg_lanczos_(hfy_theory_apply_, &op, dim, steps, basis, y));
+    if (steps < dim) norms->by_spectrum *= 1.001; /* |X|^2 may have come out too small */
     norms->by_largest = full.beta * (large * most);
     norms->by_spread = full.beta * spread;
     norms->by_top = others <= 0.5 ? full.beta * (large * others * (1 - others)) : HUGE_VAL;

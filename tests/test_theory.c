@@ -849,6 +849,27 @@ TEST(a_large_jacobian_by_lanczos) {
   CHECK_NEAR(norms.by_largest, 2 * 32 * 1.31 * 1.31 * 0.25, 1e-4);
 }
 
+/* More dimensions than steps, squares of singular values that crowd at the top: |X|^2 = 2 comes out too small. Two
+   patterns have all the weight and differ along its direction: |J| = beta |X|^2/2, what by_spectrum is. */
+TEST(a_bound_by_a_crowded_spectrum) {
+  enum { M = 270, D = M + 1, N = 2 * M };
+  static hfy_real crowd[N * D], q[D];
+  hfy_net net = net_of(N, D, 1, HFY_SEP_SOFTMAX, 0);
+  hfy_theory_jacobian_norm norms;
+  size_t i;
+  for (i = 0; i < M; i++) {
+    const hfy_real length = (hfy_real)sqrt(1 - (double)(i * i) / (M * M));
+    crowd[2 * i * D + i] = length;
+    crowd[(2 * i + 1) * D + i] = -length;
+  }
+  crowd[M] = crowd[D + M] = (hfy_real)0.125;
+  q[M] = 1000;
+  net.keys = crowd;
+  CHECK(hfy_theory_jacobian(&net, q, NULL, &norms, &work) == HFY_OK);
+  CHECK_NEAR(norms.norm, 1, 1e-12);
+  CHECK(norms.by_spectrum >= 1 && norms.by_spectrum < 1.0011);
+}
+
 /* --- one update; metastable states of a set --- */
 
 static const double three_alike[15] = {4, 0.25, 0, 4, -0.25, 0.125, 4.125, 0, -0.25, -4, 1, 0.5, 0, -4, 1};
@@ -1685,6 +1706,7 @@ int main(int argc, char **argv) {
   RUN(row_jacobian);
   RUN(jacobians_and_their_bounds);
   RUN(a_large_jacobian_by_lanczos);
+  RUN(a_bound_by_a_crowded_spectrum);
   RUN(spectral_norms_from_above);
   RUN(row_one_update_and_a_set);
   RUN(one_update_stays_within_its_bounds);
