@@ -2064,7 +2064,8 @@ typedef enum hfy_binary_rule {
 } hfy_binary_rule;
 
 /* weights[j*dim + k] for `count` patterns of dim finite numbers, stride apart (0 = dim); self_coupling 0 zeroes the
-   diagonal. Dependent patterns are fine. Cost: count dim^2 multiply-adds, PSEUDO_INVERSE about three
+   diagonal. Dependent patterns are fine, and any sizes; of rows brought to one size, singular values up to about
+   1e-6 sqrt(max(count, dim)) of the largest count as 0. Cost: count dim^2 multiply-adds, PSEUDO_INVERSE about three
    times that and 6 min(count, dim)^3; scratch: count dim and dim^2 doubles, and with PSEUDO_INVERSE about 2 count dim
    and 5 min(count, dim)^2 more. Errors, nothing written: ARG (NULL, sizes), NOMEM, NONFINITE (patterns; a
    result beyond hfy_real). */
@@ -23419,16 +23420,16 @@ typedef struct hfy_binary_rules_ {
   double *x, *dual;           /* count x dim: the patterns; themselves, or (X^+)^T = (X X^T)^+ X = X (X^T X)^+ */
   double *gram, *inverse;     /* of the shorter side; inverse where that is dim */
   double *sum, *gemm;         /* sum: dim x dim */
-  double unit;                /* a power of two that x is scaled by, and dual by its inverse */
+  double *unit;               /* count: powers of two that rows of x are scaled by, and of dual by their inverses */
   hfy_binary_pinv_ pinv;
 } hfy_binary_rules_;
 
 /* Are they numbers of hfy_real? */
-HFY_PRIVATE_ hfy_status hfy_binary_in_range_(const double *x, size_t n, double scale, const char *name, hfy_work *w) {
+HFY_PRIVATE_ hfy_status hfy_binary_in_range_(const double *x, size_t n, const char *name, hfy_work *w) {
   size_t i;
   for (i = 0; i < n; i++)
-    if (!(fabs(scale * x[i]) <= HFY_REAL_MAX_))
-      return hfy_base_fail_(w, HFY_ERR_NONFINITE, "%s[%z] is %g, beyond the range", name, i, scale * x[i]);
+    if (!(fabs(x[i]) <= HFY_REAL_MAX_))
+      return hfy_base_fail_(w, HFY_ERR_NONFINITE, "%s[%z] is %g, beyond the range", name, i, x[i]);
   return HFY_OK;
 }
 
@@ -23441,7 +23442,6 @@ HFY_PRIVATE_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *p
   hfy_status status;
   size_t i;
   memset(s, 0, sizeof *s);
-  s->unit = 1;
   s->simd = hfy_simd_choose_(w);
   if (!s->simd) return HFY_ERR_UNSUPPORTED;
   status = hfy_binary_one_of_("rule", rule, HFY_BINARY_PSEUDO_INVERSE, "binary_rule", w);
@@ -23452,6 +23452,7 @@ HFY_PRIVATE_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *p
     s->gemm = HFY_TAKE_(&arena, double, hfy_linalg_gemm_scratch_(most, most, most, sizeof(double)));
     if (rule == HFY_BINARY_HEBBIAN) continue;
     s->dual = HFY_TAKE_(&arena, double, count * dim);
+    s->unit = HFY_TAKE_(&arena, double, count);
     s->gram = HFY_TAKE_(&arena, double, side * side);
     s->inverse = HFY_TAKE_(&arena, double, tall ? dim * dim : 0);
     hfy_binary_plan_pinv_(&arena, s->simd, side, dim, &s->pinv);
@@ -23459,9 +23460,8 @@ HFY_PRIVATE_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *p
   if (status) return status;
   (void)hfy_linalg_widen_(patterns, stride ? stride : dim, count, dim, s->x);
   if (rule == HFY_BINARY_HEBBIAN) return HFY_OK;
-  s->unit = hfy_linalg_unit_(s->x, count * dim);
-  if (s->unit > 1e-50 && s->unit < 1e50) s->unit = 1;
-  for (i = 0; !(s->unit == 1) && i < count * dim; i++) s->x[i] *= s->unit; /* for the squares; the same weights */
+  for (i = 0; i < count; i++) s->unit[i] = hfy_linalg_unit_(s->x + i * dim, dim);
+  for (i = 0; i < count * dim; i++) s->x[i] *= s->unit[i / dim]; /* for the squares, and none is small: the same span */
   hfy_linalg_gram_(s->simd, side, tall ? count : dim,
                    tall ? hfy_linalg_turned_(s->x, dim) : hfy_linalg_rows_(s->x, dim), s->gram, s->gemm);
   if (tall) memset(s->inverse, 0, dim * dim * sizeof(double));
@@ -23489,7 +23489,7 @@ HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patt
                          hfy_linalg_set_(s.sum, dim), s.gemm);
     for (i = 0; !self_coupling && i < dim; i++) s.sum[i * dim + i] = 0;
     bound = 2 * (double)count * hfy_linalg_largest_(s.x, count * dim) * hfy_linalg_largest_(s.dual, count * dim);
-    if (!(bound <= HFY_REAL_MAX_)) status = hfy_binary_in_range_(s.sum, dim * dim, 1, "weights", w);
+    if (!(bound <= HFY_REAL_MAX_)) status = hfy_binary_in_range_(s.sum, dim * dim, "weights", w);
     for (i = 0; !status && i < dim * dim; i++) weights[i] = (hfy_real)s.sum[i];
   }
   return hfy_base_close_(w, &local, status);
@@ -23503,11 +23503,14 @@ HFY_API hfy_status hfy_binary_net(hfy_binary_rule rule, const hfy_real *patterns
   size_t i;
   hfy_status status = hfy_base_null_(w, !net ? "net" : inverse && !keys ? "keys" : NULL);
   if (!status) status = hfy_binary_dual_(rule, patterns, count, dim, stride, 0, &s, w);
-  if (!status && inverse) status = hfy_binary_in_range_(s.dual, count * dim, s.unit, "keys", w);
   if (!status && coupling) { /* the diagonal of the weights */
     memset(s.sum, 0, dim * sizeof *s.sum);
     for (i = 0; i < count * dim; i++) s.sum[i % dim] += s.x[i] * s.dual[i];
-    status = hfy_binary_in_range_(s.sum, dim, 1, "coupling", w);
+    status = hfy_binary_in_range_(s.sum, dim, "coupling", w);
+  }
+  if (!status && inverse) {
+    for (i = 0; i < count * dim; i++) s.dual[i] *= s.unit[i / dim];
+    status = hfy_binary_in_range_(s.dual, count * dim, "keys", w);
   }
   if (!status) {
     memset(net, 0, sizeof *net);
@@ -23517,7 +23520,7 @@ HFY_API hfy_status hfy_binary_net(hfy_binary_rule rule, const hfy_real *patterns
     net->key_stride = inverse ? dim : stride;
     net->values = inverse ? patterns : NULL;
     net->value_stride = inverse ? stride : 0;
-    for (i = 0; inverse && i < count * dim; i++) keys[i] = (hfy_real)(s.unit * s.dual[i]);
+    for (i = 0; inverse && i < count * dim; i++) keys[i] = (hfy_real)s.dual[i];
     for (i = 0; coupling && i < dim; i++) coupling[i] = (hfy_real)s.sum[i];
     net->self_coupling = coupling;
     net->beta = 1;
