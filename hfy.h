@@ -23664,8 +23664,9 @@ HFY_PRIVATE_ void hfy_binary_dots_(const hfy_binary_run_ *run, hfy_binary_slot_ 
 /* E and ln(-E) of the slot's state, into the report. */
 HFY_COLD_ void hfy_binary_note_(const hfy_binary_run_ *run, const hfy_binary_slot_ *slot, size_t at) {
   const hfy_binary *m = &run->m;
-  double sum = 0, shift = 0, factor = 1, top = -HUGE_VAL, s = 1; /* -E = sum factor, factor = e^shift */
+  double sum = 0, shift = 0, root = 1, top = -HUGE_VAL, s = 1; /* -E = sum e^shift, e^shift = root^2 2^exponent */
   size_t i;
+  int exponent = 0;
   if (!run->report.energy && !run->report.log_energy) return;
   for (i = 0; m->kind == HFY_BINARY_WEIGHTS && i < m->dim; i++)
     sum += 0.5 * slot->q[i] * hfy_binary_drive_(run, slot, i, 0);
@@ -23674,20 +23675,17 @@ HFY_COLD_ void hfy_binary_note_(const hfy_binary_run_ *run, const hfy_binary_slo
       if (slot->dot[i] > top) top = slot->dot[i];
     for (i = 0; i < m->count; i++) sum += exp((double)slot->dot[i] - top);
     shift = top;
-    factor = exp(top);
+    root = exp(top / 2);
   } else if (m->kind != HFY_BINARY_WEIGHTS) {
     if (!run->exact) sum = hfy_binary_recount_(run, slot, SIZE_MAX, &s);
     for (i = 0; run->exact && i < m->count; i++) sum += hfy_binary_f_(run, (double)slot->dot[i], s);
     shift = m->degree * log(s);
-    factor = hfy_binary_power_(s, m->degree);
+    (void)frexp(s, &exponent); /* a power of two */
+    exponent = (exponent - 1) * (int)m->degree;
   }
   if (run->report.log_energy)
     run->report.log_energy[at] = sum > 0 ? log(sum) + shift : sum < 0 ? hfy_base_nan_() : -HUGE_VAL;
-  if (run->report.energy)
-    run->report.energy[at] = factor <= DBL_MAX ? -sum * factor
-                             : sum > 0         ? -exp(log(sum) + shift)
-                             : sum < 0         ? exp(log(-sum) + shift)
-                                               : 0;
+  if (run->report.energy) run->report.energy[at] = -ldexp(sum * root * root, exponent);
 }
 
 /* One sweep: how many bits changed. */

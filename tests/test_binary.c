@@ -160,6 +160,16 @@ TEST(cancelled_terms) {
     CHECK_NEAR(log_energy, (double)i * log(4.0) + (i % 2 ? 0 : log1p(2 * pow(5, (double)i))), 1e-13);
     CHECK_NEAR(log(-energy), log_energy, energy < -DBL_MAX ? HUGE_VAL : 1e-13);
   }
+  for (i = 0; i < 256; i++) x[i] = q[i] = 1;
+  for (i = 1; i < 9; i++) { /* a power of two to the last bit, and beyond double */
+    hfy_binary m = dense(HFY_BINARY_POWER, 1, (size_t)1 << i, (double)(1023 / i > 512 ? 512 : 1023 / i));
+    double energy;
+    CHECK(hfy_binary_energy(&m, q, 1, &energy, NULL, &work) == HFY_OK);
+    CHECK_EQ(energy, -ldexp(1, (int)i * (int)m.degree));
+    m.degree += 1, m.degree += 1024 > (double)i * m.degree;
+    if (m.degree > 512) continue;
+    CHECK(hfy_binary_energy(&m, q, 1, &energy, NULL, &work) == HFY_OK && energy < -DBL_MAX);
+  }
   for (j = 0; j < 2; j++) { /* e^63 and -e^63 leave what lies between them, e^3 of this sign */
     hfy_binary m = dense(HFY_BINARY_EXP, 3, 64, 0);
     for (i = 0; i < 192; i++) x[i] = 1;
