@@ -665,8 +665,8 @@ HFY_API const char *hfy_simd_text(hfy_isa isa); /* "scalar", "sse2", "avx2", "av
    side by side, +im first, equal to the bit. Backward stable: each is an eigenvalue of a matrix within a small multiple
    of eps of a (balanced); one alone in its row or column comes out exactly. re, im: n; may not overlap a. Cost about
    8 n^3; scratch about n^2 + 150 n doubles. Errors, nothing written: ARG (NULL, n = 0, too large to exist), NONFINITE
-   (an element of a, a result), NOMEM, UNSUPPORTED (work->isa), CONVERGENCE (60 iterations for one eigenvalue;
-   seen once in 100,000 matrices of elements hundreds of decades apart, else never). */
+   (an element of a, a result), NOMEM, UNSUPPORTED (work->isa), CONVERGENCE (300 iterations for one eigenvalue;
+   never seen). */
 HFY_API hfy_status hfy_eigenvalues(const double *a, size_t n, double *re, double *im, hfy_work *work);
 
 /* Right eigenvectors for `count` of the eigenvalues re[k] + i im[k] that hfy_eigenvalues found, by inverse iteration:
@@ -2066,7 +2066,8 @@ typedef enum hfy_binary_rule {
 } hfy_binary_rule;
 
 /* weights[j*dim + k] for `count` patterns of dim finite numbers, stride apart (0 = dim); self_coupling 0 zeroes the
-   diagonal. Dependent patterns are fine. Cost: count dim^2 multiply-adds, PSEUDO_INVERSE about three
+   diagonal. Dependent patterns are fine, and any sizes; of rows brought to one size, singular values up to about
+   1e-6 sqrt(max(count, dim)) of the largest count as 0. Cost: count dim^2 multiply-adds, PSEUDO_INVERSE about three
    times that and 6 min(count, dim)^3; scratch: count dim and dim^2 doubles, and with PSEUDO_INVERSE about 2 count dim
    and 5 min(count, dim)^2 more. Errors, nothing written: ARG (NULL, sizes), NOMEM, NONFINITE (patterns; a
    result beyond hfy_real). */
@@ -7144,7 +7145,7 @@ HFY_PRIVATE_ void hfy_linalg_apply_(const hfy_simd_ *simd, size_t m, size_t k, h
    ------------------------------------------------------------------------------------------------------------------ */
 enum { HFY_LINALG_PANEL_ = 32 };   /* columns of a panel of the reduction */
 enum { HFY_LINALG_CHUNK_ = 24 };   /* reflections of a chunk */
-enum { HFY_LINALG_QR_MOST_ = 60 }; /* iterations for one eigenvalue */
+enum { HFY_LINALG_QR_MOST_ = 300 }; /* iterations for one eigenvalue; some Jordan blocks take 100 */
 
 /* The reflection I - tau v v^T, v[0] = 1, that takes x to (beta, 0, ...): x becomes v, beta is returned. */
 HFY_COLD_ double hfy_linalg_reflection_(double *x, size_t n, double *tau) {
@@ -7505,14 +7506,15 @@ HFY_COLD_ hfy_status hfy_linalg_qr_sweeps_(const hfy_simd_ *simd, size_t n, doub
   return HFY_OK;
 }
 
-/* Largest real part first, then the smaller |imaginary part|, then + before -. QR finds them nearly so: insertion. */
+/* Largest real part first, then the smaller |imaginary part|. QR finds them nearly so, + before -: insertion. Nothing
+   passes its equal, so pairs that are equal to the bit stay pairs. */
 HFY_COLD_ void hfy_linalg_order_(double *re, double *im, size_t n) {
   size_t i, j;
   for (i = 1; i < n; i++) {
     const double a = re[i], b = im[i];
     for (j = i; j; j--) {
       const double x = re[j - 1], y = im[j - 1];
-      if (x > a || (!(x < a) && (fabs(y) < fabs(b) || (!(fabs(y) > fabs(b)) && y >= b)))) break;
+      if (x > a || (!(x < a) && fabs(y) <= fabs(b))) break;
       re[j] = x;
       im[j] = y;
     }
@@ -7628,12 +7630,12 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_linalg_shifted_factor_(const hfy_linalg
   }
 }
 
-/* x <- (H - lambda)^-1 x, scaled to largest element about 1; returns by how much it grew. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_linalg_shifted_solve_(const hfy_linalg_vectors_ *s, size_t n) {
+/* x <- (H - lambda)^-1 x, or U^-1 x alone, scaled to largest element about 1; returns by how much it grew. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_linalg_shifted_solve_(const hfy_linalg_vectors_ *s, size_t n, int whole) {
   double *xr = s->x, *xi = xr + n, grown = 1, most = 0;
   const double *mr = s->m, *mi = mr + n;
   size_t i, j;
-  for (i = 0; i + 1 < n; i++) {
+  for (i = 0; whole && i + 1 < n; i++) {
     if (s->swapped[i]) {
       hfy_base_swap_(xr + i, xr + i + 1, sizeof *xr);
       hfy_base_swap_(xi + i, xi + i + 1, sizeof *xi);
@@ -7667,15 +7669,19 @@ HFY_COLD_ void hfy_linalg_vector_(size_t n, double re, double im, double *vr, do
   double *x = s->x, norm = 0, big = 0, cr = 1, ci = 0, most = 0;
   const double far = s->unit * (fabs(re) + fabs(im)); /* by rounding it may be larger than any of the balanced H */
   const double shrink = s->unit * (far > 2 * s->norm ? 2 * s->norm / far : 1);
-  size_t i, c;
-  int pass;
+  size_t i, c, start, pass;
   hfy_linalg_shifted_factor_(s, n, shrink * re, shrink * im);
-  for (i = 0; i < 2 * n; i++) x[i] = i < n ? 1 - 0.5 * (double)(i % 7) / 7 : 0; /* in no special position */
-  for (pass = 0; pass < 3; pass++) { /* the residual is 1 / growth: fewer passes serve a defective matrix best */
-    const double grown = hfy_linalg_shifted_solve_(s, n);
-    if (pass && grown < most) break;
-    most = grown;
-    memcpy(s->best, x, 2 * n * sizeof *x);
+  /* the residual is 1 / growth: fewer passes serve a defective matrix best. L is left out of the first: the small pivot
+     is nearly always U's last, so nothing cancels; where it does, another start */
+  for (start = 0; start < 4 && !(most * DBL_EPSILON * s->norm > 0.02); start++) {
+    for (i = 0; i < n; i++) x[i] = (start & i & 1 ? -1 : 1) * (1 - 0.5 * (double)(i * (start + 1) % 7) / 7);
+    memset(x + n, 0, n * sizeof *x);
+    for (pass = 0; pass < 3; pass++) {
+      const double grown = hfy_linalg_shifted_solve_(s, n, pass > 0);
+      if (grown < most) break;
+      most = grown;
+      memcpy(s->best, x, 2 * n * sizeof *x);
+    }
   }
   memcpy(x, s->best, 2 * n * sizeof *x);
   for (c = n > 2 ? n - 2 : 0; c-- > 0;)
@@ -7829,7 +7835,7 @@ HFY_COLD_ void hfy_linalg_thin_qr_(double *x, size_t count, size_t n, double *t,
 enum { HFY_LINALG_REFLECT_ = 32 }; /* columns of a panel of reflections */
 enum { HFY_LINALG_STRIP_ = 16 };   /* columns that rotations are applied to at a time */
 enum { HFY_LINALG_FACTOR_ = 96 };  /* rows of a block of a Cholesky factor */
-enum { HFY_LINALG_SWEEPS_ = 60 };  /* most QL steps for one eigenvalue, most sweeps of Jacobi rotations */
+enum { HFY_LINALG_SWEEPS_ = 60 };  /* most QL steps for one eigenvalue, Jacobi sweeps beside one a row */
 
 typedef struct hfy_linalg_rotation_ {
   double c, s;
@@ -8164,9 +8170,10 @@ HFY_COLD_ hfy_status hfy_linalg_svd_run_(hfy_linalg_svd_ *s, const double *a, si
   hfy_linalg_multiply_(simd, wide, tall, wide, hfy_linalg_rows_(s->v, wide), across, hfy_linalg_set_(b, tall),
                        s->eigen.gemm);
   for (i = 0; i < wide; i++) s->square[i] = hfy_linalg_dot_(b + i * tall, b + i * tall, tall);
-  while (hfy_linalg_svd_sweep_(s))
-    if (++sweep == HFY_LINALG_SWEEPS_) return HFY_ERR_CONVERGENCE;
-  hfy_linalg_descend_(s->square, wide, b, tall, s->v, wide);
+  do /* large rows first halves the sweeps; rows over many decades take more of them, the more rows there are */
+    hfy_linalg_descend_(s->square, wide, b, tall, s->v, wide);
+  while (hfy_linalg_svd_sweep_(s) && ++sweep < HFY_LINALG_SWEEPS_ + wide);
+  if (sweep == HFY_LINALG_SWEEPS_ + wide) return HFY_ERR_CONVERGENCE;
   for (i = 0; i < wide; i++) {
     const double norm = s->square[i] > DBL_MIN / DBL_EPSILON ? sqrt(s->square[i]) : 0;
     for (r = 0; unit && r < tall; r++) b[i * tall + r] = norm > 0 ? b[i * tall + r] / norm : 0;
@@ -23463,16 +23470,16 @@ typedef struct hfy_binary_rules_ {
   double *x, *dual;           /* count x dim: the patterns; themselves, or (X^+)^T = (X X^T)^+ X = X (X^T X)^+ */
   double *gram, *inverse;     /* of the shorter side; inverse where that is dim */
   double *sum, *gemm;         /* sum: dim x dim */
-  double unit;                /* a power of two that x is scaled by, and dual by its inverse */
+  double *unit;               /* count: powers of two that rows of x are scaled by, and of dual by their inverses */
   hfy_binary_pinv_ pinv;
 } hfy_binary_rules_;
 
 /* Are they numbers of hfy_real? */
-HFY_PRIVATE_ hfy_status hfy_binary_in_range_(const double *x, size_t n, double scale, const char *name, hfy_work *w) {
+HFY_PRIVATE_ hfy_status hfy_binary_in_range_(const double *x, size_t n, const char *name, hfy_work *w) {
   size_t i;
   for (i = 0; i < n; i++)
-    if (!(fabs(scale * x[i]) <= HFY_REAL_MAX_))
-      return hfy_base_fail_(w, HFY_ERR_NONFINITE, "%s[%z] is %g, beyond the range", name, i, scale * x[i]);
+    if (!(fabs(x[i]) <= HFY_REAL_MAX_))
+      return hfy_base_fail_(w, HFY_ERR_NONFINITE, "%s[%z] is %g, beyond the range", name, i, x[i]);
   return HFY_OK;
 }
 
@@ -23485,7 +23492,6 @@ HFY_PRIVATE_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *p
   hfy_status status;
   size_t i;
   memset(s, 0, sizeof *s);
-  s->unit = 1;
   s->simd = hfy_simd_choose_(w);
   if (!s->simd) return HFY_ERR_UNSUPPORTED;
   status = hfy_binary_one_of_("rule", rule, HFY_BINARY_PSEUDO_INVERSE, "binary_rule", w);
@@ -23496,6 +23502,7 @@ HFY_PRIVATE_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *p
     s->gemm = HFY_TAKE_(&arena, double, hfy_linalg_gemm_scratch_(most, most, most, sizeof(double)));
     if (rule == HFY_BINARY_HEBBIAN) continue;
     s->dual = HFY_TAKE_(&arena, double, count * dim);
+    s->unit = HFY_TAKE_(&arena, double, count);
     s->gram = HFY_TAKE_(&arena, double, side * side);
     s->inverse = HFY_TAKE_(&arena, double, tall ? dim * dim : 0);
     hfy_binary_plan_pinv_(&arena, s->simd, side, dim, &s->pinv);
@@ -23503,9 +23510,8 @@ HFY_PRIVATE_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *p
   if (status) return status;
   (void)hfy_linalg_widen_(patterns, stride ? stride : dim, count, dim, s->x);
   if (rule == HFY_BINARY_HEBBIAN) return HFY_OK;
-  s->unit = hfy_linalg_unit_(s->x, count * dim);
-  if (s->unit > 1e-50 && s->unit < 1e50) s->unit = 1;
-  for (i = 0; !(s->unit == 1) && i < count * dim; i++) s->x[i] *= s->unit; /* for the squares; the same weights */
+  for (i = 0; i < count; i++) s->unit[i] = hfy_linalg_unit_(s->x + i * dim, dim);
+  for (i = 0; i < count * dim; i++) s->x[i] *= s->unit[i / dim]; /* for the squares, and none is small: the same span */
   hfy_linalg_gram_(s->simd, side, tall ? count : dim,
                    tall ? hfy_linalg_turned_(s->x, dim) : hfy_linalg_rows_(s->x, dim), s->gram, s->gemm);
   if (tall) memset(s->inverse, 0, dim * dim * sizeof(double));
@@ -23533,7 +23539,7 @@ HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patt
                          hfy_linalg_set_(s.sum, dim), s.gemm);
     for (i = 0; !self_coupling && i < dim; i++) s.sum[i * dim + i] = 0;
     bound = 2 * (double)count * hfy_linalg_largest_(s.x, count * dim) * hfy_linalg_largest_(s.dual, count * dim);
-    if (!(bound <= HFY_REAL_MAX_)) status = hfy_binary_in_range_(s.sum, dim * dim, 1, "weights", w);
+    if (!(bound <= HFY_REAL_MAX_)) status = hfy_binary_in_range_(s.sum, dim * dim, "weights", w);
     for (i = 0; !status && i < dim * dim; i++) weights[i] = (hfy_real)s.sum[i];
   }
   return hfy_base_close_(w, &local, status);
@@ -23547,11 +23553,14 @@ HFY_API hfy_status hfy_binary_net(hfy_binary_rule rule, const hfy_real *patterns
   size_t i;
   hfy_status status = hfy_base_null_(w, !net ? "net" : inverse && !keys ? "keys" : NULL);
   if (!status) status = hfy_binary_dual_(rule, patterns, count, dim, stride, 0, &s, w);
-  if (!status && inverse) status = hfy_binary_in_range_(s.dual, count * dim, s.unit, "keys", w);
   if (!status && coupling) { /* the diagonal of the weights */
     memset(s.sum, 0, dim * sizeof *s.sum);
     for (i = 0; i < count * dim; i++) s.sum[i % dim] += s.x[i] * s.dual[i];
-    status = hfy_binary_in_range_(s.sum, dim, 1, "coupling", w);
+    status = hfy_binary_in_range_(s.sum, dim, "coupling", w);
+  }
+  if (!status && inverse) {
+    for (i = 0; i < count * dim; i++) s.dual[i] *= s.unit[i / dim];
+    status = hfy_binary_in_range_(s.dual, count * dim, "keys", w);
   }
   if (!status) {
     memset(net, 0, sizeof *net);
@@ -23561,7 +23570,7 @@ HFY_API hfy_status hfy_binary_net(hfy_binary_rule rule, const hfy_real *patterns
     net->key_stride = inverse ? dim : stride;
     net->values = inverse ? patterns : NULL;
     net->value_stride = inverse ? stride : 0;
-    for (i = 0; inverse && i < count * dim; i++) keys[i] = (hfy_real)(s.unit * s.dual[i]);
+    for (i = 0; inverse && i < count * dim; i++) keys[i] = (hfy_real)s.dual[i];
     for (i = 0; coupling && i < dim; i++) coupling[i] = (hfy_real)s.sum[i];
     net->self_coupling = coupling;
     net->beta = 1;
@@ -23705,8 +23714,9 @@ HFY_PRIVATE_ void hfy_binary_dots_(const hfy_binary_run_ *run, hfy_binary_slot_ 
 /* E and ln(-E) of the slot's state, into the report. */
 HFY_COLD_ void hfy_binary_note_(const hfy_binary_run_ *run, const hfy_binary_slot_ *slot, size_t at) {
   const hfy_binary *m = &run->m;
-  double sum = 0, shift = 0, factor = 1, top = -HUGE_VAL, s = 1; /* -E = sum factor, factor = e^shift */
+  double sum = 0, shift = 0, root = 1, top = -HUGE_VAL, s = 1; /* -E = sum e^shift, e^shift = root^2 2^exponent */
   size_t i;
+  int exponent = 0;
   if (!run->report.energy && !run->report.log_energy) return;
   for (i = 0; m->kind == HFY_BINARY_WEIGHTS && i < m->dim; i++)
     sum += 0.5 * slot->q[i] * hfy_binary_drive_(run, slot, i, 0);
@@ -23715,20 +23725,17 @@ HFY_COLD_ void hfy_binary_note_(const hfy_binary_run_ *run, const hfy_binary_slo
       if (slot->dot[i] > top) top = slot->dot[i];
     for (i = 0; i < m->count; i++) sum += exp((double)slot->dot[i] - top);
     shift = top;
-    factor = exp(top);
+    root = exp(top / 2);
   } else if (m->kind != HFY_BINARY_WEIGHTS) {
     if (!run->exact) sum = hfy_binary_recount_(run, slot, SIZE_MAX, &s);
     for (i = 0; run->exact && i < m->count; i++) sum += hfy_binary_f_(run, (double)slot->dot[i], s);
     shift = m->degree * log(s);
-    factor = hfy_binary_power_(s, m->degree);
+    (void)frexp(s, &exponent); /* a power of two */
+    exponent = (exponent - 1) * (int)m->degree;
   }
   if (run->report.log_energy)
     run->report.log_energy[at] = sum > 0 ? log(sum) + shift : sum < 0 ? hfy_base_nan_() : -HUGE_VAL;
-  if (run->report.energy)
-    run->report.energy[at] = factor <= DBL_MAX ? -sum * factor
-                             : sum > 0         ? -exp(log(sum) + shift)
-                             : sum < 0         ? exp(log(-sum) + shift)
-                                               : 0;
+  if (run->report.energy) run->report.energy[at] = -ldexp(sum * root * root, exponent);
 }
 
 /* One sweep: how many bits changed. */

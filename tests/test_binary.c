@@ -160,6 +160,16 @@ TEST(cancelled_terms) {
     CHECK_NEAR(log_energy, (double)i * log(4.0) + (i % 2 ? 0 : log1p(2 * pow(5, (double)i))), 1e-13);
     CHECK_NEAR(log(-energy), log_energy, energy < -DBL_MAX ? HUGE_VAL : 1e-13);
   }
+  for (i = 0; i < 256; i++) x[i] = q[i] = 1;
+  for (i = 1; i < 9; i++) { /* a power of two to the last bit, and beyond double */
+    hfy_binary m = dense(HFY_BINARY_POWER, 1, (size_t)1 << i, (double)(1023 / i > 512 ? 512 : 1023 / i));
+    double energy;
+    CHECK(hfy_binary_energy(&m, q, 1, &energy, NULL, &work) == HFY_OK);
+    CHECK_EQ(energy, -ldexp(1, (int)i * (int)m.degree));
+    m.degree += 1, m.degree += 1024 > (double)i * m.degree;
+    if (m.degree > 512) continue;
+    CHECK(hfy_binary_energy(&m, q, 1, &energy, NULL, &work) == HFY_OK && energy < -DBL_MAX);
+  }
   for (j = 0; j < 2; j++) { /* e^63 and -e^63 leave what lies between them, e^3 of this sign */
     hfy_binary m = dense(HFY_BINARY_EXP, 3, 64, 0);
     for (i = 0; i < 192; i++) x[i] = 1;
@@ -383,6 +393,25 @@ TEST(projection_weights) {
     }
     signs(4, x, 50 * 30);
   }
+  for (P = 12; P <= 40; P += 28) { /* a pattern is its own whatever its size beside the others: as weights, as a net */
+    hfy_rng rng = hfy_rng_seed(P);
+    hfy_net net;
+    const size_t n = 25;
+    normals(&rng, x, P * n, 1);
+    for (i = 0; i < P; i++)
+      for (k = 0; k < n; k++) x[i * n + k] *= (hfy_real)ldexp(1, (int)(i * 7 % 11) * 8 - 40);
+    CHECK(hfy_binary_weights(HFY_BINARY_PSEUDO_INVERSE, x, P, n, 0, 1, w, &work) == HFY_OK);
+    CHECK(hfy_binary_net(HFY_BINARY_PSEUDO_INVERSE, x, P, n, 0, keys, NULL, &net, &work) == HFY_OK);
+    for (i = 0; i < P; i++) {
+      const double size = sqrt(dot(x + i * n, x + i * n, n));
+      for (j = 0; j < n; j++) CHECK(fabs(dot(w + j * n, x + i * n, n) - (double)x[i * n + j]) < 100 * REAL_EPS * size);
+    }
+    for (i = 0; i < 12 && P == 12; i++) /* of independent rows */
+      for (k = 0; k < 12; k++)
+        CHECK(fabs(dot(keys + i * n, x + k * n, n) - (i == k)) <
+              100 * REAL_EPS * sqrt(dot(keys + i * n, keys + i * n, n) * dot(x + k * n, x + k * n, n)));
+  }
+  signs(4, x, 50 * 30);
   { /* the duals are the columns of X^+ */
     static double a[1500], inverse[1500];
     hfy_net net;

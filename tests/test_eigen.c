@@ -258,6 +258,34 @@ TEST(defective) {
   }
 }
 
+/* One eigenvalue, coupled over 11 decades and turned: slow to converge, and no vector but one */
+TEST(jordan_blocks) {
+  hfy_rng rng = hfy_rng_seed(23);
+  size_t trial, i, j, k;
+  for (trial = 0; trial < 24000 / FEWER; trial++) {
+    const size_t n = 2 + trial % 2 * 4;
+    const double own = trial % 4 < 2 ? normal(&rng) : 0;
+    double worst = 0;
+    memset(a, 0, n * n * sizeof *a);
+    for (i = 0; i < n; i++) a[i * n + i] = own;
+    for (i = 0; i + 1 < n; i++) a[i * n + i + 1] = pow(10, 11 * hfy_rng_uniform(&rng) - 8);
+    for (i = 0; i < n; i++)
+      for (j = 0; j < i; j++) {
+        const double angle = 7 * hfy_rng_uniform(&rng), c = cos(angle), s = sin(angle);
+        for (k = 0; k < 2 * n; k++) {
+          double *x = k < n ? a + i * n + k : a + (k - n) * n + i, *y = k < n ? a + j * n + k : a + (k - n) * n + j;
+          const double z = c * *x - s * *y;
+          *y = s * *x + c * *y;
+          *x = z;
+        }
+      }
+    if (!CHECK(hfy_eigenvalues(a, n, re, im, NULL) == HFY_OK)) continue;
+    CHECK(hfy_eigenvectors(a, n, re, im, n, vr, vi, residual, NULL) == HFY_OK);
+    for (i = 0; i < n; i++) worst = fmax(worst, residual[i]);
+    if (!CHECK(worst < 5e-13)) printf("    trial %d: %g\n", (int)trial, worst);
+  }
+}
+
 /* orthogonal matrices: the unit circle; permutations: roots of unity of every cycle */
 TEST(orthogonal_and_permutations) {
   size_t n, i, j;
@@ -290,6 +318,9 @@ TEST(orthogonal_and_permutations) {
     CHECK(hfy_eigenvalues(a, n, re, im, NULL) == HFY_OK);
     CHECK(missed(re2, im2, n) < 1e-12);
   }
+  memset(a, 0, sizeof a); /* the same pair four times, to the bit: four pairs all the same */
+  for (i = 0; i < 8; i++) a[i * 8 + (i ^ 1)] = i % 2 ? 1 : -1;
+  spectrum(a, 8, 1);
 }
 
 TEST(companions) {
@@ -473,6 +504,7 @@ int main(int argc, char **argv) {
   RUN(spectra_known_beforehand);
   RUN(triangular_and_nilpotent);
   RUN(defective);
+  RUN(jordan_blocks);
   RUN(orthogonal_and_permutations);
   RUN(companions);
   RUN(badly_scaled);

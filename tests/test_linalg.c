@@ -186,6 +186,18 @@ TEST(graded) {
     while (r && !(values[r - 1] > 1e-140 * values[0])) r--;
     CHECK(orthogonality(left, r, n) < 1e-14 && orthogonality(right, r, m) < 1e-14);
   }
+  for (trial = 0; trial < 2; trial++) { /* many rows over many decades: more than 60 sweeps */
+    const size_t n = 130;
+    draw(&rng, a, n * n);
+    for (i = 0; i < n; i++) {
+      const double size = pow(10, -150 * hfy_rng_uniform(&rng));
+      for (j = 0; j < n; j++) a[trial ? j * n + i : i * n + j] *= size;
+    }
+    if (!CHECK(hfy_linalg_svd(a, n, n, values, left, right, &work) == HFY_OK)) continue;
+    CHECK(svd_residual(a, n, n) < 1e-14 * values[0]);
+    for (r = n; r && !(values[r - 1] > 1e-140 * values[0]);) r--;
+    CHECK(orthogonality(left, r, n) < 1e-12 && orthogonality(right, r, n) < 1e-12);
+  }
 }
 
 /* The four conditions of Penrose. */
