@@ -14807,6 +14807,8 @@ HFY_COLD_ void hfy_net_put_off_(hfy_net_run_ *run) {
   const hfy_sep_method_ method = hfy_sep_method_of_(&net->sep);
   const int sums = method == HFY_SEP_BY_SOFTMAX_ || method == HFY_SEP_BY_EXP_;
   const double unit = net->sep.rho / net->beta, null = net->null_score / net->beta;
+  const double tiny = HFY_REAL_MIN_ * HFY_REAL_EPS_;
+  double size;
   if (!HFY_SIMD_LATE_ || net->sep.plus || !(unit > 1e-36 && unit < 1e36)) return;
   if (sums ? net->sim != HFY_SIM_DOT : !(hfy_sep_link_margin_(&net->sep) < DBL_MAX)) return;
   run->late = net->beta;
@@ -14815,7 +14817,8 @@ HFY_COLD_ void hfy_net_put_off_(hfy_net_run_ *run) {
   net->beta = 1;
   if (sums) return;
   net->sep.rho = unit;
-  net->null_score = fabs(null) <= HFY_REAL_MAX_ ? (double)(hfy_real)null : null > 0 ? HFY_REAL_MAX_ : -HFY_REAL_MAX_;
+  size = fabs(null) > HFY_REAL_MAX_ ? HFY_REAL_MAX_ : fabs(null) < tiny ? tiny : fabs(null);
+  if (null < 0 || null > 0) net->null_score = (double)(hfy_real)(null > 0 ? size : -size);
 }
 
 /* theta of candidates. */
@@ -15289,6 +15292,14 @@ HFY_PRIVATE_ int hfy_net_turns_(const hfy_net_run_ *run, hfy_net_walk_ *w) {
   return 0;
 }
 
+/* q + step (f - q), which lies between them; in double their difference may be beyond it. */
+HFY_PRIVATE_ hfy_real hfy_net_blend_(double q, double f, double step) {
+#ifdef HFY_DOUBLE
+  if (!(fabs(f - q) <= DBL_MAX)) return (1 - step) * q + step * f;
+#endif
+  return (hfy_real)(q + step * (f - q));
+}
+
 /* With z = V^T p in w->z (moves 0: not wanted): q <- q + step (post(z - c o q) - q). Was that the last step? A readout
    does without the state after it: only a report wants that, and hears that it is beyond hfy_real. */
 HFY_PRIVATE_ int hfy_net_step_(const hfy_net_run_ *run, hfy_net_walk_ *w, double log_scale, int moves,
@@ -15309,7 +15320,7 @@ HFY_PRIVATE_ int hfy_net_step_(const hfy_net_run_ *run, hfy_net_walk_ *w, double
     }
     w->residual = run->simd->apart(f, w->q, net->dim);
     for (d = 0; net->step < 1 && d < net->dim; d++)
-      w->q[d] = (hfy_real)((double)w->q[d] + net->step * ((double)f[d] - (double)w->q[d]));
+      w->q[d] = hfy_net_blend_((double)w->q[d], (double)f[d], net->step);
     if (!(net->step < 1)) memcpy(w->q, f, net->dim * sizeof *w->q);
     if (run->path && (w->step + 1 < net->max_steps || (run->latest && !net->readout)))
       memcpy(hfy_net_state_(run, w->who, w->step), w->q, net->dim * sizeof *w->q);
