@@ -12665,13 +12665,19 @@ HFY_COLD_ int hfy_sep_lacks_(const hfy_sep *full, const double *score, size_t n,
 /* The lowest of n scores that gets weight beside the others, or nearly. d: room for n. */
 HFY_COLD_ double hfy_sep_floor_(const hfy_sep *full, const double *score, size_t n, double more, double *d) {
   hfy_sep_rule_ r;
-  double edge, low = HUGE_VAL;
+  double edge, next, low = HUGE_VAL;
   size_t i;
   if (!hfy_sep_rule_of_(full, score, n, more, d, &r)) return -HUGE_VAL;
-  edge = hfy_sep_edge_(d, n, r.a, r.e, r.cap, r.budget, HUGE_VAL) + r.slack;
+  edge = hfy_sep_edge_(d, n, r.a, r.e, r.cap, r.budget, HUGE_VAL);
   for (i = 0; i < n; i++)
     if (d[i] < edge && score[i] < low) low = score[i];
-  return low;
+  for (;; low = next) { /* of those below it, which slack lets in */
+    for (next = -HUGE_VAL, i = 0; i < n; i++)
+      if (score[i] < low && score[i] > next) next = score[i];
+    if (hfy_base_is_neg_inf_(next) ||
+        !hfy_sep_enters_(d, n, r.a, r.e, r.cap, r.budget, (r.best - next) / r.unit - r.slack))
+      return low;
+  }
 }
 
 /* A short row's top and a point right of its threshold, if it has one; those of a run of rows are sought together. */
