@@ -12637,6 +12637,7 @@ HFY_PRIVATE_ double hfy_sep_raise_(const hfy_sep *full, double top, double share
    */
 typedef struct hfy_sep_rule_ {
   double a, e, cap, budget, best, unit;
+  double slack; /* of a distance: more will be measured from another score, at most a margin away */
 } hfy_sep_rule_;
 
 HFY_COLD_ int hfy_sep_rule_of_(const hfy_sep *full, const double *score, size_t n, double more, double *d,
@@ -12653,6 +12654,7 @@ HFY_COLD_ int hfy_sep_rule_of_(const hfy_sep *full, const double *score, size_t 
   r->cap = box ? 1 : HUGE_VAL;
   r->unit = box ? full->rho : 1;
   r->budget = (box ? full->k : 1) * (1 + more);
+  r->slack = more > 0 ? 4 * DBL_EPSILON * hfy_sep_link_margin_(full) / r->unit : 0;
   for (i = 0; i < n; i++) d[i] = (r->best - score[i]) / r->unit;
   return 1;
 }
@@ -12661,19 +12663,25 @@ HFY_COLD_ int hfy_sep_rule_of_(const hfy_sep *full, const double *score, size_t 
 HFY_COLD_ int hfy_sep_lacks_(const hfy_sep *full, const double *score, size_t n, double lost, double more, double *d) {
   hfy_sep_rule_ r;
   if (!hfy_sep_rule_of_(full, score, n, more, d, &r)) return 1;
-  return hfy_sep_enters_(d, n, r.a, r.e, r.cap, r.budget, (r.best - lost) / r.unit);
+  return hfy_sep_enters_(d, n, r.a, r.e, r.cap, r.budget, (r.best - lost) / r.unit - r.slack);
 }
 
 /* The lowest of n scores that gets weight beside the others, or nearly. d: room for n. */
 HFY_COLD_ double hfy_sep_floor_(const hfy_sep *full, const double *score, size_t n, double more, double *d) {
   hfy_sep_rule_ r;
-  double edge, low = HUGE_VAL;
+  double edge, next, low = HUGE_VAL;
   size_t i;
   if (!hfy_sep_rule_of_(full, score, n, more, d, &r)) return -HUGE_VAL;
   edge = hfy_sep_edge_(d, n, r.a, r.e, r.cap, r.budget, HUGE_VAL);
   for (i = 0; i < n; i++)
     if (d[i] < edge && score[i] < low) low = score[i];
-  return low;
+  for (;; low = next) { /* of those below it, which slack lets in */
+    for (next = -HUGE_VAL, i = 0; i < n; i++)
+      if (score[i] < low && score[i] > next) next = score[i];
+    if (hfy_base_is_neg_inf_(next) ||
+        !hfy_sep_enters_(d, n, r.a, r.e, r.cap, r.budget, (r.best - next) / r.unit - r.slack))
+      return low;
+  }
 }
 
 /* A short row's top and a point right of its threshold, if it has one; those of a run of rows are sought together. */
@@ -14809,8 +14817,9 @@ HFY_COLD_ void hfy_net_put_off_(hfy_net_run_ *run) {
   const hfy_sep_method_ method = hfy_sep_method_of_(&net->sep);
   const int sums = method == HFY_SEP_BY_SOFTMAX_ || method == HFY_SEP_BY_EXP_;
   const double unit = net->sep.rho / net->beta, null = net->null_score / net->beta;
+  const double tiny = HFY_REAL_MIN_ * HFY_REAL_EPS_;
+  double size;
   if (!HFY_SIMD_LATE_ || net->sep.plus || !(unit > 1e-36 && unit < 1e36)) return;
-  if (fabs(null) > 0 && !(fabs(null) > 1e-36 && fabs(null) < 1e36)) return;
   if (sums ? net->sim != HFY_SIM_DOT : !(hfy_sep_link_margin_(&net->sep) < DBL_MAX)) return;
   run->late = net->beta;
   run->rho = net->sep.rho;
@@ -14818,7 +14827,8 @@ HFY_COLD_ void hfy_net_put_off_(hfy_net_run_ *run) {
   net->beta = 1;
   if (sums) return;
   net->sep.rho = unit;
-  net->null_score = (double)(hfy_real)null;
+  size = fabs(null) > HFY_REAL_MAX_ ? HFY_REAL_MAX_ : fabs(null) < tiny ? tiny : fabs(null);
+  if (null < 0 || null > 0) net->null_score = (double)(hfy_real)(null > 0 ? size : -size);
 }
 
 /* theta of candidates. */
@@ -15292,6 +15302,14 @@ HFY_PRIVATE_ int hfy_net_turns_(const hfy_net_run_ *run, hfy_net_walk_ *w) {
   return 0;
 }
 
+/* q + step (f - q), which lies between them; in double their difference may be beyond it. */
+HFY_PRIVATE_ hfy_real hfy_net_blend_(double q, double f, double step) {
+#ifdef HFY_DOUBLE
+  if (!(fabs(f - q) <= DBL_MAX)) return (1 - step) * q + step * f;
+#endif
+  return (hfy_real)(q + step * (f - q));
+}
+
 /* With z = V^T p in w->z (moves 0: not wanted): q <- q + step (post(z - c o q) - q). Was that the last step? A readout
    does without the state after it: only a report wants that, and hears that it is beyond hfy_real. */
 HFY_PRIVATE_ int hfy_net_step_(const hfy_net_run_ *run, hfy_net_walk_ *w, double log_scale, int moves,
@@ -15312,7 +15330,7 @@ HFY_PRIVATE_ int hfy_net_step_(const hfy_net_run_ *run, hfy_net_walk_ *w, double
     }
     w->residual = run->simd->apart(f, w->q, net->dim);
     for (d = 0; net->step < 1 && d < net->dim; d++)
-      w->q[d] = (hfy_real)((double)w->q[d] + net->step * ((double)f[d] - (double)w->q[d]));
+      w->q[d] = hfy_net_blend_((double)w->q[d], (double)f[d], net->step);
     if (!(net->step < 1)) memcpy(w->q, f, net->dim * sizeof *w->q);
     if (run->path && (w->step + 1 < net->max_steps || (run->latest && !net->readout)))
       memcpy(hfy_net_state_(run, w->who, w->step), w->q, net->dim * sizeof *w->q);
@@ -21077,9 +21095,10 @@ HFY_API HFY_SMALL_ hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_p
    an order that merging keeps.)
    ------------------------------------------------------------------------------------------------------------------ */
 #define HFY_SHARD_MAGIC_ UINT64_C(0x4452414853594648)            /* "HFYSHARD", where the first byte is the lowest */
-#define HFY_SHARD_FORMAT_ ((uint64_t)(0x300 + sizeof(hfy_real))) /* version 3 of this precision */
+#define HFY_SHARD_FORMAT_ ((uint64_t)(0x400 + sizeof(hfy_real))) /* version 4 of this precision */
 
-/* What two partials must agree on. Parameters that the separation does not use are 0. */
+/* What two partials must agree on. Parameters that the separation does not use are 0; rho is the run's: where scores
+   wait for beta (hfy_net_put_off_) those of candidates do, too. */
 typedef struct hfy_shard_recipe_ {
   uint64_t n_queries, dim, width, readout; /* width: of the rows; readout: 1 if they are its */
   uint64_t sim, kind;
@@ -21221,7 +21240,7 @@ HFY_COLD_ void hfy_shard_describe_(const hfy_net *net, const hfy_sep *full, doub
   if (full->kind == HFY_SEP_ENTMAX) r->alpha = full->alpha;
   if (full->kind == HFY_SEP_NORMMAX) r->gamma = full->gamma;
   if (hfy_sep_method_of_(full) == HFY_SEP_BY_POWER_) r->degree = full->degree;
-  if (full->kind == HFY_SEP_KSUBSETS) r->rho = full->rho;
+  r->rho = full->rho > 0 && full->rho <= DBL_MAX ? full->rho : 1; /* ARGMAX ignores it */
   if (queries && n_queries) r->queries = hfy_base_hash_(0, queries, n_queries * net->dim * sizeof *queries);
   hfy_shard_lay_out_(b);
 }
@@ -21240,7 +21259,7 @@ HFY_COLD_ int hfy_shard_is_head_(hfy_shard_block_ *b) {
   hfy_sep asked;
   if (r->n_queries > most || r->dim > most || r->width > most || b->head.capacity > most || !r->dim || !r->width ||
       !b->head.capacity || r->readout > 1 || (!r->readout && r->width != r->dim) || r->sim > HFY_SIM_MANHATTAN ||
-      r->kind > HFY_SEP_EVEN)
+      r->kind > HFY_SEP_EVEN || !(r->rho > 0 && r->rho <= DBL_MAX))
     return 0;
   memset(&asked, 0, sizeof asked);
   asked.kind = (hfy_sep_kind)r->kind;
@@ -21250,6 +21269,7 @@ HFY_COLD_ int hfy_shard_is_head_(hfy_shard_block_ *b) {
   asked.degree = r->degree;
   asked.rho = r->rho;
   if (hfy_shard_sep_(&asked, SIZE_MAX / 16, &b->sep, quiet)) return 0;
+  b->sep.rho = r->rho;
   hfy_shard_lay_out_(b);
   return b->pool <= b->head.bytes && b->full >= b->head.bytes && (b->lists || b->capacity == 1);
 }
@@ -21399,7 +21419,6 @@ HFY_COLD_ void hfy_shard_keep_list_(const hfy_shard_call_ *call, size_t live, si
   unsigned char *entry = (unsigned char *)call->partial + b->pool + s->walk[j].who * b->capacity * b->entry;
   size_t l;
   if (!status) {
-    hfy_net_heat_(&call->run, &s->sep);
     memcpy(score, s->sep.weight, s->sep.count * sizeof *score);
     hfy_shard_set_sieve_(b, score, s->sep.count, &sieve);
     for (l = 0; l < s->sep.count; l++) {
@@ -21496,6 +21515,7 @@ HFY_COLD_ hfy_status hfy_shard_begin_(const hfy_net *net, int whole, size_t capa
   if (!status) status = hfy_base_null_(work, call->n_queries && !call->queries ? "queries" : NULL);
   if (status) return status;
   run->net.sep.k = full.k;
+  full.rho = run->net.sep.rho;
   hfy_shard_describe_(&run->net, &full, run->net.beta * run->late, call->queries, call->n_queries, capacity,
                       &call->block);
   if (call->block.full == SIZE_MAX)
@@ -21753,13 +21773,12 @@ HFY_COLD_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_
     number[l] = hfy_shard_size_(hfy_shard_number_(entry));
     s->sep.index[l] = l;
     s->sep.weight[l] = hfy_shard_score_(entry);
-    theta[l] = s->sep.weight[l];
-    s->sep.weight[l] = (double)(hfy_real)(theta[l] / run->late); /* what it was, to the bit */
+    theta[l] = run->late * s->sep.weight[l];
     memcpy(rows + l * width, entry + 16, width * sizeof *rows);
   }
   if (b->lists) {
     s->sep.count = count;
-    if (record->dropped && hfy_sep_lacks_(&b->sep, theta, count, record->lost, 0, theta + count))
+    if (record->dropped && hfy_sep_lacks_(&b->sep, s->sep.weight, count, record->lost, 0, theta + count))
       return HFY_ERR_NOMEM;
     status = hfy_net_add_null_(run, HFY_OK, &s->sep);
     if (!status) status = hfy_sep_candidates_(&run->net.sep, &s->sep);

@@ -9,6 +9,19 @@
 #include "oracle.h"
 #include "nets.h"
 
+/* A leak between a state and one so far away that hfy_real does not hold the difference. */
+TEST(a_leak_over_the_whole_range) {
+  const hfy_real key[2] = {(hfy_real)(0.9 * REAL_MAX), (hfy_real)(-0.9 * REAL_MAX)};
+  const hfy_real q[2] = {(hfy_real)(-0.8 * REAL_MAX), (hfy_real)(-0.8 * REAL_MAX)};
+  hfy_real out[2];
+  hfy_net net;
+  memset(&net, 0, sizeof net);
+  net.dim = 2, net.count = 1, net.keys = key, net.sim = HFY_SIM_COSINE, net.step = 0.75;
+  CHECK(hfy_retrieve(&net, q, 1, out, NULL, NULL) == HFY_OK);
+  CHECK_NEAR((double)out[0] / REAL_MAX, 0.475, 4 * REAL_EPS);
+  CHECK_NEAR((double)out[1] / REAL_MAX, -0.875, 4 * REAL_EPS);
+}
+
 /* --- a null pattern --- */
 
 /* softmax_1(x) = e^x / (1 + sum e^x), by hand; 0 where nothing is seen, whatever the way there. */
@@ -701,6 +714,7 @@ TEST(answers_of_a_readout) {
 
 int main(int argc, char **argv) {
   CHECK_BEGIN(argc, argv);
+  RUN(a_leak_over_the_whole_range);
   RUN(null_pattern_is_softmax_1);
   RUN(null_pattern_is_a_key_of_zeros);
   RUN(null_pattern_beside_late_scores);

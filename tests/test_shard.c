@@ -241,6 +241,62 @@ TEST(margins_random) {
   CHECK(all_margins_agree(15, 1));
 }
 
+/* Scores at the very edge of getting weight, of any size beside the margin, and beside one that is much better: a slice
+   keeps what gets 1e-16 in the whole. */
+TEST(margins_at_the_edge) {
+  static const double tiny[] = {1e-46, 2e-46, 1e-47, 0};
+  hfy_rng rng = hfy_rng_seed(24);
+  size_t round, i;
+  for (round = 0; round < 400; round++) {
+    answer want, got;
+    const double gap = 1 + (double)below(&rng, 50), base = floor(pow(10, 7.2 * hfy_rng_uniform(&rng)));
+    make(round, 5, 1, 1);
+    use_margin((int)(round % 11)); /* those with an edge */
+    f.queries[0] = 1;
+    for (i = 0; i < 5; i++) f.keys[i] = (hfy_real)(base - gap * (double)(i ? 1 + below(&rng, 2) : 0));
+    f.net.beta = hfy_sep_margin(&f.net.sep);
+    if (!(f.net.beta > 0 && f.net.beta < 1e300)) f.net.beta = 1;
+    f.net.beta *= (1 + 2.2e-16 * ((double)below(&rng, 9) - 4)) / gap;
+    whole(&want, 1);
+    sharded(&rng, 1 + round % 4, 5, &got, 1);
+    if (!CHECK(want.first == HFY_OK && same(&want, &got)))
+      printf("    round %u, base %g gap %g\n", (unsigned)round, base, gap);
+  }
+  for (round = 0; round < 8; round++) { /* the slope at the edge is without end */
+    answer want, got;
+    make(round, 100, 1, 1);
+    f.net.sep.kind = HFY_SEP_ENTMAX, f.net.sep.alpha = 20 + 150 * (double)round;
+    f.queries[0] = 1, f.net.beta = 1;
+    for (i = 0; i < 100; i++)
+      f.keys[i] = (hfy_real)(i == 70 ? 1e-18 : i % 9 ? 0 : sizeof(hfy_real) == 4 ? -3e-45 : -tiny[i % 4]);
+    whole(&want, 1);
+    sharded(&rng, 7, 100, &got, 1);
+    if (!CHECK(want.first == HFY_OK && same(&want, &got)))
+      printf("    steep %u: %u %u\n", (unsigned)round, (unsigned)want.support[0], (unsigned)got.support[0]);
+  }
+}
+
+/* A null pattern's score that is beyond hfy_real or below it once divided by beta; no slice knows of it. */
+TEST(margins_with_any_null_pattern) {
+  static const double null[] = {1e38, -1e38, 1e-44, 3e38};
+  hfy_rng rng = hfy_rng_seed(25);
+  size_t round;
+  for (round = 0; round < 4 * 11; round++) {
+    answer want, got;
+    block b;
+    make(round, 20, 3, 4);
+    use_margin((int)(round % 11));
+    f.net.beta = round % 3 ? 10 : 1e-3, f.net.bias = f.bias, f.net.bias_stride = 20;
+    if (round % 2) f.keys[5] = (hfy_real)1e38, f.queries[0] = f.queries[3] = 1;
+    b = gather(&rng, 3, 20);
+    f.net.null_pattern = 1, f.net.null_score = null[round / 11];
+    whole(&want, 1);
+    finish(&b, &got, 1);
+    if (!CHECK(same(&want, &got))) printf("    round %u\n", (unsigned)round);
+    free(b.memory);
+  }
+}
+
 TEST(margins_default_capacity) {
   make(5, 300, 9, 5);
   f.net.beta = 4;
@@ -1348,6 +1404,8 @@ TEST(biased_and_huge_slices) {
 int main(int argc, char **argv) {
   CHECK_BEGIN(argc, argv);
   RUN(margins_random);
+  RUN(margins_at_the_edge);
+  RUN(margins_with_any_null_pattern);
   RUN(margins_default_capacity);
   RUN(margins_ties_and_adversaries);
   RUN(margins_all_of_a_net);
