@@ -5365,13 +5365,18 @@ HFY_INLINE_ size_t HFY_V_(ones)(unsigned bits) {
 HFY_TARGET_ size_t HFY_V_(nonzero)(const HFY_S_ *w, size_t n, size_t *lead) {
   enum { lanes = HFY_LANES_ };
   const HFY_VV_ zero = HFY_V_(zero)();
-  size_t have, i = 0;
-  while (i + lanes <= n && !HFY_V_(bits)(HFY_V_(le)(HFY_V_(abs)(HFY_V_(load)(w + i)), zero))) i += lanes;
-  have = *lead = i;
-  for (; i < n; i += lanes) {
+  size_t have = 0, i = 0;
+  *lead = n;
+  if (HFY_QUERIES_ > 1 && w[n - 1] > 0) { /* most often nothing is zero */
+    HFY_V_(cond) none = HFY_V_(lt)(zero, zero);
+    for (; i + lanes <= n; i += lanes) none = HFY_V_(either)(none, HFY_V_(le)(HFY_V_(abs)(HFY_V_(load)(w + i)), zero));
+    if (HFY_V_(bits)(none)) i = 0;
+  }
+  for (have = i; i < n; i += lanes) {
     const unsigned bits = HFY_V_(bits)(HFY_V_(lt)(zero, HFY_V_(abs)(HFY_V_(load_up)(w + i, n - i))));
-    if (i == *lead) *lead += HFY_V_(ones)(bits & ~(bits + 1));
-    if (bits) have += HFY_V_(ones)(bits);
+    const size_t more = HFY_V_(ones)(bits);
+    if (more < lanes && *lead == n) *lead = i + HFY_V_(ones)(bits & ~(bits + 1));
+    have += more;
   }
   return have;
 }
@@ -16236,12 +16241,30 @@ HFY_PRIVATE_ int hfy_net_blas_(const hfy_net_run_ *run, const hfy_real *weight, 
 }
 #endif
 
+/* Weights of a block times rows, a few queries at a time: what none of them sees is left out. */
+HFY_PRIVATE_ void hfy_net_combine_seen_(const hfy_net_pass_ *pass, size_t from, size_t n, const hfy_net_stream_ *t) {
+  const hfy_net_run_ *run = pass->run;
+  const hfy_net_rows_ *rows = pass->rows;
+  size_t i, j, now;
+  for (j = 0; j < pass->nq; j += now) {
+    size_t end = 0;
+    now = hfy_base_min_(HFY_NET_SHOWN_, pass->nq - j);
+    for (i = 0; i < now; i++) {
+      const size_t shown = hfy_net_shown_(&run->net, pass->s->walk[j + i].who, from, n);
+      if (shown > end) end = shown;
+    }
+    if (end)
+      run->simd->combine(t->scores + j * run->block, run->block, now, rows->at + from * rows->stride, rows->stride, end,
+                         rows->width, t->part + j * rows->width, rows->width);
+  }
+}
+
 /* Sums: a fold into t->fold and t->part, rows from .. to-1; what is negligible beside t->sum is left out. */
 HFY_PRIVATE_ void hfy_net_fold_(const hfy_net_pass_ *pass, size_t from, size_t to, const hfy_net_stream_ *t) {
   const hfy_net_run_ *run = pass->run;
   const hfy_net_rows_ *rows = pass->rows;
   const size_t width = rows->width, nq = pass->nq;
-  size_t j, n, now;
+  size_t j, n;
   for (j = 0; j < nq; j++) hfy_net_clear_sum_(t->fold + j, t->sum[j].top); /* already negligible */
   hfy_net_zero_(t->part, nq * width);
   for (; from < to; from += n) {
@@ -16263,17 +16286,11 @@ HFY_PRIVATE_ void hfy_net_fold_(const hfy_net_pass_ *pass, size_t from, size_t t
 #ifdef HFY_SIM_BLAS_
     if (some && hfy_net_blas_(run, t->scores, nq, from, n, rows, t->part)) continue;
 #endif
-    for (j = 0; some && j < nq; j += now) {
-      size_t end = run->net.visible ? 0 : n, i;
-      now = end ? nq : hfy_base_min_((size_t)HFY_NET_SHOWN_, nq - j);
-      for (i = j; i < j + now && end < n; i++) {
-        const size_t shown = hfy_net_shown_(&run->net, pass->s->walk[i].who, from, n);
-        if (shown > end) end = shown;
-      }
-      if (end)
-        run->simd->combine(t->scores + j * run->block, run->block, now, rows->at + from * rows->stride, rows->stride, end,
-                           width, t->part + j * width, width);
-    }
+    if (some && HFY_NET_SHORT_(run->net.visible != NULL))
+      hfy_net_combine_seen_(pass, from, n, t);
+    else if (some)
+      run->simd->combine(t->scores, run->block, nq, rows->at + from * rows->stride, rows->stride, n, width, t->part,
+                         width);
   }
 }
 
