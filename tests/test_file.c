@@ -17,7 +17,10 @@ static long tell_fails; /* ftell does not know, as for lengths beyond a long */
 #undef rename
 #include "check.h"
 
-#define PATH "test_file_" CHECK_PRECISION ".tmp"
+#ifndef CHECK_SCRATCH
+#define CHECK_SCRATCH "test_file_" CHECK_PRECISION ".tmp"
+#endif
+#define PATH CHECK_SCRATCH
 
 /* --- files as numpy 1.24 writes them --- */
 

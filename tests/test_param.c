@@ -16,7 +16,10 @@
 #undef rename
 #include "check.h"
 
-#define PATH "test_param_" CHECK_PRECISION ".tmp"
+#ifndef CHECK_SCRATCH
+#define CHECK_SCRATCH "test_param_" CHECK_PRECISION ".tmp"
+#endif
+#define PATH CHECK_SCRATCH
 #ifdef HFY_DOUBLE
 #define DTYPE "F64"
 #else
