@@ -712,9 +712,46 @@ TEST(answers_of_a_readout) {
   free(keys);
 }
 
+/* Answers of a readout, many at once: those of one query at a time with a report, but for the query that is not finite,
+   whose row stays as it was. */
+TEST(readouts_beside_a_query_without_an_answer) {
+  static const double bad[] = {0.25, HUGE_VAL, -HUGE_VAL, NAN};
+  enum { N = 40, D = 6, W = 5, B = 9 };
+  hfy_real keys[N * D], values[N * W], q[B * D], out[B * W], one[W];
+  hfy_rng rng = hfy_rng_seed(77);
+  size_t i, j, b, sim, steps;
+  for (i = 0; i < COUNT(keys); i++) keys[i] = (hfy_real)hfy_rng_normal(&rng);
+  for (i = 0; i < COUNT(values); i++) values[i] = (hfy_real)hfy_rng_normal(&rng);
+  for (i = 0; i < COUNT(q); i++) q[i] = (hfy_real)hfy_rng_normal(&rng);
+  for (b = 0; b < COUNT(bad); b++)
+    for (sim = HFY_SIM_DOT; sim <= HFY_SIM_MANHATTAN; sim++)
+      for (steps = 1; steps < 4; steps += 2) {
+        hfy_net net;
+        memset(&net, 0, sizeof net);
+        net.dim = D, net.count = N, net.keys = keys, net.sim = (hfy_sim)sim, net.max_steps = steps, net.tol = 1e-9;
+        net.readout = values, net.readout_dim = W;
+        q[4 * D + 2] = (hfy_real)bad[b];
+        for (i = 0; i < COUNT(out); i++) out[i] = 7;
+        CHECK(hfy_retrieve(&net, q, B, out, NULL, NULL) == (b ? HFY_ERR_NONFINITE : HFY_OK));
+        for (j = 0; j < B; j++) {
+          double residual = 0;
+          hfy_report report;
+          memset(&report, 0, sizeof report);
+          report.residual = &residual;
+          for (i = 0; i < W; i++) one[i] = 7;
+          CHECK(hfy_retrieve(&net, q + j * D, 1, one, &report, NULL) == (b && j == 4 ? HFY_ERR_NONFINITE : HFY_OK));
+          CHECK(same_bits(one, out + j * W, sizeof one) && (b && j == 4) == (one[0] >= 7 && one[0] <= 7));
+        }
+        memset(keys, 0, D * sizeof *keys); /* a key of 0 alone, next to others from now on */
+        net.count = 1;
+        CHECK(hfy_retrieve(&net, q, B, out, NULL, NULL) == (b ? HFY_ERR_NONFINITE : HFY_OK));
+      }
+}
+
 int main(int argc, char **argv) {
   CHECK_BEGIN(argc, argv);
   RUN(a_leak_over_the_whole_range);
+  RUN(readouts_beside_a_query_without_an_answer);
   RUN(null_pattern_is_softmax_1);
   RUN(null_pattern_is_a_key_of_zeros);
   RUN(null_pattern_beside_late_scores);
