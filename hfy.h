@@ -4032,12 +4032,19 @@ typedef struct hfy_simd_listed_ {
   size_t count, queries, dim, x_stride, ahead;
 } hfy_simd_listed_;
 
+#ifdef __OPTIMIZE_SIZE__
+#define HFY_SIMD_MIXED_(condition) 0
+#else
+#define HFY_SIMD_MIXED_(condition) (condition)
+#endif
 /* How vector kernels project: `batch` queries at a time if most weights count (`block` if all do), else one by one. */
 typedef struct hfy_simd_projector_ {
   size_t batch, wide; /* wide: columns of a block */
   size_t (*nonzero)(const hfy_real *w, size_t n, size_t *lead); /* how many of n <= LIST weights are not zero, and how
                                                                    many of them come before the first that is */
-  void (*block)(const hfy_simd_block_ *block), (*strips)(const hfy_simd_listed_ *list); /* block: or NULL */
+  void (*block)(const hfy_simd_block_ *block);                  /* or NULL */
+  void (*strips)(const hfy_simd_listed_ *list), (*mixed)(const hfy_simd_listed_ *list); /* mixed: nothing foretells
+                                                                                           which weights are zero */
   void (*sum)(const hfy_real *w, const hfy_real **row, size_t count, size_t dim, hfy_real *z);
 } hfy_simd_projector_;
 
@@ -4051,10 +4058,10 @@ typedef struct hfy_simd_project_ {
 
 /* The n rows at x with the weights w of a batch: all that any query has a weight for, or query by query. */
 HFY_PRIVATE_ void hfy_simd_project_list_(const hfy_simd_project_ *p, const hfy_real *x, const hfy_real *const *w,
-                                         size_t n, int together, hfy_simd_listed_ *list) {
+                                         size_t n, void (*strips)(const hfy_simd_listed_ *), hfy_simd_listed_ *list) {
   const size_t batch = p->by->batch;
   size_t i, s;
-  if (together) {
+  if (strips) {
     for (i = list->count = 0; i < n; i++) {
       unsigned bits = 0;
       for (s = 0; s < batch; s++) {
@@ -4065,7 +4072,7 @@ HFY_PRIVATE_ void hfy_simd_project_list_(const hfy_simd_project_ *p, const hfy_r
       list->used[list->count] = (unsigned char)bits;
       list->count += bits != 0;
     }
-    p->by->strips(list);
+    strips(list);
     return;
   }
   for (s = 0; s < list->queries; s++) {
@@ -4084,6 +4091,7 @@ HFY_PRIVATE_ void hfy_simd_project_some_(const hfy_simd_project_ *p, const hfy_r
                                          const size_t *have, const size_t *lead, hfy_simd_listed_ *list) {
   const size_t queries = list->queries;
   size_t all = p->by->block && queries > 1 ? n : 0, last = 0, pairs = 0, s;
+  void (*strips)(const hfy_simd_listed_ *list) = NULL;
   for (s = 0; s < queries; s++) {
     const size_t end = lead[s] < have[s] ? n : have[s];
     pairs += have[s];
@@ -4099,7 +4107,10 @@ HFY_PRIVATE_ void hfy_simd_project_some_(const hfy_simd_project_ *p, const hfy_r
   if (all == last) return;
   pairs -= all * queries;
   n = last - all;
-  hfy_simd_project_list_(p, x + all * p->x_stride, w, n, queries > 1 && 3 * pairs >= n * queries, list);
+  /* to list a weight takes as long as some 480 products of a sum, whose sums are slower by half */
+  if (queries > 1 && pairs * (480 + p->dim) >= n * queries * p->dim)
+    strips = HFY_SIMD_MIXED_(n > 32 && 8 * pairs < (p->dim > 256 ? 6 : 7) * n * queries) ? p->by->mixed : p->by->strips;
+  hfy_simd_project_list_(p, x + all * p->x_stride, w, n, strips, list);
 }
 
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_project_all_(const hfy_simd_project_ *p) {
@@ -4468,11 +4479,17 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
 #define HFY_ROWS_ (HFY_SIMD_PASS_ >= 4 ? 8 : 4)
 #define HFY_STRIP_ (HFY_SIMD_PASS_ == 1 ? 4 : HFY_SIMD_PASS_ == 2 ? 2 : 3)
 #define HFY_BATCH_ (HFY_SIMD_PASS_ >= 4 ? 8 : 4)
-/* Queries of a turned panel, vectors of its rows and lanes of each at once. AVX-512 multiplies by an element of a query
-   where it lies in memory, which costs half a load and no register: so it wants many queries and few vectors. */
+/* Queries of a turned panel, most vectors of its rows, and lanes of each at once. AVX-512 with one vector multiplies by
+   an element of a query where it lies in memory, which costs half a load and no register. That suits one unit of 512
+   bits; two of them (Intel's) would wait for loads, and take two vectors. */
 #define HFY_PAIR_ (HFY_SIMD_PASS_ == 4 ? 3 : 2)
-#define HFY_VECTORS_ (HFY_SIMD_PASS_ == 4 ? 1 : HFY_STRIP_)
-#define HFY_SIDES_ (HFY_SIMD_PASS_ == 4 ? 8 : HFY_SIMD_PASS_ > 4 && HFY_LANES_ > 2 ? 4 : 2)
+#define HFY_VECTORS_ (HFY_SIMD_PASS_ == 4 ? 2 : HFY_STRIP_)
+#if HFY_SIMD_PASS_ == 4 && defined(__GNUC__)
+#define HFY_BROAD_ __builtin_cpu_is("intel")
+#else
+#define HFY_BROAD_ (HFY_SIMD_PASS_ != 4)
+#endif
+#define HFY_SIDES_(strip) (HFY_SIMD_PASS_ == 4 ? 8 / (strip) : HFY_SIMD_PASS_ > 4 && HFY_LANES_ > 2 ? 4 : 2)
 
 #if defined(HFY_TARGET_ATTRIBUTE_) && defined(HFY_GNU_)
 #define HFY_FOR_ISA_ __attribute__((unused, target(HFY_TARGET_ATTRIBUTE_)))
@@ -4651,6 +4668,7 @@ HFY_INLINE_ HFY_DV_ HFY_D_(mantissa)(HFY_DV_ a, HFY_DV_ *k) {
   HFY_INLINE_ void V(store_n)(S *p, V(vec) a, mask t) { _mm512_mask_storeu_##ps(p, t, a); }                            \
   HFY_INLINE_ V(vec) V(inside)(mask t, V(vec) a, V(vec) b) { return _mm512_mask_mov_##ps(b, t, a); }                   \
   HFY_INLINE_ V(vec) V(select)(mask c, V(vec) a, V(vec) b) { return _mm512_mask_mov_##ps(b, c, a); }                   \
+  HFY_INLINE_ V(vec) V(only)(V(vec) a, mask c) { return _mm512_maskz_mov_##ps(c, a); }                                 \
   HFY_INLINE_ mask V(lt)(V(vec) a, V(vec) b) { return _mm512_cmp_##ps##_mask(a, b, _CMP_LT_OQ); }                      \
   HFY_INLINE_ mask V(le)(V(vec) a, V(vec) b) { return _mm512_cmp_##ps##_mask(a, b, _CMP_LE_OQ); }                      \
   HFY_INLINE_ mask V(nan)(V(vec) a, V(vec) b) { return _mm512_cmp_##ps##_mask(a, b, _CMP_UNORD_Q); }                   \
@@ -4688,6 +4706,7 @@ HFY_INLINE_ HFY_DV_ HFY_D_(halve)(HFY_DV_ a, HFY_DV_ b, int half) {
 #define HFY_WORDS_(V, ps)                                                                                              \
   typedef V(vec) V(cond);                                                                                              \
   HFY_INLINE_ V(cond) V(either)(V(cond) a, V(cond) b) { return HFY_MM_(or_##ps)(a, b); }                               \
+  HFY_INLINE_ V(vec) V(only)(V(vec) a, V(cond) c) { return HFY_MM_(and_##ps)(a, c); }                                  \
   HFY_INLINE_ unsigned V(bits)(V(cond) c) { return (unsigned)HFY_MM_(movemask_##ps)(c); }
 HFY_WORDS_(HFY_F_, ps)
 HFY_WORDS_(HFY_D_, pd)
@@ -4846,6 +4865,7 @@ typedef float64x2_t HFY_DV_;
   HFY_INLINE_ V(vec) V(round)(V(vec) a) { return vrndnq_##f32(a); }                                                    \
   HFY_INLINE_ V(tail) V(first)(size_t n) { return n; }                                                                 \
   HFY_INLINE_ V(vec) V(select)(V(cond) c, V(vec) a, V(vec) b) { return vbslq_##f32(c, a, b); }                         \
+  HFY_INLINE_ V(vec) V(only)(V(vec) a, V(cond) c) { return vbslq_##f32(c, a, vdupq_n_##f32(0)); }                      \
   HFY_INLINE_ V(cond) V(lt)(V(vec) a, V(vec) b) { return vcltq_##f32(a, b); }                                          \
   HFY_INLINE_ V(cond) V(le)(V(vec) a, V(vec) b) { return vcleq_##f32(a, b); }                                          \
   HFY_INLINE_ V(cond) V(either)(V(cond) a, V(cond) b) { return vorrq_##u32(a, b); }
@@ -5049,7 +5069,7 @@ HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const hfy_simd_ti
   }
 }
 
-enum { HFY_V_(wide) = HFY_STRIP_ * HFY_LANES_ };
+enum { HFY_V_(wide) = HFY_STRIP_ * HFY_LANES_, HFY_V_(panel) = HFY_VECTORS_ * HFY_LANES_ };
 
 #define HFY_TWO_ (2 * HFY_LANES_) /* a vector alone is slow */
 #if HFY_SIMD_PASS_ > 2 && !defined(HFY_SIMD_OTHER_) && !defined(__OPTIMIZE_SIZE__)
@@ -5058,34 +5078,34 @@ enum { HFY_V_(wide) = HFY_STRIP_ * HFY_LANES_ };
    folded with what came before. */
 HFY_INLINE_ void HFY_V_(turn)(int strip, const HFY_S_ *q, size_t q_row, size_t depth, const HFY_S_ *b, HFY_S_ *c,
                               size_t c_row, size_t n) {
-  enum { lanes = HFY_LANES_, apart = lanes / HFY_SIDES_, room = HFY_PAIR_ * HFY_VECTORS_, row = HFY_V_(wide) };
-  static const unsigned char reversed[4] = {0, 2, 1, 3};
-  const int most = HFY_PAIR_ * strip;
-  HFY_VV_ acc[HFY_SIDES_ * room], part[2][room], v[HFY_VECTORS_], w;
+  enum { lanes = HFY_LANES_, room = HFY_PAIR_ * HFY_VECTORS_, row = HFY_V_(panel) };
+  const int most = HFY_PAIR_ * strip, sides = HFY_SIDES_(strip);
+  const size_t apart = (size_t)(lanes / sides);
+  HFY_VV_ acc[HFY_SIDES_(HFY_VECTORS_) * room], part[2][room], v[HFY_VECTORS_], w;
   size_t t;
   int l, r, s;
   for (t = 0; t < apart; t++) {
-    const size_t first = reversed[t] / (4 / apart);
+    const size_t first = apart == 4 ? t / 2 + t % 2 * 2 : t; /* bits reversed */
     const HFY_S_ *at[HFY_PAIR_], *from = b + first * row, *const end = q + depth;
     size_t m = t, level = 0;
     at[0] = q + first;
     HFY_UNROLL_ for (r = 1; r < HFY_PAIR_; r++) at[r] = at[r - 1] + q_row;
-    HFY_UNROLL_ for (l = 0; l < HFY_SIDES_ * most; l++) acc[l] = HFY_V_(zero)();
+    HFY_UNROLL_ for (l = 0; l < sides * most; l++) acc[l] = HFY_V_(zero)();
     for (; at[0] < end; from += lanes * row) {
-      HFY_UNROLL_ for (s = 0; s < HFY_SIDES_; s++) {
+      HFY_UNROLL_ for (s = 0; s < sides; s++) {
         HFY_UNROLL_ for (l = 0; l < strip; l++) {
-          v[l] = HFY_V_(load)(from + s * apart * row + l * lanes);
+          v[l] = HFY_V_(load)(from + s * (lanes / sides) * row + l * lanes);
           HFY_PIN_(v[l]);
         }
         HFY_UNROLL_ for (r = 0; r < HFY_PAIR_; r++) {
-          w = HFY_V_(set)(at[r][s * apart]);
+          w = HFY_V_(set)(at[r][s * (lanes / sides)]);
           HFY_UNROLL_ for (l = 0; l < strip; l++)
             acc[s * most + r * strip + l] = HFY_V_(fma)(w, v[l], acc[s * most + r * strip + l]);
         }
       }
       HFY_UNROLL_ for (r = 0; r < HFY_PAIR_; r++) at[r] += lanes;
     }
-    HFY_UNROLL_ for (s = HFY_SIDES_ / 2; s; s /= 2)
+    HFY_UNROLL_ for (s = sides / 2; s; s /= 2)
       HFY_UNROLL_ for (l = 0; l < s * most; l++) acc[l] = HFY_V_(add)(acc[l], acc[s * most + l]);
     for (; m & 1; m >>= 1, level++)
       HFY_UNROLL_ for (l = 0; l < most; l++) acc[l] = HFY_V_(add)(part[level][l], acc[l]);
@@ -5124,13 +5144,10 @@ HFY_INLINE_ void HFY_V_(turn_all)(int strip, const hfy_simd_block_ *block, size_
 HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(turned)(const hfy_simd_block_ *block) {
   const size_t columns = block->columns;
   size_t j = 0;
-#if HFY_VECTORS_ > 1
-  if (columns == HFY_V_(wide)) {
-    HFY_V_(turn_all)(HFY_VECTORS_, block, 0, columns);
-    return;
-  }
-  if (columns >= 2 * HFY_LANES_) HFY_V_(turn_all)(2, block, 0, j = 2 * HFY_LANES_);
-#endif
+  if (HFY_VECTORS_ > 2 && columns == HFY_V_(panel))
+    HFY_V_(turn_all)(HFY_VECTORS_, block, 0, j = columns);
+  else if (HFY_BROAD_ && columns >= 2 * HFY_LANES_)
+    HFY_V_(turn_all)(2, block, 0, j = 2 * HFY_LANES_);
   HFY_V_(turn_all)(1, block, j, columns);
 }
 #define HFY_TURNED_ HFY_V_(turned)
@@ -5146,7 +5163,7 @@ HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(turned)(const hfy_simd_block_ *block)
     const int one = (queries) == 1;                                                                                    \
     const hfy_simd_tiles_ by = {sizeof(HFY_S_), tall, one ? (tall) : (few_rows), queries,                              \
                                 HFY_V_(name##_one), one ? HFY_V_(name##_one) : HFY_V_(name##_few), HFY_LANES_,         \
-                                HFY_V_(wide), HFY_TWO_, turned};                                                       \
+                                HFY_V_(panel), HFY_TWO_, turned};                                                      \
     const hfy_simd_all_ all = {&by, x, q, out, x_stride, rows, q_stride, nq, dim, out_stride};                         \
     hfy_simd_go_through_(&all);                                                                                        \
   }
@@ -5308,9 +5325,9 @@ HFY_TARGET_ void HFY_V_(chase)(HFY_S_ *x, size_t stride, size_t columns, const H
 #if HFY_SIMD_PASS_ != 1 && !defined(HFY_SIMD_OTHER_)
 
 /* z of BATCH queries, from column k `strip` vectors (or of a single one n lanes), += the listed rows. */
-HFY_INLINE_ void HFY_V_(strip)(int strip, const hfy_simd_listed_ *list, size_t k, size_t n) {
+HFY_INLINE_ void HFY_V_(strip)(int strip, int mixed, const hfy_simd_listed_ *list, size_t k, size_t n) {
   enum { lanes = HFY_LANES_ };
-  const int masked = strip == 1;
+  const int masked = strip == 1, negative = mixed && HFY_SIMD_PASS_ != 4; /* x - 0 is x, where x + 0 loses -0 */
   const HFY_V_(tail) t = HFY_V_(first)(masked ? n : 1);
   const HFY_S_ *w = list->w;
   HFY_S_ *const *z = list->z;
@@ -5318,10 +5335,26 @@ HFY_INLINE_ void HFY_V_(strip)(int strip, const hfy_simd_listed_ *list, size_t k
   size_t i;
   int c, j;
   HFY_UNROLL_ for (j = 0; j < HFY_BATCH_; j++)
-    HFY_UNROLL_ for (c = 0; c < strip; c++) acc[j * HFY_STRIP_ + c] = HFY_V_(get)(masked, z[j] + k + c * lanes, t);
+    HFY_UNROLL_ for (c = 0; c < strip; c++) {
+      acc[j * HFY_STRIP_ + c] = HFY_V_(get)(masked, z[j] + k + c * lanes, t);
+      if (negative) acc[j * HFY_STRIP_ + c] = HFY_V_(mul)(HFY_V_(set)(-1), acc[j * HFY_STRIP_ + c]);
+    }
   for (i = 0; i < list->count; i++, w += HFY_BATCH_) {
     const unsigned bits = list->used[i];
     const HFY_S_ *x = list->row[i] + k;
+    if (mixed) { /* no branch that nothing foretells */
+      HFY_UNROLL_ for (j = 0; j < HFY_BATCH_; j++) {
+        const HFY_VV_ a = HFY_V_(set)(w[j]);
+        const HFY_V_(cond) some = HFY_V_(lt)(HFY_V_(zero)(), HFY_V_(abs)(a));
+        HFY_UNROLL_ for (c = 0; c < strip; c++) {
+          const HFY_VV_ row = HFY_V_(get)(masked, x + c * lanes, t);
+          HFY_VV_ *sum = acc + j * HFY_STRIP_ + c;
+          *sum = HFY_SIMD_PASS_ == 4 ? HFY_V_(select)(some, HFY_V_(fma)(a, row, *sum), *sum)
+                                     : HFY_V_(fnma)(a, HFY_V_(only)(row, some), *sum);
+        }
+      }
+      continue;
+    }
     HFY_UNROLL_ for (c = 0; c < strip; c++) {
       v[c] = HFY_V_(get)(masked, x + c * lanes, t);
       HFY_PIN_(v[c]);
@@ -5334,22 +5367,27 @@ HFY_INLINE_ void HFY_V_(strip)(int strip, const hfy_simd_listed_ *list, size_t k
   }
   HFY_UNROLL_ for (j = 0; j < HFY_BATCH_; j++)
     if ((size_t)j < list->queries)
-      HFY_UNROLL_ for (c = 0; c < strip; c++) HFY_V_(put)(masked, z[j] + k + c * lanes, acc[j * HFY_STRIP_ + c], t);
+      HFY_UNROLL_ for (c = 0; c < strip; c++) {
+        if (negative) acc[j * HFY_STRIP_ + c] = HFY_V_(mul)(HFY_V_(set)(-1), acc[j * HFY_STRIP_ + c]);
+        HFY_V_(put)(masked, z[j] + k + c * lanes, acc[j * HFY_STRIP_ + c], t);
+      }
 }
 
-HFY_TARGET_ void HFY_V_(strips)(const hfy_simd_listed_ *list) {
+HFY_INLINE_ void HFY_V_(all_strips)(int mixed, const hfy_simd_listed_ *list) {
   enum { lanes = HFY_LANES_, wide = HFY_STRIP_ * HFY_LANES_, line = 64 / sizeof(HFY_S_) };
   const size_t dim = list->dim;
   size_t k = 0, i, l;
   for (; k + wide <= dim; k += wide) {
     for (i = 0; i < list->ahead; i++)
       for (l = 0; l < wide; l += line) HFY_PREFETCH_L2_(list->next + i * list->x_stride + k + l);
-    HFY_V_(strip)(HFY_STRIP_, list, k, 0);
+    HFY_V_(strip)(HFY_STRIP_, mixed, list, k, 0);
   }
   for (i = 0; i < list->ahead; i++)
     for (l = k; l < dim; l += line) HFY_PREFETCH_L2_(list->next + i * list->x_stride + l);
-  for (; k < dim; k += lanes) HFY_V_(strip)(1, list, k, hfy_base_min_(lanes, dim - k));
+  for (; k < dim; k += lanes) HFY_V_(strip)(1, mixed, list, k, hfy_base_min_(lanes, dim - k));
 }
+HFY_TARGET_ void HFY_V_(strips)(const hfy_simd_listed_ *list) { HFY_V_(all_strips)(0, list); }
+HFY_TARGET_ void HFY_V_(mixed)(const hfy_simd_listed_ *list) { HFY_V_(all_strips)(HFY_SIMD_MIXED_(1), list); }
 
 /* How many bits are set. */
 HFY_INLINE_ size_t HFY_V_(ones)(unsigned bits) {
@@ -5384,7 +5422,8 @@ HFY_TARGET_ size_t HFY_V_(nonzero)(const HFY_S_ *w, size_t n, size_t *lead) {
 HFY_TARGET_ void HFY_V_(combine)(const HFY_S_ *w, size_t w_stride, size_t nq, const HFY_S_ *x, size_t x_stride,
                                  size_t rows, size_t dim, HFY_S_ *z, size_t z_stride) {
   static const hfy_simd_projector_ by = { /* for size, no kernel of its own for weights without a zero */
-    HFY_BATCH_, HFY_V_(wide), HFY_V_(nonzero), HFY_QUERIES_ == 1 ? NULL : HFY_V_(block), HFY_V_(strips), HFY_V_(sum)};
+    HFY_BATCH_, HFY_V_(wide), HFY_V_(nonzero), HFY_QUERIES_ == 1 ? NULL : HFY_V_(block), HFY_V_(strips),
+    HFY_SIMD_MIXED_(1) ? HFY_V_(mixed) : NULL, HFY_V_(sum)};
   const hfy_simd_project_ all = {&by, w, x, z, w_stride, nq, x_stride, rows, dim, z_stride};
   hfy_simd_project_all_(&all);
 }
@@ -14398,7 +14437,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_post_conjugate(const hfy_post *post, const hfy
    bits sooner; >>net.energy, energies and gradients.
    ------------------------------------------------------------------------------------------------------------------ */
 enum {
-  HFY_NET_TILE_ = 128,                /* queries of a tile at most; sums of few keys: twice as many */
+  HFY_NET_TILE_ = 128,                /* queries of a tile at most; sums of short keys: twice as many */
   HFY_NET_TILE_BYTES_ = 2048 * 1024,  /* whole rows: bytes of scores at most, as long as that leaves a query */
   HFY_NET_BLOCK_BYTES_ = 256 * 1024,  /* keys of a block: they stay in the cache between scores and projection */
   HFY_NET_BLAS_TILE_ = 256,           /* with a BLAS: queries of a tile */
@@ -14775,7 +14814,7 @@ HFY_PRIVATE_ size_t hfy_net_row_(const hfy_net *net) { return net->count + (net-
 /* Checks a net; blocks, folds and segments, which set the order of sums, depend on it alone. */
 HFY_COLD_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, hfy_net_run_ *run, hfy_work *work) {
   hfy_net *full = &run->net;
-  size_t fit;
+  size_t fit, row;
   hfy_status status;
   memset(run, 0, sizeof *run);
   status = hfy_net_resolve_(net, n_queries, full, work);
@@ -14794,8 +14833,9 @@ HFY_COLD_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, hfy_ne
   run->moves = run->names = 1;
   run->late = 1;
   run->tile = run->whole = 1;
-  fit = HFY_NET_BLOCK_BYTES_ / hfy_base_times_(full->dim, sizeof(hfy_real)) & ~(size_t)15;
-  run->block = hfy_base_min_(fit < 16 ? 16 : hfy_base_min_(fit, 512), (full->count | 15) + 1);
+  row = hfy_base_times_(full->dim, sizeof(hfy_real));
+  fit = hfy_base_min_(HFY_NET_BLOCK_BYTES_ / row & ~(size_t)15, row > 256 ? 256 : 512);
+  run->block = hfy_base_min_(fit < 16 ? 16 : fit, (full->count | 15) + 1);
   run->fold = run->block * ((HFY_NET_FOLD_ - 1) / run->block + 1);
   fit = hfy_base_min_(HFY_NET_SEGMENT_, full->count / 6) + run->fold / 2; /* six or so at least, for workers */
   run->segment = fit < run->fold ? run->fold : run->fold * (fit / run->fold);
@@ -16294,26 +16334,36 @@ HFY_PRIVATE_ void hfy_net_fold_(const hfy_net_pass_ *pass, size_t from, size_t t
   }
 }
 
-/* One worker's segment: from + i segments. */
+/* One worker's segment: from + i segments. Its first fold, and all of the first segment, go where they belong at once:
+   there is nothing yet to merge them with, and the bits are the same. */
 HFY_PRIVATE_ void hfy_net_segment_(void *context, size_t i) {
   const hfy_net_pass_ *pass = (const hfy_net_pass_ *)context;
   const hfy_net_run_ *run = pass->run;
   const int sums = run->fast.mode == HFY_NET_SUMS_;
   hfy_net_tile_ *tile = &pass->s->fast;
-  hfy_net_stream_ *t = tile->stream + i;
+  hfy_net_stream_ *t = tile->stream + i, into = *t, first;
   size_t from = pass->from + i * run->segment, to = hfy_base_min_(from + run->segment, pass->limit), n, j;
   const size_t width = sums ? pass->rows->width : 0;
-  if (sums) hfy_net_zero_(t->z, pass->nq * width);
+  if (!from) {
+    into.sum = pass->s->sums;
+    into.z = pass->z;
+  }
   for (j = 0; j < pass->nq; j++) {
     if (sums)
-      hfy_net_clear_sum_(t->sum + j, -HUGE_VAL);
+      hfy_net_clear_sum_(into.sum + j, -HUGE_VAL);
     else if (t->list != tile->list)
       hfy_net_clear_list_(run, t->list + j, tile->list[j].top);
   }
-  for (; sums && from < to; from += run->fold) {
-    hfy_net_fold_(pass, from, hfy_base_min_(from + run->fold, to), t);
-    for (j = 0; j < pass->nq; j++)
-      hfy_net_merge_(run, t->sum + j, t->z + j * width, t->fold + j, t->part + j * width, width);
+  if (sums) {
+    first = into;
+    first.fold = into.sum;
+    first.part = into.z;
+    hfy_net_fold_(pass, from, hfy_base_min_(from + run->fold, to), &first);
+    while ((from += run->fold) < to) {
+      hfy_net_fold_(pass, from, hfy_base_min_(from + run->fold, to), &into);
+      for (j = 0; j < pass->nq; j++)
+        hfy_net_merge_(run, into.sum + j, into.z + j * width, t->fold + j, t->part + j * width, width);
+    }
   }
   for (; from < to; from += n) {
     n = hfy_base_min_(run->block, to - from);
@@ -16341,14 +16391,7 @@ HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, size_t nq, const
     else
       hfy_net_clear_list_(run, s->fast.list + j, -HUGE_VAL);
   }
-  if (sums && pass.limit <= run->fold) { /* there is nothing to merge: the same bits */
-    const hfy_net_stream_ first = *s->fast.stream;
-    const hfy_net_stream_ all = {first.scores, NULL, NULL, NULL, NULL, NULL, s->sums, s->sums, z, z};
-    hfy_net_fold_(&pass, 0, pass.limit, &all);
-    pass.from = pass.limit;
-  } else if (sums) {
-    hfy_net_zero_(z, nq * width);
-  }
+  if (sums && !pass.limit) hfy_net_zero_(z, nq * width);
   for (; pass.from < pass.limit; pass.from += streams * run->segment) {
     size_t segments = hfy_base_min_((pass.limit - pass.from - 1) / run->segment + 1, streams);
     hfy_base_parallel_(segments, hfy_net_segment_, &pass);
@@ -16356,6 +16399,7 @@ HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, size_t nq, const
       for (j = 0; j < nq; j++) {
         hfy_net_stream_ *t = s->fast.stream + i;
         if (sums) {
+          if (!pass.from && !i) break;
           hfy_net_merge_(run, s->sums + j, z + j * width, t->sum + j, t->z + j * width, width);
           continue;
         }
@@ -16847,7 +16891,7 @@ HFY_COLD_ hfy_status hfy_net_choose_(hfy_net_run_ *run, size_t n_queries, int ro
   int dots;
   hfy_net_mode_of_(run, rows);
   run->tile = HFY_NET_TILE_;
-  if (HFY_NET_SHORT_(fast->mode == HFY_NET_SUMS_ && net->count <= 256 && !net->visible)) run->tile *= 2;
+  if (HFY_NET_SHORT_(fast->mode == HFY_NET_SUMS_ && net->dim <= 128)) run->tile *= 2;
 #ifdef HFY_SIM_BLAS_
   if (n_queries >= HFY_SIM_BLAS_ && fast->mode == HFY_NET_SUMS_) { /* a BLAS wants large blocks */
     run->tile = HFY_NET_BLAS_TILE_;
@@ -29277,6 +29321,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_PAIR_
 #undef HFY_VECTORS_
 #undef HFY_SIDES_
+#undef HFY_BROAD_
 #undef HFY_TARGET_
 #undef HFY_FOR_ISA_
 #undef HFY_INLINE_

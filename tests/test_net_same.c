@@ -57,6 +57,43 @@ TEST(what_others_see_changes_no_bit) {
   }
 }
 
+/* Some weights of a batch vanish, and nothing foretells which: rows that a query has no weight for may hold infinity,
+   and a sum of -0 stays -0. */
+TEST(weights_that_vanish_here_and_there) {
+  enum { N = 300, B = 19, MOST = 70 };
+  static hfy_real keys[N * MOST], readout[N * MOST], q[B * MOST], out[B * MOST], alone[MOST];
+  hfy_rng rng = hfy_rng_seed(91);
+  size_t i, j, isa, dim, round;
+  for (isa = HFY_ISA_SCALAR; isa <= HFY_ISA_NEON; isa++)
+    for (dim = 7; dim <= MOST; dim += 21)
+      for (round = 0; round < 12; round++) {
+        hfy_work work;
+        hfy_net net;
+        hfy_status status[B], one;
+        hfy_report report;
+        memset(&work, 0, sizeof work);
+        memset(&net, 0, sizeof net);
+        memset(&report, 0, sizeof report);
+        work.isa = (hfy_isa)isa;
+        report.status = status;
+        normals(&rng, keys, N * dim, 1);
+        normals(&rng, q, B * dim, 1);
+        normals(&rng, readout, N * dim, 1);
+        for (i = 0; i < N; i++) readout[i * dim] = (hfy_real)-0.0;
+        for (i = 0; i < N; i += 16) /* hardly a query has a weight for it */
+          for (j = 0; j < dim; j++) readout[i * dim + dim / 2] = (hfy_real)HUGE_VAL, keys[i * dim + j] /= 64;
+        net.count = N, net.dim = net.readout_dim = dim, net.keys = keys, net.readout = readout;
+        net.beta = (round % 6 + 1) * 8 / sqrt((double)dim);
+        if (hfy_retrieve(&net, q, B, out, &report, &work) == HFY_ERR_UNSUPPORTED) continue;
+        for (j = 0; j < B; j++) {
+          one = hfy_retrieve(&net, q + j * dim, 1, alone, NULL, &work);
+          CHECK(one == status[j]);
+          if (!one) CHECK(same_bits(alone, out + j * dim, dim * sizeof *alone));
+        }
+        hfy_work_free(&work);
+      }
+}
+
 /* Attention as it is used: many queries of short rows, what each sees in any order, NaN in rows that nobody sees. */
 TEST(attention_in_a_batch_is_single_queries) {
   enum { N = 300, D = 32, W = 48, B = 150 };
@@ -1462,6 +1499,7 @@ TEST(an_index_of_changed_keys) {
 int main(int argc, char **argv) {
   CHECK_BEGIN(argc, argv);
   RUN(what_others_see_changes_no_bit);
+  RUN(weights_that_vanish_here_and_there);
   RUN(attention_in_a_batch_is_single_queries);
   RUN(heads_side_by_side);
   RUN(heads_that_cannot_be);
