@@ -5140,7 +5140,11 @@ HFY_INLINE_ void HFY_V_(turn_all)(int strip, const hfy_simd_block_ *block, size_
   }
 }
 
-/* All queries with a panel. */
+HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(turned_alone)(const hfy_simd_block_ *block, size_t from) {
+  HFY_V_(turn_all)(1, block, from, block->columns);
+}
+
+/* All queries with a panel; vectors that stand alone in a function of their own, which leaves them its registers. */
 HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(turned)(const hfy_simd_block_ *block) {
   const size_t columns = block->columns;
   size_t j = 0;
@@ -5148,7 +5152,7 @@ HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(turned)(const hfy_simd_block_ *block)
     HFY_V_(turn_all)(HFY_VECTORS_, block, 0, j = columns);
   else if (HFY_BROAD_ && columns >= 2 * HFY_LANES_)
     HFY_V_(turn_all)(2, block, 0, j = 2 * HFY_LANES_);
-  HFY_V_(turn_all)(1, block, j, columns);
+  if (j < columns) HFY_V_(turned_alone)(block, j);
 }
 #define HFY_TURNED_ HFY_V_(turned)
 #else
