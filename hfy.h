@@ -29274,6 +29274,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_GNU_
 #undef HFY_SIMD_TINY_
 #undef HFY_SIMD_NARROW_
+#undef HFY_SIMD_MIXED_
 #undef HFY_SIMD_LATE_
 #undef HFY_SIMD_SLOPES_
 #undef HFY_SIMD_TILTS_
