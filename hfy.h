@@ -5331,7 +5331,7 @@ HFY_TARGET_ void HFY_V_(chase)(HFY_S_ *x, size_t stride, size_t columns, const H
 /* z of BATCH queries, from column k `strip` vectors (or of a single one n lanes), += the listed rows. */
 HFY_INLINE_ void HFY_V_(strip)(int strip, int mixed, const hfy_simd_listed_ *list, size_t k, size_t n) {
   enum { lanes = HFY_LANES_ };
-  const int masked = strip == 1, negative = mixed && HFY_SIMD_PASS_ != 4; /* x - 0 is x, where x + 0 loses -0 */
+  const int masked = strip == 1;
   const HFY_V_(tail) t = HFY_V_(first)(masked ? n : 1);
   const HFY_S_ *w = list->w;
   HFY_S_ *const *z = list->z;
@@ -5339,22 +5339,20 @@ HFY_INLINE_ void HFY_V_(strip)(int strip, int mixed, const hfy_simd_listed_ *lis
   size_t i;
   int c, j;
   HFY_UNROLL_ for (j = 0; j < HFY_BATCH_; j++)
-    HFY_UNROLL_ for (c = 0; c < strip; c++) {
-      acc[j * HFY_STRIP_ + c] = HFY_V_(get)(masked, z[j] + k + c * lanes, t);
-      if (negative) acc[j * HFY_STRIP_ + c] = HFY_V_(mul)(HFY_V_(set)(-1), acc[j * HFY_STRIP_ + c]);
-    }
+    HFY_UNROLL_ for (c = 0; c < strip; c++) acc[j * HFY_STRIP_ + c] = HFY_V_(get)(masked, z[j] + k + c * lanes, t);
   for (i = 0; i < list->count; i++, w += HFY_BATCH_) {
     const unsigned bits = list->used[i];
     const HFY_S_ *x = list->row[i] + k;
-    if (mixed) { /* no branch that nothing foretells */
+    if (mixed) { /* no branch that nothing foretells: x + -0 0 is x for every x, -0 included */
       HFY_UNROLL_ for (j = 0; j < HFY_BATCH_; j++) {
-        const HFY_VV_ a = HFY_V_(set)(w[j]);
+        HFY_VV_ a = HFY_V_(set)(w[j]);
         const HFY_V_(cond) some = HFY_V_(lt)(HFY_V_(zero)(), HFY_V_(abs)(a));
+        if (HFY_SIMD_PASS_ != 4) a = HFY_V_(select)(some, a, HFY_V_(set)((HFY_S_)-0.0));
         HFY_UNROLL_ for (c = 0; c < strip; c++) {
           const HFY_VV_ row = HFY_V_(get)(masked, x + c * lanes, t);
           HFY_VV_ *sum = acc + j * HFY_STRIP_ + c;
           *sum = HFY_SIMD_PASS_ == 4 ? HFY_V_(select)(some, HFY_V_(fma)(a, row, *sum), *sum)
-                                     : HFY_V_(fnma)(a, HFY_V_(only)(row, some), *sum);
+                                     : HFY_V_(fma)(a, HFY_V_(only)(row, some), *sum);
         }
       }
       continue;
@@ -5371,10 +5369,7 @@ HFY_INLINE_ void HFY_V_(strip)(int strip, int mixed, const hfy_simd_listed_ *lis
   }
   HFY_UNROLL_ for (j = 0; j < HFY_BATCH_; j++)
     if ((size_t)j < list->queries)
-      HFY_UNROLL_ for (c = 0; c < strip; c++) {
-        if (negative) acc[j * HFY_STRIP_ + c] = HFY_V_(mul)(HFY_V_(set)(-1), acc[j * HFY_STRIP_ + c]);
-        HFY_V_(put)(masked, z[j] + k + c * lanes, acc[j * HFY_STRIP_ + c], t);
-      }
+      HFY_UNROLL_ for (c = 0; c < strip; c++) HFY_V_(put)(masked, z[j] + k + c * lanes, acc[j * HFY_STRIP_ + c], t);
 }
 
 HFY_INLINE_ void HFY_V_(all_strips)(int mixed, const hfy_simd_listed_ *list) {

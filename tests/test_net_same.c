@@ -58,7 +58,7 @@ TEST(what_others_see_changes_no_bit) {
 }
 
 /* Some weights of a batch vanish, and nothing foretells which: rows that a query has no weight for may hold infinity,
-   and a sum of -0 stays -0. */
+   a sum of -0 stays -0, and one that cancels is +0. */
 TEST(weights_that_vanish_here_and_there) {
   enum { N = 300, B = 19, MOST = 70 };
   static hfy_real keys[N * MOST], readout[N * MOST], q[B * MOST], out[B * MOST], alone[MOST];
@@ -79,9 +79,10 @@ TEST(weights_that_vanish_here_and_there) {
         normals(&rng, keys, N * dim, 1);
         normals(&rng, q, B * dim, 1);
         normals(&rng, readout, N * dim, 1);
-        for (i = 0; i < N; i++) readout[i * dim] = (hfy_real)-0.0;
+        for (i = 0; i < N; i++) readout[i * dim] = (hfy_real)-0.0, readout[i * dim + 1] = (hfy_real)(i % 2 ? -1 : 1);
         for (i = 0; i < N; i += 16) /* hardly a query has a weight for it */
           for (j = 0; j < dim; j++) readout[i * dim + dim / 2] = (hfy_real)HUGE_VAL, keys[i * dim + j] /= 64;
+        for (i = 0; i < N; i += 2) memcpy(keys + (i + 1) * dim, keys + i * dim, dim * sizeof *keys); /* 1 and -1 */
         net.count = N, net.dim = net.readout_dim = dim, net.keys = keys, net.readout = readout;
         net.beta = (round % 6 + 1) * 8 / sqrt((double)dim);
         if (hfy_retrieve(&net, q, B, out, &report, &work) == HFY_ERR_UNSUPPORTED) continue;
