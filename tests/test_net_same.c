@@ -84,7 +84,7 @@ TEST(weights_that_vanish_here_and_there) {
           for (j = 0; j < dim; j++) readout[i * dim + dim / 2] = (hfy_real)HUGE_VAL, keys[i * dim + j] /= 64;
         for (i = 0; i < N; i += 2) memcpy(keys + (i + 1) * dim, keys + i * dim, dim * sizeof *keys); /* 1 and -1 */
         net.count = N, net.dim = net.readout_dim = dim, net.keys = keys, net.readout = readout;
-        net.beta = (round % 6 + 1) * 8 / sqrt((double)dim);
+        net.beta = (double)(round % 6 + 1) * 8 / sqrt((double)dim);
         if (hfy_retrieve(&net, q, B, out, &report, &work) == HFY_ERR_UNSUPPORTED) continue;
         for (j = 0; j < B; j++) {
           one = hfy_retrieve(&net, q + j * dim, 1, alone, NULL, &work);
