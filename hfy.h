@@ -16343,12 +16343,12 @@ HFY_PRIVATE_ void hfy_net_segment_(void *context, size_t i) {
   hfy_net_stream_ *t = tile->stream + i, into = *t, first;
   size_t from = pass->from + i * run->segment, to = hfy_base_min_(from + run->segment, pass->limit), n, j;
   const size_t width = sums ? pass->rows->width : 0;
-  if (!from) {
+  if (!from) { /* cleared before */
     into.sum = pass->s->sums;
     into.z = pass->z;
   }
   for (j = 0; j < pass->nq; j++) {
-    if (sums)
+    if (sums && from)
       hfy_net_clear_sum_(into.sum + j, -HUGE_VAL);
     else if (t->list != tile->list)
       hfy_net_clear_list_(run, t->list + j, tile->list[j].top);
@@ -16394,11 +16394,10 @@ HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, size_t nq, const
   for (; pass.from < pass.limit; pass.from += streams * run->segment) {
     size_t segments = hfy_base_min_((pass.limit - pass.from - 1) / run->segment + 1, streams);
     hfy_base_parallel_(segments, hfy_net_segment_, &pass);
-    for (i = 0; i < segments; i++)
+    for (i = (size_t)(sums && !pass.from); i < segments; i++) /* the first sums are there */
       for (j = 0; j < nq; j++) {
         hfy_net_stream_ *t = s->fast.stream + i;
         if (sums) {
-          if (!pass.from && !i) break;
           hfy_net_merge_(run, s->sums + j, z + j * width, t->sum + j, t->z + j * width, width);
           continue;
         }

@@ -94,6 +94,7 @@ static hfy_status run_net(const version *v, given *g) { return v->hfy_retrieve(&
 NET(softmax_1, 10000, 256, 1, HFY_SEP_SOFTMAX, 0.1, (void)0)
 NET(softmax_64, 4000, 256, 64, HFY_SEP_SOFTMAX, 0.1, (void)0)
 NET(softmax_256, 1000, 784, 256, HFY_SEP_SOFTMAX, 0.02, (void)0)
+NET(softmax_half, 20000, 64, 128, HFY_SEP_SOFTMAX, 0.4, (void)0) /* half of the weights vanish */
 NET(sparsemax_1, 10000, 256, 1, HFY_SEP_SPARSEMAX, 0.1, (void)0)
 NET(sparsemax_64, 4000, 256, 64, HFY_SEP_SPARSEMAX, 0.1, (void)0)
 NET(entmax_64, 4000, 256, 64, HFY_SEP_ENTMAX, 0.1, (void)0)
@@ -315,6 +316,7 @@ static const named cases[] = {
   {"retrieve.softmax 10000x256 1", softmax_1, run_net},
   {"retrieve.softmax 4000x256 64", softmax_64, run_net},
   {"retrieve.softmax 1000x784 256", softmax_256, run_net},
+  {"retrieve.softmax half 20000x64 128", softmax_half, run_net},
   {"retrieve.sparsemax 10000x256 1", sparsemax_1, run_net},
   {"retrieve.sparsemax 4000x256 64", sparsemax_64, run_net},
   {"retrieve.entmax 4000x256 64", entmax_64, run_net},

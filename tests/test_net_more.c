@@ -748,10 +748,32 @@ TEST(readouts_beside_a_query_without_an_answer) {
       }
 }
 
+/* A whole batch that sees nothing but the null pattern answers 0, whatever the scratch held. */
+TEST(a_batch_that_sees_nothing) {
+  enum { N = 5, D = 3, B = 4 };
+  hfy_real keys[N * D], readout[N * D], q[B * D], out[B * D];
+  size_t visible[B] = {N, N, N, N}, i;
+  hfy_rng rng = hfy_rng_seed(5);
+  hfy_work work;
+  hfy_net net;
+  memset(&work, 0, sizeof work);
+  memset(&net, 0, sizeof net);
+  for (i = 0; i < COUNT(keys); i++) keys[i] = (hfy_real)hfy_rng_normal(&rng), readout[i] = (hfy_real)HUGE_VAL;
+  for (i = 0; i < COUNT(q); i++) q[i] = (hfy_real)hfy_rng_normal(&rng);
+  net.dim = net.readout_dim = D, net.count = N, net.keys = keys, net.readout = readout, net.visible = visible;
+  net.null_pattern = 1;
+  CHECK(hfy_retrieve(&net, q, B, out, NULL, &work) == HFY_ERR_NONFINITE);
+  memset(visible, 0, sizeof visible);
+  CHECK(hfy_retrieve(&net, q, B, out, NULL, &work) == HFY_OK);
+  for (i = 0; i < COUNT(out); i++) CHECK(fabs((double)out[i]) <= 0);
+  hfy_work_free(&work);
+}
+
 int main(int argc, char **argv) {
   CHECK_BEGIN(argc, argv);
   RUN(a_leak_over_the_whole_range);
   RUN(readouts_beside_a_query_without_an_answer);
+  RUN(a_batch_that_sees_nothing);
   RUN(null_pattern_is_softmax_1);
   RUN(null_pattern_is_a_key_of_zeros);
   RUN(null_pattern_beside_late_scores);
