@@ -16930,7 +16930,8 @@ HFY_COLD_ void hfy_net_plan_tile_(hfy_base_arena_ *arena, const hfy_net_run_ *ru
   hfy_net_tile_ *tile = &s->fast;
   size_t t = run->tile, dim = run->net.dim, out = run->readout.width, raised, room, i;
   size_t wide = hfy_base_times_(t, dim > out ? dim : out), streams = fast->workers;
-  size_t lists = fast->mode == HFY_NET_LISTS_, sums = fast->mode == HFY_NET_SUMS_;
+  size_t lists = fast->mode == HFY_NET_LISTS_;
+  const size_t sums = fast->mode == HFY_NET_SUMS_ && run->net.count > run->fold; /* else they lie where they belong */
   if (fast->mode == HFY_NET_ROWS_) streams = 0;
   raised = HFY_NET_SHORT_(fast->cuts) || hfy_net_indexed_(run) || fast->keeps;
   raised = raised ? hfy_base_min_(run->net.count, HFY_NET_RAISED_) : 0;

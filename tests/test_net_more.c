@@ -769,6 +769,25 @@ TEST(a_batch_that_sees_nothing) {
   hfy_work_free(&work);
 }
 
+/* What up to 512 keys add up to lies where it belongs at once; from the next fold on, a second place is needed. */
+TEST(one_fold_needs_no_second_place) {
+  enum { D = 64, B = 128, N = 640 };
+  static hfy_real keys[N * D], q[B * D], out[B * D];
+  size_t peak[2], i;
+  for (i = 0; i < COUNT(keys); i++) keys[i] = (hfy_real)(i % 7) / 8;
+  for (i = 0; i < 2; i++) {
+    hfy_work work;
+    hfy_net net;
+    memset(&work, 0, sizeof work);
+    memset(&net, 0, sizeof net);
+    net.dim = D, net.count = i ? N : 512, net.keys = keys;
+    CHECK(hfy_retrieve(&net, q, B, out, NULL, &work) == HFY_OK);
+    peak[i] = work.peak;
+    hfy_work_free(&work);
+  }
+  if (!CHECK(peak[0] + 2 * sizeof q <= peak[1])) printf("    %zu bytes, with a second fold %zu\n", peak[0], peak[1]);
+}
+
 int main(int argc, char **argv) {
   CHECK_BEGIN(argc, argv);
   RUN(a_leak_over_the_whole_range);
@@ -785,6 +804,7 @@ int main(int argc, char **argv) {
   RUN(own_settings_out_of_range);
   RUN(exponentials_beyond_double);
   RUN(a_state_beyond_the_largest);
+  RUN(one_fold_needs_no_second_place);
   RUN(answers_of_a_readout);
 #ifdef HFY_HAS_INDEX_
   RUN(own_settings_with_an_index);
