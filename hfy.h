@@ -3679,6 +3679,11 @@ typedef struct hfy_simd_row_ {
 #else
 #define HFY_SIMD_LATE_ 1
 #endif
+#if HFY_SIMD_LATE_ && !defined(__OPTIMIZE_SIZE__)
+#define HFY_SIMD_TOGETHER_ 1 /* rows of softmax go four at a time */
+#else
+#define HFY_SIMD_TOGETHER_ 0
+#endif
 
 /* Are softmax and its slope one kernel? Layers go back through it; not for size. */
 #if defined(HFY_HAS_LAYER_) && !defined(__OPTIMIZE_SIZE__)
@@ -3716,10 +3721,17 @@ typedef struct hfy_simd_ {
   /* y[i] = e^(a (x[i] - max)), a > 0 rounded to hfy_real, the exponent rounded once; the rest as softmax; least is of
      x, too: log 1e-37 / a or more */
   double (*softmax_late)(const hfy_real *x, size_t n, hfy_real max, double a, double least, hfy_real *y);
+#endif
+#if HFY_SIMD_TOGETHER_
   /* the same for four rows of x, in place, n[r] <= BLOCK numbers of row r, or none; what is behind them, up to whole
-     vectors of the longest, may become 0; NULL: not there */
-  void (*softmax_rows)(hfy_real *x, size_t stride, const size_t *n, const hfy_real *max, double a, double least,
-                       double *sums);
+     vectors of the longest, may change, to 0 at last. find: tells max instead of being told; 0 if one is not finite,
+     and x is as before. n[r] stays if no result of the row is 0, else it becomes SIZE_MAX. NULL: not there */
+  int (*softmax_rows)(hfy_real *x, size_t stride, size_t *n, int find, hfy_real *max, double a, double least,
+                      double *sums);
+  /* combine, told of each j that its first lead[j] weights are not zero, and all others are; SIZE_MAX: nobody knows. If
+     all are known, the others may hold anything. NULL where softmax_rows is */
+  void (*combine_first)(const hfy_real *w, size_t w_stride, size_t nq, const hfy_real *x, size_t x_stride, size_t rows,
+                        size_t dim, hfy_real *z, size_t z_stride, const size_t *lead);
 #endif
   void (*scale)(hfy_real *y, size_t n, double a);                 /* y = a y, a rounded to hfy_real */
   void (*scale_once)(hfy_real *y, size_t n, double a);            /* y = a y in double, rounded once */
@@ -4030,6 +4042,8 @@ typedef struct hfy_simd_listed_ {
   const hfy_real *row[HFY_SIMD_LIST_ + 4], *next;
   unsigned char used[HFY_SIMD_LIST_];
   size_t count, queries, dim, x_stride, ahead;
+  const hfy_real *first[HFY_SIMD_BATCH_]; /* steps, all rows from row[0] on: of each query have[j] weights lie here */
+  size_t have[HFY_SIMD_BATCH_];
 } hfy_simd_listed_;
 
 #ifdef __OPTIMIZE_SIZE__
@@ -4043,8 +4057,9 @@ typedef struct hfy_simd_projector_ {
   size_t (*nonzero)(const hfy_real *w, size_t n, size_t *lead); /* how many of n <= LIST weights are not zero, and how
                                                                    many of them come before the first that is */
   void (*block)(const hfy_simd_block_ *block);                  /* or NULL */
-  void (*strips)(const hfy_simd_listed_ *list), (*mixed)(const hfy_simd_listed_ *list); /* mixed: nothing foretells
-                                                                                           which weights are zero */
+  /* mixed: nothing foretells which weights are zero; steps: those after the first have[j] */
+  void (*strips)(const hfy_simd_listed_ *list), (*mixed)(const hfy_simd_listed_ *list);
+  void (*steps)(const hfy_simd_listed_ *list);
   void (*sum)(const hfy_real *w, const hfy_real **row, size_t count, size_t dim, hfy_real *z);
 } hfy_simd_projector_;
 
@@ -4054,6 +4069,9 @@ typedef struct hfy_simd_project_ {
   const hfy_real *w, *x;
   hfy_real *z;
   size_t w_stride, nq, x_stride, rows, dim, z_stride;
+#if HFY_SIMD_TOGETHER_
+  const size_t *lead; /* NULL, or as combine_first has it */
+#endif
 } hfy_simd_project_;
 
 /* The n rows at x with the weights w of a batch: all that any query has a weight for, or query by query. */
@@ -4076,7 +4094,8 @@ HFY_PRIVATE_ void hfy_simd_project_list_(const hfy_simd_project_ *p, const hfy_r
     return;
   }
   for (s = 0; s < list->queries; s++) {
-    for (i = list->count = 0; i < n; i++)
+    const size_t end = HFY_SIMD_MIXED_(1) ? list->have[s] : n;
+    for (i = list->count = 0; i < end; i++)
       if (w[s][i] > 0 || w[s][i] < 0) {
         list->row[list->count] = x + i * p->x_stride;
         list->w[list->count++] = w[s][i];
@@ -4092,8 +4111,10 @@ HFY_PRIVATE_ void hfy_simd_project_some_(const hfy_simd_project_ *p, const hfy_r
   const size_t queries = list->queries;
   size_t all = p->by->block && queries > 1 ? n : 0, last = 0, pairs = 0, s;
   void (*strips)(const hfy_simd_listed_ *list) = NULL;
+  int steps = 1;
   for (s = 0; s < queries; s++) {
     const size_t end = lead[s] < have[s] ? n : have[s];
+    steps &= lead[s] == have[s];
     pairs += have[s];
     all = hfy_base_min_(all, lead[s]);
     if (end > last) last = end;
@@ -4108,8 +4129,19 @@ HFY_PRIVATE_ void hfy_simd_project_some_(const hfy_simd_project_ *p, const hfy_r
   pairs -= all * queries;
   n = last - all;
   /* to list a weight takes as long as some 480 products of a sum, whose sums are slower by half */
-  if (queries > 1 && pairs * (480 + p->dim) >= n * queries * p->dim)
+  for (s = 0; HFY_SIMD_MIXED_(s < p->by->batch); s++) {
+    list->first[s] = w[s];
+    list->have[s] = s >= queries ? 0 : steps ? have[s] - all : n;
+  }
+  if (queries > 1 && pairs * (480 + p->dim) >= n * queries * p->dim) {
+    if (HFY_SIMD_MIXED_(steps)) {
+      list->row[0] = x + all * p->x_stride;
+      list->count = n;
+      p->by->steps(list);
+      return;
+    }
     strips = HFY_SIMD_MIXED_(n > 32 && 8 * pairs < (p->dim > 256 ? 6 : 7) * n * queries) ? p->by->mixed : p->by->strips;
+  }
   hfy_simd_project_list_(p, x + all * p->x_stride, w, n, strips, list);
 }
 
@@ -4134,7 +4166,15 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_project_all_(const hfy_simd_projec
         const size_t at = j + hfy_base_min_(s, queries - 1);
         w[s] = p->w + at * p->w_stride + i;
         list.z[s] = p->z + at * p->z_stride;
-        have[s] = s < queries ? p->by->nonzero(w[s], n, lead + s) : 0;
+        have[s] = SIZE_MAX;
+#if HFY_SIMD_TOGETHER_
+        if (p->lead && p->lead[at] < SIZE_MAX)
+          have[s] = lead[s] = p->lead[at] > i ? hfy_base_min_(p->lead[at] - i, n) : 0;
+#endif
+        if (s >= queries)
+          have[s] = 0;
+        else if (have[s] == SIZE_MAX)
+          have[s] = p->by->nonzero(w[s], n, lead + s);
         pairs += have[s];
       }
       full = p->by->block && queries + dense > 1 && pairs == n * queries ? queries : 0;
@@ -4409,7 +4449,10 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
   hfy_simd_combine_scalar_, hfy_simd_gather_scalar_, hfy_simd_max_scalar_, hfy_simd_window_scalar_, NULL,
   hfy_simd_softmax_scalar_,
 #if HFY_SIMD_LATE_
-  hfy_simd_softmax_late_scalar_, NULL,
+  hfy_simd_softmax_late_scalar_,
+#endif
+#if HFY_SIMD_TOGETHER_
+  NULL, NULL,
 #endif
   hfy_simd_scale_scalar_, hfy_simd_scale_once_scalar_, hfy_simd_mix_scalar_,
   hfy_simd_apart_scalar_, hfy_simd_exp_scalar_, hfy_simd_tilt_scalar_, HFY_SIMD_SLOPES_(NULL)
@@ -5329,7 +5372,7 @@ HFY_TARGET_ void HFY_V_(chase)(HFY_S_ *x, size_t stride, size_t columns, const H
 #if HFY_SIMD_PASS_ != 1 && !defined(HFY_SIMD_OTHER_)
 
 /* z of BATCH queries, from column k `strip` vectors (or of a single one n lanes), += the listed rows. */
-HFY_INLINE_ void HFY_V_(strip)(int strip, int mixed, const hfy_simd_listed_ *list, size_t k, size_t n) {
+HFY_INLINE_ void HFY_V_(strip)(int strip, int mixed, int steps, const hfy_simd_listed_ *list, size_t k, size_t n) {
   enum { lanes = HFY_LANES_ };
   const int masked = strip == 1;
   const HFY_V_(tail) t = HFY_V_(first)(masked ? n : 1);
@@ -5341,8 +5384,8 @@ HFY_INLINE_ void HFY_V_(strip)(int strip, int mixed, const hfy_simd_listed_ *lis
   HFY_UNROLL_ for (j = 0; j < HFY_BATCH_; j++)
     HFY_UNROLL_ for (c = 0; c < strip; c++) acc[j * HFY_STRIP_ + c] = HFY_V_(get)(masked, z[j] + k + c * lanes, t);
   for (i = 0; i < list->count; i++, w += HFY_BATCH_) {
-    const unsigned bits = list->used[i];
-    const HFY_S_ *x = list->row[i] + k;
+    const unsigned bits = steps ? 0 : list->used[i];
+    const HFY_S_ *x = (steps ? list->row[0] + i * list->x_stride : list->row[i]) + k;
     if (mixed) { /* no branch that nothing foretells: x + -0 0 is x for every x, -0 included */
       HFY_UNROLL_ for (j = 0; j < HFY_BATCH_; j++) {
         HFY_VV_ a = HFY_V_(set)(w[j]);
@@ -5362,8 +5405,8 @@ HFY_INLINE_ void HFY_V_(strip)(int strip, int mixed, const hfy_simd_listed_ *lis
       HFY_PIN_(v[c]);
     }
     HFY_UNROLL_ for (j = 0; j < HFY_BATCH_; j++)
-      if (bits >> j & 1) {
-        HFY_VV_ a = HFY_V_(set)(w[j]);
+      if (steps ? i < list->have[j] : bits >> j & 1) {
+        HFY_VV_ a = HFY_V_(set)(steps ? list->first[j][i] : w[j]);
         HFY_UNROLL_ for (c = 0; c < strip; c++) acc[j * HFY_STRIP_ + c] = HFY_V_(fma)(a, v[c], acc[j * HFY_STRIP_ + c]);
       }
   }
@@ -5372,21 +5415,24 @@ HFY_INLINE_ void HFY_V_(strip)(int strip, int mixed, const hfy_simd_listed_ *lis
       HFY_UNROLL_ for (c = 0; c < strip; c++) HFY_V_(put)(masked, z[j] + k + c * lanes, acc[j * HFY_STRIP_ + c], t);
 }
 
-HFY_INLINE_ void HFY_V_(all_strips)(int mixed, const hfy_simd_listed_ *list) {
+HFY_INLINE_ void HFY_V_(all_strips)(int mixed, int steps, const hfy_simd_listed_ *list) {
   enum { lanes = HFY_LANES_, wide = HFY_STRIP_ * HFY_LANES_, line = 64 / sizeof(HFY_S_) };
   const size_t dim = list->dim;
   size_t k = 0, i, l;
   for (; k + wide <= dim; k += wide) {
     for (i = 0; i < list->ahead; i++)
       for (l = 0; l < wide; l += line) HFY_PREFETCH_L2_(list->next + i * list->x_stride + k + l);
-    HFY_V_(strip)(HFY_STRIP_, mixed, list, k, 0);
+    HFY_V_(strip)(HFY_STRIP_, mixed, steps, list, k, 0);
   }
   for (i = 0; i < list->ahead; i++)
     for (l = k; l < dim; l += line) HFY_PREFETCH_L2_(list->next + i * list->x_stride + l);
-  for (; k < dim; k += lanes) HFY_V_(strip)(1, mixed, list, k, hfy_base_min_(lanes, dim - k));
+  for (; k < dim; k += lanes) HFY_V_(strip)(1, mixed, steps, list, k, hfy_base_min_(lanes, dim - k));
 }
-HFY_TARGET_ void HFY_V_(strips)(const hfy_simd_listed_ *list) { HFY_V_(all_strips)(0, list); }
-HFY_TARGET_ void HFY_V_(mixed)(const hfy_simd_listed_ *list) { HFY_V_(all_strips)(HFY_SIMD_MIXED_(1), list); }
+HFY_TARGET_ void HFY_V_(strips)(const hfy_simd_listed_ *list) { HFY_V_(all_strips)(0, 0, list); }
+#ifndef __OPTIMIZE_SIZE__
+HFY_TARGET_ void HFY_V_(mixed)(const hfy_simd_listed_ *list) { HFY_V_(all_strips)(1, 0, list); }
+HFY_TARGET_ void HFY_V_(steps)(const hfy_simd_listed_ *list) { HFY_V_(all_strips)(0, 1, list); }
+#endif
 
 /* How many bits are set. */
 HFY_INLINE_ size_t HFY_V_(ones)(unsigned bits) {
@@ -5418,14 +5464,34 @@ HFY_TARGET_ size_t HFY_V_(nonzero)(const HFY_S_ *w, size_t n, size_t *lead) {
   return have;
 }
 
-HFY_TARGET_ void HFY_V_(combine)(const HFY_S_ *w, size_t w_stride, size_t nq, const HFY_S_ *x, size_t x_stride,
-                                 size_t rows, size_t dim, HFY_S_ *z, size_t z_stride) {
+HFY_INLINE_ void HFY_V_(project)(const HFY_S_ *w, size_t w_stride, size_t nq, const HFY_S_ *x, size_t x_stride,
+                                 size_t rows, size_t dim, HFY_S_ *z, size_t z_stride, const size_t *lead) {
   static const hfy_simd_projector_ by = { /* for size, no kernel of its own for weights without a zero */
     HFY_BATCH_, HFY_V_(wide), HFY_V_(nonzero), HFY_QUERIES_ == 1 ? NULL : HFY_V_(block), HFY_V_(strips),
-    HFY_SIMD_MIXED_(1) ? HFY_V_(mixed) : NULL, HFY_V_(sum)};
-  const hfy_simd_project_ all = {&by, w, x, z, w_stride, nq, x_stride, rows, dim, z_stride};
+#ifdef __OPTIMIZE_SIZE__
+    NULL, NULL,
+#else
+    HFY_V_(mixed), HFY_V_(steps),
+#endif
+    HFY_V_(sum)};
+  const hfy_simd_project_ all = {&by, w, x, z, w_stride, nq, x_stride, rows, dim, z_stride,
+#if HFY_SIMD_TOGETHER_
+                                 lead
+#endif
+  };
+  (void)lead;
   hfy_simd_project_all_(&all);
 }
+HFY_TARGET_ void HFY_V_(combine)(const HFY_S_ *w, size_t w_stride, size_t nq, const HFY_S_ *x, size_t x_stride,
+                                 size_t rows, size_t dim, HFY_S_ *z, size_t z_stride) {
+  HFY_V_(project)(w, w_stride, nq, x, x_stride, rows, dim, z, z_stride, NULL);
+}
+#if HFY_SIMD_TOGETHER_ && HFY_SIMD_PASS_ > 2
+HFY_TARGET_ void HFY_V_(combine_first)(const HFY_S_ *w, size_t w_stride, size_t nq, const HFY_S_ *x, size_t x_stride,
+                                       size_t rows, size_t dim, HFY_S_ *z, size_t z_stride, const size_t *lead) {
+  HFY_V_(project)(w, w_stride, nq, x, x_stride, rows, dim, z, z_stride, lead);
+}
+#endif
 
 HFY_TARGET_ void HFY_V_(gather)(const size_t *index, const HFY_S_ *w, size_t count, const HFY_S_ *x, size_t x_stride,
                                 size_t dim, HFY_S_ *z) {
@@ -5828,25 +5894,43 @@ HFY_TARGET_ double HFY_V_(softmax_late)(const HFY_S_ *x, size_t n, HFY_S_ max, d
 }
 
 /* A vector of each row at a time: what waits for itself in one row is another's turn. */
-#if !defined(__OPTIMIZE_SIZE__) && HFY_SIMD_PASS_ > 2
-#define HFY_SOFTMAX_ROWS_ HFY_V_(softmax_rows)
-HFY_TARGET_ void HFY_V_(softmax_rows)(HFY_S_ *x, size_t stride, const size_t *n, const HFY_S_ *max, double a,
-                                      double least, double *sums) {
+#if HFY_SIMD_TOGETHER_ && HFY_SIMD_PASS_ > 2
+#define HFY_SOFTMAX_ROWS_ HFY_V_(softmax_rows), HFY_V_(combine_first)
+HFY_TARGET_ int HFY_V_(softmax_rows)(HFY_S_ *x, size_t stride, size_t *n, int find, HFY_S_ *max, double a, double least,
+                                     double *sums) {
   enum { lanes = HFY_LANES_, four = 4 * lanes };
   const HFY_VV_ none = HFY_V_(set)((HFY_S_)-HUGE_VAL);
   HFY_V_(row) row[4];
   HFY_VV_ part[4];
   size_t i, l, v, end = n[0];
   int how = HFY_V_(fused);
-  HFY_UNROLL_ for (v = 0; v < 4; v++) {
-    how = HFY_V_(row_of)(max[v], a, least, row + v) == how ? how : HFY_V_(times);
+  for (v = 1; v < 4; v++)
     if (n[v] > end) end = n[v];
-  }
   for (v = 0; v < 4; v++) {
     HFY_S_ *at = x + v * stride;
-    for (i = n[v] & ~(size_t)(lanes - 1); how == HFY_V_(fused) && i < end; i += lanes)
+    for (i = n[v] & ~(size_t)(lanes - 1); i < end; i += lanes)
       HFY_V_(store)(at + i, i < n[v] ? HFY_V_(up_to)(n[v] - i, HFY_V_(load)(at + i), none) : none);
-    if (how != HFY_V_(fused)) sums[v] = n[v] ? HFY_V_(softmax_late)(at, n[v], max[v], a, least, at) : 0;
+  }
+  if (find) {
+    HFY_VV_ most[4] = {none, none, none, none};
+    HFY_V_(cond) nan = HFY_V_(nan)(none, none);
+    HFY_S_ off = 0;
+    for (i = 0; i < end; i += lanes) {
+      HFY_UNROLL_ for (v = 0; v < 4; v++) part[v] = HFY_V_(load)(x + v * stride + i);
+      nan = HFY_V_(either)(nan, HFY_V_(either)(HFY_V_(nan)(part[0], part[1]), HFY_V_(nan)(part[2], part[3])));
+      HFY_UNROLL_ for (v = 0; v < 4; v++) most[v] = HFY_V_(max)(most[v], part[v]);
+    }
+    HFY_UNROLL_ for (v = 0; v < 4; v++) max[v] = HFY_V_(highest)(most[v]);
+    for (v = 0; v < 4; v++) off += max[v] - max[v];
+    if (HFY_V_(bits)(nan) || !(off >= 0)) return 0;
+  }
+  HFY_UNROLL_ for (v = 0; v < 4; v++)
+    how = HFY_V_(row_of)(max[v], a, least, row + v) == how ? how : HFY_V_(times);
+  for (v = 0; how != HFY_V_(fused) && v < 4; v++) {
+    HFY_S_ *at = x + v * stride;
+    sums[v] = n[v] ? HFY_V_(softmax_late)(at, n[v], max[v], a, least, at) : 0;
+    for (i = n[v]; i < end || i % lanes; i++) at[i] = 0;
+    n[v] = SIZE_MAX;
   }
   for (i = 0; how == HFY_V_(fused) && i < end; i += lanes) {
     HFY_UNROLL_ for (v = 0; v < 4; v++) part[v] = HFY_V_(load)(x + v * stride + i);
@@ -5854,18 +5938,27 @@ HFY_TARGET_ void HFY_V_(softmax_rows)(HFY_S_ *x, size_t stride, const size_t *n,
     HFY_UNROLL_ for (v = 0; v < 4; v++) HFY_V_(store)(x + v * stride + i, part[v]);
   }
   for (v = 0; how == HFY_V_(fused) && v < 4; v++, x += stride) { /* afterwards: the loop before has no register left */
+    const HFY_VV_ zero = HFY_V_(zero)();
+    HFY_VV_ some, least_of = HFY_V_(set)(1);
     HFY_DV_ low = HFY_D_(zero)(), high = low;
     for (i = 0; i < n[v]; i += four) {
-      HFY_VV_ all = HFY_V_(load)(x + i);
-      for (l = lanes; l < four && i + l < n[v]; l += lanes) all = HFY_V_(add)(all, HFY_V_(load)(x + i + l));
+      HFY_VV_ all = zero;
+      for (l = 0; l < four && i + l < n[v]; l += lanes) {
+        some = HFY_V_(load)(x + i + l);
+        all = HFY_V_(add)(all, some);
+        if (n[v] - i - l >= lanes) least_of = HFY_V_(min)(least_of, some);
+      }
       low = HFY_D_(add)(low, HFY_V_(low)(all));
       high = HFY_D_(add)(high, HFY_V_(high)(all));
     }
     sums[v] = HFY_D_(total)(low, high);
+    if (n[v] % lanes) least_of = HFY_V_(min)(least_of, HFY_V_(up_to)(n[v] % lanes, some, least_of));
+    if (HFY_V_(bits)(HFY_V_(le)(least_of, zero))) n[v] = SIZE_MAX;
   }
+  return 1;
 }
 #else
-#define HFY_SOFTMAX_ROWS_ NULL
+#define HFY_SOFTMAX_ROWS_ NULL, NULL
 #endif
 #endif
 
@@ -6138,7 +6231,10 @@ static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {
   (hfy_isa)HFY_SIMD_PASS_, HFY_LANES_, HFY_V_(dot), HFY_V_(euclidean), HFY_V_(manhattan),
   HFY_V_(combine), HFY_V_(gather), HFY_V_(largest), HFY_V_(window), HFY_NARROW_, HFY_V_(softmax),
 #if HFY_SIMD_LATE_
-  HFY_V_(softmax_late), HFY_SOFTMAX_ROWS_,
+  HFY_V_(softmax_late),
+#endif
+#if HFY_SIMD_TOGETHER_
+  HFY_SOFTMAX_ROWS_,
 #endif
   HFY_V_(scale), HFY_V_(scale_once), HFY_V_(mix), HFY_V_(apart), HFY_V_(exp), HFY_V_(tilt),
   HFY_SIMD_SLOPES_(HFY_V_(slope)) HFY_D_(below),
@@ -14663,6 +14759,9 @@ typedef struct hfy_net_stream_ {
   hfy_net_list_ *list;      /* lists: tile; one worker's are the tile's own */
   hfy_net_sum_ *sum, *fold; /* sums: tile */
   hfy_real *z, *part;       /* sums: tile x width: a segment, a fold */
+#if HFY_SIMD_TOGETHER_
+  size_t *lead;             /* sums: tile: as `combine_first` is told */
+#endif
 } hfy_net_stream_;
 
 /* Where the state that is one row's alone went, when a query last was there. */
@@ -15653,26 +15752,10 @@ HFY_PRIVATE_ void hfy_net_weigh_best_(const hfy_net_run_ *run, hfy_net_sum_ *sum
   sum->best = from + i;
 }
 
-#if HFY_SIMD_LATE_ && !defined(__OPTIMIZE_SIZE__)
+#if HFY_SIMD_TOGETHER_
 #define HFY_NET_TOGETHER_(run) ((run)->simd->softmax_rows && HFY_NET_LATE_(run) && (run)->fast.exponential)
-/* Scores of up to 4 rows, n[r] each, into weights relative to the running maxima: what hfy_net_weigh_ leaves to do. */
-HFY_PRIVATE_ void hfy_net_soften_rows_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_real *theta, const size_t *n,
-                                       size_t rows) {
-  const double least = -run->fast.negligible;
-  hfy_real top[4] = {0};
-  double sums[4];
-  size_t r;
-  for (r = 0; r < rows; r++) {
-    top[r] = n[r] ? (hfy_real)sum[r].top : 0;
-    if (rows < 4 && n[r]) sum[r].sum += HFY_NET_SOFTMAX_(run, theta + r * run->block, n[r], sum[r].top, least);
-  }
-  if (rows < 4) return;
-  run->simd->softmax_rows(theta, run->block, n, top, run->late, least / run->late, sums);
-  for (r = 0; r < 4; r++) sum[r].sum += n[r] ? sums[r] : 0;
-}
 #else
 #define HFY_NET_TOGETHER_(run) 0
-#define hfy_net_soften_rows_(run, sum, theta, n, rows) ((void)(n))
 #endif
 
 /* A block of scores into weights relative to the running maximum, which may rise: z then shrinks. 0: all are 0. */
@@ -16280,21 +16363,86 @@ HFY_PRIVATE_ int hfy_net_blas_(const hfy_net_run_ *run, const hfy_real *weight, 
 }
 #endif
 
-/* Weights of a block times rows, a few queries at a time: what none of them sees is left out. */
-HFY_PRIVATE_ void hfy_net_combine_seen_(const hfy_net_pass_ *pass, size_t from, size_t n, const hfy_net_stream_ *t) {
+#if HFY_SIMD_TOGETHER_
+#define hfy_net_leads_(t, j, n) ((t)->lead[j] = (n))
+
+/* Scores of queries from .. to, at most 4, lead[] of each, into weights relative to the running maxima: what
+   hfy_net_weigh_ leaves to do. */
+HFY_PRIVATE_ void hfy_net_soften_rows_(const hfy_net_run_ *run, size_t from, size_t to, const hfy_net_stream_ *t) {
+  const double least = -run->fast.negligible / run->late;
+  hfy_real *theta = t->scores + from * run->block, top[4];
+  hfy_net_sum_ *sum = t->fold + from;
+  size_t *n = t->lead + from, r, rows = to - from + 1;
+  double sums[4];
+  for (r = 0; r < rows; r++) {
+    top[r] = n[r] ? (hfy_real)sum[r].top : 0;
+    if (rows == 4) continue;
+    if (n[r]) sum[r].sum += HFY_NET_SOFTMAX_(run, theta + r * run->block, n[r], top[r], -run->fast.negligible);
+    n[r] = SIZE_MAX;
+  }
+  if (rows < 4) return;
+  run->simd->softmax_rows(theta, run->block, n, 0, top, run->late, least, sums);
+  for (r = 0; r < 4; r++) sum[r].sum += n[r] ? sums[r] : 0;
+}
+
+/* The first scores of queries j .. j+3, rows from .. from+n-1, into weights in one go, as hfy_net_weigh_ makes them; 0:
+   more is asked, or one of them sees none. */
+HFY_PRIVATE_ int hfy_net_weigh_first_(const hfy_net_pass_ *pass, size_t j, size_t from, size_t n,
+                                      const hfy_net_stream_ *t) {
+  const hfy_net_run_ *run = pass->run;
+  hfy_net_sum_ *sum = t->fold + j;
+  hfy_real *theta = t->scores + j * run->block, top[4];
+  size_t *lead = t->lead + j, shown[4], r;
+  double sums[4];
+  if (!HFY_NET_TOGETHER_(run) || run->net.bias || run->names || j + 4 > pass->nq) return 0;
+  for (r = 0; r < 4; r++) {
+    shown[r] = lead[r] = hfy_net_shown_(&run->net, pass->s->walk[j + r].who, from, n);
+    if (!shown[r] || sum[r].top > -HUGE_VAL) return 0;
+  }
+  if (!run->simd->softmax_rows(theta, run->block, lead, 1, top, run->late, -run->fast.negligible / run->late, sums))
+    return 0;
+  for (r = 0; r < 4; r++, theta += run->block) {
+    sum[r].top = (double)top[r];
+    sum[r].sum = sums[r];
+#ifdef HFY_SIM_BLAS_ /* reads them all */
+    memset(theta + shown[r], 0, (n - shown[r]) * sizeof *theta);
+#endif
+  }
+  return 1;
+}
+#else
+#define hfy_net_leads_(t, j, n) ((void)0)
+#define hfy_net_soften_rows_(run, from, to, t) ((void)0)
+#define hfy_net_weigh_first_(pass, j, from, n, t) 0
+#endif
+
+/* Weights of a block times rows; behind a mask a few queries at a time, as what none of them sees is left out. */
+HFY_PRIVATE_ void hfy_net_combine_(const hfy_net_pass_ *pass, size_t from, size_t n, const hfy_net_stream_ *t) {
   const hfy_net_run_ *run = pass->run;
   const hfy_net_rows_ *rows = pass->rows;
-  size_t i, j, now;
+  const size_t block = run->block, width = rows->width, most = run->net.visible ? HFY_NET_SHOWN_ : pass->nq;
+  const hfy_real *row = rows->at + from * rows->stride;
+  size_t shown[HFY_NET_SHOWN_], i, j, now;
   for (j = 0; j < pass->nq; j += now) {
-    size_t end = 0;
-    now = hfy_base_min_(HFY_NET_SHOWN_, pass->nq - j);
-    for (i = 0; i < now; i++) {
-      const size_t shown = hfy_net_shown_(&run->net, pass->s->walk[j + i].who, from, n);
-      if (shown > end) end = shown;
+    hfy_real *weight = t->scores + j * block;
+    hfy_real *part = t->part + j * width;
+    size_t end = run->net.visible ? 0 : n;
+    now = hfy_base_min_(most, pass->nq - j);
+    for (i = 0; run->net.visible && i < now; i++) {
+      shown[i] = hfy_net_shown_(&run->net, pass->s->walk[j + i].who, from, n);
+      if (shown[i] > end) end = shown[i];
     }
-    if (end)
-      run->simd->combine(t->scores + j * run->block, run->block, now, rows->at + from * rows->stride, rows->stride, end,
-                         rows->width, t->part + j * rows->width, rows->width);
+    if (!end) continue;
+#if HFY_SIMD_TOGETHER_
+    if (HFY_NET_TOGETHER_(run)) {
+      for (i = 0; i < now && t->lead[j + i] < SIZE_MAX; i++) continue;
+      if (run->net.visible && i < now)
+        for (i = 0; i < now; i++) memset(weight + i * block + shown[i], 0, (end - shown[i]) * sizeof *weight);
+      run->simd->combine_first(weight, block, now, row, rows->stride, end, width, part, width, t->lead + j);
+      continue;
+    }
+#endif
+    run->simd->combine(weight, block, now, row, rows->stride, end, width, part, width);
   }
 }
 
@@ -16307,26 +16455,31 @@ HFY_PRIVATE_ void hfy_net_fold_(const hfy_net_pass_ *pass, size_t from, size_t t
   for (j = 0; j < nq; j++) hfy_net_clear_sum_(t->fold + j, t->sum[j].top); /* already negligible */
   hfy_net_zero_(t->part, nq * width);
   for (; from < to; from += n) {
-    size_t soft[4] = {0};
-    int some = 0, weighs;
+    int some = 0;
     n = hfy_base_min_(run->block, to - from);
     hfy_net_block_(run, nq, from, n, t->scores, pass->s);
     for (j = 0; j < nq; j++) {
       hfy_real *theta = t->scores + j * run->block;
       const size_t who = pass->s->walk[j].who, shown = hfy_net_shown_(&run->net, who, from, n);
+      if (j % 4 == 0 && hfy_net_weigh_first_(pass, j, from, n, t)) {
+        some = 1;
+        j += 3;
+        continue;
+      }
       if (run->net.bias) hfy_net_mask_(run, who, from, shown, theta);
-      weighs = shown && hfy_net_weigh_(run, t->fold + j, theta, from, shown, t->part + j * width, width);
-      some |= weighs;
-      soft[j % 4] = weighs ? shown : 0;
-      if (HFY_NET_TOGETHER_(run) && (j % 4 == 3 || j + 1 == nq))
-        hfy_net_soften_rows_(run, t->fold + j - j % 4, t->scores + (j - j % 4) * run->block, soft, j % 4 + 1);
+      hfy_net_leads_(t, j, 0);
+      if (shown && hfy_net_weigh_(run, t->fold + j, theta, from, shown, t->part + j * width, width)) {
+        hfy_net_leads_(t, j, shown);
+        some = 1;
+      }
       if (shown < n) memset(theta + shown, 0, (n - shown) * sizeof *theta);
+      if (HFY_NET_TOGETHER_(run) && (j % 4 == 3 || j + 1 == nq)) hfy_net_soften_rows_(run, j - j % 4, j, t);
     }
 #ifdef HFY_SIM_BLAS_
     if (some && hfy_net_blas_(run, t->scores, nq, from, n, rows, t->part)) continue;
 #endif
-    if (some && HFY_NET_SHORT_(run->net.visible != NULL))
-      hfy_net_combine_seen_(pass, from, n, t);
+    if (some && HFY_NET_SHORT_(1))
+      hfy_net_combine_(pass, from, n, t);
     else if (some)
       run->simd->combine(t->scores, run->block, nq, rows->at + from * rows->stride, rows->stride, n, width, t->part,
                          width);
@@ -16952,6 +17105,9 @@ HFY_COLD_ void hfy_net_plan_tile_(hfy_base_arena_ *arena, const hfy_net_run_ *ru
     stream->fold = HFY_TAKE_(arena, hfy_net_sum_, sums * t);
     stream->z = HFY_TAKE_(arena, hfy_real, sums * wide);
     stream->part = HFY_TAKE_(arena, hfy_real, sums * wide);
+#if HFY_SIMD_TOGETHER_
+    stream->lead = HFY_TAKE_(arena, size_t, fast->mode == HFY_NET_SUMS_ ? t : 0);
+#endif
   }
   tile->memos = HFY_NET_SHORT_(fast->remembers) ? hfy_base_min_(run->net.count, HFY_NET_MEMO_) : 0;
   tile->memo = HFY_TAKE_(arena, hfy_net_memo_, tile->memos);
@@ -29271,6 +29427,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_SIMD_NARROW_
 #undef HFY_SIMD_MIXED_
 #undef HFY_SIMD_LATE_
+#undef HFY_SIMD_TOGETHER_
 #undef HFY_SIMD_SLOPES_
 #undef HFY_SIMD_TILTS_
 #undef HFY_NET_LATE_

@@ -57,6 +57,54 @@ TEST(what_others_see_changes_no_bit) {
   }
 }
 
+/* Batches behind a mask, ragged and causal, some weights 0, whatever scratch held before: each query as if alone. What it
+   does not see may be anything. */
+TEST(a_mask_leaves_what_is_alone) {
+  enum { N = 700, B = 70, MOST = 160 };
+  static hfy_real keys[N * MOST], readout[N * MOST], q[B * MOST], out[B * MOST], alone[MOST];
+  hfy_rng rng = hfy_rng_seed(92);
+  size_t j, isa, round, visible[B];
+  for (round = 0; round < 160; round++)
+    for (isa = HFY_ISA_SCALAR; isa <= HFY_ISA_NEON; isa++) {
+      const size_t dim = round % 3 ? 1 + below(&rng, MOST) : 16 * (1 + below(&rng, 10)), width = 1 + below(&rng, MOST);
+      const size_t n = 1 + below(&rng, round % 4 ? 150 : N), nq = 1 + below(&rng, B);
+      hfy_work work, poor;
+      hfy_net net;
+      hfy_status status;
+      memset(&work, 0, sizeof work);
+      memset(&poor, 0, sizeof poor);
+      memset(&net, 0, sizeof net);
+      work.isa = poor.isa = (hfy_isa)isa;
+      normals(&rng, keys, n * dim, 1);
+      normals(&rng, q, nq * dim, 1);
+      normals(&rng, readout, n * width, 1);
+      for (j = 0; j < nq; j++) visible[j] = round % 2 ? 1 + below(&rng, n) : hfy_base_min_(j * n / nq + 1, n);
+      if (round % 5 == 4 && n > 1) { /* hidden from some */
+        keys[(n - 1) * dim] = (hfy_real)(round % 2 ? HUGE_VAL : (double)NAN);
+        readout[(n - 1) * width] = (hfy_real)HUGE_VAL;
+        for (j = 0; j < nq; j++) visible[j] = hfy_base_min_(visible[j], n - 1);
+      }
+      net.count = n, net.dim = dim, net.readout_dim = width, net.keys = keys, net.readout = readout;
+      net.visible = visible;
+      net.beta = exp(4 * hfy_rng_normal(&rng)) / sqrt((double)dim);
+      status = hfy_retrieve(&net, q, nq, out, NULL, &work);
+      if (status == HFY_ERR_UNSUPPORTED) continue;
+      CHECK(status == HFY_OK);
+      poor.capacity = work.peak;
+      poor.buffer = malloc(work.peak);
+      memset(poor.buffer, round % 2 ? 0xFF : 0x7F, work.peak); /* NaN, large */
+      memset(out, 0, sizeof out);
+      CHECK(hfy_retrieve(&net, q, nq, out, NULL, &poor) == HFY_OK);
+      for (j = 0; j < nq; j++) {
+        net.visible = visible + j;
+        CHECK(hfy_retrieve(&net, q + j * dim, 1, alone, NULL, &work) == HFY_OK);
+        CHECK(same_bits(alone, out + j * width, width * sizeof *alone));
+      }
+      free(poor.buffer);
+      hfy_work_free(&work);
+    }
+}
+
 /* Some weights of a batch vanish, and nothing foretells which: rows that a query has no weight for may hold infinity,
    a sum of -0 stays -0, and one that cancels is +0. */
 TEST(weights_that_vanish_here_and_there) {
@@ -1500,6 +1548,7 @@ TEST(an_index_of_changed_keys) {
 int main(int argc, char **argv) {
   CHECK_BEGIN(argc, argv);
   RUN(what_others_see_changes_no_bit);
+  RUN(a_mask_leaves_what_is_alone);
   RUN(weights_that_vanish_here_and_there);
   RUN(attention_in_a_batch_is_single_queries);
   RUN(heads_side_by_side);

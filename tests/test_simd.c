@@ -589,13 +589,15 @@ TEST(softmax_of_the_largest_scores) {
       }
 }
 
-/* Four rows together: the bits of each alone, zeros up to a whole vector, nothing beyond; large numbers, too. */
+#ifndef __OPTIMIZE_SIZE__
+/* Four rows together: the bits of each alone, zeros up to a whole vector, nothing beyond; large numbers, too. The maxima
+   may be found, if all are finite; and a row stays known only if no weight of it is 0. */
 TEST(softmax_of_four_rows) {
   static const double shifts[] = {0, 3, -250, 2000, 1e30};
   const hfy_simd_ *simd;
   enum { stride = 208, most = 160 };
   hfy_real x[4 * stride], y[4 * stride], max[4];
-  size_t t, k, c, r, i, n[4], wrong;
+  size_t t, k, c, r, i, n[4], wrong, known = 0;
   for (k = 0; k < sizeof shifts / sizeof shifts[0]; k++)
     for (c = 0; c < 60; c++) {
       for (i = 0; i < 4 * stride; i++) x[i] = (hfy_real)((double)normal() + shifts[k] * (c % 3 || i < stride));
@@ -607,24 +609,85 @@ TEST(softmax_of_four_rows) {
       }
       EACH_TABLE(simd, t) {
         double sums[4] = {0};
-        const double a = c % 4 ? 0.35 : 1;
+        const double a = c % 4 ? 0.35 : 1, least = (c % 3 ? -16.1 : -1.5) / a;
+        const int find = (int)(c % 2), off = find ? (int)(c / 2 % 5) : 0; /* off: to find what is not finite */
+        hfy_real most_of[4];
+        size_t left[4];
+        int done;
         if (!simd->softmax_rows) continue;
         memcpy(y, x, sizeof y);
-        simd->softmax_rows(y, stride, n, max, a, -16.1 / a, sums);
-        for (r = wrong = 0; r < 4; r++) {
+        memcpy(left, n, sizeof n);
+        for (r = 0; r < 4; r++) most_of[r] = find ? (hfy_real)99 : max[r];
+        r = c / 10 % 4;
+        if (off == 1 && n[r]) y[r * stride + n[r] - 1] = quiet_nan();
+        if (off == 2 && n[r]) y[r * stride + n[r] / 2] = (hfy_real)HUGE_VAL;
+        if (off == 3)
+          for (i = 0; i < n[r]; i++) y[r * stride + i] = (hfy_real)-HUGE_VAL;
+        done = simd->softmax_rows(y, stride, left, find, most_of, a, least, sums);
+        CHECK(done == (!find || ((off < 1 || off > 3) && n[0] && n[1] && n[2] && n[3])));
+        for (r = wrong = 0; done && r < 4; r++) {
           hfy_real z[stride];
           const hfy_real *p = x + r * stride;
-          const double sum = n[r] ? simd->softmax_late(p, n[r], max[r], a, -16.1 / a, z) : 0;
+          const double sum = n[r] ? simd->softmax_late(p, n[r], max[r], a, least, z) : 0;
+          int zero = 0;
+          for (i = 0; i < n[r]; i++) zero |= !(z[i] > 0);
           wrong += !(sums[r] <= sum && sums[r] >= sum) || memcmp(z, y + r * stride, n[r] * sizeof *z);
+          wrong += left[r] != n[r] && left[r] != SIZE_MAX;
+          wrong += zero && left[r] != SIZE_MAX;
+          wrong += n[r] && !same_bits(most_of + r, max + r, sizeof *max);
+          known += n[r] && left[r] == n[r];
           for (i = n[r]; i < stride; i++) {
             const hfy_real b = y[r * stride + i];
             wrong += !((b <= p[i] && b >= p[i]) || (b <= 0 && b >= 0 && i < most + 16));
           }
         }
+        for (i = 0; !done && off < 1 && i < 4 * stride; i++)
+          wrong += i % stride < n[i / stride] && !same_bits(y + i, x + i, sizeof *x);
         CHECK(!wrong);
       }
     }
+  EACH_TABLE(simd, t) CHECK(!simd->softmax_rows || known > 100);
 }
+
+/* Told how many weights there are, what follows them is not looked at; where one query has gaps, it is told of zeros. */
+TEST(combine_what_comes_first) {
+  const hfy_simd_ *simd;
+  enum { rows = 300, most = 150, nq = 21 };
+  hfy_real *x = (hfy_real *)malloc(rows * most * sizeof *x), *w = (hfy_real *)malloc(nq * rows * sizeof *w);
+  hfy_real *z = (hfy_real *)malloc(nq * most * sizeof *z), one[most], clean[rows];
+  size_t t, i, j, round, dim, n, lead[nq];
+  for (round = 0; round < 120; round++) {
+    const int gaps = round % 3 == 2;
+    dim = 1 + (round * 37) % most;
+    n = 1 + (round * 61) % rows;
+    for (i = 0; i < n * dim; i++) x[i] = normal();
+    for (j = 0; j < nq; j++) {
+      const size_t first = round % 4 == 0 ? hfy_base_min_(j + round, n) : round % 4 == 1 ? n - (j % 5 == 4) * (n / 2)
+                                          : (size_t)fabs((double)n * (double)normal()) % (n + 1);
+      lead[j] = gaps && j % 6 == 1 ? SIZE_MAX : first;
+      for (i = 0; i < n; i++) {
+        w[j * n + i] = i < first ? (hfy_real)fabs((double)normal()) + (hfy_real)1e-6 : gaps ? (hfy_real)0 : quiet_nan();
+        if (lead[j] == SIZE_MAX && i % 7 < 2) w[j * n + i] = 0;
+      }
+    }
+    EACH_TABLE(simd, t)
+    {
+      int ok = 1;
+      if (!simd->combine_first) continue;
+      for (i = 0; i < nq * dim; i++) z[i] = (hfy_real)-0.0;
+      simd->combine_first(w, n, nq, x, dim, n, dim, z, dim, lead);
+      for (j = 0; j < nq; j++) {
+        for (i = 0; i < n; i++) clean[i] = i < lead[j] ? w[j * n + i] : (hfy_real)0;
+        for (i = 0; i < dim; i++) one[i] = (hfy_real)-0.0;
+        simd->combine(clean, n, 1, x, dim, n, dim, one, dim);
+        ok &= same_bits(one, z + j * dim, dim * sizeof *one);
+      }
+      CHECK(ok);
+    }
+  }
+  free(x), free(w), free(z);
+}
+#endif
 #endif
 
 TEST(scale_values) {
@@ -1138,7 +1201,10 @@ int main(int argc, char **argv) {
 #ifndef HFY_DOUBLE
   RUN(softmax_of_late_scores);
   RUN(softmax_of_the_largest_scores);
+#ifndef __OPTIMIZE_SIZE__
   RUN(softmax_of_four_rows);
+  RUN(combine_what_comes_first);
+#endif
 #endif
   RUN(scale_values);
   RUN(exp_special);
