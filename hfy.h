@@ -26172,7 +26172,8 @@ typedef struct hfy_kernel_course_ {
   hfy_kernel_view_ v;
   size_t P, neuron;
   double lambda, damping;
-  double *factor; /* P x P: of K, for natural steps; or NULL */
+  double *factor; /* P x P: of unit K, for natural steps; or NULL */
+  double unit;    /* a power of two: no square of a step leaves the range of double */
   int singular;
   double *fisher, *scaled;                        /* P x P: G, D K; or NULL */
   double *a, *h, *variance, *r, *g, *step, *work; /* P */
@@ -26205,7 +26206,8 @@ HFY_COLD_ void hfy_kernel_course_gram_(hfy_kernel_course_ *c) {
     c->v.gram[i] = hfy_kernel_part_(&c->v, c->v.gram[i], hfy_kernel_bit_(x + i / P * c->v.words, c->neuron) !=
                                                            hfy_kernel_bit_(x + i % P * c->v.words, c->neuron));
   if (!c->factor) return;
-  memcpy(c->factor, c->v.K, square * sizeof(double));
+  c->unit = hfy_linalg_unit_(c->v.K, square);
+  hfy_kernel_scale_(c->v.K, square, c->unit, c->factor);
   c->singular |= hfy_linalg_cholesky_(c->factor, P) != HFY_OK;
 }
 
@@ -26283,14 +26285,16 @@ HFY_COLD_ void hfy_kernel_fisher_(hfy_kernel_course_ *c) {
 HFY_COLD_ void hfy_kernel_natural_(hfy_kernel_course_ *c, hfy_kernel_fisher *out) {
   const size_t P = c->P;
   const double ln10 = 2.302585092994046;
-  double most = -HUGE_VAL, top = -HUGE_VAL, sum = 0, norm, *over = c->work;
+  double most = -HUGE_VAL, top = -HUGE_VAL, sum = 0, root, norm, *over = c->work;
   size_t i;
   for (i = 0; i < P; i++) {
     const double e = exp(-fabs(c->h[i])), l = log(fabs(c->r[i]));
     over[i] = fabs(c->h[i]) + 2 * log1p(e);
     if (2 * l + over[i] > most) most = 2 * l + over[i];
     if (l + over[i] > top) top = l + over[i];
-    if (c->r[i] > 0 || c->r[i] < 0) out->riemannian += e > 0 ? c->r[i] * ((1 + e) * (1 + e) / e) * c->r[i] : HUGE_VAL;
+    root = exp(0.25 * fabs(c->h[i])); /* e alone would leave the range of double long before the sum does */
+    root = c->r[i] > 0 || c->r[i] < 0 ? c->r[i] * (1 + e) * root * root : 0;
+    out->riemannian += root * root;
   }
   for (i = 0; i < P && most > -HUGE_VAL; i++) sum += exp(2 * log(fabs(c->r[i])) + over[i] - most);
   out->log10_riemannian = sum > 0 ? (most + log(sum)) / ln10 : -HUGE_VAL;
@@ -26300,6 +26304,7 @@ HFY_COLD_ void hfy_kernel_natural_(hfy_kernel_course_ *c, hfy_kernel_fisher *out
     const double size = c->r[i] > 0 || c->r[i] < 0 ? exp(log(fabs(c->r[i])) + over[i] - top) : 0;
     c->step[i] = c->r[i] < 0 ? -size : size;
   }
+  top += log(c->unit);
   hfy_linalg_cholesky_solve_(c->factor, P, P, c->step);
   norm = hfy_linalg_dot_(c->step, c->step, P);
   out->log10_natural = norm > 0 ? (2 * top + log(norm)) / ln10 : -HUGE_VAL;

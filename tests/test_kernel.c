@@ -580,6 +580,32 @@ TEST(information) {
   CHECK(f.riemannian > 1e300 && f.log10_riemannian > 300 && f.log10_riemannian < 1e5 && f.log10_natural > 600);
 }
 
+/* One neuron, one pattern, K = own: what follows from h = own a. */
+static hfy_kernel_fisher fisher_of(double own, double a, double lambda, double *step) {
+  static const uint64_t up = 1;
+  double table[2] = {0, 0}, g;
+  hfy_kernel_fisher f;
+  hfy_kernel k;
+  memset(&k, 0, sizeof k);
+  table[0] = own;
+  k.dim = k.count = 1, k.patterns = &up, k.kind = HFY_KERNEL_TABLE, k.table = table;
+  fine(hfy_kernel_information(&k, 0, &a, NULL, lambda, 0, &f, &g, step, &work));
+  return f;
+}
+
+TEST(information_of_extremes) {
+  double step, want = exp(715 + 2 * log(7.15e-98)), r = 0.01 * 5e-198 - exp(-500);
+  hfy_kernel_fisher f = fisher_of(1, 715, 1e-100, &step); /* e^-h has few digits, e^h is no double: r^2 e^h is one */
+  relative(f.riemannian, want, 1e-11, "r^2 e^h");
+  f = fisher_of(1e-200, 0, 0, &step); /* a step whose square is no double */
+  relative(step, -2e200, 1e-13, "step");
+  CHECK_NEAR(f.log10_natural, 2 * log10(2e200), 1e-11);
+  f = fisher_of(1e200, 5e-198, 0, &step); /* or is 0 */
+  relative(step, r * exp(500) / 1e200, 1e-11, "small step");
+  CHECK_NEAR(f.log10_natural, 2 * (log10(r) + 500 / log(10) - 200), 1e-11);
+  CHECK(f.natural <= 0);
+}
+
 /* --- B: baselines; T: untrained memories --- */
 
 TEST(baselines) {
@@ -2465,6 +2491,7 @@ int main(int argc, char **argv) {
   RUN(forces);
   RUN_LONG(learning_dynamics);
   RUN(information);
+  RUN(information_of_extremes);
   RUN_ONCE(baselines);
   RUN(untrained);
   RUN(asynchronous);
