@@ -8219,7 +8219,7 @@ HFY_COLD_ hfy_status hfy_linalg_svd_run_(hfy_linalg_svd_ *s, const double *a, si
   if (sweep == HFY_LINALG_SWEEPS_ + wide) return HFY_ERR_CONVERGENCE;
   for (i = 0; i < wide; i++) {
     const double norm = s->square[i] > DBL_MIN / DBL_EPSILON ? sqrt(s->square[i]) : 0;
-    for (r = 0; unit && r < tall; r++) b[i * tall + r] = norm > 0 ? b[i * tall + r] / norm : 0;
+    for (r = 0; unit && r < tall; r++) b[i * tall + r] = norm / scale > 0 ? b[i * tall + r] / norm : 0;
     values[i] = norm / scale;
   }
   return HFY_OK;
