@@ -606,6 +606,27 @@ TEST(information_of_extremes) {
   CHECK(f.natural <= 0);
 }
 
+/* KL(p(x) || p(y)) is the integral over s = 0 .. d of (d - s) p'(x + s), d = y - x: nothing cancels. */
+TEST(small_divergences) {
+  enum { STEPS = 40 };
+  static const double etas[] = {1e-5, 2.2e-4, 1e-3};
+  double divergence[STEPS], a, next, middle;
+  hfy_kernel k = random_memory(1, 1, 1, 1);
+  size_t e, t;
+  for (e = 0; e < 3; e++) {
+    hfy_kernel_path path;
+    memset(&path, 0, sizeof path);
+    path.divergence = divergence;
+    fine(hfy_kernel_follow(&k, 0, NULL, etas[e], 0.1, STEPS, 0, 0, &path, &work));
+    for (a = 0, t = 0; t < STEPS; t++, a = next) {
+      next = a - etas[e] * (0.1 * a - 1 / (1 + exp(a)));
+      middle = (a + next) / 2;
+      relative(divergence[t], (next - a) * (next - a) / 6 *
+               (1 / (2 + 2 * cosh(next)) + 2 / (2 + 2 * cosh(middle))), 1e-11, "divergence");
+    }
+  }
+}
+
 /* --- B: baselines; T: untrained memories --- */
 
 TEST(baselines) {
@@ -2492,6 +2513,7 @@ int main(int argc, char **argv) {
   RUN_LONG(learning_dynamics);
   RUN(information);
   RUN(information_of_extremes);
+  RUN(small_divergences);
   RUN_ONCE(baselines);
   RUN(untrained);
   RUN(asynchronous);
