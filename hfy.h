@@ -26475,8 +26475,8 @@ HFY_COLD_ double hfy_kernel_divergence_(const double *h, const double *g, size_t
     const double u = 1 - 2 * p, v = p * (1 - p);
     double part = (y > 0 ? y : 0) + log1p(exp(-fabs(y))) - log1p(e) - p * d;
     if (fabs(d) < 0.02) /* up to d^6: what cancels above costs 1e-11 of it, what is left out here 1e-13 */
-      part = 0.5 * v * d * d *
-             (1 + d * (u / 3 + d * ((1 - 6 * v) / 12 + d * (u * (1 - 12 * v) / 60 + d * (1 - 30 * v * (1 - 4 * v)) / 360))));
+      part = 0.5 * v * d * d * (1 + d * (u / 3 + d * ((1 - 6 * v) / 12 + d * (u * (1 - 12 * v) / 60 +
+                                                                            d * (1 - 30 * v * (1 - 4 * v)) / 360))));
     sum += part > 0 ? part : 0;
   }
   return sum;
