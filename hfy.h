@@ -2417,7 +2417,7 @@ typedef struct hfy_kernel_fisher {
 
 /* neuron: 0 .. N-1. a: its P dual variables, not kernel->alpha's. gram: P x P or NULL, as in training. lambda as in
    training (0 = 0.01; for next to none 1e-300), damping >= 0 (0: damped values are NaN). gradient, step: P each, K r
-   and the natural step, or NULL. Cost: P^3/6; with damping P^3.
+   and the natural step, or NULL. Cost: P^3/6; with damping P^3; up to 6 P^3 where eigenvalues crowd. Scratch: 3 to 5 P^2.
    Errors: as above, SINGULAR (equal patterns: no natural step; all else is written), NONFINITE (a; loss, gradient, its
    square, sharpness or a step that is asked for beyond double). */
 HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuron, const double *a, const double *gram,
@@ -24012,7 +24012,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_binary_energy(const hfy_binary *memory, const 
    ------------------------------------------------------------------------------------------------------------------ */
 enum {
   HFY_KERNEL_BATCH_ = 64,    /* states whose potentials are one matrix product */
-  HFY_KERNEL_LANCZOS_ = 160, /* most steps for a largest eigenvalue */
+  HFY_KERNEL_LANCZOS_ = 160, /* most steps for the largest eigenvalue of K */
   HFY_KERNEL_FLOATS_ = 1024, /* products that are added up in float */
   HFY_KERNEL_MANY_ = 256     /* states for which finding the bounds pays */
 };
@@ -24116,7 +24116,8 @@ typedef struct hfy_kernel_view_ {
   size_t tasks;
   double apart;   /* no_self: K_i over K where bit i differs: e^(4 gamma); LINEAR 1 */
   double *own;    /* no_self, walks: RBF: P x N: alpha times the bits; LINEAR: N: its sums over the patterns */
-  double *lanczos;        /* LANCZOS x (P + 2) + 2 P: if largest eigenvalues are wanted */
+  size_t most;            /* steps at most for a largest eigenvalue; 0: none is wanted */
+  double *lanczos;        /* most x (P + 2) + 2 P */
   const double *variance; /* P, or NULL: of which matrix */
   double lambda;
 } hfy_kernel_view_;
@@ -24321,15 +24322,17 @@ HFY_COLD_ void hfy_kernel_distances_(const hfy_kernel_view_ *v, const uint64_t *
     hfy_kernel_distances_plain_(x, v->words, v->k.patterns, n, d);
 }
 
-/* given: K, or NULL: room for it. largest: room for a largest eigenvalue, too. */
-HFY_COLD_ void hfy_kernel_plan_gram_(hfy_base_arena_ *arena, hfy_kernel_view_ *v, const double *given, int largest) {
+/* given: K, or NULL: room for it. most: room for a largest eigenvalue, too: see the view. */
+HFY_COLD_ void hfy_kernel_plan_gram_(hfy_base_arena_ *arena, hfy_kernel_view_ *v, const double *given,
+                                    size_t most) {
   const size_t P = v->k.count;
   v->K = given;
   v->tasks = hfy_base_min_(hfy_base_workers_(), P);
   v->d = HFY_TAKE_(arena, uint32_t, v->tasks * P);
   v->gram = HFY_TAKE_(arena, double, given ? 0 : P * P);
   v->table = HFY_TAKE_(arena, double, v->k.dim + 1);
-  v->lanczos = HFY_TAKE_(arena, double, largest ? (HFY_KERNEL_LANCZOS_ + 2) * (P + 2) : 0);
+  v->most = most;
+  v->lanczos = HFY_TAKE_(arena, double, most ? hfy_base_times_(most + 2, P + 2) : 0);
 }
 
 HFY_COLD_ void hfy_kernel_gram_task_(void *context, size_t task) {
@@ -24390,11 +24393,11 @@ HFY_COLD_ void hfy_kernel_apply_(const void *context, const double *x, double *y
 
 /* The largest eigenvalue of that operator, by Lanczos's iteration. */
 HFY_COLD_ double hfy_kernel_largest_(hfy_kernel_view_ *v, const double *variance, double lambda) {
-  const size_t P = v->k.count, most = hfy_base_min_(P, HFY_KERNEL_LANCZOS_);
+  const size_t P = v->k.count;
   double *y = v->lanczos + P;
   v->variance = variance;
   v->lambda = lambda;
-  return hfy_linalg_lanczos_(hfy_kernel_apply_, v, P, most, y + P, y);
+  return hfy_linalg_lanczos_(hfy_kernel_apply_, v, P, v->most, y + P, y);
 }
 
 /* --- training (math 16.2) --- */
@@ -24871,7 +24874,7 @@ HFY_COLD_ void hfy_kernel_plan_training_(hfy_base_arena_ *arena, hfy_kernel_fit_
   const hfy_kernel_trainer trainer = f->o.trainer;
   const int exact = trainer == HFY_KERNEL_EXACT, factor = exact || trainer == HFY_KERNEL_RIDGE;
   const int projection = trainer == HFY_KERNEL_PROJECTION;
-  hfy_kernel_plan_gram_(arena, &f->view, f->o.gram, 1);
+  hfy_kernel_plan_gram_(arena, &f->view, f->o.gram, hfy_base_min_(P, HFY_KERNEL_LANCZOS_));
   f->tasks = hfy_base_workers_();
   f->gemm = HFY_TAKE_(arena, double, f->tasks * hfy_linalg_gemm_scratch_(P, f->N, P, sizeof(double)));
   hfy_base_doubles_(arena, P, &f->rows, &f->scale, NULL, NULL);
@@ -26239,7 +26242,8 @@ HFY_COLD_ hfy_status hfy_kernel_open_course_(const hfy_kernel *kernel, const dou
       hfy_base_null_(w, missing) || hfy_base_number_("eta", c->eta, &hfy_base_from_0_, w))
     return HFY_ERR_ARG;
   while (hfy_base_layout_(&arena, w, &status)) {
-    hfy_kernel_plan_gram_(&arena, &c->v, c->v.k.no_self ? NULL : gram, 1);
+    /* sharpness: P steps, as many eigenvalues of K D K may crowd at the top */
+    hfy_kernel_plan_gram_(&arena, &c->v, c->v.k.no_self ? NULL : gram, natural ? P : 0);
     c->factor = HFY_TAKE_(&arena, double, natural ? square : 0);
     hfy_base_doubles_(&arena, fisher, &c->fisher, &c->scaled, NULL, NULL);
     c->gemm = HFY_TAKE_(&arena, double, hfy_linalg_gemm_scratch_(P, P, P, sizeof(double)));

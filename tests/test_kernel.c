@@ -606,6 +606,21 @@ TEST(information_of_extremes) {
   CHECK(f.natural <= 0);
 }
 
+/* Where K is nearly 1, the eigenvalues of K D K crowd at 1/16 like p(1-p) does: the largest is found all the same. */
+TEST(sharpness_in_a_crowd) {
+  enum { P = 312, N = 190 };
+  hfy_kernel k = random_memory(112, P, N, 0.5);
+  hfy_rng rng = hfy_rng_seed(3);
+  double a[P];
+  hfy_kernel_curvature whole;
+  hfy_kernel_fisher f;
+  size_t i;
+  for (i = 0; i < P; i++) a[i] = hfy_rng_normal(&rng);
+  fine(hfy_kernel_information(&k, 0, a, NULL, 1e-3, 0, &f, NULL, NULL, &work));
+  fine(hfy_kernel_curvatures(&k, 0, a, NULL, 1e-3, &whole, NULL, NULL, &work));
+  relative(f.sharpness, whole.hessian_1, 1e-11, "sharpness");
+}
+
 /* KL(p(x) || p(y)) is the integral over s = 0 .. d of (d - s) p'(x + s), d = y - x: nothing cancels. */
 TEST(small_divergences) {
   enum { STEPS = 40 };
@@ -2514,6 +2529,7 @@ int main(int argc, char **argv) {
   RUN(information);
   RUN(information_of_extremes);
   RUN(small_divergences);
+  RUN_ONCE(sharpness_in_a_crowd);
   RUN_ONCE(baselines);
   RUN(untrained);
   RUN(asynchronous);
