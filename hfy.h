@@ -2417,7 +2417,7 @@ typedef struct hfy_kernel_fisher {
 
 /* neuron: 0 .. N-1. a: its P dual variables, not kernel->alpha's. gram: P x P or NULL, as in training. lambda as in
    training (0 = 0.01; for next to none 1e-300), damping >= 0 (0: damped values are NaN). gradient, step: P each, K r
-   and the natural step, or NULL. Cost: P^3/6; with damping P^3; up to 6 P^3 where eigenvalues crowd. Scratch: 3 to 5 P^2.
+   and the natural step, or NULL. Cost: P^3/6; with damping P^3; 6 P^3 where eigenvalues crowd. Scratch: 3 to 5 P^2.
    Errors: as above, SINGULAR (equal patterns: no natural step; all else is written), NONFINITE (a; loss, gradient, its
    square, sharpness or a step that is asked for beyond double). */
 HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuron, const double *a, const double *gram,
