@@ -2245,7 +2245,8 @@ typedef struct hfy_kernel_result { /* what came of it */
   double residual;     /* max |r| */
   double loss;         /* sum of L over the neurons; dim count ln 2 at alpha = 0 */
   double gap;          /* loss - minimum is at most this (duality gap), whatever the trainer; infinity for lambda = 0 */
-  double gram_largest; /* largest eigenvalue of K */
+  double gram_largest; /* largest eigenvalue of K; of more than 160 patterns it may be too small by 1e-5 of it, if others
+                          lie that close (hfy_kernel_spectra's does not), and stability with it */
   double stability;    /* eta lambda_max(Hessian at 0) / 2: PAPER is stable at 0 below 1 */
   int unstable;        /* PAPER: stability >= 1 */
   int stopped;         /* by the callback */
