@@ -2208,7 +2208,8 @@ HFY_API hfy_status hfy_kernel_gram(const hfy_kernel *kernel, double *gram, hfy_w
    gradient K r, optimum r = 0. All N neurons share K and are trained at once. */
 typedef enum hfy_kernel_trainer {
   HFY_KERNEL_EXACT,    /* Newton's method for all neurons at once, its systems by preconditioned conjugate gradients:
-                          4 to 20 iterations on any kernel that lets K/4 + lambda be told from a singular matrix */
+                          4 to 20 iterations on any kernel that lets K/4 + lambda be told from a singular matrix;
+                          CONVERGENCE, often at alpha = 0, where lambda is below 1e-16 of K(x, x) */
   HFY_KERNEL_PAPER,    /* a <- a - eta K r, max_iterations times from 0; diverges or oscillates at stability > 1 */
   HFY_KERNEL_RIDGE,    /* kernel ridge regression: (K + lambda)^-1 X. A baseline */
   HFY_KERNEL_PROJECTION, /* the pseudo-inverse rule in feature space: K^+ X. A baseline */
@@ -2245,8 +2246,8 @@ typedef struct hfy_kernel_result { /* what came of it */
   double residual;     /* max |r| */
   double loss;         /* sum of L over the neurons; dim count ln 2 at alpha = 0 */
   double gap;          /* loss - minimum is at most this (duality gap), whatever the trainer; infinity for lambda = 0 */
-  double gram_largest; /* largest eigenvalue of K; of more than 160 patterns it may be too small by 1e-5 of it, if others
-                          lie that close (hfy_kernel_spectra's does not), and stability with it */
+  double gram_largest; /* largest eigenvalue of K; of more than 160 patterns it may be too small by 1e-5 of it, if
+                          others lie that close (hfy_kernel_spectra's is not), and stability with it */
   double stability;    /* eta lambda_max(Hessian at 0) / 2: PAPER is stable at 0 below 1 */
   int unstable;        /* PAPER: stability >= 1 */
   int stopped;         /* by the callback */
