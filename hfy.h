@@ -2208,7 +2208,8 @@ HFY_API hfy_status hfy_kernel_gram(const hfy_kernel *kernel, double *gram, hfy_w
    gradient K r, optimum r = 0. All N neurons share K and are trained at once. */
 typedef enum hfy_kernel_trainer {
   HFY_KERNEL_EXACT,    /* Newton's method for all neurons at once, its systems by preconditioned conjugate gradients:
-                          4 to 20 iterations on any kernel that lets K/4 + lambda be told from a singular matrix */
+                          4 to 20 iterations on any kernel that lets K/4 + lambda be told from a singular matrix;
+                          CONVERGENCE, often at alpha = 0, where lambda is below 1e-16 of K(x, x) */
   HFY_KERNEL_PAPER,    /* a <- a - eta K r, max_iterations times from 0; diverges or oscillates at stability > 1 */
   HFY_KERNEL_RIDGE,    /* kernel ridge regression: (K + lambda)^-1 X. A baseline */
   HFY_KERNEL_PROJECTION, /* the pseudo-inverse rule in feature space: K^+ X. A baseline */
@@ -2245,7 +2246,8 @@ typedef struct hfy_kernel_result { /* what came of it */
   double residual;     /* max |r| */
   double loss;         /* sum of L over the neurons; dim count ln 2 at alpha = 0 */
   double gap;          /* loss - minimum is at most this (duality gap), whatever the trainer; infinity for lambda = 0 */
-  double gram_largest; /* largest eigenvalue of K */
+  double gram_largest; /* largest eigenvalue of K; of more than 160 patterns it may be too small by 1e-5 of it, if
+                          others lie that close (hfy_kernel_spectra's is not), and stability with it */
   double stability;    /* eta lambda_max(Hessian at 0) / 2: PAPER is stable at 0 below 1 */
   int unstable;        /* PAPER: stability >= 1 */
   int stopped;         /* by the callback */
@@ -2417,7 +2419,7 @@ typedef struct hfy_kernel_fisher {
 
 /* neuron: 0 .. N-1. a: its P dual variables, not kernel->alpha's. gram: P x P or NULL, as in training. lambda as in
    training (0 = 0.01; for next to none 1e-300), damping >= 0 (0: damped values are NaN). gradient, step: P each, K r
-   and the natural step, or NULL. Cost: P^3/6; with damping P^3.
+   and the natural step, or NULL. Cost: P^3/6; with damping P^3; 6 P^3 where eigenvalues crowd. Scratch: 3 to 5 P^2.
    Errors: as above, SINGULAR (equal patterns: no natural step; all else is written), NONFINITE (a; loss, gradient, its
    square, sharpness or a step that is asked for beyond double). */
 HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuron, const double *a, const double *gram,
@@ -8315,7 +8317,7 @@ HFY_COLD_ hfy_status hfy_linalg_svd_run_(hfy_linalg_svd_ *s, const double *a, si
   if (sweep == HFY_LINALG_SWEEPS_ + wide) return HFY_ERR_CONVERGENCE;
   for (i = 0; i < wide; i++) {
     const double norm = s->square[i] > DBL_MIN / DBL_EPSILON ? sqrt(s->square[i]) : 0;
-    for (r = 0; unit && r < tall; r++) b[i * tall + r] = norm > 0 ? b[i * tall + r] / norm : 0;
+    for (r = 0; unit && r < tall; r++) b[i * tall + r] = norm / scale > 0 ? b[i * tall + r] / norm : 0;
     values[i] = norm / scale;
   }
   return HFY_OK;
@@ -24169,7 +24171,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_binary_energy(const hfy_binary *memory, const 
    ------------------------------------------------------------------------------------------------------------------ */
 enum {
   HFY_KERNEL_BATCH_ = 64,    /* states whose potentials are one matrix product */
-  HFY_KERNEL_LANCZOS_ = 160, /* most steps for a largest eigenvalue */
+  HFY_KERNEL_LANCZOS_ = 160, /* most steps for the largest eigenvalue of K */
   HFY_KERNEL_FLOATS_ = 1024, /* products that are added up in float */
   HFY_KERNEL_MANY_ = 256     /* states for which finding the bounds pays */
 };
@@ -24273,7 +24275,8 @@ typedef struct hfy_kernel_view_ {
   size_t tasks;
   double apart;   /* no_self: K_i over K where bit i differs: e^(4 gamma); LINEAR 1 */
   double *own;    /* no_self, walks: RBF: P x N: alpha times the bits; LINEAR: N: its sums over the patterns */
-  double *lanczos;        /* LANCZOS x (P + 2) + 2 P: if largest eigenvalues are wanted */
+  size_t most;            /* steps at most for a largest eigenvalue; 0: none is wanted */
+  double *lanczos;        /* most x (P + 2) + 2 P */
   const double *variance; /* P, or NULL: of which matrix */
   double lambda;
 } hfy_kernel_view_;
@@ -24478,15 +24481,17 @@ HFY_COLD_ void hfy_kernel_distances_(const hfy_kernel_view_ *v, const uint64_t *
     hfy_kernel_distances_plain_(x, v->words, v->k.patterns, n, d);
 }
 
-/* given: K, or NULL: room for it. largest: room for a largest eigenvalue, too. */
-HFY_COLD_ void hfy_kernel_plan_gram_(hfy_base_arena_ *arena, hfy_kernel_view_ *v, const double *given, int largest) {
+/* given: K, or NULL: room for it. most: room for a largest eigenvalue, too: see the view. */
+HFY_COLD_ void hfy_kernel_plan_gram_(hfy_base_arena_ *arena, hfy_kernel_view_ *v, const double *given,
+                                    size_t most) {
   const size_t P = v->k.count;
   v->K = given;
   v->tasks = hfy_base_min_(hfy_base_workers_(), P);
   v->d = HFY_TAKE_(arena, uint32_t, v->tasks * P);
   v->gram = HFY_TAKE_(arena, double, given ? 0 : P * P);
   v->table = HFY_TAKE_(arena, double, v->k.dim + 1);
-  v->lanczos = HFY_TAKE_(arena, double, largest ? (HFY_KERNEL_LANCZOS_ + 2) * (P + 2) : 0);
+  v->most = most;
+  v->lanczos = HFY_TAKE_(arena, double, most ? hfy_base_times_(most + 2, P + 2) : 0);
 }
 
 HFY_COLD_ void hfy_kernel_gram_task_(void *context, size_t task) {
@@ -24547,11 +24552,11 @@ HFY_COLD_ void hfy_kernel_apply_(const void *context, const double *x, double *y
 
 /* The largest eigenvalue of that operator, by Lanczos's iteration. */
 HFY_COLD_ double hfy_kernel_largest_(hfy_kernel_view_ *v, const double *variance, double lambda) {
-  const size_t P = v->k.count, most = hfy_base_min_(P, HFY_KERNEL_LANCZOS_);
+  const size_t P = v->k.count;
   double *y = v->lanczos + P;
   v->variance = variance;
   v->lambda = lambda;
-  return hfy_linalg_lanczos_(hfy_kernel_apply_, v, P, most, y + P, y);
+  return hfy_linalg_lanczos_(hfy_kernel_apply_, v, P, v->most, y + P, y);
 }
 
 /* --- training (math 16.2) --- */
@@ -25028,7 +25033,7 @@ HFY_COLD_ void hfy_kernel_plan_training_(hfy_base_arena_ *arena, hfy_kernel_fit_
   const hfy_kernel_trainer trainer = f->o.trainer;
   const int exact = trainer == HFY_KERNEL_EXACT, factor = exact || trainer == HFY_KERNEL_RIDGE;
   const int projection = trainer == HFY_KERNEL_PROJECTION;
-  hfy_kernel_plan_gram_(arena, &f->view, f->o.gram, 1);
+  hfy_kernel_plan_gram_(arena, &f->view, f->o.gram, hfy_base_min_(P, HFY_KERNEL_LANCZOS_));
   f->tasks = hfy_base_workers_();
   f->gemm = HFY_TAKE_(arena, double, f->tasks * hfy_linalg_gemm_scratch_(P, f->N, P, sizeof(double)));
   hfy_base_doubles_(arena, P, &f->rows, &f->scale, NULL, NULL);
@@ -26329,7 +26334,8 @@ typedef struct hfy_kernel_course_ {
   hfy_kernel_view_ v;
   size_t P, neuron;
   double lambda, damping;
-  double *factor; /* P x P: of K, for natural steps; or NULL */
+  double *factor; /* P x P: of unit K, for natural steps; or NULL */
+  double unit;    /* a power of two: no square of a step leaves the range of double */
   int singular;
   double *fisher, *scaled;                        /* P x P: G, D K; or NULL */
   double *a, *h, *variance, *r, *g, *step, *work; /* P */
@@ -26362,7 +26368,8 @@ HFY_COLD_ void hfy_kernel_course_gram_(hfy_kernel_course_ *c) {
     c->v.gram[i] = hfy_kernel_part_(&c->v, c->v.gram[i], hfy_kernel_bit_(x + i / P * c->v.words, c->neuron) !=
                                                            hfy_kernel_bit_(x + i % P * c->v.words, c->neuron));
   if (!c->factor) return;
-  memcpy(c->factor, c->v.K, square * sizeof(double));
+  c->unit = hfy_linalg_unit_(c->v.K, square);
+  hfy_kernel_scale_(c->v.K, square, c->unit, c->factor);
   c->singular |= hfy_linalg_cholesky_(c->factor, P) != HFY_OK;
 }
 
@@ -26394,7 +26401,8 @@ HFY_COLD_ hfy_status hfy_kernel_open_course_(const hfy_kernel *kernel, const dou
       hfy_base_null_(w, missing) || hfy_base_number_("eta", c->eta, &hfy_base_from_0_, w))
     return HFY_ERR_ARG;
   while (hfy_base_layout_(&arena, w, &status)) {
-    hfy_kernel_plan_gram_(&arena, &c->v, c->v.k.no_self ? NULL : gram, 1);
+    /* sharpness: P steps, as many eigenvalues of K D K may crowd at the top */
+    hfy_kernel_plan_gram_(&arena, &c->v, c->v.k.no_self ? NULL : gram, natural ? P : 0);
     c->factor = HFY_TAKE_(&arena, double, natural ? square : 0);
     hfy_base_doubles_(&arena, fisher, &c->fisher, &c->scaled, NULL, NULL);
     c->gemm = HFY_TAKE_(&arena, double, hfy_linalg_gemm_scratch_(P, P, P, sizeof(double)));
@@ -26440,14 +26448,16 @@ HFY_COLD_ void hfy_kernel_fisher_(hfy_kernel_course_ *c) {
 HFY_COLD_ void hfy_kernel_natural_(hfy_kernel_course_ *c, hfy_kernel_fisher *out) {
   const size_t P = c->P;
   const double ln10 = 2.302585092994046;
-  double most = -HUGE_VAL, top = -HUGE_VAL, sum = 0, norm, *over = c->work;
+  double most = -HUGE_VAL, top = -HUGE_VAL, sum = 0, root, norm, *over = c->work;
   size_t i;
   for (i = 0; i < P; i++) {
     const double e = exp(-fabs(c->h[i])), l = log(fabs(c->r[i]));
     over[i] = fabs(c->h[i]) + 2 * log1p(e);
     if (2 * l + over[i] > most) most = 2 * l + over[i];
     if (l + over[i] > top) top = l + over[i];
-    if (c->r[i] > 0 || c->r[i] < 0) out->riemannian += e > 0 ? c->r[i] * ((1 + e) * (1 + e) / e) * c->r[i] : HUGE_VAL;
+    root = exp(0.25 * fabs(c->h[i])); /* e alone would leave the range of double long before the sum does */
+    root = c->r[i] > 0 || c->r[i] < 0 ? c->r[i] * (1 + e) * root * root : 0;
+    out->riemannian += root * root;
   }
   for (i = 0; i < P && most > -HUGE_VAL; i++) sum += exp(2 * log(fabs(c->r[i])) + over[i] - most);
   out->log10_riemannian = sum > 0 ? (most + log(sum)) / ln10 : -HUGE_VAL;
@@ -26457,6 +26467,7 @@ HFY_COLD_ void hfy_kernel_natural_(hfy_kernel_course_ *c, hfy_kernel_fisher *out
     const double size = c->r[i] > 0 || c->r[i] < 0 ? exp(log(fabs(c->r[i])) + over[i] - top) : 0;
     c->step[i] = c->r[i] < 0 ? -size : size;
   }
+  top += log(c->unit);
   hfy_linalg_cholesky_solve_(c->factor, P, P, c->step);
   norm = hfy_linalg_dot_(c->step, c->step, P);
   out->log10_natural = norm > 0 ? (2 * top + log(norm)) / ln10 : -HUGE_VAL;
@@ -26624,8 +26635,11 @@ HFY_COLD_ double hfy_kernel_divergence_(const double *h, const double *g, size_t
   size_t i;
   for (i = 0; i < n; i++) {
     const double x = -fabs(h[i]), y = h[i] > 0 ? -g[i] : g[i], e = exp(x), p = e / (1 + e), d = y - x;
+    const double u = 1 - 2 * p, v = p * (1 - p);
     double part = (y > 0 ? y : 0) + log1p(exp(-fabs(y))) - log1p(e) - p * d;
-    if (fabs(d) < 1e-4) part = 0.5 * p * (1 - p) * d * d * (1 + (1 - 2 * p) * d / 3);
+    if (fabs(d) < 0.02) /* up to d^6: what cancels above costs 1e-11 of it, what is left out here 1e-13 */
+      part = 0.5 * v * d * d * (1 + d * (u / 3 + d * ((1 - 6 * v) / 12 + d * (u * (1 - 12 * v) / 60 +
+                                                                            d * (1 - 30 * v * (1 - 4 * v)) / 360))));
     sum += part > 0 ? part : 0;
   }
   return sum;

@@ -580,6 +580,68 @@ TEST(information) {
   CHECK(f.riemannian > 1e300 && f.log10_riemannian > 300 && f.log10_riemannian < 1e5 && f.log10_natural > 600);
 }
 
+/* One neuron, one pattern, K = own: what follows from h = own a. */
+static hfy_kernel_fisher fisher_of(double own, double a, double lambda, double *step) {
+  static const uint64_t up = 1;
+  double table[2] = {0, 0}, g;
+  hfy_kernel_fisher f;
+  hfy_kernel k;
+  memset(&k, 0, sizeof k);
+  table[0] = own;
+  k.dim = k.count = 1, k.patterns = &up, k.kind = HFY_KERNEL_TABLE, k.table = table;
+  fine(hfy_kernel_information(&k, 0, &a, NULL, lambda, 0, &f, &g, step, &work));
+  return f;
+}
+
+TEST(information_of_extremes) {
+  double step, want = exp(715 + 2 * log(7.15e-98)), r = 0.01 * 5e-198 - exp(-500);
+  hfy_kernel_fisher f = fisher_of(1, 715, 1e-100, &step); /* e^-h has few digits, e^h is no double: r^2 e^h is one */
+  relative(f.riemannian, want, 1e-11, "r^2 e^h");
+  f = fisher_of(1e-200, 0, 0, &step); /* a step whose square is no double */
+  relative(step, -2e200, 1e-13, "step");
+  CHECK_NEAR(f.log10_natural, 2 * log10(2e200), 1e-11);
+  f = fisher_of(1e200, 5e-198, 0, &step); /* or is 0 */
+  relative(step, r * exp(500) / 1e200, 1e-11, "small step");
+  CHECK_NEAR(f.log10_natural, 2 * (log10(r) + 500 / log(10) - 200), 1e-11);
+  CHECK(f.natural <= 0);
+}
+
+/* Where K is nearly 1, the eigenvalues of K D K crowd at 1/16 like p(1-p) does: the largest is found all the same. */
+TEST(sharpness_in_a_crowd) {
+  enum { P = 312, N = 190 };
+  hfy_kernel k = random_memory(112, P, N, 0.5);
+  hfy_rng rng = hfy_rng_seed(3);
+  double a[P];
+  hfy_kernel_curvature whole;
+  hfy_kernel_fisher f;
+  size_t i;
+  for (i = 0; i < P; i++) a[i] = hfy_rng_normal(&rng);
+  fine(hfy_kernel_information(&k, 0, a, NULL, 1e-3, 0, &f, NULL, NULL, &work));
+  fine(hfy_kernel_curvatures(&k, 0, a, NULL, 1e-3, &whole, NULL, NULL, &work));
+  relative(f.sharpness, whole.hessian_1, 1e-11, "sharpness");
+}
+
+/* KL(p(x) || p(y)) is the integral over s = 0 .. d of (d - s) p'(x + s), d = y - x: nothing cancels. */
+TEST(small_divergences) {
+  enum { STEPS = 40 };
+  static const double etas[] = {1e-5, 2.2e-4, 1e-3};
+  double divergence[STEPS], a, next, middle;
+  hfy_kernel k = random_memory(1, 1, 1, 1);
+  size_t e, t;
+  for (e = 0; e < 3; e++) {
+    hfy_kernel_path path;
+    memset(&path, 0, sizeof path);
+    path.divergence = divergence;
+    fine(hfy_kernel_follow(&k, 0, NULL, etas[e], 0.1, STEPS, 0, 0, &path, &work));
+    for (a = 0, t = 0; t < STEPS; t++, a = next) {
+      next = a - etas[e] * (0.1 * a - 1 / (1 + exp(a)));
+      middle = (a + next) / 2;
+      relative(divergence[t], (next - a) * (next - a) / 6 *
+               (1 / (2 + 2 * cosh(next)) + 2 / (2 + 2 * cosh(middle))), 1e-11, "divergence");
+    }
+  }
+}
+
 /* --- B: baselines; T: untrained memories --- */
 
 TEST(baselines) {
@@ -2465,6 +2527,9 @@ int main(int argc, char **argv) {
   RUN(forces);
   RUN_LONG(learning_dynamics);
   RUN(information);
+  RUN(information_of_extremes);
+  RUN(small_divergences);
+  RUN_ONCE(sharpness_in_a_crowd);
   RUN_ONCE(baselines);
   RUN(untrained);
   RUN(asynchronous);

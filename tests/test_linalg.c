@@ -162,6 +162,12 @@ TEST(svd_random) {
     memset(x, 0, sizeof x);
     CHECK(hfy_linalg_svd(x, 6, 4, values, left, right, &work) == HFY_OK && values[0] == 0 && left[0] == 0);
   }
+  { /* rank 1: rounding leaves a second value that double does not hold */
+    double x[6];
+    for (i = 0; i < 6; i++) x[i] = ldexp((i % 2 ? 3 : 7) * (double)(2 * (i / 2) + 1), -1066);
+    CHECK(hfy_linalg_svd(x, 3, 2, values, left, right, &work) == HFY_OK && values[0] > 0 && values[1] <= 0);
+    CHECK(fabs(left[0]) > 0.1 && left[3] * left[3] + left[4] * left[4] + left[5] * left[5] <= 0);
+  }
 }
 
 /* Entries over up to 300 decades: columns far below the one above them, squares that underflow. */
