@@ -1234,7 +1234,8 @@ typedef struct hfy_report {
    (a synchronous classical net has them) whole turns are skipped, and the answer is that of max_steps all the same.
    SOFTMAX and EXP keep running sums in one pass over the keys; asked for support, top, weights or energies they keep
    whole rows of weights, in more memory, with answers equal up to rounding (before a post: and up to weights below
-   1e-37 of the largest, double 1e-300). All others give the same bits either way.
+   1e-37 of the largest, double 1e-300); running sums of patterns beyond 1/N of hfy_real's range may be NONFINITE. All
+   others give the same bits either way.
    Errors before anything is written: ARG (an index of other keys, too), NOMEM, UNSUPPORTED (report->energy where no
    energy exists). Errors of one query, whose outputs stay untouched while all others are answered; the first is
    returned: NONFINITE (NaN or +INFINITY in its scores, or a state beyond the range of hfy_real), ARG (every pattern
