@@ -19079,10 +19079,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_decode(const void *bytes, siz
 }
 
 /* The file of a table whose elements are `total`, in scratch: *bytes, *size, and room for `more` behind it. */
-#define HFY_FILE_ENTRY_ 256
 HFY_COLD_ hfy_status hfy_file_compose_(const hfy_param *table, size_t entries, const hfy_real *params, size_t total,
                                        size_t more, unsigned char **bytes, size_t *size, hfy_work *work) {
-  const size_t n = sizeof *params, room = hfy_base_times_(hfy_base_plus_(entries, 1), HFY_FILE_ENTRY_);
+  const size_t n = sizeof *params, room = hfy_base_times_(hfy_base_plus_(entries, 1), 256); /* of an entry */
   hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status = HFY_OK;
   char *text = NULL;
@@ -19363,7 +19362,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_write(const char *path, const
 #undef HFY_FILE_CHUNK_
 #endif
 #undef HFY_FILE_HEADER_MAX_
-#undef HFY_FILE_ENTRY_
 
 #endif /* HFY_HAS_FILE_ */
 
