@@ -16423,7 +16423,7 @@ HFY_PRIVATE_ int hfy_net_weigh_first_(const hfy_net_pass_ *pass, size_t j, size_
 HFY_PRIVATE_ void hfy_net_combine_(const hfy_net_pass_ *pass, size_t from, size_t n, const hfy_net_stream_ *t) {
   const hfy_net_run_ *run = pass->run;
   const hfy_net_rows_ *rows = pass->rows;
-  const size_t block = run->block, width = rows->width, most = run->net.visible ? HFY_NET_SHOWN_ : pass->nq;
+  const size_t block = run->block, width = rows->width, most = run->net.visible ? (size_t)HFY_NET_SHOWN_ : pass->nq;
   const hfy_real *row = rows->at + from * rows->stride;
   size_t shown[HFY_NET_SHOWN_], i, j, now;
   for (j = 0; j < pass->nq; j += now) {
