@@ -1207,7 +1207,7 @@ typedef struct hfy_report {
   size_t *cycle; /* 0, or the length of a cycle of states, equal to the bit, that the query was found to go round */
   double *energy;       /* n_queries x (max_steps+1): E of the start and after each step; the tail repeats the last;
                            -INFINITY where a state or its scores leave hfy_real */
-  size_t top;           /* how many of the heaviest patterns to list; each takes a pass over p, which scores what ties */
+  size_t top;           /* how many of the heaviest patterns to list; each takes a pass over p that scores ties anew */
   size_t *top_index;    /* n_queries x top, heaviest first, ties as for best; then SIZE_MAX */
   hfy_real *top_weight; /* n_queries x top; then 0 */
   hfy_real *weights;    /* n_queries x N: the last step's p */
