@@ -16471,11 +16471,11 @@ HFY_PRIVATE_ void hfy_net_fold_(const hfy_net_pass_ *pass, size_t from, size_t t
       }
       if (run->net.bias) hfy_net_mask_(run, who, from, shown, theta);
       hfy_net_leads_(t, j, 0);
+      if (shown < n) memset(theta + shown, 0, (n - shown) * sizeof *theta);
       if (shown && hfy_net_weigh_(run, t->fold + j, theta, from, shown, t->part + j * width, width)) {
         hfy_net_leads_(t, j, shown);
         some = 1;
       }
-      if (shown < n) memset(theta + shown, 0, (n - shown) * sizeof *theta);
       if (HFY_NET_TOGETHER_(run) && (j % 4 == 3 || j + 1 == nq)) hfy_net_soften_rows_(run, j - j % 4, j, t);
     }
 #ifdef HFY_SIM_BLAS_
