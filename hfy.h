@@ -3728,7 +3728,7 @@ typedef struct hfy_simd_ {
 #if HFY_SIMD_TOGETHER_
   /* the same for four rows of x, in place, n[r] <= BLOCK numbers of row r, or none; what is behind them, up to whole
      vectors of the longest, may change, to 0 at last. find: tells max instead of being told; 0 if one is not finite,
-     and x is as before. n[r] stays if no result of the row is 0, else it becomes SIZE_MAX. NULL: not there */
+     and x is as before. n[r] stays only if no result of the row is 0, or becomes SIZE_MAX. NULL: not there */
   int (*softmax_rows)(hfy_real *x, size_t stride, size_t *n, int find, hfy_real *max, double a, double least,
                       double *sums);
   /* combine, told of each j that its first lead[j] weights are not zero, and all others are; SIZE_MAX: nobody knows. If
@@ -4131,11 +4131,11 @@ HFY_PRIVATE_ void hfy_simd_project_some_(const hfy_simd_project_ *p, const hfy_r
   if (all == last) return;
   pairs -= all * queries;
   n = last - all;
-  /* to list a weight takes as long as some 480 products of a sum, whose sums are slower by half */
   for (s = 0; HFY_SIMD_MIXED_(s < p->by->batch); s++) {
     list->first[s] = w[s];
     list->have[s] = s >= queries ? 0 : steps ? have[s] - all : n;
   }
+  /* to list a weight takes as long as some 480 products of a sum, whose sums are slower by half */
   if (queries > 1 && pairs * (480 + p->dim) >= n * queries * p->dim) {
     if (HFY_SIMD_MIXED_(steps)) {
       list->row[0] = x + all * p->x_stride;
@@ -4169,15 +4169,12 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_project_all_(const hfy_simd_projec
         const size_t at = j + hfy_base_min_(s, queries - 1);
         w[s] = p->w + at * p->w_stride + i;
         list.z[s] = p->z + at * p->z_stride;
-        have[s] = SIZE_MAX;
 #if HFY_SIMD_TOGETHER_
-        if (p->lead && p->lead[at] < SIZE_MAX)
+        if (s < queries && p->lead && p->lead[at] < SIZE_MAX)
           have[s] = lead[s] = p->lead[at] > i ? hfy_base_min_(p->lead[at] - i, n) : 0;
+        else
 #endif
-        if (s >= queries)
-          have[s] = 0;
-        else if (have[s] == SIZE_MAX)
-          have[s] = p->by->nonzero(w[s], n, lead + s);
+          have[s] = s < queries ? p->by->nonzero(w[s], n, lead + s) : 0;
         pairs += have[s];
       }
       full = p->by->block && queries + dense > 1 && pairs == n * queries ? queries : 0;
@@ -16481,7 +16478,7 @@ HFY_PRIVATE_ void hfy_net_fold_(const hfy_net_pass_ *pass, size_t from, size_t t
 #ifdef HFY_SIM_BLAS_
     if (some && hfy_net_blas_(run, t->scores, nq, from, n, rows, t->part)) continue;
 #endif
-    if (some && HFY_NET_SHORT_(1))
+    if (some && HFY_NET_SHORT_(1)) /* for size: all in one call */
       hfy_net_combine_(pass, from, n, t);
     else if (some)
       run->simd->combine(t->scores, run->block, nq, rows->at + from * rows->stride, rows->stride, n, width, t->part,

@@ -79,7 +79,7 @@ TEST(a_mask_leaves_what_is_alone) {
       normals(&rng, q, nq * dim, 1);
       normals(&rng, readout, n * width, 1);
       for (j = 0; j < nq; j++) visible[j] = round % 2 ? 1 + below(&rng, n) : j * n / nq + 1;
-      if (round % 5 == 4 && n > 1) { /* hidden from some */
+      if (round % 5 == 4 && n > 1) { /* nobody sees the last */
         keys[(n - 1) * dim] = (hfy_real)(round % 2 ? HUGE_VAL : (double)NAN);
         readout[(n - 1) * width] = (hfy_real)HUGE_VAL;
         for (j = 0; j < nq; j++)
