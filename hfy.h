@@ -3732,9 +3732,9 @@ typedef struct hfy_simd_ {
   int (*softmax_rows)(hfy_real *x, size_t stride, size_t *n, int find, hfy_real *max, double a, double least,
                       double *sums);
   /* combine, told of each j that its first lead[j] weights are not zero, and all others are; SIZE_MAX: nobody knows. If
-     all are known, the others may hold anything. NULL where softmax_rows is */
+     all are known, the others may hold anything. over: z = instead of z +=. NULL where softmax_rows is */
   void (*combine_first)(const hfy_real *w, size_t w_stride, size_t nq, const hfy_real *x, size_t x_stride, size_t rows,
-                        size_t dim, hfy_real *z, size_t z_stride, const size_t *lead);
+                        size_t dim, hfy_real *z, size_t z_stride, const size_t *lead, int over);
 #endif
   void (*scale)(hfy_real *y, size_t n, double a);                 /* y = a y, a rounded to hfy_real */
   void (*scale_once)(hfy_real *y, size_t n, double a);            /* y = a y in double, rounded once */
@@ -3794,7 +3794,7 @@ typedef struct hfy_simd_tiles_ {
   size_t size, tall, rows, queries; /* size: of an element */
   void (*one)(const hfy_simd_tile_ *tile), (*few)(const hfy_simd_tile_ *tile);
   size_t lanes, wide, two; /* two: panels that the last two may be instead, or wide */
-  void (*turned)(const hfy_simd_block_ *block);
+  void (*turned)(const hfy_simd_block_ *block, const void *x, size_t x_stride, void *panel); /* b, made of x */
 } hfy_simd_tiles_;
 
 /* A call: strides in elements. */
@@ -4022,9 +4022,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_turned_(const hfy_simd_all_ *a
     const size_t left = all->rows - i, two = all->by->two; /* no vector alone at the end: it would wait for itself */
     block.columns = left > wide && left <= 2 * two ? two : hfy_base_min_(wide, left);
     block.c = (char *)all->out + i * size;
-    hfy_simd_pack_(size, panel, wide, hfy_simd_at_(all, all->x, i * all->x_stride), all->x_stride, 1, block.columns,
-                   all->dim);
-    all->by->turned(&block);
+    all->by->turned(&block, hfy_simd_at_(all, all->x, i * all->x_stride), all->x_stride, panel);
   }
 }
 
@@ -4074,8 +4072,15 @@ typedef struct hfy_simd_project_ {
   size_t w_stride, nq, x_stride, rows, dim, z_stride;
 #if HFY_SIMD_TOGETHER_
   const size_t *lead; /* NULL, or as combine_first has it */
+  int over;
 #endif
 } hfy_simd_project_;
+
+#if HFY_SIMD_TOGETHER_
+#define HFY_SIMD_OVER_(p, i) ((p)->over && !(i)) /* before row i nothing is in z */
+#else
+#define HFY_SIMD_OVER_(p, i) 0
+#endif
 
 /* The n rows at x with the weights w of a batch: all that any query has a weight for, or query by query. */
 HFY_PRIVATE_ void hfy_simd_project_list_(const hfy_simd_project_ *p, const hfy_real *x, const hfy_real *const *w,
@@ -4107,10 +4112,11 @@ HFY_PRIVATE_ void hfy_simd_project_list_(const hfy_simd_project_ *p, const hfy_r
   }
 }
 
-/* The n rows at x for a batch of which query s has have[s] weights, lead[s] of them at the front: there a causal mask
-   leaves them, so that all queries have one for the first of the rows and none for the last. */
-HFY_PRIVATE_ void hfy_simd_project_some_(const hfy_simd_project_ *p, const hfy_real *x, const hfy_real **w, size_t n,
+/* The n rows from `from` on for a batch of which query s has have[s] weights, lead[s] of them at the front: there a
+   causal mask leaves them, so that all queries have one for the first of the rows and none for the last. */
+HFY_PRIVATE_ void hfy_simd_project_some_(const hfy_simd_project_ *p, size_t from, const hfy_real **w, size_t n,
                                          const size_t *have, const size_t *lead, hfy_simd_listed_ *list) {
+  const hfy_real *x = p->x + from * p->x_stride;
   const size_t queries = list->queries;
   size_t all = p->by->block && queries > 1 ? n : 0, last = 0, pairs = 0, s;
   void (*strips)(const hfy_simd_listed_ *list) = NULL;
@@ -4124,9 +4130,11 @@ HFY_PRIVATE_ void hfy_simd_project_some_(const hfy_simd_project_ *p, const hfy_r
   }
   if (all) {
     const hfy_simd_block_ front = {w[0], x, list->z[0], queries, p->dim, all, p->w_stride, 1, 0, p->x_stride,
-                                   p->by->wide, p->z_stride, 0, 0, NULL, 0};
+                                   p->by->wide, p->z_stride, HFY_SIMD_OVER_(p, from), 0, NULL, 0};
     p->by->block(&front);
     for (s = 0; s < p->by->batch; s++) w[s] += all;
+  } else if (HFY_SIMD_OVER_(p, from)) {
+    for (s = 0; s < queries; s++) memset(list->z[s], 0, p->dim * sizeof *p->z);
   }
   if (all == last) return;
   pairs -= all * queries;
@@ -4183,14 +4191,14 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_project_all_(const hfy_simd_projec
       if (dense && (!full || dense >= 8 * batch || j + queries >= nq)) {
         const size_t first = j + full - dense;
         const hfy_simd_block_ all = {p->w + first * p->w_stride + i, x, p->z + first * p->z_stride, dense, dim, n,
-                                     p->w_stride, 1, batch * p->w_stride, p->x_stride, p->by->wide, p->z_stride, 0, 0,
-                                     list.next, list.ahead};
+                                     p->w_stride, 1, batch * p->w_stride, p->x_stride, p->by->wide, p->z_stride,
+                                     HFY_SIMD_OVER_(p, i), 0, list.next, list.ahead};
         p->by->block(&all);
         dense = 0;
       } else if (full) {
         continue;
       }
-      if (!full && pairs) hfy_simd_project_some_(p, x, w, n, have, lead, &list);
+      if (!full && (pairs || HFY_SIMD_OVER_(p, i))) hfy_simd_project_some_(p, i, w, n, have, lead, &list);
       next += list.ahead;
       list.next += list.ahead * p->x_stride;
       list.ahead = 0;
@@ -4702,6 +4710,31 @@ HFY_INLINE_ HFY_DV_ HFY_D_(mantissa)(HFY_DV_ a, HFY_DV_ *k) {
   return HFY_MM_CAST_(pd)(HFY_MM_(add_epi64)(HFY_MM_INT_(and)(t, HFY_MM_SET64_(INT64_C(0x000FFFFFFFFFFFFF))), half));
 }
 
+#if !defined(HFY_DOUBLE) && !defined(__OPTIMIZE_SIZE__) && (HFY_SIMD_PASS_ == 3 || HFY_SIMD_PASS_ == 4)
+#if HFY_SIMD_PASS_ == 3
+HFY_INLINE_ HFY_FV_ HFY_F_(quads)(const float *x, size_t across) { /* four numbers of each of so many rows */
+  return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(x)), _mm_loadu_ps(x + 4 * across), 1);
+}
+#else
+HFY_INLINE_ HFY_FV_ HFY_F_(quads)(const float *x, size_t across) {
+  const __m512 a = _mm512_insertf32x4(_mm512_castps128_ps512(_mm_loadu_ps(x)), _mm_loadu_ps(x + 4 * across), 1);
+  return _mm512_insertf32x4(_mm512_insertf32x4(a, _mm_loadu_ps(x + 8 * across), 2), _mm_loadu_ps(x + 12 * across), 3);
+}
+#endif
+/* to[p*width + j] = x[j*across + p] for p < 4 and a vector's j. */
+HFY_INLINE_ void HFY_F_(turn4)(const float *x, size_t across, float *to, size_t width) {
+  const HFY_FV_ a = HFY_F_(quads)(x, across), b = HFY_F_(quads)(x + across, across);
+  const HFY_FV_ c = HFY_F_(quads)(x + 2 * across, across), d = HFY_F_(quads)(x + 3 * across, across);
+  const HFY_FV_ ab = HFY_MM_(unpacklo_ps)(a, b), cd = HFY_MM_(unpacklo_ps)(c, d);
+  const HFY_FV_ ef = HFY_MM_(unpackhi_ps)(a, b), gh = HFY_MM_(unpackhi_ps)(c, d);
+  HFY_F_(store)(to, HFY_MM_(shuffle_ps)(ab, cd, 0x44));
+  HFY_F_(store)(to + width, HFY_MM_(shuffle_ps)(ab, cd, 0xEE));
+  HFY_F_(store)(to + 2 * width, HFY_MM_(shuffle_ps)(ef, gh, 0x44));
+  HFY_F_(store)(to + 3 * width, HFY_MM_(shuffle_ps)(ef, gh, 0xEE));
+}
+#define HFY_TURN_
+#endif
+
 #if HFY_SIMD_PASS_ == 4
 #define HFY_WORDS_(V, S, ps, mask)                                                                                     \
   typedef mask V(tail);                                                                                                \
@@ -5163,6 +5196,24 @@ HFY_INLINE_ void HFY_V_(turn)(int strip, const HFY_S_ *q, size_t q_row, size_t d
         HFY_V_(store)(c + l * lanes, acc[r * strip + l]);
 }
 
+/* `have` rows of x into a panel. */
+HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(turn_in)(const HFY_S_ *x, size_t x_stride, size_t have, size_t depth,
+                                                     HFY_S_ *panel) {
+  enum { lanes = HFY_LANES_, wide = HFY_V_(panel) };
+  size_t j = 0;
+#ifdef HFY_TURN_
+  size_t p, l;
+  for (; j + lanes <= have; j += lanes, x += lanes * x_stride, panel += lanes)
+    for (p = 0; p < depth; p += 4) {
+      if (!(p * sizeof *x & 63)) /* the next panel's, on its way */
+        for (l = 0; l < lanes; l++) HFY_PREFETCH_((uintptr_t)x + (p + (l + wide) * x_stride) * sizeof *x);
+      HFY_V_(turn4)(x + p, x_stride, panel + p * wide, wide);
+    }
+#endif
+  hfy_simd_pack_(sizeof *x, panel, wide, x, x_stride, 1, have - j, depth);
+}
+#undef HFY_TURN_
+
 /* All queries, PAIR at least, with the vectors of a panel from `from` up to `to`; the edge does some queries again. */
 HFY_INLINE_ void HFY_V_(turn_all)(int strip, const hfy_simd_block_ *block, size_t from, size_t to) {
   const size_t rows = block->rows, q_row = block->a_row, c_row = block->c_row, depth = block->depth;
@@ -5188,9 +5239,11 @@ HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(turned_alone)(const hfy_simd_block_ *
 }
 
 /* All queries with a panel; vectors that stand alone in a function of their own, which leaves them its registers. */
-HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(turned)(const hfy_simd_block_ *block) {
+HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(turned)(const hfy_simd_block_ *block, const void *x, size_t x_stride,
+                                                    void *panel) {
   const size_t columns = block->columns;
   size_t j = 0;
+  HFY_V_(turn_in)((const HFY_S_ *)x, x_stride, columns, block->depth, (HFY_S_ *)panel);
   if (HFY_VECTORS_ > 2 && columns == HFY_V_(panel))
     HFY_V_(turn_all)(HFY_VECTORS_, block, 0, j = columns);
   else if (HFY_BROAD_ && columns >= 2 * HFY_LANES_)
@@ -5465,7 +5518,7 @@ HFY_TARGET_ size_t HFY_V_(nonzero)(const HFY_S_ *w, size_t n, size_t *lead) {
 }
 
 HFY_INLINE_ void HFY_V_(project)(const HFY_S_ *w, size_t w_stride, size_t nq, const HFY_S_ *x, size_t x_stride,
-                                 size_t rows, size_t dim, HFY_S_ *z, size_t z_stride, const size_t *lead) {
+                                 size_t rows, size_t dim, HFY_S_ *z, size_t z_stride, const size_t *lead, int over) {
   static const hfy_simd_projector_ by = { /* for size, no kernel of its own for weights without a zero */
     HFY_BATCH_, HFY_V_(wide), HFY_V_(nonzero), HFY_QUERIES_ == 1 ? NULL : HFY_V_(block), HFY_V_(strips),
 #ifdef __OPTIMIZE_SIZE__
@@ -5476,20 +5529,21 @@ HFY_INLINE_ void HFY_V_(project)(const HFY_S_ *w, size_t w_stride, size_t nq, co
     HFY_V_(sum)};
   const hfy_simd_project_ all = {&by, w, x, z, w_stride, nq, x_stride, rows, dim, z_stride,
 #if HFY_SIMD_TOGETHER_
-                                 lead
+                                 lead, over
 #endif
   };
-  (void)lead;
+  (void)lead, (void)over;
   hfy_simd_project_all_(&all);
 }
 HFY_TARGET_ void HFY_V_(combine)(const HFY_S_ *w, size_t w_stride, size_t nq, const HFY_S_ *x, size_t x_stride,
                                  size_t rows, size_t dim, HFY_S_ *z, size_t z_stride) {
-  HFY_V_(project)(w, w_stride, nq, x, x_stride, rows, dim, z, z_stride, NULL);
+  HFY_V_(project)(w, w_stride, nq, x, x_stride, rows, dim, z, z_stride, NULL, 0);
 }
 #if HFY_SIMD_TOGETHER_ && HFY_SIMD_PASS_ > 2
 HFY_TARGET_ void HFY_V_(combine_first)(const HFY_S_ *w, size_t w_stride, size_t nq, const HFY_S_ *x, size_t x_stride,
-                                       size_t rows, size_t dim, HFY_S_ *z, size_t z_stride, const size_t *lead) {
-  HFY_V_(project)(w, w_stride, nq, x, x_stride, rows, dim, z, z_stride, lead);
+                                       size_t rows, size_t dim, HFY_S_ *z, size_t z_stride, const size_t *lead,
+                                       int over) {
+  HFY_V_(project)(w, w_stride, nq, x, x_stride, rows, dim, z, z_stride, lead, over);
 }
 #endif
 
@@ -14071,15 +14125,19 @@ HFY_PRIVATE_ double hfy_post_tanh_slope_(double x) {
 
 /* Infinity less infinity is NaN, and so is what is added to it; all else is 0. */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ int hfy_post_finite_(const hfy_real *x, size_t n) {
-  hfy_real part[8] = {0}, rest = 0;
-  uint64_t bits[sizeof part / 8], met = 0;
-  size_t i = 0, l;
-  for (; i + 8 <= n; i += 8)
+  hfy_real rest = 0;
+  size_t i = 0;
+#ifndef __OPTIMIZE_SIZE__
+  hfy_real part[8] = {0}, other[8] = {0}; /* two, as a sum waits for itself */
+  size_t l;
+  for (; i + 16 <= n; i += 16) {
     for (l = 0; l < 8; l++) part[l] += x[i + l] - x[i + l];
+    for (l = 0; l < 8; l++) other[l] += x[i + 8 + l] - x[i + 8 + l];
+  }
+  for (l = 0; l < 8; l++) rest += part[l] + other[l];
+#endif
   for (; i < n; i++) rest += x[i] - x[i];
-  memcpy(bits, part, sizeof bits);
-  for (l = 0; l < sizeof part / 8; l++) met |= bits[l];
-  return !(met & UINT64_C(0x4000000040000000)) && rest >= 0; /* a bit of each exponent */
+  return rest >= 0;
 }
 
 /* e^log_scale x with half = e^(log_scale/2): in two steps, so that only the product can overflow. */
@@ -16416,8 +16474,10 @@ HFY_PRIVATE_ int hfy_net_weigh_first_(const hfy_net_pass_ *pass, size_t j, size_
 #define hfy_net_weigh_first_(pass, j, from, n, t) 0
 #endif
 
-/* Weights of a block times rows; behind a mask a few queries at a time, as what none of them sees is left out. */
-HFY_PRIVATE_ void hfy_net_combine_(const hfy_net_pass_ *pass, size_t from, size_t n, const hfy_net_stream_ *t) {
+/* Weights of a block times rows; behind a mask a few queries at a time, as what none of them sees is left out. over:
+   nothing is in t->part yet. */
+HFY_PRIVATE_ void hfy_net_combine_(const hfy_net_pass_ *pass, size_t from, size_t n, const hfy_net_stream_ *t,
+                                   int over) {
   const hfy_net_run_ *run = pass->run;
   const hfy_net_rows_ *rows = pass->rows;
   const size_t block = run->block, width = rows->width, most = run->net.visible ? (size_t)HFY_NET_SHOWN_ : pass->nq;
@@ -16432,13 +16492,14 @@ HFY_PRIVATE_ void hfy_net_combine_(const hfy_net_pass_ *pass, size_t from, size_
       shown[i] = hfy_net_shown_(&run->net, pass->s->walk[j + i].who, from, n);
       if (shown[i] > end) end = shown[i];
     }
+    if (over && !end) hfy_net_zero_(part, now * width);
     if (!end) continue;
 #if HFY_SIMD_TOGETHER_
     if (HFY_NET_TOGETHER_(run)) {
       for (i = 0; i < now && t->lead[j + i] < SIZE_MAX; i++) continue;
       if (run->net.visible && i < now)
         for (i = 0; i < now; i++) memset(weight + i * block + shown[i], 0, (end - shown[i]) * sizeof *weight);
-      run->simd->combine_first(weight, block, now, row, rows->stride, end, width, part, width, t->lead + j);
+      run->simd->combine_first(weight, block, now, row, rows->stride, end, width, part, width, t->lead + j, over);
       continue;
     }
 #endif
@@ -16451,9 +16512,10 @@ HFY_PRIVATE_ void hfy_net_fold_(const hfy_net_pass_ *pass, size_t from, size_t t
   const hfy_net_run_ *run = pass->run;
   const hfy_net_rows_ *rows = pass->rows;
   const size_t width = rows->width, nq = pass->nq;
+  int over = HFY_NET_TOGETHER_(run) && HFY_NET_SHORT_(1);
   size_t j, n;
   for (j = 0; j < nq; j++) hfy_net_clear_sum_(t->fold + j, t->sum[j].top); /* already negligible */
-  hfy_net_zero_(t->part, nq * width);
+  if (!over) hfy_net_zero_(t->part, nq * width);
   for (; from < to; from += n) {
     int some = 0;
     n = hfy_base_min_(run->block, to - from);
@@ -16476,14 +16538,20 @@ HFY_PRIVATE_ void hfy_net_fold_(const hfy_net_pass_ *pass, size_t from, size_t t
       if (HFY_NET_TOGETHER_(run) && (j % 4 == 3 || j + 1 == nq)) hfy_net_soften_rows_(run, j - j % 4, j, t);
     }
 #ifdef HFY_SIM_BLAS_
-    if (some && hfy_net_blas_(run, t->scores, nq, from, n, rows, t->part)) continue;
+    if (some && hfy_net_blas_(run, t->scores, nq, from, n, rows, t->part)) {
+      over = 0;
+      continue;
+    }
 #endif
-    if (some && HFY_NET_SHORT_(1)) /* for size: all in one call */
-      hfy_net_combine_(pass, from, n, t);
-    else if (some)
+    if (some && HFY_NET_SHORT_(1)) { /* for size: all in one call */
+      hfy_net_combine_(pass, from, n, t, over);
+      over = 0;
+    } else if (some) {
       run->simd->combine(t->scores, run->block, nq, rows->at + from * rows->stride, rows->stride, n, width, t->part,
                          width);
+    }
   }
+  if (over) hfy_net_zero_(t->part, nq * width); /* no weight at all */
 }
 
 /* One worker's segment: from + i segments. Its first fold, and all of the first segment, go where they belong at once:
@@ -16528,7 +16596,7 @@ HFY_PRIVATE_ void hfy_net_segment_(void *context, size_t i) {
   }
 }
 
-/* Streams the keys past nq queries. lists: leaves candidates in s->fast.list; sums: s->sums, and z = V^T p. */
+/* Streams the keys past nq queries. lists: leaves candidates in s->fast.list; sums: s->sums and z, to be closed. */
 HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, size_t nq, const hfy_net_rows_ *rows, hfy_real *z,
                                        hfy_net_scratch_ *s) {
   hfy_net_pass_ pass = {run, s, rows, z, nq, 0, 0};
@@ -16558,7 +16626,13 @@ HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, size_t nq, const
         hfy_net_compact_(run, s->fast.list + j, t->scratch, t);
       }
   }
-  for (j = 0; sums && j < nq; j++) {
+}
+
+/* What sums of nq queries stand for: z = V^T p. */
+HFY_PRIVATE_ void hfy_net_close_(const hfy_net_run_ *run, size_t nq, size_t width, hfy_real *z,
+                                 const hfy_net_scratch_ *s) {
+  size_t j;
+  for (j = 0; j < nq; j++) {
     hfy_net_sum_ *sum = s->sums + j;
     sum->top = HFY_NET_TIMES_(run, sum->top);
     if (!sum->status && hfy_base_is_neg_inf_(sum->top) && !run->net.null_pattern) sum->status = HFY_ERR_ARG;
@@ -16566,6 +16640,12 @@ HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, size_t nq, const
     if (sum->sum > 0 || run->net.null_pattern)
       run->simd->scale_once(z + j * width, width, hfy_net_close_sum_(run, sum));
   }
+}
+
+HFY_PRIVATE_ void hfy_net_sum_up_(const hfy_net_run_ *run, size_t nq, const hfy_net_rows_ *rows, hfy_real *z,
+                                  hfy_net_scratch_ *s) {
+  hfy_net_stream_keys_(run, nq, rows, z, s);
+  hfy_net_close_(run, nq, rows->width, z, s);
 }
 
 /* What the pass left of query j, into s->sep, which has room for all keys: made again if the list lost what matters. */
@@ -16682,7 +16762,7 @@ HFY_COLD_ void hfy_net_partial_(const hfy_net_run_ *run, size_t live, hfy_real *
   if (run->fast.mode == HFY_NET_LISTS_)
     hfy_net_look_(run, live, s);
   else
-    hfy_net_stream_keys_(run, live, run->readout.at ? &run->readout : &run->values, z, s);
+    hfy_net_sum_up_(run, live, run->readout.at ? &run->readout : &run->values, z, s);
 }
 
 /* --- states of one row   (math 12) --- */
@@ -16724,7 +16804,7 @@ HFY_PRIVATE_ void hfy_net_settle_(const hfy_net_run_ *run, size_t j, const hfy_n
     again.q = w->before;
     again.inverse_q = s->inverse_q ? s->inverse_q + j : NULL;
     again.sums = &sum;
-    hfy_net_stream_keys_(run, 1, &run->readout, gathered, &again);
+    hfy_net_sum_up_(run, 1, &run->readout, gathered, &again);
   }
   hfy_net_answer_(run, w, p, gathered);
 }
@@ -16838,19 +16918,20 @@ HFY_PRIVATE_ int hfy_net_terse_(const hfy_net_run_ *run) {
   return !run->report && !run->path && !run->net.null_pattern && run->net.sep.kind != HFY_SEP_EXP;
 }
 
-/* A last step into the readout of all live queries together, if all have an answer; else 0. */
+/* A last step into the readout of all live queries together, sums into answers, if all have one; else 0. */
 HFY_PRIVATE_ int hfy_net_hand_over_(const hfy_net_run_ *run, size_t live, const hfy_net_scratch_ *s) {
   const size_t width = run->readout.width;
-  size_t j, n;
+  const hfy_real *z = s->out;
+  size_t j;
   for (j = 0; j < live; j++)
-    if (s->sums[j].status) return 0;
-  if (!hfy_post_finite_(s->out, live * width)) return 0;
-  for (j = 0; j < live; j += n) { /* rows that lie together go together */
-    const size_t who = s->walk[j].who;
-    for (n = 1; run->out_row == width && j + n < live && s->walk[j + n].who == who + n;) n++;
-    memcpy(run->out + who * run->out_row, s->out + j * width, n * width * sizeof *s->out);
+    if (s->sums[j].status || hfy_base_is_neg_inf_(s->sums[j].top)) return 0;
+  if (!hfy_post_finite_(z, live * width)) return 0;
+  for (j = 0; j < live; j++, z += width) {
+    hfy_real *out = run->out + s->walk[j].who * run->out_row;
+    memcpy(out, z, width * sizeof *out);
+    if (s->sums[j].sum > 0) run->simd->scale_once(out, width, 1 / s->sums[j].sum); /* at most 1 */
+    s->walk[j].ended = 1;
   }
-  for (j = 0; j < live; j++) s->walk[j].ended = 1;
   return 1;
 }
 #else
@@ -16862,8 +16943,10 @@ HFY_PRIVATE_ int hfy_net_hand_over_(const hfy_net_run_ *run, size_t live, const 
 HFY_PRIVATE_ void hfy_net_by_sums_(const hfy_net_run_ *run, size_t live, int moves, int read, hfy_net_scratch_ *s) {
   size_t j;
   if (read) hfy_net_stream_keys_(run, live, &run->readout, s->out, s);
-  if (moves) hfy_net_stream_keys_(run, live, &run->values, s->z, s);
-  if (moves ? !read && hfy_net_glide_(run, live, s) : hfy_net_terse_(run) && hfy_net_hand_over_(run, live, s)) return;
+  if (read && !moves && hfy_net_terse_(run) && hfy_net_hand_over_(run, live, s)) return;
+  if (read) hfy_net_close_(run, live, run->readout.width, s->out, s);
+  if (moves) hfy_net_sum_up_(run, live, &run->values, s->z, s);
+  if (moves && !read && hfy_net_glide_(run, live, s)) return;
   for (j = 0; j < live; j++) {
     const hfy_net_sum_ *sum = s->sums + j;
     const int none = !run->fast.exponential && hfy_base_is_neg_inf_(sum->heavy); /* p = 0 */
@@ -29436,6 +29519,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_SIMD_TINY_
 #undef HFY_SIMD_NARROW_
 #undef HFY_SIMD_MIXED_
+#undef HFY_SIMD_OVER_
 #undef HFY_SIMD_LATE_
 #undef HFY_SIMD_TOGETHER_
 #undef HFY_SIMD_SLOPES_

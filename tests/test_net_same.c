@@ -106,6 +106,58 @@ TEST(a_mask_leaves_what_is_alone) {
     }
 }
 
+/* Groups of queries that see nothing, of a whole batch or behind a mask of -infinity, whatever scratch held before: no
+   answer, and nothing written; with a null pattern 0. The others answer as if alone. */
+TEST(queries_that_see_nothing) {
+  enum { N = 600, B = 70, MOST = 40 };
+  static hfy_real keys[N * MOST], readout[N * MOST], q[B * MOST], out[B * MOST], alone[MOST], bias[B * N];
+  hfy_rng rng = hfy_rng_seed(93);
+  size_t i, j, isa, round, visible[B], blind[B];
+  for (round = 0; round < 96; round++)
+    for (isa = HFY_ISA_SCALAR; isa <= HFY_ISA_NEON; isa++) {
+      const size_t dim = 1 + below(&rng, MOST), width = 1 + below(&rng, MOST), n = 1 + below(&rng, round % 4 ? 90 : N);
+      const size_t nq = 1 + below(&rng, B), end = nq / 2;
+      const int all = round % 8 == 7, masked = round % 2;
+      hfy_status status, wanted = HFY_OK;
+      hfy_work work, poor;
+      hfy_net net;
+      memset(&work, 0, sizeof work);
+      memset(&poor, 0, sizeof poor);
+      memset(&net, 0, sizeof net);
+      work.isa = poor.isa = (hfy_isa)isa;
+      normals(&rng, keys, n * dim, 1);
+      normals(&rng, q, nq * dim, 1);
+      normals(&rng, readout, n * width, 1);
+      for (j = 0; j < nq; j++) {
+        blind[j] = all || (j >= end ? j < end + 20 : below(&rng, 4) == 0);
+        visible[j] = masked ? n : blind[j] ? 0 : 1 + below(&rng, n);
+        for (i = 0; i < n; i++) bias[j * n + i] = (hfy_real)(blind[j] || i % 5 == 4 ? -HUGE_VAL : 0.25);
+      }
+      net.count = n, net.dim = dim, net.readout_dim = width, net.keys = keys, net.readout = readout;
+      net.null_pattern = round % 3 == 2;
+      for (j = 0; j < nq && !net.null_pattern; j++)
+        if (blind[j]) wanted = HFY_ERR_ARG;
+      net.visible = visible;
+      if (masked) net.bias = bias, net.bias_stride = n;
+      status = hfy_retrieve(&net, q, nq, out, NULL, &work);
+      if (status == HFY_ERR_UNSUPPORTED) continue;
+      poor.capacity = work.peak;
+      poor.buffer = malloc(work.peak);
+      memset(poor.buffer, round % 2 ? 0xFF : 0x7F, work.peak); /* NaN, large */
+      for (i = 0; i < nq * width; i++) out[i] = 77;
+      CHECK(status == wanted && hfy_retrieve(&net, q, nq, out, NULL, &poor) == wanted);
+      for (j = 0; j < nq; j++) {
+        for (i = 0; i < width; i++) alone[i] = blind[j] ? net.null_pattern ? (hfy_real)0 : (hfy_real)77 : (hfy_real)55;
+        net.visible = visible + j;
+        if (masked) net.bias = bias + j * n;
+        if (!blind[j]) CHECK(hfy_retrieve(&net, q + j * dim, 1, alone, NULL, &work) == HFY_OK);
+        CHECK(same_bits(alone, out + j * width, width * sizeof *alone));
+      }
+      free(poor.buffer);
+      hfy_work_free(&work);
+    }
+}
+
 /* Some weights of a batch vanish, and nothing foretells which: rows that a query has no weight for may hold infinity,
    a sum of -0 stays -0, and one that cancels is +0. */
 TEST(weights_that_vanish_here_and_there) {
@@ -455,6 +507,49 @@ TEST(queries_that_meet_go_where_each_would_alone) {
       }
     }
   CHECK(met > 8000 && walked > 8000); /* enough of them meet, and go on */
+}
+
+/* A query that ends early is answered out of the state its last step began with, as a single step from there would be. */
+TEST(a_walk_that_ends_early_reads_its_last_step) {
+  enum { N = 90, D = 12, WIDE = 9, B = 21, T = 60 };
+  static const hfy_sep_kind kinds[] = {HFY_SEP_SOFTMAX, HFY_SEP_EXP, HFY_SEP_SPARSEMAX, HFY_SEP_POWER};
+  hfy_real keys[N * D], readout[N * WIDE], q[B * D], out[B * WIDE], state[D], next[D], alone[WIDE];
+  hfy_rng rng = hfy_rng_seed(94);
+  size_t j, round, t, early = 0;
+  for (round = 0; round < 40; round++) {
+    hfy_work work;
+    hfy_net net, step;
+    memset(&work, 0, sizeof work);
+    memset(&net, 0, sizeof net);
+    normals(&rng, keys, N * D, 1);
+    normals(&rng, readout, N * WIDE, 1);
+    normals(&rng, q, B * D, 1);
+    net.count = N, net.dim = D, net.readout_dim = WIDE, net.keys = keys, net.readout = readout;
+    net.sep.kind = kinds[round % 4];
+    if (net.sep.kind == HFY_SEP_EXP || net.sep.kind == HFY_SEP_POWER) net.post.kind = HFY_POST_L2;
+    net.beta = 0.1 * (double)(1 + round), net.max_steps = T, net.tol = round % 3 ? 1e-3 : 0.02;
+    CHECK(hfy_retrieve(&net, q, B, out, NULL, &work) == HFY_OK);
+    step = net;
+    step.max_steps = 1;
+    for (j = 0; j < B; j++) {
+      memcpy(state, q + j * D, sizeof state);
+      for (t = 1;; t++) {
+        double most = 0;
+        size_t d;
+        step.readout = NULL, step.readout_dim = 0;
+        CHECK(hfy_retrieve(&step, state, 1, next, NULL, &work) == HFY_OK);
+        for (d = 0; d < D; d++) most = fmax(most, fabs((double)next[d] - (double)state[d]));
+        if (most <= net.tol || t == T) break;
+        memcpy(state, next, sizeof state);
+      }
+      early += t < T;
+      step.readout = readout, step.readout_dim = WIDE;
+      CHECK(hfy_retrieve(&step, state, 1, alone, NULL, &work) == HFY_OK);
+      CHECK(same_bits(alone, out + j * WIDE, sizeof alone));
+    }
+    hfy_work_free(&work);
+  }
+  CHECK(early > 400);
 }
 
 /* One query's walk over so many keys carries bounds of its scores from step to step: the bits of single steps, one
@@ -1550,6 +1645,7 @@ int main(int argc, char **argv) {
   CHECK_BEGIN(argc, argv);
   RUN(what_others_see_changes_no_bit);
   RUN(a_mask_leaves_what_is_alone);
+  RUN(queries_that_see_nothing);
   RUN(weights_that_vanish_here_and_there);
   RUN(attention_in_a_batch_is_single_queries);
   RUN(heads_side_by_side);
@@ -1557,6 +1653,7 @@ int main(int argc, char **argv) {
   RUN(batch_is_single_queries_to_the_bit);
   RUN(large_batch_is_single_queries_to_the_bit);
   RUN(queries_that_meet_go_where_each_would_alone);
+  RUN(a_walk_that_ends_early_reads_its_last_step);
   RUN(a_walk_is_a_chain_of_single_steps);
   RUN(out_may_be_the_queries);
   RUN(strides);
