@@ -4058,7 +4058,7 @@ typedef struct hfy_simd_projector_ {
   size_t (*nonzero)(const hfy_real *w, size_t n, size_t *lead); /* how many of n <= LIST weights are not zero, and how
                                                                    many of them come before the first that is */
   void (*block)(const hfy_simd_block_ *block);                  /* or NULL */
-  /* mixed: nothing foretells which weights are zero; steps: those after the first have[j] */
+  /* mixed: nothing foretells which weights are zero; steps: those after the first have[j]. Or both NULL */
   void (*strips)(const hfy_simd_listed_ *list), (*mixed)(const hfy_simd_listed_ *list);
   void (*steps)(const hfy_simd_listed_ *list);
   void (*sum)(const hfy_real *w, const hfy_real **row, size_t count, size_t dim, hfy_real *z);
@@ -4145,13 +4145,15 @@ HFY_PRIVATE_ void hfy_simd_project_some_(const hfy_simd_project_ *p, size_t from
   }
   /* to list a weight takes as long as some 480 products of a sum, whose sums are slower by half */
   if (queries > 1 && pairs * (480 + p->dim) >= n * queries * p->dim) {
-    if (HFY_SIMD_MIXED_(steps)) {
+    if (HFY_SIMD_MIXED_(steps && p->by->steps)) {
       list->row[0] = x + all * p->x_stride;
       list->count = n;
       p->by->steps(list);
       return;
     }
-    strips = HFY_SIMD_MIXED_(n > 32 && 8 * pairs < (p->dim > 256 ? 6 : 7) * n * queries) ? p->by->mixed : p->by->strips;
+    strips = p->by->strips;
+    if (HFY_SIMD_MIXED_(p->by->mixed && n > 32 && 8 * pairs < (p->dim > 256 ? 6 : 7) * n * queries))
+      strips = p->by->mixed;
   }
   hfy_simd_project_list_(p, x + all * p->x_stride, w, n, strips, list);
 }
@@ -5482,9 +5484,12 @@ HFY_INLINE_ void HFY_V_(all_strips)(int mixed, int steps, const hfy_simd_listed_
   for (; k < dim; k += lanes) HFY_V_(strip)(1, mixed, steps, list, k, hfy_base_min_(lanes, dim - k));
 }
 HFY_TARGET_ void HFY_V_(strips)(const hfy_simd_listed_ *list) { HFY_V_(all_strips)(0, 0, list); }
-#ifndef __OPTIMIZE_SIZE__
+#if !defined(__OPTIMIZE_SIZE__) && HFY_SIMD_PASS_ > 2 /* few machines have SSE2 alone */
+#define HFY_MIXED_ HFY_V_(mixed), HFY_V_(steps)
 HFY_TARGET_ void HFY_V_(mixed)(const hfy_simd_listed_ *list) { HFY_V_(all_strips)(1, 0, list); }
 HFY_TARGET_ void HFY_V_(steps)(const hfy_simd_listed_ *list) { HFY_V_(all_strips)(0, 1, list); }
+#else
+#define HFY_MIXED_ NULL, NULL
 #endif
 
 /* How many bits are set. */
@@ -5521,12 +5526,7 @@ HFY_INLINE_ void HFY_V_(project)(const HFY_S_ *w, size_t w_stride, size_t nq, co
                                  size_t rows, size_t dim, HFY_S_ *z, size_t z_stride, const size_t *lead, int over) {
   static const hfy_simd_projector_ by = { /* for size, no kernel of its own for weights without a zero */
     HFY_BATCH_, HFY_V_(wide), HFY_V_(nonzero), HFY_QUERIES_ == 1 ? NULL : HFY_V_(block), HFY_V_(strips),
-#ifdef __OPTIMIZE_SIZE__
-    NULL, NULL,
-#else
-    HFY_V_(mixed), HFY_V_(steps),
-#endif
-    HFY_V_(sum)};
+    HFY_MIXED_, HFY_V_(sum)};
   const hfy_simd_project_ all = {&by, w, x, z, w_stride, nq, x_stride, rows, dim, z_stride,
 #if HFY_SIMD_TOGETHER_
                                  lead, over
@@ -5535,6 +5535,7 @@ HFY_INLINE_ void HFY_V_(project)(const HFY_S_ *w, size_t w_stride, size_t nq, co
   (void)lead, (void)over;
   hfy_simd_project_all_(&all);
 }
+#undef HFY_MIXED_
 HFY_TARGET_ void HFY_V_(combine)(const HFY_S_ *w, size_t w_stride, size_t nq, const HFY_S_ *x, size_t x_stride,
                                  size_t rows, size_t dim, HFY_S_ *z, size_t z_stride) {
   HFY_V_(project)(w, w_stride, nq, x, x_stride, rows, dim, z, z_stride, NULL, 0);
