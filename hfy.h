@@ -3794,7 +3794,8 @@ typedef struct hfy_simd_tiles_ {
   size_t size, tall, rows, queries; /* size: of an element */
   void (*one)(const hfy_simd_tile_ *tile), (*few)(const hfy_simd_tile_ *tile);
   size_t lanes, wide, two; /* two: panels that the last two may be instead, or wide */
-  void (*turned)(const hfy_simd_block_ *block, const void *x, size_t x_stride, void *panel); /* b, made of x */
+  /* the panel, which is b, is made of rows of x first */
+  void (*turned)(const hfy_simd_block_ *block, const void *x, size_t x_stride, void *panel);
 } hfy_simd_tiles_;
 
 /* A call: strides in elements. */
